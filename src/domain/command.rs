@@ -1,0 +1,182 @@
+//! Commands: what clients and clocks ask of one showtime.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use crate::domain::{BookingId, SeatId, ShowtimeId, Timestamp, TokenHash, UserId};
+
+/// A request to change one showtime. Every command may be repeated: a second time it changes nothing and is answered as the first time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Hold seats for a new booking: all of them or none.
+    ReserveSeats {
+        /// The id that the booking will have.
+        booking_id: BookingId,
+        /// The seats, checked to be of this showtime.
+        seats: SeatSelection,
+        /// Who books.
+        user_id: UserId,
+        /// Hash of the token that the holder will show.
+        token: TokenHash,
+    },
+    /// Turn a hold into a sale.
+    ConfirmBooking {
+        /// The booking.
+        booking_id: BookingId,
+        /// Who asks.
+        credential: Credential,
+        /// What the payment provider calls the payment.
+        payment_reference: PaymentReference,
+    },
+    /// Give a hold up.
+    CancelBooking {
+        /// The booking.
+        booking_id: BookingId,
+        /// Who asks.
+        credential: Credential,
+    },
+    /// Move a hold's deadline, within [`HoldPolicy::max_total`].
+    ExtendHold {
+        /// The booking.
+        booking_id: BookingId,
+        /// Who asks.
+        credential: Credential,
+        /// When it was asked: the new deadline is reckoned from here, so that the command has one effect however often it is tried.
+        asked_at: Timestamp,
+    },
+    /// End a hold whose deadline has passed. Asked by clocks only.
+    ExpireHold {
+        /// The booking.
+        booking_id: BookingId,
+    },
+}
+
+impl Command {
+    /// The booking that the command is about.
+    pub fn booking_id(&self) -> BookingId {
+        match self {
+            Self::ReserveSeats { booking_id, .. }
+            | Self::ConfirmBooking { booking_id, .. }
+            | Self::CancelBooking { booking_id, .. }
+            | Self::ExtendHold { booking_id, .. }
+            | Self::ExpireHold { booking_id } => *booking_id,
+        }
+    }
+}
+
+/// What a client shows to act on a booking.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Credential {
+    /// Somebody with a hold token; this is its hash.
+    Holder(TokenHash),
+    /// An operator, already authenticated.
+    Operator,
+}
+
+/// How long holds live.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HoldPolicy {
+    /// From the reservation, or from an extension, to the deadline.
+    pub hold: Duration,
+    /// From the reservation to the last deadline that extensions can reach.
+    pub max_total: Duration,
+}
+
+/// The seats of one booking: 1 to [`SeatSelection::MAX_SEATS`], no duplicates, all of one showtime, in the client's order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SeatSelection(Vec<SeatId>);
+
+/// Why seat ids are no [`SeatSelection`]. Positions count from 0.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SelectionError {
+    /// No seat at all.
+    #[error("no seat is named")]
+    Empty,
+    /// Too many.
+    #[error("{count} seats are named, at most {} can be booked at once", SeatSelection::MAX_SEATS)]
+    TooMany {
+        /// How many were named.
+        count: usize,
+    },
+    /// A seat is named twice.
+    #[error("seat {seat} is named twice")]
+    Duplicate {
+        /// Position of the second.
+        position: usize,
+        /// The seat.
+        seat: SeatId,
+    },
+    /// A seat of another showtime, or of none.
+    #[error("seat {seat} is not a seat of this showtime")]
+    Foreign {
+        /// Its position.
+        position: usize,
+        /// The seat.
+        seat: SeatId,
+    },
+}
+
+impl SeatSelection {
+    /// Most seats in one booking.
+    pub const MAX_SEATS: usize = 20;
+
+    /// Checks the ids against each other and the showtime.
+    pub fn new(showtime: ShowtimeId, seats: Vec<SeatId>) -> Result<Self, SelectionError> {
+        if seats.is_empty() {
+            return Err(SelectionError::Empty);
+        }
+        if seats.len() > Self::MAX_SEATS {
+            return Err(SelectionError::TooMany { count: seats.len() });
+        }
+        let prefix = SeatId::prefix(showtime);
+        let mut seen = HashSet::with_capacity(seats.len());
+        for (position, seat) in seats.iter().copied().enumerate() {
+            if seat.index_under(prefix).is_none() {
+                return Err(SelectionError::Foreign { position, seat });
+            }
+            if !seen.insert(seat) {
+                return Err(SelectionError::Duplicate { position, seat });
+            }
+        }
+        Ok(Self(seats))
+    }
+
+    /// The seats, in the client's order.
+    pub fn as_slice(&self) -> &[SeatId] {
+        &self.0
+    }
+}
+
+/// What the payment provider calls a payment: 1 to 200 characters, no control characters.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct PaymentReference(String);
+
+impl PaymentReference {
+    /// Longest accepted reference, in characters.
+    pub const MAX_CHARACTERS: usize = 200;
+
+    /// `None` if the text is blank, too long or has control characters.
+    pub fn parse(text: impl Into<String>) -> Option<Self> {
+        let text = text.into();
+        let fits = text.chars().count() <= Self::MAX_CHARACTERS;
+        (fits && !text.trim().is_empty() && !text.chars().any(char::is_control)).then_some(Self(text))
+    }
+
+    /// The reference as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl HoldPolicy {
+    /// The first deadline of a hold made at `now`.
+    pub fn first_deadline(&self, now: Timestamp) -> Timestamp {
+        now + self.hold.min(self.max_total)
+    }
+
+    /// The deadline that an extension asked at `now` gives to a hold made at `reserved_at`.
+    pub fn extended_deadline(&self, reserved_at: Timestamp, now: Timestamp) -> Timestamp {
+        (now + self.hold).min(reserved_at + self.max_total)
+    }
+}

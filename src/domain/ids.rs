@@ -1,0 +1,160 @@
+//! Identities: showtimes, bookings and users are given; a seat's id is derived from its showtime and its place in the seat map.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// Position of a seat in its showtime's seat map, counted from 0, row by row.
+pub type SeatIndex = u32;
+
+/// Identity of a showtime (one screening of one film).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ShowtimeId(pub Uuid);
+
+/// Identity of a booking; chosen by the server before the command is decided, so that a repeated command is recognised.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BookingId(pub Uuid);
+
+/// Identity of a seat: a UUID of version 8 (RFC 9562, section 5.8) that carries its own place.
+///
+/// The first twelve bytes are taken from SHA-256 of the showtime's id, the last four are the [`SeatIndex`] in network order.
+/// So a seat id is checked against its showtime and turned into an index without a table.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SeatId(pub Uuid);
+
+impl SeatId {
+    /// The id of the seat at `index` of `showtime`.
+    pub fn new(showtime: ShowtimeId, index: SeatIndex) -> Self {
+        Self::with_prefix(Self::prefix(showtime), index)
+    }
+
+    /// The part that all seat ids of one showtime share, for making or checking many ids with one hash.
+    pub fn prefix(showtime: ShowtimeId) -> SeatIdPrefix {
+        let digest = Sha256::digest(showtime.0.as_bytes());
+        let mut bytes = [0_u8; 16];
+        for (to, from) in bytes.iter_mut().zip(digest.iter()).take(12) {
+            *to = *from;
+        }
+        let uuid = uuid::Builder::from_custom_bytes(bytes).into_uuid();
+        SeatIdPrefix(uuid.as_u128())
+    }
+
+    /// The id of the seat at `index` under an already computed prefix.
+    pub fn with_prefix(prefix: SeatIdPrefix, index: SeatIndex) -> Self {
+        Self(Uuid::from_u128(prefix.0 | u128::from(index)))
+    }
+
+    /// The seat's index if the id belongs to the showtime with this prefix (the index may still lie past its last seat).
+    pub fn index_under(self, prefix: SeatIdPrefix) -> Option<SeatIndex> {
+        u32::try_from(self.0.as_u128() ^ prefix.0).ok()
+    }
+
+    /// The seat's index, whatever its showtime. Only for ids that were checked with [`SeatId::index_under`] before.
+    pub fn index(self) -> SeatIndex {
+        let [.., a, b, c, d] = *self.0.as_bytes();
+        SeatIndex::from_be_bytes([a, b, c, d])
+    }
+}
+
+/// See [`SeatId::prefix`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SeatIdPrefix(u128);
+
+/// Who books: an opaque name of 1 to 128 characters, given by the client.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct UserId(String);
+
+/// Why a text is no [`UserId`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum UserIdError {
+    /// Nothing but white space.
+    #[error("the user id is empty")]
+    Empty,
+    /// More than [`UserId::MAX_CHARACTERS`].
+    #[error("the user id is longer than {} characters", UserId::MAX_CHARACTERS)]
+    TooLong,
+    /// Control characters cannot be stored or shown.
+    #[error("the user id contains a control character")]
+    ControlCharacter,
+}
+
+impl UserId {
+    /// Longest accepted name, in characters.
+    pub const MAX_CHARACTERS: usize = 128;
+
+    /// Checks the text.
+    pub fn parse(text: impl Into<String>) -> Result<Self, UserIdError> {
+        let text = text.into();
+        if text.trim().is_empty() {
+            return Err(UserIdError::Empty);
+        }
+        if text.chars().count() > Self::MAX_CHARACTERS {
+            return Err(UserIdError::TooLong);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(UserIdError::ControlCharacter);
+        }
+        Ok(Self(text))
+    }
+
+    /// The name as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for UserId {
+    type Error = UserIdError;
+
+    fn try_from(text: String) -> Result<Self, UserIdError> {
+        Self::parse(text)
+    }
+}
+
+impl From<UserId> for String {
+    fn from(user: UserId) -> Self {
+        user.0
+    }
+}
+
+impl fmt::Display for ShowtimeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for BookingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for SeatId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seat_id_carries_its_index_and_refuses_other_showtimes() {
+        let ours = ShowtimeId(Uuid::from_u128(1));
+        let other = ShowtimeId(Uuid::from_u128(2));
+        for index in [0, 1, 139, 199_999, u32::MAX] {
+            let seat = SeatId::new(ours, index);
+            assert_eq!(seat.index_under(SeatId::prefix(ours)), Some(index));
+            assert_eq!(seat.index(), index);
+            assert_eq!(seat.index_under(SeatId::prefix(other)), None);
+            assert_eq!(seat.0.get_version_num(), 8);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The domain: showtimes, seats and bookings as pure values. No I/O, no clock, no randomness: time and new ids come in as arguments.
+
+mod booking;
+mod command;
+mod event;
+mod hold_token;
+mod ids;
+mod rejection;
+mod seat_map;
+mod showtime;
+mod timestamp;
+
+pub use booking::{Booking, BookingStatus};
+pub use command::{Command, Credential, HoldPolicy, PaymentReference, SeatSelection, SelectionError};
+pub use event::{Event, EventKind, EventRun, RecordedEvent, SeatsStatus};
+pub use hold_token::{HoldToken, TokenHash};
+pub use ids::{BookingId, SeatId, SeatIdPrefix, SeatIndex, ShowtimeId, UserId, UserIdError};
+pub use rejection::{ConflictReason, Rejection, SeatConflict};
+pub use seat_map::{MAX_SEATS_PER_SHOWTIME, Row, SeatMap, SeatMapError, SeatStatus};
+pub use showtime::{Decision, Showtime};
+pub use timestamp::{Clock, Timestamp, TimestampError};

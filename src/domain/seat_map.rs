@@ -1,0 +1,214 @@
+//! Seat maps: the rows of an auditorium, and how a seat's index and its row and number give each other.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::SeatIndex;
+
+/// Most seats that one showtime may have.
+pub const MAX_SEATS_PER_SHOWTIME: u32 = 200_000;
+/// Longest row label, in characters.
+const MAX_LABEL_CHARACTERS: usize = 16;
+
+/// What a seat is to the public.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum SeatStatus {
+    /// Free to be reserved.
+    Available = 0,
+    /// Held by a pending booking.
+    Reserved = 1,
+    /// Part of a confirmed booking.
+    Sold = 2,
+}
+
+impl SeatStatus {
+    /// The number that stores keep: 0 available, 1 reserved, 2 sold.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Available => 0,
+            Self::Reserved => 1,
+            Self::Sold => 2,
+        }
+    }
+
+    /// The reverse of [`SeatStatus::code`].
+    pub fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Available),
+            1 => Some(Self::Reserved),
+            2 => Some(Self::Sold),
+            _ => None,
+        }
+    }
+
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Available => "Available",
+            Self::Reserved => "Reserved",
+            Self::Sold => "Sold",
+        }
+    }
+}
+
+/// One row: its label and how many seats it has, numbered from 1.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// Label, unique in the showtime, such as `A`.
+    pub row: String,
+    /// Number of seats, at least 1.
+    pub seats: u32,
+}
+
+/// The rows of a showtime, checked: at least one seat, at most [`MAX_SEATS_PER_SHOWTIME`], labels unique.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Row>", into = "Vec<Row>")]
+pub struct SeatMap {
+    rows: Vec<Row>,
+    /// Index of the first seat of each row, for the way from an index to its row.
+    starts: Vec<SeatIndex>,
+    seat_count: u32,
+}
+
+/// Why rows are no [`SeatMap`]. `index` is the position of the offending row in the list, from 0.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SeatMapError {
+    /// The list of rows is empty.
+    #[error("there is no row")]
+    NoRows,
+    /// A row without a seat.
+    #[error("row {label:?} has no seats")]
+    EmptyRow {
+        /// Position in the list.
+        index: usize,
+        /// The row's label.
+        label: String,
+    },
+    /// A label that is blank, too long or has control characters.
+    #[error("the row label {label:?} must have 1 to 16 printable characters")]
+    BadLabel {
+        /// Position in the list.
+        index: usize,
+        /// The row's label.
+        label: String,
+    },
+    /// Two rows with one label.
+    #[error("row {label:?} is listed twice")]
+    DuplicateRow {
+        /// Position of the second of the two.
+        index: usize,
+        /// The row's label.
+        label: String,
+    },
+    /// More than [`MAX_SEATS_PER_SHOWTIME`].
+    #[error("there are more than {MAX_SEATS_PER_SHOWTIME} seats")]
+    TooManySeats,
+}
+
+impl SeatMap {
+    /// Checks the rows.
+    pub fn new(rows: Vec<Row>) -> Result<Self, SeatMapError> {
+        if rows.is_empty() {
+            return Err(SeatMapError::NoRows);
+        }
+        let mut labels = std::collections::HashSet::new();
+        let mut starts = Vec::with_capacity(rows.len());
+        let mut seat_count = 0_u32;
+        for (index, row) in rows.iter().enumerate() {
+            let label = row.row.clone();
+            let characters = label.chars().count();
+            if label.trim().is_empty() || characters > MAX_LABEL_CHARACTERS || label.chars().any(char::is_control) {
+                return Err(SeatMapError::BadLabel { index, label });
+            }
+            if row.seats == 0 {
+                return Err(SeatMapError::EmptyRow { index, label });
+            }
+            if !labels.insert(row.row.as_str()) {
+                return Err(SeatMapError::DuplicateRow { index, label });
+            }
+            starts.push(seat_count);
+            seat_count = seat_count.checked_add(row.seats).ok_or(SeatMapError::TooManySeats)?;
+            if seat_count > MAX_SEATS_PER_SHOWTIME {
+                return Err(SeatMapError::TooManySeats);
+            }
+        }
+        Ok(Self { rows, starts, seat_count })
+    }
+
+    /// The rows, in order.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Number of seats; indices run from 0 to one less.
+    pub fn seat_count(&self) -> u32 {
+        self.seat_count
+    }
+
+    /// Row label and number (from 1) of the seat at `index`.
+    pub fn place(&self, index: SeatIndex) -> Option<(&str, u32)> {
+        if index >= self.seat_count {
+            return None;
+        }
+        let position = self.starts.partition_point(|start| *start <= index).checked_sub(1)?;
+        let row = self.rows.get(position)?;
+        Some((&row.row, index - self.starts.get(position)? + 1))
+    }
+
+    /// Every seat as (index, row label, number), in order of index.
+    pub fn seats(&self) -> impl Iterator<Item = (SeatIndex, &str, u32)> {
+        self.rows
+            .iter()
+            .zip(&self.starts)
+            .flat_map(|(row, start)| (1..=row.seats).map(move |number| (start + number - 1, row.row.as_str(), number)))
+    }
+}
+
+impl TryFrom<Vec<Row>> for SeatMap {
+    type Error = SeatMapError;
+
+    fn try_from(rows: Vec<Row>) -> Result<Self, SeatMapError> {
+        Self::new(rows)
+    }
+}
+
+impl From<SeatMap> for Vec<Row> {
+    fn from(map: SeatMap) -> Self {
+        map.rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(label: &str, seats: u32) -> Row {
+        Row { row: label.to_owned(), seats }
+    }
+
+    #[test]
+    fn places_and_indices_agree() {
+        let map = SeatMap::new(vec![row("A", 3), row("B", 2)]).unwrap();
+        assert_eq!(map.seat_count(), 5);
+        let seats: Vec<_> = map.seats().collect();
+        assert_eq!(seats, [(0, "A", 1), (1, "A", 2), (2, "A", 3), (3, "B", 1), (4, "B", 2)]);
+        for (index, label, number) in seats {
+            assert_eq!(map.place(index), Some((label, number)));
+        }
+        assert_eq!(map.place(5), None);
+    }
+
+    #[test]
+    fn bad_rows_are_named() {
+        assert_eq!(SeatMap::new(vec![]), Err(SeatMapError::NoRows));
+        assert!(matches!(SeatMap::new(vec![row("A", 0)]), Err(SeatMapError::EmptyRow { index: 0, .. })));
+        assert!(matches!(SeatMap::new(vec![row(" ", 1)]), Err(SeatMapError::BadLabel { index: 0, .. })));
+        assert!(matches!(
+            SeatMap::new(vec![row("A", 1), row("A", 2)]),
+            Err(SeatMapError::DuplicateRow { index: 1, .. })
+        ));
+        assert_eq!(SeatMap::new(vec![row("A", 200_001)]), Err(SeatMapError::TooManySeats));
+        assert_eq!(SeatMap::new(vec![row("A", u32::MAX), row("B", u32::MAX)]), Err(SeatMapError::TooManySeats));
+    }
+}

@@ -1,0 +1,349 @@
+//! The showtime aggregate: the state of its seats and live bookings, `decide` (command to event) and `evolve` (event to state).
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::domain::{
+    Booking, BookingId, BookingStatus, Command, ConflictReason, Credential, Event, HoldPolicy, PaymentReference,
+    Rejection, SeatConflict, SeatId, SeatIdPrefix, SeatIndex, SeatMap, SeatSelection, SeatStatus, ShowtimeId,
+    Timestamp, TokenHash,
+};
+
+/// What `decide` answers when a command is not refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Decision {
+    /// The command is accepted; this event makes it so.
+    Accepted(Event),
+    /// The command was carried out before; there is nothing to record.
+    AlreadyDone,
+}
+
+/// One showtime: every seat's status and version, and the bookings that commands may still be about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Showtime {
+    id: ShowtimeId,
+    seat_prefix: SeatIdPrefix,
+    sequence: u64,
+    statuses: Vec<SeatStatus>,
+    versions: Vec<u64>,
+    bookings: HashMap<BookingId, Booking>,
+    /// Pending holds by deadline, for the clock.
+    deadlines: BTreeSet<(Timestamp, BookingId)>,
+}
+
+impl Showtime {
+    /// A showtime just scheduled: all seats available, sequence 1.
+    pub fn scheduled(id: ShowtimeId, seat_map: &SeatMap) -> Self {
+        let seats = usize::try_from(seat_map.seat_count()).unwrap_or(usize::MAX);
+        Self::restore(id, 1, vec![(SeatStatus::Available, 1); seats], Vec::new())
+    }
+
+    /// From a store: the sequence, each seat's status and version in order of index, and the pending bookings.
+    pub fn restore(id: ShowtimeId, sequence: u64, seats: Vec<(SeatStatus, u64)>, pending: Vec<Booking>) -> Self {
+        let (statuses, versions) = seats.into_iter().unzip();
+        let mut showtime = Self {
+            id,
+            seat_prefix: SeatId::prefix(id),
+            sequence,
+            statuses,
+            versions,
+            bookings: HashMap::new(),
+            deadlines: BTreeSet::new(),
+        };
+        for booking in pending {
+            showtime.recall(booking);
+        }
+        showtime
+    }
+
+    /// Its id.
+    pub fn id(&self) -> ShowtimeId {
+        self.id
+    }
+
+    /// Sequence of the last event applied.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Every seat's status, in order of index.
+    pub fn statuses(&self) -> &[SeatStatus] {
+        &self.statuses
+    }
+
+    /// Status and version (sequence of the last event about it) of a seat; `None` past the last seat.
+    pub fn seat(&self, index: SeatIndex) -> Option<(SeatStatus, u64)> {
+        let index = usize::try_from(index).ok()?;
+        Some((*self.statuses.get(index)?, *self.versions.get(index)?))
+    }
+
+    /// The booking, if it is in memory: pending ones always are, ended ones only until [`Showtime::forget_ended`].
+    pub fn booking(&self, id: BookingId) -> Option<&Booking> {
+        self.bookings.get(&id)
+    }
+
+    /// The bookings in memory, in no order.
+    pub fn bookings(&self) -> impl Iterator<Item = &Booking> {
+        self.bookings.values()
+    }
+
+    /// Brings a booking back from the store, so that a command about it can be decided.
+    pub fn recall(&mut self, booking: Booking) {
+        if booking.status == BookingStatus::Pending {
+            self.deadlines.insert((booking.expires_at, booking.id));
+        }
+        if let Some(old) = self.bookings.insert(booking.id, booking) {
+            let still_pending = self
+                .bookings
+                .get(&old.id)
+                .is_some_and(|new| new.status == BookingStatus::Pending && new.expires_at == old.expires_at);
+            if !still_pending {
+                self.deadlines.remove(&(old.expires_at, old.id));
+            }
+        }
+    }
+
+    /// Drops bookings that have ended from memory; the store keeps them.
+    pub fn forget_ended(&mut self) {
+        self.bookings.retain(|_, booking| booking.status == BookingStatus::Pending);
+    }
+
+    /// The earliest deadline of a pending hold.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// The pending holds whose deadline is at or before `now`, earliest first.
+    pub fn due_holds(&self, now: Timestamp) -> impl Iterator<Item = BookingId> {
+        self.deadlines.iter().take_while(move |(deadline, _)| *deadline <= now).map(|(_, booking)| *booking)
+    }
+
+    /// Decides a command on this state. Pure: the same state, command and time give the same answer.
+    ///
+    /// # Errors
+    /// The [`Rejection`] says why nothing will change.
+    pub fn decide(&self, command: &Command, now: Timestamp, policy: &HoldPolicy) -> Result<Decision, Rejection> {
+        match command {
+            Command::ReserveSeats { booking_id, seats, user_id, token } => {
+                if let Some(booking) = self.bookings.get(booking_id) {
+                    return already_reserved(booking, seats, token);
+                }
+                self.check_free(seats)?;
+                Ok(Decision::Accepted(Event::SeatsReserved {
+                    booking_id: *booking_id,
+                    seat_ids: seats.as_slice().to_vec(),
+                    user_id: user_id.clone(),
+                    expires_at: policy.first_deadline(now),
+                }))
+            }
+            Command::ConfirmBooking { booking_id, credential, payment_reference } => {
+                decide_confirm(self.owned(*booking_id, credential)?, payment_reference, now)
+            }
+            Command::CancelBooking { booking_id, credential } => {
+                decide_cancel(self.owned(*booking_id, credential)?, now)
+            }
+            Command::ExtendHold { booking_id, credential, asked_at } => {
+                decide_extend(self.owned(*booking_id, credential)?, *asked_at, now, policy)
+            }
+            Command::ExpireHold { booking_id } => {
+                let booking = self.bookings.get(booking_id).ok_or(Rejection::UnknownBooking)?;
+                if booking.status != BookingStatus::Pending || booking.expires_at > now {
+                    return Ok(Decision::AlreadyDone);
+                }
+                Ok(Decision::Accepted(Event::HoldExpired {
+                    booking_id: booking.id,
+                    seat_ids: booking.seat_ids.clone(),
+                }))
+            }
+        }
+    }
+
+    /// Applies an event. Applying a run of events a second time, in order, gives the same state.
+    ///
+    /// `token` and `recorded_at` complete a new booking; `token` is known to the node that decided the event, others
+    /// pass `None` and read the booking from the store when a command asks for it.
+    pub fn evolve(&mut self, event: &Event, sequence: u64, recorded_at: Timestamp, token: Option<TokenHash>) {
+        self.sequence = self.sequence.max(sequence);
+        let seats = event.seats_status();
+        for seat in seats.seat_ids {
+            if let Ok(index) = usize::try_from(seat.index())
+                && let (Some(status), Some(version)) = (self.statuses.get_mut(index), self.versions.get_mut(index))
+            {
+                *status = seats.status;
+                *version = sequence;
+            }
+        }
+        match event {
+            Event::ShowtimeScheduled { .. } => {}
+            Event::SeatsReserved { booking_id, seat_ids, user_id, expires_at } => match token {
+                None => self.change(*booking_id, sequence, |_| {}),
+                Some(token) => self.recall(Booking {
+                    id: *booking_id,
+                    showtime_id: self.id,
+                    seat_ids: seat_ids.clone(),
+                    user_id: user_id.clone(),
+                    token,
+                    status: BookingStatus::Pending,
+                    reserved_at: recorded_at,
+                    expires_at: *expires_at,
+                    payment_reference: None,
+                    version: sequence,
+                }),
+            },
+            Event::HoldExtended { booking_id, expires_at, .. } => {
+                self.change(*booking_id, sequence, |booking| booking.expires_at = *expires_at);
+            }
+            Event::BookingConfirmed { booking_id, payment_reference, .. } => {
+                self.change(*booking_id, sequence, |booking| {
+                    booking.status = BookingStatus::Confirmed;
+                    booking.payment_reference = Some(payment_reference.clone());
+                });
+            }
+            Event::BookingCancelled { booking_id, .. } => {
+                self.change(*booking_id, sequence, |booking| booking.status = BookingStatus::Cancelled);
+            }
+            Event::HoldExpired { booking_id, .. } => {
+                self.change(*booking_id, sequence, |booking| booking.status = BookingStatus::Expired);
+            }
+        }
+    }
+
+    /// Puts a seat back to an earlier status and version, when a commit failed.
+    pub fn restore_seat(&mut self, index: SeatIndex, (status, version): (SeatStatus, u64)) {
+        if let Ok(index) = usize::try_from(index)
+            && let (Some(to), Some(at)) = (self.statuses.get_mut(index), self.versions.get_mut(index))
+        {
+            *to = status;
+            *at = version;
+        }
+    }
+
+    /// Puts a booking back to what it was (`None`: unknown), when a commit failed.
+    pub fn restore_booking(&mut self, id: BookingId, before: Option<Booking>) {
+        if let Some(now) = self.bookings.remove(&id) {
+            self.deadlines.remove(&(now.expires_at, id));
+        }
+        if let Some(booking) = before {
+            self.recall(booking);
+        }
+    }
+
+    /// Puts the sequence back, when a commit failed.
+    pub fn restore_sequence(&mut self, sequence: u64) {
+        self.sequence = sequence;
+    }
+
+    fn change(&mut self, id: BookingId, sequence: u64, change: impl FnOnce(&mut Booking)) {
+        if let Some(mut booking) = self.bookings.get(&id).cloned() {
+            change(&mut booking);
+            booking.version = sequence;
+            self.recall(booking);
+        }
+    }
+
+    fn check_free(&self, seats: &SeatSelection) -> Result<(), Rejection> {
+        let mut unknown = Vec::new();
+        let mut conflicts = Vec::new();
+        for seat_id in seats.as_slice().iter().copied() {
+            let known = seat_id.index_under(self.seat_prefix).and_then(|index| self.seat(index));
+            match known.map(|(status, _)| status) {
+                None => unknown.push(seat_id),
+                Some(SeatStatus::Available) => {}
+                Some(SeatStatus::Reserved) => {
+                    conflicts.push(SeatConflict { seat_id, reason: ConflictReason::Reserved });
+                }
+                Some(SeatStatus::Sold) => conflicts.push(SeatConflict { seat_id, reason: ConflictReason::Sold }),
+            }
+        }
+        if !unknown.is_empty() {
+            return Err(Rejection::UnknownSeats { seat_ids: unknown });
+        }
+        if !conflicts.is_empty() {
+            return Err(Rejection::SeatsTaken { conflicts });
+        }
+        Ok(())
+    }
+
+    fn owned(&self, id: BookingId, credential: &Credential) -> Result<&Booking, Rejection> {
+        let booking = self.bookings.get(&id).ok_or(Rejection::UnknownBooking)?;
+        match credential {
+            Credential::Operator => Ok(booking),
+            Credential::Holder(token) if booking.token.matches(token) => Ok(booking),
+            Credential::Holder(_) => Err(Rejection::NotHolder),
+        }
+    }
+}
+
+/// A reservation repeated with its booking's id: done before, if it is the same in all parts.
+fn already_reserved(booking: &Booking, seats: &SeatSelection, token: &TokenHash) -> Result<Decision, Rejection> {
+    if booking.seat_ids == seats.as_slice() && booking.token.matches(token) {
+        Ok(Decision::AlreadyDone)
+    } else {
+        Err(Rejection::NotHolder)
+    }
+}
+
+fn decide_confirm(booking: &Booking, reference: &PaymentReference, now: Timestamp) -> Result<Decision, Rejection> {
+    match booking.status {
+        BookingStatus::Confirmed if booking.payment_reference.as_ref() == Some(reference) => Ok(Decision::AlreadyDone),
+        BookingStatus::Confirmed => Err(Rejection::PaidOtherwise),
+        BookingStatus::Cancelled => Err(Rejection::BookingNotPending { status: booking.status }),
+        BookingStatus::Expired => Err(Rejection::HoldExpired { expired_at: booking.expires_at }),
+        BookingStatus::Pending if booking.expires_at <= now => {
+            Err(Rejection::HoldExpired { expired_at: booking.expires_at })
+        }
+        BookingStatus::Pending => Ok(Decision::Accepted(Event::BookingConfirmed {
+            booking_id: booking.id,
+            seat_ids: booking.seat_ids.clone(),
+            payment_reference: reference.clone(),
+        })),
+    }
+}
+
+fn decide_cancel(booking: &Booking, now: Timestamp) -> Result<Decision, Rejection> {
+    match booking.status {
+        BookingStatus::Cancelled => Ok(Decision::AlreadyDone),
+        BookingStatus::Confirmed => Err(Rejection::BookingNotPending { status: booking.status }),
+        BookingStatus::Expired => Err(Rejection::HoldExpired { expired_at: booking.expires_at }),
+        BookingStatus::Pending if booking.expires_at <= now => {
+            Err(Rejection::HoldExpired { expired_at: booking.expires_at })
+        }
+        BookingStatus::Pending => Ok(Decision::Accepted(Event::BookingCancelled {
+            booking_id: booking.id,
+            seat_ids: booking.seat_ids.clone(),
+        })),
+    }
+}
+
+fn decide_extend(
+    booking: &Booking,
+    asked_at: Timestamp,
+    now: Timestamp,
+    policy: &HoldPolicy,
+) -> Result<Decision, Rejection> {
+    match booking.status {
+        BookingStatus::Confirmed | BookingStatus::Cancelled => {
+            Err(Rejection::BookingNotPending { status: booking.status })
+        }
+        BookingStatus::Expired => Err(Rejection::HoldExpired { expired_at: booking.expires_at }),
+        BookingStatus::Pending if booking.expires_at <= now => {
+            Err(Rejection::HoldExpired { expired_at: booking.expires_at })
+        }
+        BookingStatus::Pending => {
+            let expires_at = policy.extended_deadline(booking.reserved_at, asked_at);
+            if expires_at <= booking.expires_at {
+                let limit = booking.reserved_at + policy.max_total;
+                // Tried again, or asked again within the same millisecond: the hold already lasts that long.
+                return if expires_at < limit {
+                    Ok(Decision::AlreadyDone)
+                } else {
+                    Err(Rejection::ExtensionExhausted { limit })
+                };
+            }
+            Ok(Decision::Accepted(Event::HoldExtended {
+                booking_id: booking.id,
+                seat_ids: booking.seat_ids.clone(),
+                expires_at,
+            }))
+        }
+    }
+}

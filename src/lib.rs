@@ -1,0 +1,4 @@
+//! Turnstile, a reservation server for seats.
+
+pub mod domain;
+pub mod telemetry;

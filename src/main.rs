@@ -1,0 +1,3 @@
+//! The program; it serves once the server is composed.
+
+fn main() {}
