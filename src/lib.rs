@@ -2,3 +2,4 @@
 
 pub mod domain;
 pub mod telemetry;
+pub mod write_store;

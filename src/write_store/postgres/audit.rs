@@ -1,0 +1,76 @@
+//! One showtime's whole write model in one snapshot, for `turnstile check`.
+
+use diesel::prelude::{BoolExpressionMethods, ExpressionMethods, QueryDsl};
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use crate::domain::{BookingId, SeatIndex, ShowtimeId};
+use crate::write_store::Audit;
+use crate::write_store::postgres::access::Call;
+use crate::write_store::postgres::bookings::{AllBookings, to_bookings};
+use crate::write_store::postgres::column::{from_int8, from_seat, from_seat_status};
+use crate::write_store::postgres::failure::Failure;
+use crate::write_store::postgres::load::check_seats;
+use crate::write_store::postgres::schema::booking_seats;
+use crate::write_store::postgres::statement::statement;
+
+/// Sequence, number of seats, the last seat's index, and each seat's status, version and booking in order of index.
+type SeatsRow = (i64, i32, Option<i32>, Option<Vec<i16>>, Option<Vec<i64>>, Option<Vec<Option<Uuid>>>);
+
+statement! {
+    /// A showtime with its seats as three arrays.
+    AuditSeats -> (
+        BigInt, Integer, Nullable<Integer>, Nullable<Array<SmallInt>>, Nullable<Array<BigInt>>,
+        Nullable<Array<Nullable<SqlUuid>>>
+    ):
+    "SELECT t.sequence, t.seat_count, s.last, s.statuses, s.versions, s.holders \
+     FROM showtimes t CROSS JOIN LATERAL \
+     (SELECT max(o.seat) AS last, array_agg(o.status) AS statuses, array_agg(o.version) AS versions, \
+     array_agg(o.booking_id) AS holders \
+     FROM (SELECT seat, status, version, booking_id FROM seats WHERE showtime_id = t.id ORDER BY seat) o) s \
+     WHERE t.id = " {id: Uuid as SqlUuid} ""
+}
+
+/// See [`crate::write_store::WriteStore::audit`].
+pub(super) struct AuditShowtime(pub(super) ShowtimeId);
+
+impl Call for AuditShowtime {
+    type Answer = Option<Audit>;
+
+    async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Option<Audit>, Failure> {
+        let id = self.0;
+        connection
+            .build_transaction()
+            .repeatable_read()
+            .read_only()
+            .run(async |connection| read(connection, id).await)
+            .await
+    }
+}
+
+async fn read(connection: &mut AsyncPgConnection, id: ShowtimeId) -> Result<Option<Audit>, Failure> {
+    let rows: Vec<SeatsRow> = AuditSeats { id: id.0 }.load(connection).await?;
+    let Some((sequence, seat_count, last_seat, statuses, versions, holders)) = rows.into_iter().next() else {
+        return Ok(None);
+    };
+    let seats = statuses
+        .unwrap_or_default()
+        .into_iter()
+        .zip(versions.unwrap_or_default())
+        .zip(holders.unwrap_or_default())
+        .map(|((status, version), holder)| Ok((from_seat_status(status)?, from_int8(version)?, holder.map(BookingId))))
+        .collect::<Result<Vec<_>, Failure>>()?;
+    check_seats(id, seat_count, last_seat, seats.len())?;
+    let bookings = to_bookings(AllBookings { showtime_id: id.0 }.load(connection).await?)?;
+    let claims = booking_seats::table
+        .filter(booking_seats::showtime_id.eq(id.0).and(booking_seats::live))
+        .order((booking_seats::seat, booking_seats::booking_id))
+        .select((booking_seats::seat, booking_seats::booking_id))
+        .load::<(i32, Uuid)>(connection)
+        .await?
+        .into_iter()
+        .map(|(seat, booking)| Ok((from_seat(seat)?, BookingId(booking))))
+        .collect::<Result<Vec<(SeatIndex, BookingId)>, Failure>>()?;
+    Ok(Some(Audit { sequence: from_int8(sequence)?, seats, bookings, claims }))
+}

@@ -1,0 +1,84 @@
+//! Ids of showtimes with their last sequences, and holds that are due.
+
+use diesel::data_types::PgTimestamp;
+use diesel::prelude::{ExpressionMethods, QueryDsl};
+use diesel::sql_types::{BigInt, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use crate::domain::{BookingId, ShowtimeId, Timestamp};
+use crate::write_store::Head;
+use crate::write_store::postgres::access::Call;
+use crate::write_store::postgres::column::{from_int8, to_limit, to_timestamptz};
+use crate::write_store::postgres::failure::Failure;
+use crate::write_store::postgres::schema::showtimes;
+use crate::write_store::postgres::statement::statement;
+
+/// See [`crate::write_store::WriteStore::heads_page`].
+pub(super) struct HeadsPage {
+    pub(super) after: Option<ShowtimeId>,
+    pub(super) limit: usize,
+}
+
+impl Call for HeadsPage {
+    type Answer = Vec<Head>;
+
+    async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Vec<Head>, Failure> {
+        // Two queries instead of one with OR, which no index would serve. The nil id is a value like any other.
+        let page = showtimes::table
+            .order(showtimes::id)
+            .limit(to_limit(self.limit))
+            .select((showtimes::id, showtimes::sequence));
+        let rows = match self.after {
+            Some(after) => page.filter(showtimes::id.gt(after.0)).load::<(Uuid, i64)>(connection).await?,
+            None => page.filter(showtimes::id.ge(Uuid::nil())).load::<(Uuid, i64)>(connection).await?,
+        };
+        to_heads(rows)
+    }
+}
+
+/// See [`crate::write_store::WriteStore::heads`].
+pub(super) struct Heads(pub(super) Vec<ShowtimeId>);
+
+impl Call for Heads {
+    type Answer = Vec<Head>;
+
+    async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Vec<Head>, Failure> {
+        let ids: Vec<Uuid> = self.0.iter().map(|id| id.0).collect();
+        let rows = showtimes::table
+            .filter(showtimes::id.eq_any(ids))
+            .select((showtimes::id, showtimes::sequence))
+            .load::<(Uuid, i64)>(connection)
+            .await?;
+        to_heads(rows)
+    }
+}
+
+fn to_heads(rows: Vec<(Uuid, i64)>) -> Result<Vec<Head>, Failure> {
+    rows.into_iter().map(|(id, sequence)| Ok((ShowtimeId(id), from_int8(sequence)?))).collect()
+}
+
+statement! {
+    /// Pending holds by deadline. The status is part of the text: as a parameter it would hide the partial index from a kept plan.
+    HoldsByDeadline -> (SqlUuid, SqlUuid):
+    "SELECT showtime_id, id FROM bookings WHERE status = 0 AND expires_at <= " {before: PgTimestamp as Timestamptz}
+    " ORDER BY expires_at LIMIT " {limit: i64 as BigInt} ""
+}
+
+/// See [`crate::write_store::WriteStore::due_holds`].
+pub(super) struct DueHolds {
+    pub(super) before: Timestamp,
+    pub(super) limit: usize,
+}
+
+impl Call for DueHolds {
+    type Answer = Vec<(ShowtimeId, BookingId)>;
+
+    async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Self::Answer, Failure> {
+        let rows: Vec<(Uuid, Uuid)> =
+            HoldsByDeadline { before: to_timestamptz(self.before), limit: to_limit(self.limit) }
+                .load(connection)
+                .await?;
+        Ok(rows.into_iter().map(|(showtime, booking)| (ShowtimeId(showtime), BookingId(booking))).collect())
+    }
+}

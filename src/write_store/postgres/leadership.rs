@@ -1,0 +1,67 @@
+//! Leadership of the outbox relay: a session lock in the database, on a connection of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use diesel::sql_types::{BigInt, Bool};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use crate::write_store::postgres::access::Access;
+use crate::write_store::postgres::failure::{Failure, store_error, unavailable, unavailable_because};
+use crate::write_store::postgres::ping::is_answering;
+use crate::write_store::postgres::statement::statement;
+use crate::write_store::{Leadership, StoreError};
+
+/// Names the relay's lock. Advisory locks are local to a database, so two installations on one server do not meet.
+const RELAY_LOCK: i64 = 0x7475_726e_7374_6c01;
+
+statement! {
+    /// Takes the lock if nobody has it. It lives until the session ends.
+    TryLock -> Bool:
+    "SELECT pg_try_advisory_lock(" {key: i64 as BigInt} ")"
+}
+
+/// The lock, held as long as its session lives. Dropping it closes the connection, and the server frees the lock.
+struct RelayLeadership {
+    /// `None` once a ping has failed: what was lost is never believed in again.
+    connection: Option<AsyncPgConnection>,
+    ping_timeout: Duration,
+}
+
+#[async_trait]
+impl Leadership for RelayLeadership {
+    async fn is_held(&mut self) -> bool {
+        let Some(connection) = &mut self.connection else { return false };
+        // The session has the lock until it ends, so an answer from it is proof.
+        if is_answering(connection, self.ping_timeout).await {
+            return true;
+        }
+        self.connection = None;
+        false
+    }
+}
+
+/// See [`crate::write_store::WriteStore::lead`].
+pub(super) async fn lead(access: &Access) -> Result<Option<Box<dyn Leadership>>, StoreError> {
+    let connector = Arc::clone(access.connector());
+    let ping_timeout = access.ping_timeout();
+    let attempt = access.runtime().spawn(async move {
+        let mut connection = connector
+            .open()
+            .await
+            .map_err(|error| unavailable("no connection to PostgreSQL for the relay's lock", error))?;
+        let asked = tokio::time::timeout(ping_timeout, TryLock { key: RELAY_LOCK }.load::<bool>(&mut connection)).await;
+        let taken = asked
+            .map_err(|elapsed| unavailable("PostgreSQL did not answer for the relay's lock", elapsed))?
+            .map_err(|error| store_error(Failure::Database(error)))?;
+        if taken.contains(&true) {
+            let leadership: Box<dyn Leadership> =
+                Box::new(RelayLeadership { connection: Some(connection), ping_timeout });
+            Ok(Some(leadership))
+        } else {
+            Ok(None)
+        }
+    });
+    attempt.await.unwrap_or_else(|error| Err(unavailable_because(format!("the attempt to lead ended: {error}"))))
+}

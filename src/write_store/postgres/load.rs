@@ -1,0 +1,106 @@
+//! Loading a showtime for its owner, with or without raising the fence.
+
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Uuid as SqlUuid};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use crate::domain::{BookingStatus, SeatStatus, Showtime, ShowtimeId};
+use crate::write_store::postgres::access::Call;
+use crate::write_store::postgres::bookings::{BookingsById, to_bookings};
+use crate::write_store::postgres::column::{from_int8, from_seat_status};
+use crate::write_store::postgres::failure::Failure;
+use crate::write_store::postgres::statement::statement;
+use crate::write_store::{Load, Loaded};
+
+/// Sequence, fence, number of seats, the last seat's index, each seat's status and version in order of index, and the bookings of
+/// reserved seats, repeated for each seat.
+type SeatsRow = (i64, i64, i32, Option<i32>, Option<Vec<i16>>, Option<Vec<i64>>, Option<Vec<Uuid>>);
+
+statement! {
+    /// A showtime with its seats as arrays: 100,000 seats are one row.
+    ShowtimeSeats -> (
+        BigInt, BigInt, Integer, Nullable<Integer>, Nullable<Array<SmallInt>>, Nullable<Array<BigInt>>,
+        Nullable<Array<SqlUuid>>
+    ):
+    "SELECT t.sequence, t.fence, t.seat_count, s.last, s.statuses, s.versions, s.holders \
+     FROM showtimes t CROSS JOIN LATERAL \
+     (SELECT max(o.seat) AS last, array_agg(o.status) AS statuses, array_agg(o.version) AS versions, \
+     array_agg(o.booking_id) FILTER (WHERE o.status = 1) AS holders \
+     FROM (SELECT seat, status, version, booking_id FROM seats WHERE showtime_id = t.id ORDER BY seat) o) s \
+     WHERE t.id = " {id: Uuid as SqlUuid} ""
+}
+
+statement! {
+    /// Voids all commits that name an earlier fence, after waiting for one in progress.
+    RaiseFence -> BigInt:
+    "UPDATE showtimes SET fence = fence + 1 WHERE id = " {id: Uuid as SqlUuid} ""
+}
+
+/// See [`crate::write_store::WriteStore::load`]. May be repeated: raising the fence twice is as good as once.
+pub(super) struct LoadShowtime {
+    pub(super) id: ShowtimeId,
+    pub(super) load: Load,
+}
+
+impl Call for LoadShowtime {
+    type Answer = Option<Loaded>;
+
+    async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Option<Loaded>, Failure> {
+        let id = self.id;
+        match self.load {
+            // Read committed: each statement after the row lock sees all that was committed before it, and nothing can be
+            // committed after it. The wait for the lock is the wait for a commit still in flight.
+            Load::Fence => {
+                connection
+                    .transaction(async |connection| {
+                        let raised = RaiseFence { id: id.0 }.execute(connection).await?;
+                        if raised == 0 { Ok(None) } else { read(connection, id).await }
+                    })
+                    .await
+            }
+            // One snapshot for all statements.
+            Load::Keep => {
+                connection
+                    .build_transaction()
+                    .repeatable_read()
+                    .read_only()
+                    .run(async |connection| read(connection, id).await)
+                    .await
+            }
+        }
+    }
+}
+
+async fn read(connection: &mut AsyncPgConnection, id: ShowtimeId) -> Result<Option<Loaded>, Failure> {
+    let rows: Vec<SeatsRow> = ShowtimeSeats { id: id.0 }.load(connection).await?;
+    let Some((sequence, fence, seat_count, last_seat, statuses, versions, holders)) = rows.into_iter().next() else {
+        return Ok(None);
+    };
+    let seats = to_seats(statuses.unwrap_or_default(), versions.unwrap_or_default())?;
+    check_seats(id, seat_count, last_seat, seats.len())?;
+    // Pending bookings are found by the seats they hold: ended ones, however many, are not touched.
+    let mut ids = holders.unwrap_or_default();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut pending = to_bookings(BookingsById { ids }.load(connection).await?)?;
+    pending.retain(|booking| booking.status == BookingStatus::Pending);
+    let showtime = Showtime::restore(id, from_int8(sequence)?, seats, pending);
+    Ok(Some(Loaded { showtime, fence: from_int8(fence)? }))
+}
+
+fn to_seats(statuses: Vec<i16>, versions: Vec<i64>) -> Result<Vec<(SeatStatus, u64)>, Failure> {
+    statuses
+        .into_iter()
+        .zip(versions)
+        .map(|(status, version)| Ok((from_seat_status(status)?, from_int8(version)?)))
+        .collect()
+}
+
+/// The seats must be 0 to `seat_count - 1` without a gap: there are that many different ones, and the last has that index.
+pub(super) fn check_seats(id: ShowtimeId, expected: i32, last: Option<i32>, found: usize) -> Result<(), Failure> {
+    if usize::try_from(expected) == Ok(found) && last == expected.checked_sub(1) {
+        Ok(())
+    } else {
+        Err(Failure::Corrupt(format!("showtime {id} has {found} seats up to {last:?} where {expected} belong")))
+    }
+}

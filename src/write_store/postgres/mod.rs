@@ -1,0 +1,155 @@
+//! Write store on PostgreSQL 15 or newer, through Diesel: every change is one statement, prepared once per connection.
+//!
+//! A commit calls the SQL function `commit_batch` (see `migrations/postgres`) with the whole batch as arrays, outside of any
+//! transaction block: the statement is its own transaction, so any batch costs one round trip and one flush of the log.
+//!
+//! **Invariant:** every change of a showtime takes its row in `showtimes` first. So sequences are given in the order of commits, at
+//! most one commit of a showtime is in progress, and two writers can never wait for each other in a circle.
+//!
+//! **Invariant:** [`CommitError::Unknown`] is only answered when the statement may have reached the server. A refusal is believed
+//! only if the server gave its reason and the session lives on.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+use crate::domain::{Booking, BookingId, RecordedEvent, ShowtimeId, Timestamp};
+use crate::write_store::{
+    Audit, Batch, CommitError, Committed, Head, IdempotencyRecord, Leadership, Load, Loaded, NewShowtime, OutboxEntry,
+    StoreError, WriteStore,
+};
+
+mod access;
+mod audit;
+mod batch;
+mod bookings;
+mod column;
+mod commit;
+mod connection;
+mod failure;
+mod heads;
+mod idempotency;
+mod journal;
+mod leadership;
+mod load;
+mod migration;
+mod ping;
+mod schedule;
+mod schema;
+mod settings;
+mod statement;
+
+pub use migration::migrate;
+pub use settings::Settings;
+
+use access::Access;
+use audit::AuditShowtime;
+use bookings::BookingsByIds;
+use connection::Connector;
+use failure::unavailable_because;
+use heads::{DueHolds, Heads, HeadsPage};
+use idempotency::{ClusterSecret, Forget, Recall};
+use journal::{Journal, Outbox, OutboxConfirmed, OutboxDepth};
+use load::LoadShowtime;
+use ping::Ping;
+
+/// The write store of a cluster: see the module's documentation.
+pub struct PostgresStore {
+    access: Access,
+    settings: Settings,
+}
+
+impl PostgresStore {
+    /// Connects to a migrated database (see [`migrate`]) and makes sure that it takes writes. TLS is used when the URL says
+    /// `sslmode=require`, `verify-ca` or `verify-full`; the certificate is always checked, against `sslrootcert` or the public roots.
+    ///
+    /// To be called inside the multi-thread runtime, which is then used for all work, wherever the callers are.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the URL is unusable or the server does not answer or takes no writes;
+    /// [`StoreError::Corrupt`] inside a current-thread runtime.
+    pub async fn connect(url: &str, settings: &Settings) -> Result<Self, StoreError> {
+        let runtime = Handle::current();
+        if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+            return Err(StoreError::Corrupt(
+                "the write store has to be opened inside a multi-thread runtime".to_owned(),
+            ));
+        }
+        let connector = Arc::new(Connector::new(url, settings)?);
+        let store = Self { access: Access::new(connector, settings, runtime)?, settings: settings.clone() };
+        store.ping().await?;
+        Ok(store)
+    }
+}
+
+#[async_trait]
+impl WriteStore for PostgresStore {
+    async fn schedule(&self, new: NewShowtime) -> Result<(), CommitError> {
+        commit::schedule(&self.access, self.settings.call_timeout(), new).await
+    }
+
+    async fn load(&self, id: ShowtimeId, load: Load) -> Result<Option<Loaded>, StoreError> {
+        self.access.call(LoadShowtime { id, load }).await
+    }
+
+    async fn commit(&self, batch: Arc<Batch>) -> Result<Committed, CommitError> {
+        commit::commit(&self.access, self.settings.commit_timeout(), batch).await
+    }
+
+    async fn journal(&self, id: ShowtimeId, after: u64, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.access.call(Journal { id, after, limit }).await
+    }
+
+    async fn bookings(&self, ids: Vec<BookingId>) -> Result<Vec<Booking>, StoreError> {
+        self.access.call(BookingsByIds(ids)).await
+    }
+
+    async fn idempotency(&self, key_hashes: Vec<[u8; 32]>) -> Result<Vec<IdempotencyRecord>, StoreError> {
+        self.access.call(Recall(key_hashes)).await
+    }
+
+    async fn forget_idempotency(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.access.call(Forget { before, limit }).await
+    }
+
+    async fn due_holds(&self, before: Timestamp, limit: usize) -> Result<Vec<(ShowtimeId, BookingId)>, StoreError> {
+        self.access.call(DueHolds { before, limit }).await
+    }
+
+    async fn heads_page(&self, after: Option<ShowtimeId>, limit: usize) -> Result<Vec<Head>, StoreError> {
+        self.access.call(HeadsPage { after, limit }).await
+    }
+
+    async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError> {
+        self.access.call(Heads(ids)).await
+    }
+
+    async fn outbox(&self, limit: usize, except: Vec<ShowtimeId>) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.access.call(Outbox { limit, except }).await
+    }
+
+    async fn outbox_confirmed(&self, positions: Vec<i64>) -> Result<(), StoreError> {
+        self.access.call(OutboxConfirmed(positions)).await
+    }
+
+    async fn outbox_depth(&self, limit: usize) -> Result<usize, StoreError> {
+        self.access.call(OutboxDepth(limit)).await
+    }
+
+    async fn lead(&self) -> Result<Option<Box<dyn Leadership>>, StoreError> {
+        leadership::lead(&self.access).await
+    }
+
+    async fn audit(&self, id: ShowtimeId) -> Result<Option<Audit>, StoreError> {
+        self.access.call(AuditShowtime(id)).await
+    }
+
+    async fn cluster_secret(&self) -> Result<[u8; 32], StoreError> {
+        self.access.call(ClusterSecret).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        if self.access.call(Ping).await? { Ok(()) } else { Err(unavailable_because("PostgreSQL takes no writes now")) }
+    }
+}

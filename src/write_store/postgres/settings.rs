@@ -1,0 +1,81 @@
+//! Bounds of the PostgreSQL write store: connections, and how long each step may take.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// Limits of [`crate::write_store::postgres::PostgresStore`].
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Most connections of one node, the relay leader's own connection not counted.
+    pub pool_size: usize,
+    /// Longest wait for a free connection, in milliseconds.
+    pub wait_timeout_ms: u64,
+    /// Longest time to open a connection, in milliseconds.
+    pub connect_timeout_ms: u64,
+    /// Longest check of a pooled connection before it is used again, in milliseconds.
+    pub recycle_timeout_ms: u64,
+    /// Longest statement, in milliseconds; the server ends it. Creating a showtime of 200,000 seats takes 1 to 3 seconds.
+    pub statement_timeout_ms: u64,
+    /// Longest wait for a row lock, in milliseconds; the server gives up.
+    pub lock_timeout_ms: u64,
+    /// Longest pause inside an open transaction, in milliseconds; the server ends the session.
+    pub idle_in_transaction_timeout_ms: u64,
+    /// Time after which a commit's outcome is called unknown, in milliseconds.
+    pub commit_timeout_ms: u64,
+    /// Time after which any other call is given up, in milliseconds. More than `statement_timeout_ms`, so that the server's own
+    /// answer comes first.
+    pub call_timeout_ms: u64,
+    /// Time after which an unanswered ping counts as a dead connection, in milliseconds.
+    pub ping_timeout_ms: u64,
+    /// Silence on a connection before the kernel asks whether the server is still there, in seconds.
+    pub keepalive_seconds: u64,
+    /// Time after which unacknowledged data ends a connection, in milliseconds (Linux only).
+    pub tcp_user_timeout_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            pool_size: 8,
+            wait_timeout_ms: 2_000,
+            connect_timeout_ms: 3_000,
+            recycle_timeout_ms: 1_000,
+            statement_timeout_ms: 14_000,
+            lock_timeout_ms: 3_000,
+            idle_in_transaction_timeout_ms: 5_000,
+            commit_timeout_ms: 5_000,
+            call_timeout_ms: 15_000,
+            ping_timeout_ms: 2_000,
+            keepalive_seconds: 30,
+            tcp_user_timeout_ms: 10_000,
+        }
+    }
+}
+
+impl Settings {
+    pub(super) fn wait_timeout(&self) -> Duration {
+        Duration::from_millis(self.wait_timeout_ms)
+    }
+
+    pub(super) fn connect_timeout(&self) -> Duration {
+        Duration::from_millis(self.connect_timeout_ms)
+    }
+
+    pub(super) fn recycle_timeout(&self) -> Duration {
+        Duration::from_millis(self.recycle_timeout_ms)
+    }
+
+    pub(super) fn commit_timeout(&self) -> Duration {
+        Duration::from_millis(self.commit_timeout_ms)
+    }
+
+    pub(super) fn call_timeout(&self) -> Duration {
+        Duration::from_millis(self.call_timeout_ms)
+    }
+
+    pub(super) fn ping_timeout(&self) -> Duration {
+        Duration::from_millis(self.ping_timeout_ms)
+    }
+}

@@ -1,0 +1,207 @@
+//! The write store on SQLite: one file in the data directory, in the process itself.
+//!
+//! Writes run on one thread, which commits all that wait as one transaction (`writer`); reads run on a few others, beside it
+//! (`readers`). `synchronous = FULL`: what was answered is on the disk. The directory is locked against other processes
+//! (`directory`), so that leadership and fences need to hold within this process only.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+
+use crate::domain::{Booking, BookingId, RecordedEvent, ShowtimeId, Timestamp};
+use crate::write_store::{
+    Audit, Batch, CommitError, Committed, Head, IdempotencyRecord, Leadership, Load, Loaded, NewShowtime, OutboxEntry,
+    StoreError, WriteStore,
+};
+
+mod bookings;
+mod columns;
+mod commit;
+mod connection;
+mod directory;
+mod failure;
+mod idempotency;
+mod journal;
+mod outbox;
+mod readers;
+mod seats;
+mod secret;
+mod showtimes;
+mod statement;
+mod writer;
+
+use connection::{Opener, migrate};
+use directory::DataDirectory;
+use readers::Readers;
+use writer::Writer;
+
+/// Bounds of the SQLite store.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Most writes that wait for the writer. Past it callers wait, at most `queue_wait_milliseconds`.
+    pub write_queue: usize,
+    /// Most writes in one transaction.
+    pub writes_per_transaction: usize,
+    /// Threads that read.
+    pub readers: usize,
+    /// Most reads that wait for a reader. Past it callers wait, at most `queue_wait_milliseconds`.
+    pub read_queue: usize,
+    /// Longest wait for room in a queue, in milliseconds; then the store is unavailable.
+    pub queue_wait_milliseconds: u64,
+    /// Longest wait for an answer, in milliseconds; then the store is unavailable, and a commit's outcome unknown.
+    pub answer_wait_milliseconds: u64,
+    /// Longest wait of SQLite for a lock on its file, in milliseconds. Only a tool beside the server could hold one.
+    pub busy_timeout_milliseconds: u32,
+    /// Memory for pages of the file, per connection, in KiB.
+    pub page_cache_kibibytes: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            write_queue: 1024,
+            writes_per_transaction: 256,
+            readers: 2,
+            read_queue: 1024,
+            queue_wait_milliseconds: 5_000,
+            answer_wait_milliseconds: 30_000,
+            busy_timeout_milliseconds: 5_000,
+            page_cache_kibibytes: 16_384,
+        }
+    }
+}
+
+/// The [`WriteStore`] on SQLite. Dropped, it waits until queued work is done and the file is closed.
+pub struct SqliteStore {
+    // In the order of dropping: the lock goes last, when nobody has the file open any more.
+    readers: Readers,
+    writer: Writer,
+    led: Arc<AtomicBool>,
+    _directory: DataDirectory,
+}
+
+impl SqliteStore {
+    /// Opens `turnstile.db` in `directory`; creates both if missing, and brings the tables to this version.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the directory cannot be used, is open in another process, or has tables of a newer version.
+    pub fn open(directory: &Path, settings: &Settings) -> Result<Self, StoreError> {
+        let directory = DataDirectory::lock(directory)?;
+        let opener = Opener {
+            path: directory.database()?,
+            busy_timeout_milliseconds: settings.busy_timeout_milliseconds,
+            page_cache_kibibytes: settings.page_cache_kibibytes,
+        };
+        let mut connection = opener.writer()?;
+        migrate(&mut connection)?;
+        secret::ensure(&mut connection)?;
+        let writer = Writer::start(connection, opener.clone(), settings)?;
+        let readers = Readers::start(&opener, settings)?;
+        Ok(Self { readers, writer, led: Arc::new(AtomicBool::new(false)), _directory: directory })
+    }
+}
+
+#[async_trait]
+impl WriteStore for SqliteStore {
+    async fn schedule(&self, new: NewShowtime) -> Result<(), CommitError> {
+        self.writer.write(move |connection| showtimes::schedule(connection, &new)).await
+    }
+
+    async fn load(&self, id: ShowtimeId, load: Load) -> Result<Option<Loaded>, StoreError> {
+        let raised = match load {
+            Load::Keep => None,
+            // Raised and on the disk first: what the snapshot shows afterwards is all that earlier owners will ever have done.
+            Load::Fence => match self.writer.write(move |connection| showtimes::raise_fence(connection, id)).await? {
+                None => return Ok(None),
+                Some(raised) => Some(raised),
+            },
+        };
+        let loaded = self.readers.read(move |connection| showtimes::load(connection, id)).await?;
+        // The fence raised here, not one that somebody else may have raised since.
+        Ok(loaded.map(|loaded| Loaded { fence: raised.unwrap_or(loaded.fence), ..loaded }))
+    }
+
+    async fn commit(&self, batch: Arc<Batch>) -> Result<Committed, CommitError> {
+        self.writer.write(move |connection| commit::commit(connection, &batch)).await
+    }
+
+    async fn journal(&self, id: ShowtimeId, after: u64, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.readers.read(move |connection| journal::page(connection, id, after, limit)).await
+    }
+
+    async fn bookings(&self, ids: Vec<BookingId>) -> Result<Vec<Booking>, StoreError> {
+        self.readers.read(move |connection| bookings::with_ids(connection, &ids)).await
+    }
+
+    async fn idempotency(&self, key_hashes: Vec<[u8; 32]>) -> Result<Vec<IdempotencyRecord>, StoreError> {
+        self.readers.read(move |connection| idempotency::find(connection, &key_hashes)).await
+    }
+
+    async fn forget_idempotency(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.writer.write(move |connection| idempotency::forget(connection, before, limit)).await
+    }
+
+    async fn due_holds(&self, before: Timestamp, limit: usize) -> Result<Vec<(ShowtimeId, BookingId)>, StoreError> {
+        self.readers.read(move |connection| bookings::due(connection, before, limit)).await
+    }
+
+    async fn heads_page(&self, after: Option<ShowtimeId>, limit: usize) -> Result<Vec<Head>, StoreError> {
+        self.readers.read(move |connection| showtimes::heads_page(connection, after, limit)).await
+    }
+
+    async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError> {
+        self.readers.read(move |connection| showtimes::heads(connection, &ids)).await
+    }
+
+    async fn outbox(&self, limit: usize, except: Vec<ShowtimeId>) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.readers.read(move |connection| outbox::unconfirmed(connection, limit, &except)).await
+    }
+
+    async fn outbox_confirmed(&self, positions: Vec<i64>) -> Result<(), StoreError> {
+        self.writer.write(move |connection| outbox::confirmed(connection, &positions)).await
+    }
+
+    async fn outbox_depth(&self, limit: usize) -> Result<usize, StoreError> {
+        self.readers.read(move |connection| outbox::depth(connection, limit)).await
+    }
+
+    async fn lead(&self) -> Result<Option<Box<dyn Leadership>>, StoreError> {
+        let was_led = self.led.swap(true, Ordering::AcqRel);
+        Ok((!was_led).then(|| -> Box<dyn Leadership> { Box::new(InProcess(self.led.clone())) }))
+    }
+
+    async fn audit(&self, id: ShowtimeId) -> Result<Option<Audit>, StoreError> {
+        self.readers.read(move |connection| showtimes::audit(connection, id)).await
+    }
+
+    async fn cluster_secret(&self) -> Result<[u8; 32], StoreError> {
+        self.readers.read(secret::read).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        // An empty write: the writer's thread is alive and gets SQLite's lock for writing.
+        self.writer.write(|_connection| Ok(())).await
+    }
+}
+
+/// Leadership within the one process that has the file.
+struct InProcess(Arc<AtomicBool>);
+
+#[async_trait]
+impl Leadership for InProcess {
+    async fn is_held(&mut self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for InProcess {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests;

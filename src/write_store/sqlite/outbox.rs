@@ -1,0 +1,100 @@
+//! The outbox: one row for each commit that the broker has not confirmed.
+
+use std::sync::Arc;
+
+use diesel::RunQueryDsl;
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+use diesel::sqlite::SqliteConnection;
+
+use crate::domain::{EventRun, RecordedEvent, ShowtimeId};
+use crate::write_store::sqlite::columns::{count, hex_id, json, number, showtime_id};
+use crate::write_store::sqlite::failure::{corrupt, failed_to};
+use crate::write_store::sqlite::journal::recorded;
+use crate::write_store::sqlite::statement::{Bind, Statement, statement};
+use crate::write_store::{Batch, CommitError, OutboxEntry, StoreError};
+
+statement!(
+    InsertRow -> () = "
+        INSERT INTO outbox (showtime_id, first_sequence, last_sequence, traceparent) VALUES (?, ?, ?, ?)"
+);
+
+statement!(
+    /// One row for each event of each outbox row. CROSS JOIN keeps the order: the few rows first, then their events.
+    UnconfirmedEvents -> (BigInt, Binary, Nullable<Text>, BigInt, BigInt, Text) = "
+        SELECT o.position, o.showtime_id, o.traceparent, e.sequence, e.recorded_at, e.payload
+        FROM (
+            SELECT * FROM outbox WHERE showtime_id NOT IN (SELECT unhex(value) FROM json_each(?))
+            ORDER BY position LIMIT ?
+        ) AS o
+        CROSS JOIN events AS e
+            ON e.showtime_id = o.showtime_id AND e.sequence BETWEEN o.first_sequence AND o.last_sequence
+        ORDER BY o.position, e.sequence"
+);
+
+type EventRow = (i64, Vec<u8>, Option<String>, i64, i64, String);
+
+statement!(DeleteRows -> () = "DELETE FROM outbox WHERE position IN (SELECT value FROM json_each(?))");
+
+statement!(Depth -> BigInt = "SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT ?)");
+
+/// Appends the batch's row.
+pub(super) fn append(connection: &mut SqliteConnection, batch: &Batch, first: u64) -> Result<(), CommitError> {
+    let events = u64::try_from(batch.events.len()).unwrap_or(u64::MAX);
+    let last = first.saturating_add(events).saturating_sub(1);
+    insert(connection, batch.showtime_id, (first, last), batch.traceparent.as_deref())
+}
+
+/// Appends a row for the events from `first` to `last`.
+pub(super) fn insert(
+    connection: &mut SqliteConnection,
+    id: ShowtimeId,
+    (first, last): (u64, u64),
+    traceparent: Option<&str>,
+) -> Result<(), CommitError> {
+    let binds = [Bind::Blob(id.0.as_bytes()), number(first), number(last), Bind::OptionalText(traceparent)];
+    InsertRow.with(&binds).execute(connection).map_err(failed_to::<CommitError>("fill the outbox"))?;
+    Ok(())
+}
+
+/// The first `limit` rows that are not of the showtimes in `except`, with their events.
+pub(super) fn unconfirmed(
+    connection: &mut SqliteConnection,
+    limit: usize,
+    except: &[ShowtimeId],
+) -> Result<Vec<OutboxEntry>, StoreError> {
+    let except = json(&except.iter().map(|id| hex_id(id.0)).collect::<Vec<_>>())?;
+    let rows: Vec<EventRow> = UnconfirmedEvents
+        .with(&[Bind::Text(&except), count(limit)])
+        .load(connection)
+        .map_err(failed_to::<StoreError>("read the outbox"))?;
+
+    let mut entries = Vec::new();
+    let mut rows = rows.into_iter().peekable();
+    while let Some((position, showtime, traceparent, sequence, recorded_at, payload)) = rows.next() {
+        let mut events: Vec<RecordedEvent> = vec![recorded(sequence, recorded_at, &payload)?];
+        while let Some((.., sequence, recorded_at, payload)) = rows.next_if(|row| row.0 == position) {
+            events.push(recorded(sequence, recorded_at, &payload)?);
+        }
+        let run = EventRun::new(showtime_id(&showtime)?, events)
+            .ok_or_else(|| corrupt(format!("the events of outbox row {position} have a gap")))?;
+        entries.push(OutboxEntry { position, run: Arc::new(run), traceparent });
+    }
+    Ok(entries)
+}
+
+/// Deletes exactly these rows.
+pub(super) fn confirmed(connection: &mut SqliteConnection, positions: &[i64]) -> Result<(), StoreError> {
+    let positions = json(positions)?;
+    DeleteRows
+        .with(&[Bind::Text(&positions)])
+        .execute(connection)
+        .map_err(failed_to::<StoreError>("empty the outbox"))?;
+    Ok(())
+}
+
+/// Number of rows, counted up to `limit`.
+pub(super) fn depth(connection: &mut SqliteConnection, limit: usize) -> Result<usize, StoreError> {
+    let depth: i64 =
+        Depth.with(&[count(limit)]).get_result(connection).map_err(failed_to::<StoreError>("count the outbox"))?;
+    usize::try_from(depth).map_err(corrupt)
+}

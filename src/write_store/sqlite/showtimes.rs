@@ -1,0 +1,127 @@
+//! Showtimes: scheduled, loaded, fenced and audited as a whole.
+
+use diesel::RunQueryDsl;
+use diesel::sql_types::{BigInt, Binary};
+use diesel::sqlite::SqliteConnection;
+
+use crate::domain::{Event, Showtime, ShowtimeId};
+use crate::write_store::sqlite::columns::{count, hex_id, json, showtime_id, unsigned};
+use crate::write_store::sqlite::failure::{failed_to, refused_or_failed_to};
+use crate::write_store::sqlite::statement::{Bind, Statement, statement};
+use crate::write_store::sqlite::{bookings, idempotency, journal, outbox, seats};
+use crate::write_store::{Audit, CommitError, Head, Loaded, NewShowtime, StoreError};
+
+statement!(
+    InsertShowtime -> () = "
+        INSERT INTO showtimes (id, movie_title, start_time, rows, seat_count, created_at, sequence, fence)
+        VALUES (?, ?, ?, ?, ?, ?, 1, 0)"
+);
+
+statement!(RaiseFence -> BigInt = "UPDATE showtimes SET fence = fence + 1 WHERE id = ? RETURNING fence");
+
+statement!(ReadShowtime -> (BigInt, BigInt, BigInt) = "SELECT sequence, fence, seat_count FROM showtimes WHERE id = ?");
+
+statement!(
+    HeadsWithIds -> (Binary, BigInt) = "
+        SELECT id, sequence FROM showtimes WHERE id IN (SELECT unhex(value) FROM json_each(?))"
+);
+
+statement!(HeadsPage -> (Binary, BigInt) = "SELECT id, sequence FROM showtimes WHERE id > ? ORDER BY id LIMIT ?");
+
+/// Creates the showtime with its seats, first event and outbox row. A known idempotency key is told before a taken id: the
+/// same request repeated finds both.
+pub(super) fn schedule(connection: &mut SqliteConnection, new: &NewShowtime) -> Result<(), CommitError> {
+    let NewShowtime { id, movie_title, start_time, seat_map, recorded_at, idempotency } = new;
+    idempotency::insert(connection, idempotency.iter().map(|record| (record, record.sequence)))?;
+    let rows = json(seat_map)?;
+    let binds = [
+        Bind::Blob(id.0.as_bytes()),
+        Bind::Text(movie_title),
+        Bind::Integer(start_time.as_millis()),
+        Bind::Text(&rows),
+        Bind::Integer(i64::from(seat_map.seat_count())),
+        Bind::Integer(recorded_at.as_millis()),
+    ];
+    InsertShowtime
+        .with(&binds)
+        .execute(connection)
+        .map_err(refused_or_failed_to("schedule the showtime", CommitError::Conflict))?;
+    seats::insert(connection, *id, seat_map.seat_count())?;
+    let (movie_title, start_time, rows) = (movie_title.clone(), *start_time, seat_map.clone());
+    let event = Event::ShowtimeScheduled { movie_title, start_time, rows };
+    journal::insert(connection, *id, (1, *recorded_at), &[event])?;
+    outbox::insert(connection, *id, (1, 1), None)
+}
+
+/// Raises the fence; `None` if there is no such showtime.
+pub(super) fn raise_fence(connection: &mut SqliteConnection, id: ShowtimeId) -> Result<Option<u64>, StoreError> {
+    let fence: Vec<i64> = RaiseFence.with(&[Bind::Blob(id.0.as_bytes())]).load(connection).map_err(failed_to::<
+        StoreError,
+    >(
+        "raise the fence",
+    ))?;
+    fence.first().copied().map(unsigned).transpose()
+}
+
+/// The showtime for an owner; `None` if there is none.
+pub(super) fn load(connection: &mut SqliteConnection, id: ShowtimeId) -> Result<Option<Loaded>, StoreError> {
+    let Some(Row { sequence, fence, seat_count }) = read(connection, id)? else {
+        return Ok(None);
+    };
+    let seats = seats::statuses(connection, id, seat_count)?;
+    let pending = bookings::pending(connection, id)?;
+    Ok(Some(Loaded { showtime: Showtime::restore(id, sequence, seats, pending), fence }))
+}
+
+/// The showtime's whole write model; `None` if there is none.
+pub(super) fn audit(connection: &mut SqliteConnection, id: ShowtimeId) -> Result<Option<Audit>, StoreError> {
+    let Some(Row { sequence, seat_count, .. }) = read(connection, id)? else {
+        return Ok(None);
+    };
+    Ok(Some(Audit {
+        sequence,
+        seats: seats::whole(connection, id, seat_count)?,
+        bookings: bookings::of_showtime(connection, id)?,
+        claims: bookings::claims(connection, id)?,
+    }))
+}
+
+/// The last sequences of these showtimes.
+pub(super) fn heads(connection: &mut SqliteConnection, ids: &[ShowtimeId]) -> Result<Vec<Head>, StoreError> {
+    let ids = json(&ids.iter().map(|id| hex_id(id.0)).collect::<Vec<_>>())?;
+    let rows = HeadsWithIds.with(&[Bind::Text(&ids)]).load(connection);
+    read_heads(&rows.map_err(failed_to::<StoreError>("find heads"))?)
+}
+
+/// Showtimes with an id above `after`, ascending.
+pub(super) fn heads_page(
+    connection: &mut SqliteConnection,
+    after: Option<ShowtimeId>,
+    limit: usize,
+) -> Result<Vec<Head>, StoreError> {
+    // Every id is above the empty blob.
+    let after = after.as_ref().map_or(&[][..], |id| id.0.as_bytes());
+    let rows = HeadsPage.with(&[Bind::Blob(after), count(limit)]).load(connection);
+    read_heads(&rows.map_err(failed_to::<StoreError>("read the heads"))?)
+}
+
+fn read_heads(rows: &[(Vec<u8>, i64)]) -> Result<Vec<Head>, StoreError> {
+    rows.iter().map(|(id, sequence)| Ok((showtime_id(id)?, unsigned(*sequence)?))).collect()
+}
+
+struct Row {
+    sequence: u64,
+    fence: u64,
+    seat_count: i64,
+}
+
+fn read(connection: &mut SqliteConnection, id: ShowtimeId) -> Result<Option<Row>, StoreError> {
+    let rows: Vec<(i64, i64, i64)> = ReadShowtime
+        .with(&[Bind::Blob(id.0.as_bytes())])
+        .load(connection)
+        .map_err(failed_to::<StoreError>("read the showtime"))?;
+    let Some((sequence, fence, seat_count)) = rows.first().copied() else {
+        return Ok(None);
+    };
+    Ok(Some(Row { sequence: unsigned(sequence)?, fence: unsigned(fence)?, seat_count }))
+}
