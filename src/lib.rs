@@ -3,3 +3,4 @@
 pub mod domain;
 pub mod telemetry;
 pub mod write_store;
+pub mod seat_lock;
