@@ -4,3 +4,4 @@ pub mod domain;
 pub mod telemetry;
 pub mod write_store;
 pub mod seat_lock;
+pub mod event_bus;
