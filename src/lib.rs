@@ -5,3 +5,4 @@ pub mod telemetry;
 pub mod write_store;
 pub mod seat_lock;
 pub mod event_bus;
+pub mod read_model;

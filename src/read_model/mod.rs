@@ -1,0 +1,103 @@
+//! Read model port: what clients read. A projection of the journal, rebuildable at any time. Adapters: [`mongodb`] and [`embedded`].
+//!
+//! **Contract.** An event with sequence n+1 is applied only on n: earlier ones change nothing, later ones report a gap. A reader
+//! sees a showtime at exactly one sequence, never half an event. Every call is bounded by the adapter's timeouts.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::domain::{EventRun, ShowtimeId, Timestamp};
+
+pub mod embedded;
+pub mod mongodb;
+pub mod view;
+
+pub use view::ShowtimeView;
+
+/// The read model cannot be reached or did not answer in time; nothing is lost, ask again.
+#[derive(Debug, thiserror::Error)]
+#[error("the read model is unavailable: {reason}")]
+pub struct ReadError {
+    /// What happened, for the log.
+    pub reason: String,
+}
+
+/// What became of a run of events.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Applied {
+    /// The showtime now stands at this sequence (at least the run's last).
+    UpTo(u64),
+    /// The run starts after a gap, or begins with another event than the showtime's first; the showtime stands at `have` (0 if
+    /// it is unknown) in the live generation.
+    Gap {
+        /// Last sequence applied.
+        have: u64,
+    },
+}
+
+/// One line of the list of showtimes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ShowtimeSummary {
+    /// Its id.
+    pub id: ShowtimeId,
+    /// What is shown.
+    pub movie_title: String,
+    /// When it starts.
+    pub start_time: Timestamp,
+    /// Last sequence applied.
+    pub sequence: u64,
+    /// Number of seats.
+    pub seats: u32,
+    /// How many of them are available.
+    pub available: u32,
+}
+
+/// Where a page of the list begins: after this showtime. Order: start time, then id.
+pub type PageStart = Option<(Timestamp, ShowtimeId)>;
+
+/// A whole copy of the read model; one is live, another may be being built beside it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Generation(pub u64);
+
+/// See the module's documentation.
+#[async_trait]
+pub trait ReadModel: Send + Sync + 'static {
+    /// A showtime with all its seats at one sequence; `None` if unknown.
+    async fn showtime(&self, id: ShowtimeId) -> Result<Option<Arc<ShowtimeView>>, ReadError>;
+
+    /// The sequence at which [`ReadModel::showtime`] would show it; `None` if unknown. Cheap.
+    async fn sequence(&self, id: ShowtimeId) -> Result<Option<u64>, ReadError>;
+
+    /// Up to `limit` showtimes after `start`, ordered by start time, then id.
+    async fn list(&self, start: PageStart, limit: usize) -> Result<Vec<ShowtimeSummary>, ReadError>;
+
+    /// Applies a run to every generation, a newer one before an older one, so that a switch never goes back. The answer is
+    /// the live generation's; a gap in one that is being built is left to who builds it. The first event of a showtime creates it.
+    async fn apply(&self, run: &EventRun) -> Result<Applied, ReadError>;
+
+    /// The sequences of these showtimes in the live generation; unknown ones are left out.
+    async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<(ShowtimeId, u64)>, ReadError>;
+
+    /// Starts an empty generation beside the live one; from now on [`ReadModel::apply`] reaches it too.
+    async fn begin_rebuild(&self) -> Result<Generation, ReadError>;
+
+    /// Applies a run to one generation.
+    async fn apply_to(&self, generation: Generation, run: &EventRun) -> Result<Applied, ReadError>;
+
+    /// The sequences of these showtimes in one generation; unknown ones are left out.
+    async fn heads_in(&self, generation: Generation, ids: Vec<ShowtimeId>)
+    -> Result<Vec<(ShowtimeId, u64)>, ReadError>;
+
+    /// Makes the generation the live one, atomically, and drops the others once no reader can still be using them.
+    ///
+    /// # Errors
+    /// Also if it is behind the live one in any showtime: nothing is changed then; fill it and publish again.
+    async fn publish_rebuild(&self, generation: Generation) -> Result<(), ReadError>;
+
+    /// Drops a generation that is not live.
+    async fn abandon_rebuild(&self, generation: Generation) -> Result<(), ReadError>;
+
+    /// Answers if the read model can be read and written.
+    async fn ping(&self) -> Result<(), ReadError>;
+}
