@@ -6,3 +6,6 @@ pub mod write_store;
 pub mod seat_lock;
 pub mod event_bus;
 pub mod read_model;
+pub mod box_office;
+pub mod outbox_relay;
+pub mod projector;

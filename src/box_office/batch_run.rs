@@ -1,0 +1,379 @@
+//! One batch of a showtime's commands from the queue to the answers: lock, decide, commit, and what to do when each of them fails.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::box_office::owned::Owned;
+use crate::box_office::plan::Plan;
+use crate::box_office::request::Pending;
+use crate::box_office::seat_claims::SeatClaims;
+use crate::box_office::verdict::{Bench, Verdict};
+use crate::box_office::{BoxOfficeError, Dependencies};
+use crate::domain::{BookingId, Command, Rejection, SeatConflict, SeatId, Showtime, ShowtimeId, Timestamp};
+use crate::write_store::{CommitError, Committed, IdempotencyRecord, Load, StoreError};
+
+/// How often a batch is decided again because another writer was faster, before its commands are refused as overload.
+const MAX_ATTEMPTS: u32 = 8;
+
+/// What is left of a batch when its commands are answered.
+pub(super) struct Finished {
+    /// The state, unless it could not be had or its relation to the store is unknown.
+    pub owned: Option<Owned>,
+    /// The store has no such showtime.
+    pub missing: bool,
+}
+
+/// Carries out one batch. Runs as a task of its own: neither a lost client nor a lost actor interrupts it.
+pub(super) struct BatchRun {
+    pub deps: Arc<Dependencies>,
+    pub showtime_id: ShowtimeId,
+    pub owned: Option<Owned>,
+    pub commands: Vec<Pending>,
+    /// Holds that the store says are due; their bookings may be unknown to this node.
+    pub due: Vec<BookingId>,
+    pub claims: SeatClaims,
+}
+
+/// How one attempt at a batch ended.
+enum Attempt {
+    /// Every command is answered.
+    Done(Owned),
+    /// Another writer was faster: decide the rest again on the state as it is now.
+    Again(Owned),
+    /// The relation of state and store is lost: load with a new fence, then decide the rest again.
+    Reload,
+    /// Stop: every command left is refused for this reason, and the state is kept if it is sound.
+    Refuse(Option<Owned>, Refusal),
+}
+
+/// Why all the commands left in a batch are refused.
+#[derive(Clone, Copy)]
+enum Refusal {
+    Unavailable,
+    Contended,
+    Unsettled,
+}
+
+impl BatchRun {
+    /// Answers every command and returns the state.
+    pub(super) async fn run(mut self) -> (Finished, SeatClaims) {
+        let give_up_at = Instant::now() + self.deps.settings.settle_timeout();
+        let mut unsettled = false;
+        let mut owned = self.owned.take();
+        for attempt in 0..MAX_ATTEMPTS {
+            let current = match owned.take() {
+                Some(current) => current,
+                None => match self.load_until(if unsettled { Some(give_up_at) } else { None }).await {
+                    Ok(Some(loaded)) => loaded,
+                    Ok(None) => return self.missing(),
+                    Err(error) => {
+                        tracing::warn!(showtime.id = %self.showtime_id, error = %error, "a showtime could not be loaded");
+                        return self.refuse(None, if unsettled { Refusal::Unsettled } else { Refusal::Unavailable });
+                    }
+                },
+            };
+            match self.attempt(current, unsettled || attempt > 0).await {
+                Attempt::Done(done) => return self.finish(Some(done)),
+                Attempt::Again(state) => owned = Some(state),
+                Attempt::Reload => unsettled = true,
+                Attempt::Refuse(state, refusal) => return self.refuse(state, refusal),
+            }
+        }
+        self.refuse(owned, Refusal::Contended)
+    }
+
+    /// Loads the state with a new fence. With a time limit, goes on trying until then: an unknown outcome must be settled.
+    async fn load_until(&self, limit: Option<Instant>) -> Result<Option<Owned>, StoreError> {
+        let mut pause = Duration::from_millis(20);
+        loop {
+            match self.deps.write_store.load(self.showtime_id, Load::Fence).await {
+                Ok(loaded) => return Ok(loaded.map(Owned::new)),
+                Err(error) => match limit {
+                    Some(limit) if Instant::now() < limit => {
+                        tokio::time::sleep(pause).await;
+                        pause = (pause * 2).min(Duration::from_millis(500));
+                    }
+                    Some(_) | None => return Err(error),
+                },
+            }
+        }
+    }
+
+    async fn attempt(&mut self, mut owned: Owned, repeated: bool) -> Attempt {
+        if owned.is_older_than(self.deps.settings.freshness())
+            && let Err(error) = owned.catch_up(self.deps.write_store.as_ref()).await
+        {
+            return self.unavailable(owned, &error);
+        }
+        if let Err(error) = self.recall(&mut owned, repeated).await {
+            return self.unavailable(owned, &error);
+        }
+        let now = (self.deps.clock)();
+        let locked_out = match self.claim_seats(&mut owned, now).await {
+            Ok(locked_out) => locked_out,
+            Err(error) => return self.unavailable(owned, &error),
+        };
+        let mut plan = Plan::new(&owned.showtime, now);
+        self.expire_due(&mut plan, &mut owned.showtime, now);
+        let mut bench = Bench {
+            plan: &mut plan,
+            showtime: &mut owned.showtime,
+            policy: self.deps.settings.policy(),
+            now,
+            tried_before: repeated,
+            locked_out: &locked_out,
+        };
+        let decided = bench.decide_all(self.commands.drain(..));
+        if plan.is_empty() {
+            self.answer(decided, 0);
+            owned.showtime.forget_ended();
+            return Attempt::Done(owned);
+        }
+        self.commit(plan, owned, decided).await
+    }
+
+    /// Reads from the store what the commands need and the state does not have: answers recorded under their idempotency
+    /// keys (given back at once) and bookings that have ended or were made elsewhere. At most two calls, whatever the batch's size.
+    async fn recall(&mut self, owned: &mut Owned, repeated: bool) -> Result<(), StoreError> {
+        let keys: Vec<[u8; 32]> =
+            self.commands.iter().filter_map(|pending| pending.request.key.as_ref().map(|key| key.key_hash)).collect();
+        if !keys.is_empty() {
+            let records = self.deps.write_store.idempotency(keys).await?;
+            self.replay(&records);
+        }
+        let mut wanted: HashSet<BookingId> = self.due.iter().copied().collect();
+        for pending in &self.commands {
+            match &pending.request.command {
+                Command::ReserveSeats { booking_id, .. } if repeated || pending.request.repeated => {
+                    wanted.insert(*booking_id)
+                }
+                Command::ReserveSeats { .. } => false,
+                Command::ConfirmBooking { booking_id, .. }
+                | Command::CancelBooking { booking_id, .. }
+                | Command::ExtendHold { booking_id, .. }
+                | Command::ExpireHold { booking_id } => wanted.insert(*booking_id),
+            };
+        }
+        wanted.retain(|id| owned.showtime.booking(*id).is_none());
+        if !wanted.is_empty() {
+            for booking in self.deps.write_store.bookings(wanted.into_iter().collect()).await? {
+                if booking.showtime_id == self.showtime_id && booking.version <= owned.showtime.sequence() {
+                    owned.showtime.recall(booking);
+                } else if booking.showtime_id == self.showtime_id {
+                    // Newer than the state: somebody wrote since. The journal brings seats and bookings together.
+                    let id = booking.id;
+                    owned.showtime.recall(booking);
+                    owned.catch_up(self.deps.write_store.as_ref()).await?;
+                    tracing::debug!(booking.id = %id, "a booking was newer than its showtime's state");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn replay(&mut self, records: &[IdempotencyRecord]) {
+        let mut kept = Vec::with_capacity(self.commands.len());
+        for pending in self.commands.drain(..) {
+            let record = pending.request.key.as_ref().and_then(|key| {
+                records.iter().find(|record| record.key_hash == key.key_hash).map(|record| (key.clone(), record))
+            });
+            match record {
+                Some((key, record)) => pending.answer(key.replay(record)),
+                None => kept.push(pending),
+            }
+        }
+        self.commands = kept;
+    }
+
+    /// Holds that are due end before anything else is decided, so their seats are free for this very batch.
+    fn expire_due(&mut self, plan: &mut Plan, showtime: &mut Showtime, now: Timestamp) {
+        let due: Vec<BookingId> = showtime.due_holds(now).take(self.deps.settings.max_batch).collect();
+        for booking_id in due {
+            // Refused only if the booking is unknown, and it was just listed.
+            if plan.decide(showtime, &Command::ExpireHold { booking_id }, &self.deps.settings.policy()).is_err() {
+                tracing::error!(booking.id = %booking_id, "a listed hold is unknown");
+            }
+        }
+        self.due.clear();
+    }
+
+    /// Takes the seat locks of every reservation that has a chance, in one call. Returns those that the lock refuses.
+    async fn claim_seats(
+        &mut self,
+        owned: &mut Owned,
+        now: Timestamp,
+    ) -> Result<HashMap<BookingId, Vec<SeatConflict>>, StoreError> {
+        let policy = self.deps.settings.policy();
+        let may_free = self.seats_that_may_be_freed(&owned.showtime, now);
+        let mut wanted = Vec::new();
+        for pending in &self.commands {
+            let Command::ReserveSeats { booking_id, seats, .. } = &pending.request.command else { continue };
+            let has_a_chance = match owned.showtime.decide(&pending.request.command, now, &policy) {
+                Ok(_) => owned.showtime.booking(*booking_id).is_none(),
+                Err(Rejection::SeatsTaken { conflicts }) => {
+                    conflicts.iter().all(|conflict| may_free.contains(&conflict.seat_id))
+                }
+                Err(_) => false,
+            };
+            if has_a_chance {
+                wanted.push((*booking_id, seats.as_slice().to_vec()));
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let refused = self.claims.claim(&self.deps, self.showtime_id, wanted).await?;
+        if refused.stale {
+            // A lock is held for a live booking that this state does not know: read what was missed, so that the refusal is true.
+            owned.catch_up(self.deps.write_store.as_ref()).await?;
+        }
+        Ok(refused.conflicts)
+    }
+
+    /// Seats that are taken now but may be free when their turn comes: of holds that are due and of bookings about to be cancelled.
+    fn seats_that_may_be_freed(&self, showtime: &Showtime, now: Timestamp) -> HashSet<SeatId> {
+        let cancelled = self.commands.iter().filter_map(|pending| match &pending.request.command {
+            Command::CancelBooking { booking_id, .. } => Some(*booking_id),
+            Command::ReserveSeats { .. }
+            | Command::ConfirmBooking { .. }
+            | Command::ExtendHold { .. }
+            | Command::ExpireHold { .. } => None,
+        });
+        cancelled
+            .chain(showtime.due_holds(now))
+            .filter_map(|booking_id| showtime.booking(booking_id))
+            .flat_map(|booking| booking.seat_ids.iter().copied())
+            .collect()
+    }
+
+    async fn commit(&mut self, plan: Plan, mut owned: Owned, decided: Vec<(Pending, Verdict)>) -> Attempt {
+        let traceparent = decided.iter().find_map(|(pending, _)| pending.request.traceparent.clone());
+        let batch = Arc::new(plan.batch(&owned.showtime, owned.fence, traceparent));
+        match self.deps.write_store.commit(Arc::clone(&batch)).await {
+            Ok(committed) => self.committed(&plan, owned, decided, committed).await,
+            Err(error) => {
+                plan.revert(&mut owned.showtime);
+                self.commands = decided.into_iter().map(|(pending, _)| pending).collect();
+                self.not_committed(owned, error).await
+            }
+        }
+    }
+
+    async fn committed(
+        &mut self,
+        plan: &Plan,
+        mut owned: Owned,
+        decided: Vec<(Pending, Verdict)>,
+        committed: Committed,
+    ) -> Attempt {
+        let counters = &self.deps.counters;
+        counters.batches_committed.increment();
+        counters.holds_expired.add(plan.expired_holds());
+        self.deps.wake_relay.notify_one();
+        owned.is_in_sync();
+        self.claims.follow(&self.deps, &owned.showtime, plan.events());
+        let shift = committed.first_sequence.saturating_sub(plan.base() + 1);
+        self.answer(decided, shift);
+        if shift > 0 {
+            owned.showtime.restore_sequence(plan.base());
+            if let Err(error) = owned.catch_up(self.deps.write_store.as_ref()).await {
+                tracing::warn!(showtime.id = %self.showtime_id, error = %error, "the journal could not be read after a commit; the showtime is loaded again");
+                return Attempt::Refuse(None, Refusal::Unavailable);
+            }
+        }
+        owned.showtime.forget_ended();
+        Attempt::Done(owned)
+    }
+
+    async fn not_committed(&mut self, mut owned: Owned, error: CommitError) -> Attempt {
+        let counters = &self.deps.counters;
+        match error {
+            CommitError::Conflict | CommitError::DuplicateKey => {
+                counters.batches_conflicted.increment();
+                let before = owned.showtime.sequence();
+                match owned.catch_up(self.deps.write_store.as_ref()).await {
+                    // The journal does not explain the conflict: the state is not what the store holds.
+                    Ok(()) if owned.showtime.sequence() == before && matches!(error, CommitError::Conflict) => {
+                        tracing::warn!(showtime.id = %self.showtime_id, "a conflict without a newer event; the showtime is loaded again");
+                        self.load_kept(owned).await
+                    }
+                    Ok(()) => Attempt::Again(owned),
+                    Err(error) => self.unavailable(owned, &error),
+                }
+            }
+            CommitError::Fenced => {
+                counters.batches_conflicted.increment();
+                self.load_kept(owned).await
+            }
+            CommitError::Unknown { reason } => {
+                counters.batches_unknown.increment();
+                tracing::warn!(showtime.id = %self.showtime_id, reason, "the outcome of a commit is unknown; it is being looked up");
+                Attempt::Reload
+            }
+            CommitError::Store(error) => self.unavailable(owned, &error),
+        }
+    }
+
+    /// Loads the state as another owner left it. Keeps the fence: this owner's own commits all have a known outcome.
+    async fn load_kept(&mut self, stale: Owned) -> Attempt {
+        match self.deps.write_store.load(self.showtime_id, Load::Keep).await {
+            Ok(Some(loaded)) => Attempt::Again(Owned::new(loaded)),
+            Ok(None) => Attempt::Refuse(None, Refusal::Unavailable),
+            Err(error) => self.unavailable(stale, &error),
+        }
+    }
+
+    fn unavailable(&self, owned: Owned, error: &StoreError) -> Attempt {
+        tracing::warn!(showtime.id = %self.showtime_id, error = %error, "a batch was not committed");
+        Attempt::Refuse(Some(owned), Refusal::Unavailable)
+    }
+
+    /// Answers what was decided. `shift`: how many sequences others took before the batch's first event.
+    fn answer(&mut self, decided: Vec<(Pending, Verdict)>, shift: u64) {
+        let counters = &self.deps.counters;
+        for (pending, verdict) in decided {
+            match verdict {
+                Verdict::Accepted(mut answer) => {
+                    counters.commands_accepted.increment();
+                    answer.outcome.sequence += shift;
+                    pending.answer(Ok(answer));
+                }
+                Verdict::AlreadyDone(answer) => pending.answer(Ok(answer)),
+                Verdict::Refused(error) => {
+                    counters.commands_rejected.increment();
+                    self.claims.forgo(&self.deps, self.showtime_id, &pending.request.command);
+                    pending.answer(Err(error));
+                }
+            }
+        }
+    }
+
+    fn missing(mut self) -> (Finished, SeatClaims) {
+        for pending in self.commands.drain(..) {
+            pending.answer(Err(Rejection::UnknownShowtime.into()));
+        }
+        (Finished { owned: None, missing: true }, self.claims)
+    }
+
+    fn refuse(mut self, owned: Option<Owned>, refusal: Refusal) -> (Finished, SeatClaims) {
+        let retry_after = self.deps.settings.retry_after();
+        for pending in self.commands.drain(..) {
+            self.deps.counters.commands_unavailable.increment();
+            self.claims.forgo(&self.deps, self.showtime_id, &pending.request.command);
+            let booking_id = pending.request.command.booking_id();
+            pending.answer(Err(match refusal {
+                Refusal::Unavailable => BoxOfficeError::Unavailable { retry_after },
+                Refusal::Contended => BoxOfficeError::Overloaded { retry_after },
+                Refusal::Unsettled => BoxOfficeError::OutcomeUnknown { booking_id },
+            }));
+        }
+        self.finish(owned)
+    }
+
+    fn finish(self, owned: Option<Owned>) -> (Finished, SeatClaims) {
+        (Finished { owned, missing: false }, self.claims)
+    }
+}

@@ -1,0 +1,369 @@
+//! The handle through which the rest of the server uses the box office. Cheap to clone.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use actix::{Actor, Addr, Arbiter, MailboxError};
+use tokio::sync::{TryAcquireError, oneshot};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::box_office::expiry::Sweeper;
+use crate::box_office::registry::{Desk, Directory, Open, Registry};
+use crate::box_office::request::{Answer, IdempotencyKey, KeyedRequest, Pending, Request, RequestContext};
+use crate::box_office::showtime_actor::{EndDueHolds, Submit};
+use crate::box_office::{BoxOfficeError, Dependencies, Outcome, Reserved, Scheduled};
+use crate::domain::{
+    Booking, BookingId, Command, Credential, HoldToken, PaymentReference, Rejection, SeatMap, SeatSelection,
+    ShowtimeId, Timestamp, UserId,
+};
+use crate::write_store::{CommitError, IdempotencyRecord, NewShowtime};
+
+/// How often a command is brought to a fresh actor because the one before was lost.
+const MAX_DELIVERIES: u32 = 5;
+
+/// The way to every showtime of this node.
+#[derive(Clone)]
+pub struct BoxOffice {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    deps: Arc<Dependencies>,
+    directory: Arc<Directory>,
+    /// Replaced by a fresh one when it is found lost.
+    registry: RwLock<Addr<Registry>>,
+    draining: AtomicBool,
+    /// Callers waiting for an answer.
+    waiting: AtomicUsize,
+}
+
+/// Counts a caller for as long as it waits.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// How one delivery of a command ended.
+enum Delivered {
+    Answered(Result<Answer, BoxOfficeError>),
+    /// The actor was lost: the command may or may not have been carried out.
+    Lost,
+}
+
+impl BoxOffice {
+    /// Starts the registry and the sweeper. To be called inside a running actix system.
+    pub fn start(deps: Dependencies) -> Self {
+        let deps = Arc::new(deps);
+        let directory = Arc::new(Directory::default());
+        let registry = RwLock::new(start_registry(&deps, &directory));
+        let inner = Inner { deps, directory, registry, draining: AtomicBool::new(false), waiting: AtomicUsize::new(0) };
+        let office = Self { inner: Arc::new(inner) };
+        let sweeper = Sweeper::new(office.clone());
+        Sweeper::start_in_arbiter(&Arbiter::new().handle(), move |_| sweeper);
+        office
+    }
+
+    /// Creates a showtime.
+    pub async fn schedule(
+        &self,
+        movie_title: String,
+        start_time: Timestamp,
+        seat_map: SeatMap,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Scheduled, BoxOfficeError> {
+        let scheduled = Scheduled { showtime_id: ShowtimeId(Uuid::now_v7()), sequence: 1 };
+        let rows = serde_json::to_vec(&seat_map).map_err(|error| BoxOfficeError::Bug(error.to_string()))?;
+        let start = start_time.as_millis().to_be_bytes();
+        let keyed =
+            key.map(|key| KeyedRequest::new(&key, &[b"schedule"], &[movie_title.as_bytes(), &start, &rows], [0; 16]));
+        let recorded_at = (self.inner.deps.clock)();
+        let idempotency = match &keyed {
+            None => None,
+            Some(keyed) => Some(IdempotencyRecord {
+                key_hash: keyed.key_hash,
+                fingerprint: keyed.fingerprint,
+                answer: serde_json::to_value(scheduled).map_err(|error| BoxOfficeError::Bug(error.to_string()))?,
+                nonce: keyed.nonce,
+                recorded_at,
+                sequence: scheduled.sequence,
+            }),
+        };
+        let new =
+            NewShowtime { id: scheduled.showtime_id, movie_title, start_time, seat_map, recorded_at, idempotency };
+        match (self.submit_showtime(new).await, keyed) {
+            (Err(CommitError::DuplicateKey), Some(keyed)) => self.replay_schedule(&keyed).await,
+            (Err(error), _) => Err(self.unavailable(&error)),
+            (Ok(()), _) => Ok(scheduled),
+        }
+    }
+
+    /// Creates a showtime with an id of the caller's choice; `false` if it exists.
+    pub async fn schedule_as(
+        &self,
+        id: ShowtimeId,
+        movie_title: String,
+        start_time: Timestamp,
+        seat_map: SeatMap,
+    ) -> Result<bool, BoxOfficeError> {
+        let recorded_at = (self.inner.deps.clock)();
+        let new = NewShowtime { id, movie_title, start_time, seat_map, recorded_at, idempotency: None };
+        match self.submit_showtime(new).await {
+            Ok(()) => Ok(true),
+            Err(CommitError::Conflict) => Ok(false),
+            Err(error) => Err(self.unavailable(&error)),
+        }
+    }
+
+    /// Holds seats for a new booking.
+    pub async fn reserve(
+        &self,
+        showtime_id: ShowtimeId,
+        seats: SeatSelection,
+        user_id: UserId,
+        context: RequestContext,
+    ) -> Result<Reserved, BoxOfficeError> {
+        let booking_id = BookingId(Uuid::now_v7());
+        let nonce: [u8; 16] = rand::random();
+        let hold_token = match &context.key {
+            Some(key) => key.hold_token(nonce),
+            None => HoldToken::from_bytes(rand::random()),
+        };
+        let command = Command::ReserveSeats { booking_id, seats, user_id, token: hold_token.hash() };
+        let key = context.key.as_ref();
+        let keyed = key.and_then(|key| KeyedRequest::for_command(key, showtime_id, &command, nonce));
+        let request = Request { command, key: keyed, traceparent: context.traceparent, repeated: false };
+        let answer = self.submit(showtime_id, request).await?;
+        let hold_token = match (answer.replayed, key) {
+            (Some(nonce), Some(key)) => key.hold_token(nonce),
+            (Some(_) | None, _) => hold_token,
+        };
+        Ok(Reserved { outcome: answer.outcome, hold_token })
+    }
+
+    /// Turns a hold into a sale.
+    pub async fn confirm(
+        &self,
+        booking_id: BookingId,
+        credential: Credential,
+        payment_reference: PaymentReference,
+        context: RequestContext,
+    ) -> Result<Outcome, BoxOfficeError> {
+        self.change(Command::ConfirmBooking { booking_id, credential, payment_reference }, credential, context).await
+    }
+
+    /// Gives a hold up.
+    pub async fn cancel(
+        &self,
+        booking_id: BookingId,
+        credential: Credential,
+        context: RequestContext,
+    ) -> Result<Outcome, BoxOfficeError> {
+        self.change(Command::CancelBooking { booking_id, credential }, credential, context).await
+    }
+
+    /// Moves a hold's deadline, within the policy's bound.
+    pub async fn extend(
+        &self,
+        booking_id: BookingId,
+        credential: Credential,
+        context: RequestContext,
+    ) -> Result<Outcome, BoxOfficeError> {
+        let asked_at = (self.inner.deps.clock)();
+        self.change(Command::ExtendHold { booking_id, credential, asked_at }, credential, context).await
+    }
+
+    /// A booking, shown to its holder or an operator.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownBooking`], [`Rejection::NotHolder`].
+    pub async fn booking(&self, booking_id: BookingId, credential: Credential) -> Result<Booking, BoxOfficeError> {
+        let bookings = self.inner.deps.write_store.bookings(vec![booking_id]).await;
+        let found = bookings.map_err(|error| self.unavailable(&error))?.into_iter().next();
+        let booking = found.ok_or(Rejection::UnknownBooking)?;
+        match credential {
+            Credential::Operator => Ok(booking),
+            Credential::Holder(token) if booking.token.matches(&token) => Ok(booking),
+            Credential::Holder(_) => Err(Rejection::NotHolder.into()),
+        }
+    }
+
+    /// Refuses new commands and waits until those accepted are answered, or for `limit`. Returns how many were still waiting.
+    pub async fn drain(&self, limit: Duration) -> usize {
+        self.inner.draining.store(true, Ordering::Release);
+        let end = Instant::now() + limit;
+        loop {
+            let waiting = self.inner.waiting.load(Ordering::Acquire);
+            if waiting == 0 || Instant::now() >= end {
+                return waiting;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// True once [`BoxOffice::drain`] was called.
+    pub fn is_draining(&self) -> bool {
+        self.inner.draining.load(Ordering::Acquire)
+    }
+
+    pub(super) fn deps(&self) -> &Arc<Dependencies> {
+        &self.inner.deps
+    }
+
+    /// Tells a showtime's actor about holds that are due.
+    pub(super) async fn end_due_holds(&self, showtime_id: ShowtimeId, bookings: Vec<BookingId>) {
+        if let Ok(desk) = self.desk(showtime_id).await
+            && desk.address.try_send(EndDueHolds(bookings)).is_err()
+        {
+            tracing::debug!(showtime.id = %showtime_id, "a showtime's actor was lost; the next sweep asks its successor");
+        }
+    }
+
+    async fn change(
+        &self,
+        command: Command,
+        credential: Credential,
+        context: RequestContext,
+    ) -> Result<Outcome, BoxOfficeError> {
+        let booking = self.booking(command.booking_id(), credential).await?;
+        let keyed = context.key.and_then(|key| KeyedRequest::for_command(&key, booking.showtime_id, &command, [0; 16]));
+        let request = Request { command, key: keyed, traceparent: context.traceparent, repeated: false };
+        Ok(self.submit(booking.showtime_id, request).await?.outcome)
+    }
+
+    /// Brings a command to its showtime until it is answered. A command that was lost on the way is asked again: it has its booking's id,
+    /// so if it was carried out it is answered as such, and if not it is carried out now.
+    async fn submit(&self, showtime_id: ShowtimeId, request: Request) -> Result<Answer, BoxOfficeError> {
+        if self.is_draining() {
+            return Err(BoxOfficeError::Draining);
+        }
+        self.inner.waiting.fetch_add(1, Ordering::AcqRel);
+        let _waiting = Waiting(&self.inner.waiting);
+        let booking_id = request.command.booking_id();
+        let limit = Instant::now() + self.inner.deps.settings.answer_timeout();
+        let mut request = Arc::new(request);
+        for _ in 0..MAX_DELIVERIES {
+            let delivery = self.deliver(showtime_id, Arc::clone(&request));
+            match tokio::time::timeout_at(limit, delivery).await {
+                Ok(Delivered::Answered(answer)) => return answer,
+                Ok(Delivered::Lost) => {
+                    tracing::warn!(showtime.id = %showtime_id, "a showtime's actor was lost; its successor is asked");
+                    request = Arc::new(Request { repeated: true, ..Request::clone(&request) });
+                }
+                Err(_elapsed) => break,
+            }
+        }
+        Err(BoxOfficeError::OutcomeUnknown { booking_id })
+    }
+
+    async fn deliver(&self, showtime_id: ShowtimeId, request: Arc<Request>) -> Delivered {
+        let retry_after = self.inner.deps.settings.retry_after();
+        let repeated = request.repeated;
+        let desk = match self.desk(showtime_id).await {
+            Ok(desk) => desk,
+            Err(error) => return Delivered::Answered(Err(error)),
+        };
+        let place = match Arc::clone(&desk.places).try_acquire_owned() {
+            Ok(place) => place,
+            // A command that may have been carried out is not refused: it waits for a place.
+            Err(TryAcquireError::NoPermits) if repeated => match desk.places.acquire_owned().await {
+                Ok(place) => place,
+                Err(_closed) => return Delivered::Lost,
+            },
+            Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => {
+                self.inner.deps.counters.commands_unavailable.increment();
+                return Delivered::Answered(Err(BoxOfficeError::Overloaded { retry_after }));
+            }
+        };
+        let (reply, answer) = oneshot::channel();
+        let deadline = Instant::now() + self.inner.deps.settings.queue_timeout();
+        if desk.address.try_send(Submit(Pending { request, reply, deadline, _place: place })).is_err() {
+            return Delivered::Lost;
+        }
+        match answer.await {
+            Ok(answer) => Delivered::Answered(answer),
+            Err(_dropped) => Delivered::Lost,
+        }
+    }
+
+    async fn desk(&self, id: ShowtimeId) -> Result<Desk, BoxOfficeError> {
+        if let Some(desk) = self.inner.directory.find(id).filter(|desk| desk.address.connected()) {
+            return Ok(desk);
+        }
+        let overloaded = || BoxOfficeError::Overloaded { retry_after: self.inner.deps.settings.retry_after() };
+        for _ in 0..MAX_DELIVERIES {
+            let registry = self.inner.registry.read().unwrap_or_else(PoisonError::into_inner).clone();
+            match registry.send(Open(id)).await {
+                Ok(desk) => return desk.ok_or_else(overloaded),
+                Err(error) => self.replace_registry(&registry, error),
+            }
+        }
+        Err(BoxOfficeError::Bug("the registry was lost again and again".to_owned()))
+    }
+
+    /// Starts a fresh registry, unless somebody else has. It finds the open showtimes in the directory.
+    fn replace_registry(&self, lost: &Addr<Registry>, error: MailboxError) {
+        let mut registry = self.inner.registry.write().unwrap_or_else(PoisonError::into_inner);
+        if *registry == *lost {
+            tracing::error!(error = %error, "the registry was lost and is replaced");
+            *registry = start_registry(&self.inner.deps, &self.inner.directory);
+        }
+    }
+
+    /// A schedule that may have been committed is asked for by its id before anything is answered.
+    async fn submit_showtime(&self, new: NewShowtime) -> Result<(), CommitError> {
+        if self.is_draining() {
+            return Err(CommitError::Store(crate::write_store::StoreError::Unavailable {
+                reason: "the server is shutting down".to_owned(),
+                source: None,
+            }));
+        }
+        let store = &self.inner.deps.write_store;
+        let id = new.id;
+        let end = Instant::now() + self.inner.deps.settings.settle_timeout();
+        let mut result = store.schedule(new.clone()).await;
+        let mut unknown = false;
+        while matches!(result, Err(CommitError::Unknown { .. })) && Instant::now() < end {
+            unknown = true;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            result = store.schedule(new.clone()).await;
+        }
+        match result {
+            // Its own first try had been committed after all.
+            Err(CommitError::Conflict | CommitError::DuplicateKey) if unknown => match store.heads(vec![id]).await {
+                Ok(heads) if !heads.is_empty() => Ok(()),
+                Ok(_) => Err(CommitError::DuplicateKey),
+                Err(error) => Err(error.into()),
+            },
+            other => other,
+        }
+    }
+
+    async fn replay_schedule(&self, keyed: &KeyedRequest) -> Result<Scheduled, BoxOfficeError> {
+        let records = self.inner.deps.write_store.idempotency(vec![keyed.key_hash]).await;
+        let record = records.map_err(|error| self.unavailable(&error))?.into_iter().next();
+        let record = record.ok_or_else(|| BoxOfficeError::Bug("a recorded key was not found".to_owned()))?;
+        if record.fingerprint != keyed.fingerprint {
+            return Err(Rejection::IdempotencyKeyReused.into());
+        }
+        serde_json::from_value(record.answer).map_err(|error| BoxOfficeError::Bug(error.to_string()))
+    }
+
+    fn unavailable(&self, error: &dyn std::error::Error) -> BoxOfficeError {
+        if self.is_draining() {
+            return BoxOfficeError::Draining;
+        }
+        tracing::warn!(error = %error, "the write store did not answer");
+        self.inner.deps.counters.commands_unavailable.increment();
+        BoxOfficeError::Unavailable { retry_after: self.inner.deps.settings.retry_after() }
+    }
+}
+
+fn start_registry(deps: &Arc<Dependencies>, directory: &Arc<Directory>) -> Addr<Registry> {
+    let registry = Registry::new(Arc::clone(deps), Arc::clone(directory));
+    Registry::start_in_arbiter(&Arbiter::new().handle(), move |_| registry)
+}

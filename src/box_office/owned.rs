@@ -1,0 +1,59 @@
+//! A showtime's state in the hands of its actor, and how it is kept true to the store.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::domain::Showtime;
+use crate::write_store::{Load, Loaded, StoreError, WriteStore};
+
+/// Events read from the journal in one call while catching up.
+const JOURNAL_PAGE: usize = 1_000;
+/// Gap in the journal past which loading the showtime again is cheaper than catching up.
+const MAX_CATCH_UP: usize = 20_000;
+
+/// A showtime's state as its actor owns it between batches.
+pub(super) struct Owned {
+    pub showtime: Showtime,
+    pub fence: u64,
+    /// When the state was last known to be the store's: a refusal must not rest on older knowledge than the freshness setting.
+    synced_at: Instant,
+}
+
+impl Owned {
+    pub(super) fn new(loaded: Loaded) -> Self {
+        Self { showtime: loaded.showtime, fence: loaded.fence, synced_at: Instant::now() }
+    }
+
+    pub(super) fn is_older_than(&self, age: Duration) -> bool {
+        self.synced_at.elapsed() > age
+    }
+
+    /// A commit has just shown that nobody else had written before it.
+    pub(super) fn is_in_sync(&mut self) {
+        self.synced_at = Instant::now();
+    }
+
+    /// Applies what the journal has beyond the state: changes by other owners.
+    pub(super) async fn catch_up(&mut self, store: &dyn WriteStore) -> Result<(), StoreError> {
+        let started = Instant::now();
+        let mut read = 0;
+        loop {
+            let events = store.journal(self.showtime.id(), self.showtime.sequence(), JOURNAL_PAGE).await?;
+            for recorded in &events {
+                self.showtime.evolve(&recorded.event, recorded.sequence, recorded.recorded_at, None);
+            }
+            read += events.len();
+            if events.len() < JOURNAL_PAGE {
+                break;
+            }
+            if read > MAX_CATCH_UP {
+                let loaded = store.load(self.showtime.id(), Load::Keep).await?;
+                *self = Self::new(loaded.ok_or_else(|| StoreError::Corrupt("a showtime is gone".to_owned()))?);
+                break;
+            }
+        }
+        self.synced_at = started;
+        Ok(())
+    }
+}

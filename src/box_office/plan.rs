@@ -1,0 +1,293 @@
+//! The plan of one batch: commands decided in order on the showtime's state, and the net changes that one commit will make.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::domain::{
+    Booking, BookingId, Command, Decision, Event, EventKind, HoldPolicy, Rejection, SeatIndex, SeatStatus, Showtime,
+    Timestamp,
+};
+use crate::write_store::{Batch, BookingChange, IdempotencyRecord, NewBooking, NewKey, SeatChange};
+
+/// A seat before and after the batch.
+struct PlannedSeat {
+    before: (SeatStatus, u64),
+    status: SeatStatus,
+    booking_id: Option<BookingId>,
+    event: usize,
+}
+
+/// A booking before the batch (`None`: created by it), and its last event in the batch.
+struct PlannedBooking {
+    before: Option<Booking>,
+    event: usize,
+}
+
+/// Decides commands on a showtime, changing its state at once; [`Plan::revert`] takes the changes back if the commit fails.
+pub(super) struct Plan {
+    now: Timestamp,
+    base: u64,
+    events: Vec<Event>,
+    seats: BTreeMap<SeatIndex, PlannedSeat>,
+    bookings: HashMap<BookingId, PlannedBooking>,
+    releases: Vec<(SeatIndex, BookingId)>,
+    claims: Vec<(SeatIndex, BookingId)>,
+    idempotency: Vec<NewKey>,
+}
+
+impl Plan {
+    pub(super) fn new(showtime: &Showtime, now: Timestamp) -> Self {
+        Self {
+            now,
+            base: showtime.sequence(),
+            events: Vec::new(),
+            seats: BTreeMap::new(),
+            bookings: HashMap::new(),
+            releases: Vec::new(),
+            claims: Vec::new(),
+            idempotency: Vec::new(),
+        }
+    }
+
+    /// Decides the next command. `Some(i)`: accepted as the batch's event `i`; `None`: it was carried out before.
+    pub(super) fn decide(
+        &mut self,
+        showtime: &mut Showtime,
+        command: &Command,
+        policy: &HoldPolicy,
+    ) -> Result<Option<usize>, Rejection> {
+        let event = match showtime.decide(command, self.now, policy)? {
+            Decision::AlreadyDone => return Ok(None),
+            Decision::Accepted(event) => event,
+        };
+        let index = self.events.len();
+        self.note(showtime, &event, index);
+        let token = match command {
+            Command::ReserveSeats { token, .. } => Some(*token),
+            Command::ConfirmBooking { .. }
+            | Command::CancelBooking { .. }
+            | Command::ExtendHold { .. }
+            | Command::ExpireHold { .. } => None,
+        };
+        showtime.evolve(&event, self.base + sequence_offset(index), self.now, token);
+        self.events.push(event);
+        Ok(Some(index))
+    }
+
+    /// Remembers a request's answer under its idempotency key in the same commit.
+    pub(super) fn remember(&mut self, record: IdempotencyRecord, event: usize) {
+        self.idempotency.push(NewKey { record, event });
+    }
+
+    /// True if there is nothing to commit.
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// The events decided so far.
+    pub(super) fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// How many of them end a hold at its deadline.
+    pub(super) fn expired_holds(&self) -> u64 {
+        self.events.iter().map(|event| u64::from(event.kind() == EventKind::HoldExpired)).sum()
+    }
+
+    /// Sequence of the state before the first decision.
+    pub(super) fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// The commit. `showtime` is the state after all decisions.
+    pub(super) fn batch(&self, showtime: &Showtime, fence: u64, traceparent: Option<String>) -> Batch {
+        let mut new_bookings = Vec::new();
+        let mut booking_changes = Vec::new();
+        for (id, planned) in &self.bookings {
+            let Some(after) = showtime.booking(*id) else { continue };
+            match &planned.before {
+                None => new_bookings.push(NewBooking { booking: after.clone(), event: planned.event }),
+                Some(before) => booking_changes.push(BookingChange {
+                    booking_id: *id,
+                    expected_version: before.version,
+                    status: after.status,
+                    expires_at: after.expires_at,
+                    payment_reference: after.payment_reference.clone(),
+                    event: planned.event,
+                }),
+            }
+        }
+        Batch {
+            showtime_id: showtime.id(),
+            fence,
+            recorded_at: self.now,
+            events: self.events.clone(),
+            seats: self.seats.iter().map(|(seat, planned)| planned.change(*seat)).collect(),
+            releases: self.releases.clone(),
+            claims: self.claims.clone(),
+            new_bookings,
+            booking_changes,
+            idempotency: self.idempotency.clone(),
+            traceparent,
+        }
+    }
+
+    /// Takes every change back: the state is as it was before the first decision.
+    pub(super) fn revert(self, showtime: &mut Showtime) {
+        for (seat, planned) in self.seats {
+            showtime.restore_seat(seat, planned.before);
+        }
+        for (id, planned) in self.bookings {
+            showtime.restore_booking(id, planned.before);
+        }
+        showtime.restore_sequence(self.base);
+    }
+
+    fn note(&mut self, showtime: &Showtime, event: &Event, index: usize) {
+        let Some(booking_id) = event.booking_id() else { return };
+        let before = showtime.booking(booking_id).cloned();
+        self.bookings.entry(booking_id).or_insert(PlannedBooking { before, event: index }).event = index;
+        let after = event.seats_status();
+        let owner = (after.status != SeatStatus::Available).then_some(booking_id);
+        for seat_id in after.seat_ids {
+            let seat = seat_id.index();
+            let Some(before) = showtime.seat(seat) else { continue };
+            let planned = self.seats.entry(seat).or_insert(PlannedSeat {
+                before,
+                status: after.status,
+                booking_id: owner,
+                event: index,
+            });
+            planned.status = after.status;
+            planned.booking_id = owner;
+            planned.event = index;
+            match event {
+                Event::SeatsReserved { .. } => self.claims.push((seat, booking_id)),
+                Event::BookingCancelled { .. } | Event::HoldExpired { .. } => self.give_up(seat, booking_id),
+                Event::HoldExtended { .. } | Event::BookingConfirmed { .. } | Event::ShowtimeScheduled { .. } => {}
+            }
+        }
+    }
+
+    /// A claim made in this very batch is not yet stored: it is struck out instead of released.
+    fn give_up(&mut self, seat: SeatIndex, booking_id: BookingId) {
+        let claim = (seat, booking_id);
+        match self.claims.iter().rposition(|made| *made == claim) {
+            Some(position) => {
+                self.claims.swap_remove(position);
+            }
+            None => self.releases.push(claim),
+        }
+    }
+}
+
+impl PlannedSeat {
+    fn change(&self, seat: SeatIndex) -> SeatChange {
+        SeatChange {
+            seat,
+            expected_version: self.before.1,
+            status: self.status,
+            booking_id: self.booking_id,
+            event: self.event,
+        }
+    }
+}
+
+fn sequence_offset(index: usize) -> u64 {
+    u64::try_from(index).unwrap_or(u64::MAX).saturating_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Credential, HoldToken, Row, SeatId, SeatMap, SeatSelection, ShowtimeId, UserId};
+    use std::time::Duration;
+    use uuid::Uuid;
+
+    const ID: ShowtimeId = ShowtimeId(Uuid::from_u128(7));
+    const POLICY: HoldPolicy = HoldPolicy { hold: Duration::from_secs(10), max_total: Duration::from_secs(30) };
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    fn booking(number: u128) -> BookingId {
+        BookingId(Uuid::from_u128(number))
+    }
+
+    fn reserve(number: u128, seats: &[u32]) -> Command {
+        Command::ReserveSeats {
+            booking_id: booking(number),
+            seats: SeatSelection::new(ID, seats.iter().map(|seat| SeatId::new(ID, *seat)).collect()).unwrap(),
+            user_id: UserId::parse("u").unwrap(),
+            token: HoldToken::from_bytes([0; 32]).hash(),
+        }
+    }
+
+    fn cancel(number: u128) -> Command {
+        Command::CancelBooking { booking_id: booking(number), credential: Credential::Operator }
+    }
+
+    fn showtime_with_hold() -> Showtime {
+        let mut showtime = Showtime::scheduled(ID, &SeatMap::new(vec![Row { row: "A".into(), seats: 4 }]).unwrap());
+        let mut plan = Plan::new(&showtime, at(0));
+        plan.decide(&mut showtime, &reserve(1, &[0, 1]), &POLICY).unwrap();
+        showtime
+    }
+
+    #[test]
+    fn an_expired_hold_and_a_new_one_on_the_same_seat_make_one_change_of_the_seat() {
+        let mut showtime = showtime_with_hold();
+        let mut plan = Plan::new(&showtime, at(11));
+        plan.decide(&mut showtime, &Command::ExpireHold { booking_id: booking(1) }, &POLICY).unwrap();
+        plan.decide(&mut showtime, &reserve(2, &[1, 2]), &POLICY).unwrap();
+        let batch = plan.batch(&showtime, 5, None);
+        assert_eq!(batch.fence, 5);
+        assert_eq!(batch.releases, [(0, booking(1)), (1, booking(1))]);
+        assert_eq!(batch.claims, [(1, booking(2)), (2, booking(2))]);
+        let seats: Vec<_> =
+            batch.seats.iter().map(|s| (s.seat, s.expected_version, s.status, s.booking_id, s.event)).collect();
+        assert_eq!(
+            seats,
+            [
+                (0, 2, SeatStatus::Available, None, 0),
+                (1, 2, SeatStatus::Reserved, Some(booking(2)), 1),
+                (2, 1, SeatStatus::Reserved, Some(booking(2)), 1),
+            ]
+        );
+        assert_eq!(batch.new_bookings.len(), 1);
+        assert_eq!(
+            batch.booking_changes.iter().map(|c| (c.booking_id, c.expected_version)).collect::<Vec<_>>(),
+            [(booking(1), 2)]
+        );
+        assert_eq!(plan.expired_holds(), 1);
+    }
+
+    #[test]
+    fn a_booking_made_and_cancelled_in_one_batch_leaves_no_claim() {
+        let mut showtime = showtime_with_hold();
+        let mut plan = Plan::new(&showtime, at(1));
+        plan.decide(&mut showtime, &reserve(2, &[3]), &POLICY).unwrap();
+        plan.decide(&mut showtime, &cancel(2), &POLICY).unwrap();
+        plan.decide(&mut showtime, &reserve(3, &[3]), &POLICY).unwrap();
+        let batch = plan.batch(&showtime, 1, None);
+        assert!(batch.releases.is_empty());
+        assert_eq!(batch.claims, [(3, booking(3))]);
+        assert_eq!(batch.new_bookings.len(), 2);
+        assert_eq!(batch.events.len(), 3);
+    }
+
+    #[test]
+    fn a_reverted_plan_leaves_no_trace() {
+        let before = showtime_with_hold();
+        let mut showtime = before.clone();
+        let mut plan = Plan::new(&showtime, at(5));
+        plan.decide(&mut showtime, &reserve(2, &[2, 3]), &POLICY).unwrap();
+        let extend = Command::ExtendHold { booking_id: booking(1), credential: Credential::Operator, asked_at: at(5) };
+        plan.decide(&mut showtime, &extend, &POLICY).unwrap();
+        plan.decide(&mut showtime, &cancel(1), &POLICY).unwrap();
+        plan.decide(&mut showtime, &reserve(3, &[0]), &POLICY).unwrap();
+        assert_ne!(showtime, before);
+        plan.revert(&mut showtime);
+        assert_eq!(showtime, before);
+    }
+}

@@ -1,0 +1,120 @@
+//! Actor: the registry. Owns the arbiters; accepts requests to open showtimes; keeps at most one open actor per showtime; on restart opens anew what is asked for.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use actix::{Actor, Addr, Arbiter, Context, Handler, Message, MessageResult};
+use tokio::sync::Semaphore;
+
+use crate::box_office::Dependencies;
+use crate::box_office::showtime_actor::ShowtimeActor;
+use crate::domain::ShowtimeId;
+
+/// The way to one showtime's actor.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub address: Addr<ShowtimeActor>,
+    /// One permit per command that waits or is being carried out.
+    pub places: Arc<Semaphore>,
+    opening: u64,
+}
+
+/// Every open showtime of this node, readable without asking the registry.
+#[derive(Default)]
+pub(super) struct Directory {
+    desks: RwLock<HashMap<ShowtimeId, Desk>>,
+    openings: AtomicU64,
+}
+
+impl Directory {
+    pub(super) fn find(&self, id: ShowtimeId) -> Option<Desk> {
+        self.desks.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// Takes the desk off the list, unless a later opening has replaced it.
+    pub(super) fn close(&self, id: ShowtimeId, opening: u64) {
+        let mut desks = self.desks.write().unwrap_or_else(PoisonError::into_inner);
+        if desks.get(&id).is_some_and(|desk| desk.opening == opening) {
+            desks.remove(&id);
+        }
+    }
+
+    fn next_opening(&self) -> u64 {
+        self.openings.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn list(&self, id: ShowtimeId, desk: Desk) {
+        self.desks.write().unwrap_or_else(PoisonError::into_inner).insert(id, desk);
+    }
+
+    fn len(&self) -> usize {
+        self.desks.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+/// See the module's documentation.
+pub(super) struct Registry {
+    deps: Arc<Dependencies>,
+    directory: Arc<Directory>,
+    arbiters: Vec<Arbiter>,
+}
+
+/// Opens a showtime, or gives the desk that is open; `None` if too many are open.
+#[derive(Message)]
+#[rtype(result = "Option<Desk>")]
+pub(super) struct Open(pub ShowtimeId);
+
+impl Registry {
+    pub(super) fn new(deps: Arc<Dependencies>, directory: Arc<Directory>) -> Self {
+        let arbiters = (0..deps.settings.arbiters.max(1)).map(|_| Arbiter::new()).collect();
+        Self { deps, directory, arbiters }
+    }
+
+    fn open(&mut self, id: ShowtimeId) -> Option<Desk> {
+        if let Some(desk) = self.directory.find(id).filter(|desk| desk.address.connected()) {
+            return Some(desk);
+        }
+        if self.directory.len() >= self.deps.settings.max_open_showtimes {
+            return None;
+        }
+        let opening = self.directory.next_opening();
+        let directory = Arc::clone(&self.directory);
+        let leave = Box::new(move || directory.close(id, opening));
+        let actor = ShowtimeActor::new(id, Arc::clone(&self.deps), leave);
+        let address = self.start(id, actor)?;
+        let places = Arc::new(Semaphore::new(self.deps.settings.max_queued));
+        let desk = Desk { address, places, opening };
+        self.directory.list(id, desk.clone());
+        Some(desk)
+    }
+
+    /// A showtime always lives on the same arbiter, unless that has stopped: then on a new one in its place.
+    fn start(&mut self, id: ShowtimeId, actor: ShowtimeActor) -> Option<Addr<ShowtimeActor>> {
+        let place = usize::try_from(id.0.as_u128() % 65_521).unwrap_or(0) % self.arbiters.len().max(1);
+        let arbiter = self.arbiters.get_mut(place)?;
+        if !arbiter.spawn_fn(|| {}) {
+            tracing::warn!(showtime.id = %id, "an arbiter had stopped and is replaced");
+            *arbiter = Arbiter::new();
+        }
+        Some(ShowtimeActor::start_in_arbiter(&arbiter.handle(), move |_| actor))
+    }
+}
+
+impl Actor for Registry {
+    type Context = Context<Self>;
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        for arbiter in &self.arbiters {
+            arbiter.stop();
+        }
+    }
+}
+
+impl Handler<Open> for Registry {
+    type Result = MessageResult<Open>;
+
+    fn handle(&mut self, Open(id): Open, _: &mut Context<Self>) -> MessageResult<Open> {
+        MessageResult(self.open(id))
+    }
+}

@@ -1,0 +1,194 @@
+//! Requests on their way to a showtime, their answers, and the idempotency keys that make a repeated request harmless.
+
+use std::sync::Arc;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::Instant;
+
+use crate::box_office::{BoxOfficeError, Outcome};
+use crate::domain::{BookingId, BookingStatus, Command, HoldToken, Rejection, SeatId, ShowtimeId, Timestamp};
+use crate::write_store::IdempotencyRecord;
+
+/// A client's idempotency key, 1 to 255 visible ASCII characters.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// `None` if the text is empty, too long or has other characters.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = (1..=255).contains(&text.len()) && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    /// The hold token of a reservation made under this key: HMAC-SHA-256 of the key under random bytes that the server keeps.
+    /// So a repeated request gets its token again, though only the token's hash is stored.
+    pub(super) fn hold_token(&self, nonce: [u8; 16]) -> HoldToken {
+        let mac = Hmac::<Sha256>::new(&hmac_key(nonce)).chain_update(self.0.as_bytes());
+        HoldToken::from_bytes(mac.finalize().into_bytes().into())
+    }
+}
+
+fn hmac_key(nonce: [u8; 16]) -> hmac::digest::Key<Hmac<Sha256>> {
+    let mut key = hmac::digest::Key::<Hmac<Sha256>>::default();
+    for (to, from) in key.iter_mut().zip(nonce) {
+        *to = from;
+    }
+    key
+}
+
+/// What a client sends along with a command.
+#[derive(Clone, Default)]
+pub struct RequestContext {
+    /// Makes the command repeatable.
+    pub key: Option<IdempotencyKey>,
+    /// W3C `traceparent`, well-formed. It travels with the events; a batch takes its first command's.
+    pub traceparent: Option<String>,
+}
+
+/// What is looked up and recorded for a request with an idempotency key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct KeyedRequest {
+    /// SHA-256 over the operation, who asks and the key.
+    pub key_hash: [u8; 32],
+    /// SHA-256 over what is asked.
+    pub fingerprint: [u8; 32],
+    /// Random bytes for [`IdempotencyKey::hold_token`].
+    pub nonce: [u8; 16],
+}
+
+impl KeyedRequest {
+    /// `scope`: the operation and who asks; `meaning`: all that makes two requests the same.
+    pub(super) fn new(key: &IdempotencyKey, scope: &[&[u8]], meaning: &[&[u8]], nonce: [u8; 16]) -> Self {
+        let scoped: Vec<&[u8]> = scope.iter().copied().chain([key.0.as_bytes()]).collect();
+        Self { key_hash: hash_parts(&scoped), fingerprint: hash_parts(meaning), nonce }
+    }
+
+    /// For a command: the fingerprint covers the showtime and all that the client chose.
+    pub(super) fn for_command(
+        key: &IdempotencyKey,
+        showtime: ShowtimeId,
+        command: &Command,
+        nonce: [u8; 16],
+    ) -> Option<Self> {
+        let place = showtime.0.as_bytes().as_slice();
+        let booking_id = command.booking_id();
+        let booking = booking_id.0.as_bytes().as_slice();
+        Some(match command {
+            Command::ReserveSeats { seats, user_id, .. } => {
+                let seats: Vec<u8> = seats.as_slice().iter().flat_map(|seat| *seat.0.as_bytes()).collect();
+                Self::new(key, &[b"reserve", user_id.as_str().as_bytes()], &[place, &seats], nonce)
+            }
+            Command::ConfirmBooking { payment_reference, .. } => {
+                Self::new(key, &[b"confirm", booking], &[payment_reference.as_str().as_bytes()], nonce)
+            }
+            Command::CancelBooking { .. } => Self::new(key, &[b"cancel", booking], &[], nonce),
+            Command::ExtendHold { .. } => Self::new(key, &[b"extend", booking], &[], nonce),
+            Command::ExpireHold { .. } => return None,
+        })
+    }
+}
+
+/// Each part with its length, so that no two lists of parts hash alike.
+fn hash_parts(parts: &[&[u8]]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+/// A command with what belongs to it. Shared by the waiting caller, so that it can be asked again after a showtime's actor was lost.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub command: Command,
+    pub key: Option<KeyedRequest>,
+    /// See [`RequestContext::traceparent`].
+    pub traceparent: Option<String>,
+    /// Asked again: the booking may exist already, so the store is asked for it before deciding.
+    pub repeated: bool,
+}
+
+/// What became of a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Answer {
+    pub outcome: Outcome,
+    /// Set if the answer was recorded earlier under the same idempotency key; makes the hold token again.
+    pub replayed: Option<[u8; 16]>,
+}
+
+/// A request in a showtime's queue.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub request: Arc<Request>,
+    pub reply: oneshot::Sender<Result<Answer, BoxOfficeError>>,
+    /// Past it, a request that is still in the queue is refused: certainly nothing was changed.
+    pub deadline: Instant,
+    /// The place in the showtime's bounded queue; given back when the request is answered.
+    pub _place: OwnedSemaphorePermit,
+}
+
+impl Pending {
+    /// Answers the caller; one that has gone away is not missed, its command stands.
+    pub(super) fn answer(self, answer: Result<Answer, BoxOfficeError>) {
+        if self.reply.send(answer).is_err() {
+            tracing::debug!("the caller had gone before its command was answered");
+        }
+    }
+}
+
+/// An outcome as it is recorded under an idempotency key; the sequence stands in the record itself.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RecordedOutcome {
+    booking_id: BookingId,
+    showtime_id: ShowtimeId,
+    seat_ids: Vec<SeatId>,
+    status: u8,
+    expires_at: Timestamp,
+}
+
+impl KeyedRequest {
+    /// The record that makes `outcome` the answer to every repetition.
+    pub(super) fn record(&self, outcome: &Outcome, now: Timestamp) -> Result<IdempotencyRecord, BoxOfficeError> {
+        let answer = serde_json::to_value(RecordedOutcome {
+            booking_id: outcome.booking_id,
+            showtime_id: outcome.showtime_id,
+            seat_ids: outcome.seat_ids.clone(),
+            status: outcome.status.code(),
+            expires_at: outcome.expires_at,
+        })
+        .map_err(|error| BoxOfficeError::Bug(format!("an outcome cannot be recorded: {error}")))?;
+        Ok(IdempotencyRecord {
+            key_hash: self.key_hash,
+            fingerprint: self.fingerprint,
+            answer,
+            nonce: self.nonce,
+            recorded_at: now,
+            sequence: outcome.sequence,
+        })
+    }
+
+    /// The answer that was recorded earlier under this key.
+    pub(super) fn replay(&self, record: &IdempotencyRecord) -> Result<Answer, BoxOfficeError> {
+        if record.fingerprint != self.fingerprint {
+            return Err(Rejection::IdempotencyKeyReused.into());
+        }
+        let unreadable = |reason: String| BoxOfficeError::Bug(format!("a recorded answer cannot be read: {reason}"));
+        let recorded: RecordedOutcome =
+            serde_json::from_value(record.answer.clone()).map_err(|error| unreadable(error.to_string()))?;
+        let status = BookingStatus::from_code(recorded.status).ok_or_else(|| unreadable("its status".to_owned()))?;
+        let outcome = Outcome {
+            booking_id: recorded.booking_id,
+            showtime_id: recorded.showtime_id,
+            seat_ids: recorded.seat_ids,
+            status,
+            expires_at: recorded.expires_at,
+            sequence: record.sequence,
+        };
+        Ok(Answer { outcome, replayed: Some(record.nonce) })
+    }
+}

@@ -1,0 +1,246 @@
+//! Seat claims: one showtime's dealings with the seat lock. Losing the lock service costs speed only, so no call here can fail a command.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+
+use crate::box_office::Dependencies;
+use crate::domain::{BookingId, Command, ConflictReason, Event, SeatConflict, SeatId, Showtime, ShowtimeId, Timestamp};
+use crate::seat_lock::{Claim, Claimed, LockError, Obstacle};
+use crate::write_store::StoreError;
+
+/// One showtime's lock traffic, in order: what follows a commit is sent before the next batch claims.
+#[derive(Default)]
+pub(super) struct SeatClaims {
+    following: Option<JoinHandle<()>>,
+    /// Reservations of the batch at hand that may have their locks.
+    granted: HashSet<BookingId>,
+    /// Locks of refused reservations, given back with the next follow-up.
+    forgone: Vec<Claim>,
+}
+
+/// What the lock refused.
+#[derive(Default)]
+pub(super) struct LockedOut {
+    /// For each refused booking the seats in the way.
+    pub conflicts: HashMap<BookingId, Vec<SeatConflict>>,
+    /// A lock belongs to a live booking, made by another node: the state has to catch up.
+    pub stale: bool,
+}
+
+impl SeatClaims {
+    /// Claims seats for bookings, in order. Ghost locks (their booking is no longer live) are taken over.
+    ///
+    /// # Errors
+    /// Only the write store's, when it has to be asked about the owner of a lock.
+    pub(super) async fn claim(
+        &mut self,
+        deps: &Arc<Dependencies>,
+        showtime: ShowtimeId,
+        wanted: Vec<(BookingId, Vec<SeatId>)>,
+    ) -> Result<LockedOut, StoreError> {
+        self.settle_following().await;
+        let lease = deps.settings.lease();
+        let seats: HashMap<BookingId, Vec<SeatId>> = wanted.iter().cloned().collect();
+        let claims: Vec<Claim> = wanted.into_iter().map(|(booking_id, seats)| claim(booking_id, &seats)).collect();
+        let answers = match deps.seat_lock.claim(showtime, claims.clone(), lease).await {
+            Ok(answers) => answers,
+            Err(error) => {
+                // The call may have been executed: whoever is refused later gives back what it may have got.
+                self.granted.extend(claims.iter().map(|claim| claim.booking_id));
+                count_failure(deps, &error);
+                return Ok(LockedOut::default());
+            }
+        };
+        self.granted.extend(
+            claims
+                .iter()
+                .zip(&answers)
+                .filter(|(_, answer)| **answer == Claimed::Granted)
+                .map(|(claim, _)| claim.booking_id),
+        );
+        let refused: Vec<(Claim, Vec<Obstacle>)> = claims
+            .into_iter()
+            .zip(answers)
+            .filter_map(|(claim, answer)| match answer {
+                Claimed::Granted => None,
+                Claimed::Refused(obstacles) => Some((claim, obstacles)),
+            })
+            .collect();
+        if refused.is_empty() {
+            return Ok(LockedOut::default());
+        }
+        self.judge(deps, showtime, refused, &seats).await
+    }
+
+    /// Looks at the owners of the locks in the way: live, not yet stored, or a ghost.
+    async fn judge(
+        &mut self,
+        deps: &Arc<Dependencies>,
+        showtime: ShowtimeId,
+        refused: Vec<(Claim, Vec<Obstacle>)>,
+        wanted: &HashMap<BookingId, Vec<SeatId>>,
+    ) -> Result<LockedOut, StoreError> {
+        // An owner in this very batch needs no judgement: the commands are decided in order.
+        let owners: HashSet<BookingId> = refused
+            .iter()
+            .flat_map(|(_, obstacles)| obstacles.iter().map(|obstacle| obstacle.owner))
+            .filter(|owner| !wanted.contains_key(owner))
+            .collect();
+        let stored: HashMap<BookingId, bool> = if owners.is_empty() {
+            HashMap::new()
+        } else {
+            let bookings = deps.write_store.bookings(owners.iter().copied().collect()).await?;
+            bookings.into_iter().map(|booking| (booking.id, booking.status.is_live())).collect()
+        };
+        let mut locked_out = LockedOut::default();
+        for (claim, obstacles) in refused {
+            let (ghosts, real): (Vec<Obstacle>, Vec<Obstacle>) = obstacles
+                .into_iter()
+                .filter(|obstacle| owners.contains(&obstacle.owner))
+                .partition(|obstacle| is_ghost(deps, &stored, obstacle));
+            let mut in_the_way = real;
+            if in_the_way.is_empty() && !ghosts.is_empty() {
+                in_the_way = take_over(deps, showtime, &claim, &ghosts).await;
+            }
+            if in_the_way.is_empty() {
+                self.granted.insert(claim.booking_id);
+                continue;
+            }
+            locked_out.stale |= in_the_way.iter().any(|obstacle| stored.get(&obstacle.owner) == Some(&true));
+            let conflicts = conflicts(&in_the_way, &stored, wanted.get(&claim.booking_id));
+            locked_out.conflicts.insert(claim.booking_id, conflicts);
+        }
+        Ok(locked_out)
+    }
+
+    /// After a commit: locks of holds are kept until the deadline, locks of ended holds and of sales are released. Not awaited.
+    pub(super) fn follow(&mut self, deps: &Arc<Dependencies>, showtime: &Showtime, events: &[Event]) {
+        let mut keep: HashMap<BookingId, (Claim, Timestamp)> = HashMap::new();
+        let mut release: Vec<Claim> = std::mem::take(&mut self.forgone);
+        for event in events {
+            let Some(booking_id) = event.booking_id() else { continue };
+            let claim = claim(booking_id, event.seats_status().seat_ids);
+            self.granted.remove(&booking_id);
+            match event {
+                Event::SeatsReserved { expires_at, .. } | Event::HoldExtended { expires_at, .. } => {
+                    keep.insert(booking_id, (claim, *expires_at));
+                }
+                Event::BookingConfirmed { .. } | Event::BookingCancelled { .. } | Event::HoldExpired { .. } => {
+                    keep.remove(&booking_id);
+                    release.push(claim);
+                }
+                Event::ShowtimeScheduled { .. } => {}
+            }
+        }
+        self.spawn(deps, showtime.id(), keep.into_values().collect(), release);
+    }
+
+    /// A refused reservation may have got its locks: they are given back.
+    pub(super) fn forgo(&mut self, deps: &Arc<Dependencies>, showtime: ShowtimeId, command: &Command) {
+        let Command::ReserveSeats { booking_id, seats, .. } = command else { return };
+        if !self.granted.remove(booking_id) {
+            return;
+        }
+        self.forgone.push(claim(*booking_id, seats.as_slice()));
+        if self.following.is_none() {
+            let release = std::mem::take(&mut self.forgone);
+            self.spawn(deps, showtime, Vec::new(), release);
+        }
+    }
+
+    fn spawn(
+        &mut self,
+        deps: &Arc<Dependencies>,
+        showtime: ShowtimeId,
+        keep: Vec<(Claim, Timestamp)>,
+        release: Vec<Claim>,
+    ) {
+        if keep.is_empty() && release.is_empty() {
+            return;
+        }
+        let before = self.following.take();
+        let deps = Arc::clone(deps);
+        self.following = Some(tokio::spawn(async move {
+            if let Some(before) = before
+                && let Err(error) = before.await
+            {
+                tracing::error!(error = %error, "a seat lock follow-up was lost");
+            }
+            if !release.is_empty()
+                && let Err(error) = deps.seat_lock.release(showtime, release).await
+            {
+                count_failure(&deps, &error);
+            }
+            if !keep.is_empty()
+                && let Err(error) = deps.seat_lock.keep_until(showtime, keep).await
+            {
+                count_failure(&deps, &error);
+            }
+        }));
+    }
+
+    /// Waits until what followed the last commit is done, so that a seat freed by it is not refused by its own old lock.
+    async fn settle_following(&mut self) {
+        if let Some(following) = self.following.take()
+            && let Err(error) = following.await
+        {
+            tracing::error!(error = %error, "a seat lock follow-up was lost");
+        }
+    }
+}
+
+fn claim(booking_id: BookingId, seats: &[SeatId]) -> Claim {
+    Claim { booking_id, seats: seats.iter().map(|seat| seat.index()).collect() }
+}
+
+/// A lock whose booking has ended; or whose booking was never stored, though the lock was kept for longer than a lease.
+fn is_ghost(deps: &Dependencies, stored: &HashMap<BookingId, bool>, obstacle: &Obstacle) -> bool {
+    match stored.get(&obstacle.owner) {
+        Some(live) => !live,
+        None => obstacle.remaining > deps.settings.lease(),
+    }
+}
+
+async fn take_over(
+    deps: &Arc<Dependencies>,
+    showtime: ShowtimeId,
+    claim: &Claim,
+    ghosts: &[Obstacle],
+) -> Vec<Obstacle> {
+    let owners = ghosts.iter().map(|ghost| ghost.owner).collect();
+    match deps.seat_lock.take_over(showtime, owners, claim.clone(), deps.settings.lease()).await {
+        Ok(Claimed::Granted) => {
+            deps.counters.locks_taken_over.add(u64::try_from(ghosts.len()).unwrap_or(u64::MAX));
+            Vec::new()
+        }
+        Ok(Claimed::Refused(obstacles)) => obstacles,
+        Err(error) => {
+            count_failure(deps, &error);
+            Vec::new()
+        }
+    }
+}
+
+fn conflicts(
+    obstacles: &[Obstacle],
+    stored: &HashMap<BookingId, bool>,
+    wanted: Option<&Vec<SeatId>>,
+) -> Vec<SeatConflict> {
+    let Some(wanted) = wanted else { return Vec::new() };
+    wanted
+        .iter()
+        .filter_map(|seat_id| {
+            let obstacle = obstacles.iter().find(|obstacle| obstacle.seat == seat_id.index())?;
+            let live = stored.get(&obstacle.owner) == Some(&true);
+            let reason = if live { ConflictReason::Reserved } else { ConflictReason::Locked };
+            Some(SeatConflict { seat_id: *seat_id, reason })
+        })
+        .collect()
+}
+
+fn count_failure(deps: &Dependencies, error: &LockError) {
+    deps.counters.lock_failures.increment();
+    tracing::debug!(error = %error, "the seat lock was left out");
+}

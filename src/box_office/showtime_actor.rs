@@ -1,0 +1,173 @@
+//! Actor: one showtime. Owns its state; accepts commands and ticks; keeps them in order of arrival, one batch at a time; on restart loads the state from the store.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
+use tokio::time::Instant;
+
+use crate::box_office::batch_run::{BatchRun, Finished};
+use crate::box_office::owned::Owned;
+use crate::box_office::request::Pending;
+use crate::box_office::seat_claims::SeatClaims;
+use crate::box_office::{BoxOfficeError, Dependencies};
+use crate::domain::{BookingId, ShowtimeId};
+
+/// See the module's documentation.
+pub(super) struct ShowtimeActor {
+    id: ShowtimeId,
+    deps: Arc<Dependencies>,
+    /// Takes the actor off the list of open showtimes.
+    leave: Box<dyn Fn() + Send>,
+    queue: VecDeque<Pending>,
+    due: Vec<BookingId>,
+    owned: Option<Owned>,
+    claims: Option<SeatClaims>,
+    /// A batch is in flight, and has the state and the claims with it.
+    busy: bool,
+    last_used: Instant,
+    timer: Option<SpawnHandle>,
+}
+
+/// Queues a command. The sender holds a place in the queue, so the queue is bounded.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Submit(pub Pending);
+
+/// Ends these holds if they are due.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct EndDueHolds(pub Vec<BookingId>);
+
+impl ShowtimeActor {
+    pub(super) fn new(id: ShowtimeId, deps: Arc<Dependencies>, leave: Box<dyn Fn() + Send>) -> Self {
+        Self {
+            id,
+            deps,
+            leave,
+            queue: VecDeque::new(),
+            due: Vec::new(),
+            owned: None,
+            claims: None,
+            busy: false,
+            last_used: Instant::now(),
+            timer: None,
+        }
+    }
+
+    /// Starts the next batch unless one is in flight or there is nothing to do.
+    fn pump(&mut self, ctx: &mut Context<Self>) {
+        if self.busy {
+            return;
+        }
+        self.refuse_overdue();
+        let now = (self.deps.clock)();
+        let deadline_passed =
+            self.owned.as_ref().and_then(|owned| owned.showtime.next_deadline()).is_some_and(|d| d <= now);
+        if self.queue.is_empty() && self.due.is_empty() && !deadline_passed {
+            self.wait(ctx);
+            return;
+        }
+        let size = self.queue.len().min(self.deps.settings.max_batch);
+        let run = BatchRun {
+            deps: Arc::clone(&self.deps),
+            showtime_id: self.id,
+            owned: self.owned.take(),
+            commands: self.queue.drain(..size).collect(),
+            due: std::mem::take(&mut self.due),
+            claims: self.claims.take().unwrap_or_default(),
+        };
+        self.busy = true;
+        let task = self.deps.runtime.spawn(run.run());
+        ctx.spawn(task.into_actor(self).map(|finished, actor, ctx| actor.landed(finished, ctx)));
+    }
+
+    fn landed(&mut self, finished: Result<(Finished, SeatClaims), tokio::task::JoinError>, ctx: &mut Context<Self>) {
+        self.busy = false;
+        match finished {
+            Ok((finished, claims)) => {
+                self.owned = finished.owned;
+                self.claims = Some(claims);
+                if finished.missing && self.queue.is_empty() {
+                    ctx.stop();
+                    return;
+                }
+            }
+            // The callers notice that their answers are lost and ask again; the next batch loads the state with a new fence.
+            Err(error) => tracing::error!(showtime.id = %self.id, error = %error, "a batch was lost"),
+        }
+        self.pump(ctx);
+    }
+
+    /// Commands that waited too long are refused before anything is done about them.
+    fn refuse_overdue(&mut self) {
+        let now = Instant::now();
+        while self.queue.front().is_some_and(|pending| pending.deadline <= now) {
+            if let Some(pending) = self.queue.pop_front() {
+                self.deps.counters.commands_unavailable.increment();
+                pending.answer(Err(BoxOfficeError::Overloaded { retry_after: self.deps.settings.retry_after() }));
+            }
+        }
+    }
+
+    /// Sets the one timer: for the next deadline of a hold, else for passivation.
+    fn wait(&mut self, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        let idle = self.deps.settings.idle();
+        let next_deadline = self.owned.as_ref().and_then(|owned| owned.showtime.next_deadline());
+        if next_deadline.is_none() && self.last_used.elapsed() >= idle {
+            tracing::debug!(showtime.id = %self.id, "an idle showtime is put away");
+            ctx.stop();
+            return;
+        }
+        let pause = match next_deadline {
+            Some(deadline) => deadline.since((self.deps.clock)()).min(idle),
+            None => idle.saturating_sub(self.last_used.elapsed()),
+        };
+        // A millisecond more than asked: a timer that fires early would only be set again.
+        let pause = pause + std::time::Duration::from_millis(1);
+        self.timer = Some(ctx.run_later(pause, |actor, ctx| {
+            actor.timer = None;
+            actor.pump(ctx);
+        }));
+    }
+}
+
+impl Actor for ShowtimeActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        // The sender's place in the queue is the bound; the mailbox must never be the narrower one.
+        ctx.set_mailbox_capacity(self.deps.settings.max_queued.saturating_add(16));
+        self.deps.counters.showtimes_opened.increment();
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        (self.leave)();
+    }
+}
+
+impl Handler<Submit> for ShowtimeActor {
+    type Result = ();
+
+    fn handle(&mut self, Submit(pending): Submit, ctx: &mut Context<Self>) {
+        self.last_used = Instant::now();
+        self.queue.push_back(pending);
+        self.pump(ctx);
+    }
+}
+
+impl Handler<EndDueHolds> for ShowtimeActor {
+    type Result = ();
+
+    fn handle(&mut self, EndDueHolds(bookings): EndDueHolds, ctx: &mut Context<Self>) {
+        for booking in bookings {
+            if self.due.len() < self.deps.settings.max_batch && !self.due.contains(&booking) {
+                self.due.push(booking);
+            }
+        }
+        self.pump(ctx);
+    }
+}

@@ -1,0 +1,90 @@
+//! Verdicts: what each command of a batch will be answered once the batch is committed.
+
+use std::collections::HashMap;
+
+use crate::box_office::plan::Plan;
+use crate::box_office::request::{Answer, Pending, Request};
+use crate::box_office::{BoxOfficeError, Outcome};
+use crate::domain::{BookingId, BookingStatus, Command, HoldPolicy, Rejection, SeatConflict, Showtime, Timestamp};
+
+/// What a command will be answered.
+pub(super) enum Verdict {
+    Accepted(Answer),
+    AlreadyDone(Answer),
+    Refused(BoxOfficeError),
+}
+
+/// Decides a batch's commands in order of arrival; the state changes with each.
+pub(super) struct Bench<'a> {
+    pub plan: &'a mut Plan,
+    pub showtime: &'a mut Showtime,
+    pub policy: HoldPolicy,
+    pub now: Timestamp,
+    /// The commands may have been carried out in an attempt of unknown outcome.
+    pub tried_before: bool,
+    /// Reservations that the seat lock refuses, with the seats in the way.
+    pub locked_out: &'a HashMap<BookingId, Vec<SeatConflict>>,
+}
+
+impl Bench<'_> {
+    pub(super) fn decide_all(&mut self, commands: impl IntoIterator<Item = Pending>) -> Vec<(Pending, Verdict)> {
+        // A key that comes twice in one batch: the second is answered as the first.
+        let mut by_key: HashMap<[u8; 32], ([u8; 32], Answer)> = HashMap::new();
+        let mut decided = Vec::new();
+        for pending in commands {
+            let request = &pending.request;
+            let first = request.key.as_ref().and_then(|key| Some((key, by_key.get(&key.key_hash)?)));
+            let verdict = match first {
+                Some((key, (fingerprint, answer))) if *fingerprint == key.fingerprint => {
+                    Verdict::Accepted(answer.clone())
+                }
+                Some(_) => Verdict::Refused(Rejection::IdempotencyKeyReused.into()),
+                None => self.decide(request),
+            };
+            if let (Verdict::Accepted(answer), Some(key)) = (&verdict, &request.key)
+                && answer.replayed.is_none()
+            {
+                let again = Answer { replayed: Some(key.nonce), ..answer.clone() };
+                by_key.insert(key.key_hash, (key.fingerprint, again));
+            }
+            decided.push((pending, verdict));
+        }
+        decided
+    }
+
+    fn decide(&mut self, request: &Request) -> Verdict {
+        let booking_id = request.command.booking_id();
+        if let Some(conflicts) = self.locked_out.get(&booking_id) {
+            return Verdict::Refused(Rejection::SeatsTaken { conflicts: conflicts.clone() }.into());
+        }
+        let event = match self.plan.decide(self.showtime, &request.command, &self.policy) {
+            Ok(event) => event,
+            // The hold lasts as long as it can: what this command asked for, if it is the one that brought it there.
+            Err(Rejection::ExtensionExhausted { .. }) if self.tried_before || request.repeated => None,
+            Err(rejection) => return Verdict::Refused(rejection.into()),
+        };
+        let Some(booking) = self.showtime.booking(booking_id) else {
+            return Verdict::Refused(BoxOfficeError::Bug("a decided booking is not in the state".to_owned()));
+        };
+        let answer = Answer { outcome: Outcome::of(booking), replayed: None };
+        let Some(event) = event else { return done_before(request, answer) };
+        if let Some(key) = &request.key {
+            match key.record(&answer.outcome, self.now) {
+                Ok(record) => self.plan.remember(record, event),
+                Err(error) => return Verdict::Refused(error),
+            }
+        }
+        Verdict::Accepted(answer)
+    }
+}
+
+/// A reservation whose hold has ended before its outcome could be settled is not confirmed to anybody as a hold.
+fn done_before(request: &Request, answer: Answer) -> Verdict {
+    match (&request.command, answer.outcome.status) {
+        (
+            Command::ReserveSeats { booking_id, .. },
+            BookingStatus::Confirmed | BookingStatus::Cancelled | BookingStatus::Expired,
+        ) => Verdict::Refused(BoxOfficeError::OutcomeUnknown { booking_id: *booking_id }),
+        _ => Verdict::AlreadyDone(answer),
+    }
+}

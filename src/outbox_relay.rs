@@ -1,0 +1,309 @@
+//! Actor: the outbox relay. Owns the leadership of relaying; accepts wake-ups; keeps each showtime's events in order; on restart goes on from what the outbox still holds.
+//!
+//! One path only: row, publish, confirm, delete. A row is read again until the bus has confirmed it, so nothing is lost; a relay that dies
+//! between confirm and delete publishes again, and consumers go by sequence. Trouble with one showtime's messages stops that
+//! showtime's rows, not the others'.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, Addr, Arbiter, AsyncContext, Context, WrapFuture};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::{EventRun, RecordedEvent, ShowtimeId};
+use crate::event_bus::{EventBus, Message};
+use crate::telemetry::Counters;
+use crate::write_store::{Leadership, OutboxEntry, StoreError, WriteStore};
+
+/// The relay's bounds and times.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Outbox rows read in one round.
+    pub max_rows: usize,
+    /// Events in one message; a run is cut past it.
+    pub max_events: usize,
+    /// Milliseconds between looks at the outbox when nothing wakes the relay.
+    pub poll_milliseconds: u64,
+    /// Milliseconds between attempts to become the leader.
+    pub lead_milliseconds: u64,
+    /// Milliseconds that a showtime's rows rest after its message was not confirmed; doubled each time, up to `max_backoff_milliseconds`.
+    pub backoff_milliseconds: u64,
+    /// Longest rest of a showtime's rows, in milliseconds.
+    pub max_backoff_milliseconds: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_rows: 500,
+            max_events: 256,
+            poll_milliseconds: 200,
+            lead_milliseconds: 500,
+            backoff_milliseconds: 50,
+            max_backoff_milliseconds: 2_000,
+        }
+    }
+}
+
+/// What the relay works with.
+pub struct Dependencies {
+    /// Where the outbox is.
+    pub write_store: Arc<dyn WriteStore>,
+    /// Where its rows go.
+    pub event_bus: Arc<dyn EventBus>,
+    /// Notified after each local commit.
+    pub wake: Arc<Notify>,
+    /// The multi-thread runtime on which the work runs.
+    pub runtime: tokio::runtime::Handle,
+    /// What is counted.
+    pub counters: Arc<Counters>,
+    /// Bounds and times.
+    pub settings: Settings,
+}
+
+/// See the module's documentation.
+pub struct OutboxRelay {
+    deps: Arc<Dependencies>,
+    stop: CancellationToken,
+}
+
+impl OutboxRelay {
+    /// Starts the relay on an arbiter. It ends, after the round at hand, when `stop` is cancelled.
+    pub fn start_on(arbiter: &Arbiter, deps: Dependencies, stop: CancellationToken) -> Addr<Self> {
+        let relay = Self { deps: Arc::new(deps), stop };
+        Self::start_in_arbiter(&arbiter.handle(), move |_| relay)
+    }
+
+    /// Runs the work as a task and runs it again if it is lost: a panic in it must not end relaying.
+    fn work(&mut self, ctx: &mut Context<Self>) {
+        let work = self.deps.runtime.spawn(relay(Arc::clone(&self.deps), self.stop.clone()));
+        ctx.spawn(work.into_actor(self).map(|ended, actor, ctx| {
+            if let Err(error) = ended {
+                tracing::error!(error = %error, "the outbox relay was lost and starts again");
+                ctx.run_later(Duration::from_millis(actor.deps.settings.lead_milliseconds), Self::work);
+            }
+        }));
+    }
+}
+
+impl Actor for OutboxRelay {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.work(ctx);
+    }
+}
+
+async fn relay(deps: Arc<Dependencies>, stop: CancellationToken) {
+    let pause = Duration::from_millis(deps.settings.lead_milliseconds);
+    while !stop.is_cancelled() {
+        match deps.write_store.lead().await {
+            Ok(Some(leadership)) => {
+                tracing::info!("this node relays the outbox");
+                lead(&deps, leadership, &stop).await;
+                tracing::info!("this node no longer relays the outbox");
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(error = %error, "the relay's leadership could not be asked for"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Rounds of publishing, for as long as this node leads.
+async fn lead(deps: &Dependencies, mut leadership: Box<dyn Leadership>, stop: &CancellationToken) {
+    let poll = Duration::from_millis(deps.settings.poll_milliseconds);
+    let mut resting = Resting::default();
+    while !stop.is_cancelled() {
+        // Asked before each round: an overlap of two leaders costs duplicates only, but it should be short.
+        if !leadership.is_held().await {
+            return;
+        }
+        let moved = match round(deps, &mut resting).await {
+            Ok(moved) => moved,
+            Err(error) => {
+                tracing::warn!(error = %error, "the outbox could not be read or cleared");
+                0
+            }
+        };
+        if moved == 0 {
+            tokio::select! {
+                () = deps.wake.notified() => {}
+                () = tokio::time::sleep(resting.next_wake(poll)) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+}
+
+/// Publishes what the outbox holds, once, and deletes what was confirmed. Returns how many rows that was.
+async fn round(deps: &Dependencies, resting: &mut Resting) -> Result<usize, StoreError> {
+    let entries = deps.write_store.outbox(deps.settings.max_rows, resting.now()).await?;
+    let parcels = parcels(entries, deps.settings.max_events);
+    if parcels.is_empty() {
+        return Ok(0);
+    }
+    let messages = parcels.iter().map(|parcel| parcel.message.clone()).collect();
+    let answers = deps.event_bus.publish(messages).await;
+    let mut confirmed = Vec::new();
+    for (parcel, answer) in parcels.iter().zip(answers) {
+        let showtime = parcel.message.run.showtime_id();
+        match answer {
+            Ok(()) => {
+                resting.recovered(showtime);
+                confirmed.extend(&parcel.positions);
+                let events = u64::try_from(parcel.message.run.events().len()).unwrap_or(u64::MAX);
+                deps.counters.events_published.add(events);
+            }
+            Err(error) => {
+                deps.counters.publish_failures.increment();
+                tracing::warn!(showtime.id = %showtime, error = %error, "events were not confirmed; they stay in the outbox");
+                resting.failed(showtime, &deps.settings);
+            }
+        }
+    }
+    let moved = confirmed.len();
+    if moved > 0 {
+        deps.write_store.outbox_confirmed(confirmed).await?;
+    }
+    Ok(moved)
+}
+
+/// One showtime's message of this round, and the rows that it carries.
+struct Parcel {
+    message: Message,
+    positions: Vec<i64>,
+}
+
+/// Merges each showtime's consecutive rows into one message. What does not fit waits for the next round, so that a showtime never has
+/// two messages on the way at once.
+fn parcels(entries: Vec<OutboxEntry>, max_events: usize) -> Vec<Parcel> {
+    struct Open {
+        events: Vec<RecordedEvent>,
+        positions: Vec<i64>,
+        traceparent: Option<String>,
+        full: bool,
+    }
+    let mut order: Vec<ShowtimeId> = Vec::new();
+    let mut open: HashMap<ShowtimeId, Open> = HashMap::new();
+    for entry in entries {
+        let showtime = entry.run.showtime_id();
+        let run = entry.run.events();
+        match open.get_mut(&showtime) {
+            None => {
+                order.push(showtime);
+                let events = run.to_vec();
+                let full = events.len() >= max_events;
+                open.insert(
+                    showtime,
+                    Open { events, positions: vec![entry.position], traceparent: entry.traceparent, full },
+                );
+            }
+            Some(parcel) => {
+                let next = parcel.events.last().map(|event| event.sequence + 1);
+                let fits = parcel.events.len() + run.len() <= max_events && next == Some(entry.run.first_sequence());
+                if parcel.full || !fits {
+                    parcel.full = true;
+                } else {
+                    parcel.events.extend_from_slice(run);
+                    parcel.positions.push(entry.position);
+                }
+            }
+        }
+    }
+    order
+        .into_iter()
+        .filter_map(|showtime| {
+            let parcel = open.remove(&showtime)?;
+            let run = Arc::new(EventRun::new(showtime, parcel.events)?);
+            Some(Parcel { message: Message { run, traceparent: parcel.traceparent }, positions: parcel.positions })
+        })
+        .collect()
+}
+
+/// Showtimes whose rows rest after trouble.
+#[derive(Default)]
+struct Resting {
+    until: HashMap<ShowtimeId, (Instant, Duration)>,
+}
+
+impl Resting {
+    /// Those that are resting now.
+    fn now(&self) -> Vec<ShowtimeId> {
+        let now = Instant::now();
+        self.until.iter().filter(|(_, (until, _))| *until > now).map(|(showtime, _)| *showtime).collect()
+    }
+
+    fn failed(&mut self, showtime: ShowtimeId, settings: &Settings) {
+        let first = Duration::from_millis(settings.backoff_milliseconds);
+        let longest = Duration::from_millis(settings.max_backoff_milliseconds);
+        let rest = self.until.get(&showtime).map_or(first, |(_, rest)| (*rest * 2).min(longest));
+        self.until.insert(showtime, (Instant::now() + rest, rest));
+    }
+
+    fn recovered(&mut self, showtime: ShowtimeId) {
+        self.until.remove(&showtime);
+    }
+
+    /// Time until the next look: the poll, or earlier if a showtime has rested enough.
+    fn next_wake(&self, poll: Duration) -> Duration {
+        let now = Instant::now();
+        self.until
+            .values()
+            .map(|(until, _)| until.saturating_duration_since(now))
+            .filter(|rest| !rest.is_zero())
+            .fold(poll, Duration::min)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Event, PaymentReference, Timestamp};
+    use uuid::Uuid;
+
+    fn entry(position: i64, showtime: u128, sequences: std::ops::RangeInclusive<u64>) -> OutboxEntry {
+        let events = sequences
+            .map(|sequence| RecordedEvent {
+                sequence,
+                recorded_at: Timestamp::from_millis(0),
+                event: Event::BookingConfirmed {
+                    booking_id: crate::domain::BookingId(Uuid::nil()),
+                    seat_ids: vec![],
+                    payment_reference: PaymentReference::parse("p").unwrap(),
+                },
+            })
+            .collect();
+        let run = Arc::new(EventRun::new(ShowtimeId(Uuid::from_u128(showtime)), events).unwrap());
+        OutboxEntry { position, run, traceparent: None }
+    }
+
+    fn shape(parcels: &[Parcel]) -> Vec<(u64, u64, Vec<i64>)> {
+        parcels
+            .iter()
+            .map(|p| (p.message.run.first_sequence(), p.message.run.last_sequence(), p.positions.clone()))
+            .collect()
+    }
+
+    #[test]
+    fn consecutive_rows_of_a_showtime_travel_together() {
+        let rows = vec![entry(1, 1, 1..=2), entry(2, 2, 5..=5), entry(3, 1, 3..=3), entry(4, 2, 6..=9)];
+        assert_eq!(shape(&parcels(rows, 100)), [(1, 3, vec![1, 3]), (5, 9, vec![2, 4])]);
+    }
+
+    #[test]
+    fn a_gap_or_a_full_message_ends_a_showtimes_parcel_for_this_round() {
+        let rows = vec![entry(1, 1, 1..=2), entry(2, 1, 4..=4), entry(3, 1, 5..=5)];
+        assert_eq!(shape(&parcels(rows, 100)), [(1, 2, vec![1])]);
+        let rows = vec![entry(1, 1, 1..=2), entry(2, 1, 3..=4), entry(3, 1, 5..=5)];
+        assert_eq!(shape(&parcels(rows, 3)), [(1, 2, vec![1])]);
+    }
+}

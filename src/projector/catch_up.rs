@@ -1,0 +1,201 @@
+//! Brings one showtime of the read model forward: with the events that came, and from the journal where some are missing.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Dependencies;
+use super::merge::{Merged, merge};
+use crate::domain::{EventRun, ShowtimeId};
+use crate::event_bus::{Delivery, Settlement};
+use crate::read_model::{Applied, ReadError};
+use crate::write_store::StoreError;
+
+/// What is to be done for one showtime.
+#[derive(Default)]
+pub(super) struct Task {
+    /// To apply and settle.
+    pub(super) deliveries: Vec<Delivery>,
+    /// To be reached with the journal's help; 0 for nothing.
+    pub(super) refill_to: u64,
+    /// Sweeps that wait until this is done: they hold the other end.
+    pub(super) waiting_sweeps: Vec<tokio::sync::mpsc::Sender<()>>,
+}
+
+/// Why a showtime was not brought forward.
+#[derive(Debug)]
+enum Failure {
+    /// The projector stops: the deliveries stay unsettled and come again.
+    Stopped,
+    /// It will fail every time.
+    Hopeless(String),
+}
+
+/// One task at work.
+pub(super) struct CatchUp<'a> {
+    /// What it works with, and its limits.
+    pub(super) dependencies: &'a Dependencies,
+    /// Ends waits between attempts, never a write.
+    pub(super) stop: &'a CancellationToken,
+    /// The showtime.
+    pub(super) id: ShowtimeId,
+}
+
+impl CatchUp<'_> {
+    /// Carries the task out and settles its deliveries: done after the write, dead if it can never succeed. True if a store failed
+    /// meanwhile, so that a sweep should look for what else was lost.
+    pub(super) async fn carry_out(&self, task: Task) -> bool {
+        let mut troubled = false;
+        let started = Instant::now();
+        let delivered = !task.deliveries.is_empty();
+        for Merged { run, deliveries } in merge(task.deliveries) {
+            let settlement = match self.apply(&run, &mut troubled).await {
+                Ok(()) => Settlement::Done,
+                Err(Failure::Stopped) => return troubled,
+                Err(Failure::Hopeless(reason)) => {
+                    tracing::error!(
+                        showtime.id = %self.id, events.first = run.first_sequence(), events.last = run.last_sequence(),
+                        "a message cannot be applied to the read model and goes to the dead letters: {reason}"
+                    );
+                    Settlement::Dead(reason)
+                }
+            };
+            tracing::debug!(
+                showtime.id = %self.id, events.count = run.events().len(), events.last = run.last_sequence(),
+                deliveries.count = deliveries.len(), "settled deliveries of showtime {}", self.id
+            );
+            for delivery in deliveries {
+                delivery.settle(settlement.clone());
+            }
+        }
+        if task.refill_to > 0
+            && let Err(Failure::Hopeless(reason)) = self.reach(task.refill_to, &mut troubled).await
+        {
+            tracing::error!(showtime.id = %self.id, "showtime {} cannot be refilled: {reason}", self.id);
+        }
+        if delivered {
+            // What arrives for a busy showtime meanwhile becomes one write instead of many.
+            let rest = started.elapsed().min(Duration::from_millis(self.dependencies.settings.max_rest_millis));
+            self.stop.run_until_cancelled(tokio::time::sleep(rest)).await;
+        }
+        troubled
+    }
+
+    async fn apply(&self, run: &EventRun, troubled: &mut bool) -> Result<(), Failure> {
+        match self.insist(run, troubled).await? {
+            Applied::UpTo(_) => Ok(()),
+            Applied::Gap { have } => self.refill(have, run.last_sequence(), troubled).await,
+        }
+    }
+
+    /// Refills if the read model is not there yet.
+    async fn reach(&self, sequence: u64, troubled: &mut bool) -> Result<(), Failure> {
+        let heads = self.until_answered(|| self.dependencies.read_model.heads(vec![self.id]), troubled).await?;
+        let have = heads.first().map_or(0, |(_, have)| *have);
+        self.refill(have, sequence, troubled).await
+    }
+
+    /// Applies the journal from after `have` until `target` is reached.
+    async fn refill(&self, mut have: u64, target: u64, troubled: &mut bool) -> Result<(), Failure> {
+        let mut refilled = 0;
+        while have < target {
+            let read = || self.dependencies.write_store.journal(self.id, have, self.dependencies.settings.journal_page);
+            let page = self.until_answered(read, troubled).await?;
+            let (count, Some(first)) = (page.len(), page.first().map(|event| event.sequence)) else {
+                return Err(Failure::Hopeless(format!(
+                    "the journal ends at {have}, events up to {target} were announced"
+                )));
+            };
+            let run = EventRun::new(self.id, page).filter(|run| run.first_sequence() == have + 1);
+            let Some(run) = run else {
+                return Err(Failure::Hopeless(format!("the journal has a gap after {have} (it goes on at {first})")));
+            };
+            have = match self.insist(&run, troubled).await? {
+                Applied::UpTo(reached) => reached,
+                Applied::Gap { have: same } if same == have => {
+                    return Err(Failure::Hopeless(format!("the journal's events after {have} do not fit there")));
+                }
+                // Emptied meanwhile: from there, then.
+                Applied::Gap { have } => have,
+            };
+            refilled += count;
+        }
+        if refilled > 0 {
+            tracing::debug!(showtime.id = %self.id, events.count = refilled, "refilled showtime {} up to {have}", self.id);
+        }
+        Ok(())
+    }
+
+    async fn insist(&self, run: &EventRun, troubled: &mut bool) -> Result<Applied, Failure> {
+        self.until_answered(|| self.dependencies.read_model.apply(run), troubled).await
+    }
+
+    /// Asks until there is an answer, with growing pauses. A request under way is always waited for.
+    async fn until_answered<T, E, F>(&self, ask: impl Fn() -> F, troubled: &mut bool) -> Result<T, Failure>
+    where
+        E: Outage,
+        F: Future<Output = Result<T, E>>,
+    {
+        for attempt in 1_u32.. {
+            if self.stop.is_cancelled() {
+                break;
+            }
+            let error = match ask().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            *troubled = true;
+            if error.is_hopeless() {
+                return Err(Failure::Hopeless(error.to_string()));
+            }
+            if attempt.is_power_of_two() {
+                tracing::warn!(showtime.id = %self.id, attempt, "will try again to project showtime {}: {error}", self.id);
+            }
+            // One message that always fails, while everything else works, must not hold up the queue for ever.
+            if attempt >= self.dependencies.settings.attempts_before_dead
+                && E::is_of_this_request_only(self.dependencies).await
+            {
+                return Err(Failure::Hopeless(format!("it failed {attempt} times: {error}")));
+            }
+            let pause = self.dependencies.settings.retry_delay(attempt);
+            if self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                break;
+            }
+        }
+        Err(Failure::Stopped)
+    }
+}
+
+/// An error of a store.
+trait Outage: std::fmt::Display {
+    /// True if asking again is of no use.
+    fn is_hopeless(&self) -> bool;
+
+    /// True if the store that failed answers others.
+    fn is_of_this_request_only(dependencies: &Dependencies) -> impl Future<Output = bool> + Send;
+}
+
+impl Outage for ReadError {
+    fn is_hopeless(&self) -> bool {
+        false
+    }
+
+    async fn is_of_this_request_only(dependencies: &Dependencies) -> bool {
+        dependencies.read_model.ping().await.is_ok()
+    }
+}
+
+impl Outage for StoreError {
+    fn is_hopeless(&self) -> bool {
+        match self {
+            Self::Unavailable { .. } => false,
+            Self::Corrupt(_) => true,
+        }
+    }
+
+    async fn is_of_this_request_only(dependencies: &Dependencies) -> bool {
+        dependencies.write_store.ping().await.is_ok()
+    }
+}

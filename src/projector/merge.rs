@@ -1,0 +1,70 @@
+//! Puts deliveries of one showtime, in whatever order and how often they came, together to as few runs as possible.
+
+use crate::domain::EventRun;
+use crate::event_bus::Delivery;
+
+/// A run, and the deliveries that are done when it is applied.
+#[derive(Debug)]
+pub(super) struct Merged {
+    /// All their events, each once.
+    pub(super) run: EventRun,
+    /// Where they came from.
+    pub(super) deliveries: Vec<Delivery>,
+}
+
+/// Runs without overlap, ascending. Between two of them events are missing.
+pub(super) fn merge(mut deliveries: Vec<Delivery>) -> Vec<Merged> {
+    deliveries.sort_by_key(|delivery| delivery.message.run.first_sequence());
+    let mut merged: Vec<Merged> = Vec::new();
+    for delivery in deliveries {
+        let run = &delivery.message.run;
+        match merged.last_mut() {
+            Some(last) if run.first_sequence() <= last.run.last_sequence() + 1 => {
+                if let Some(longer) = joined(&last.run, run) {
+                    last.run = longer;
+                }
+                last.deliveries.push(delivery);
+            }
+            Some(_) | None => merged.push(Merged { run: EventRun::clone(run), deliveries: vec![delivery] }),
+        }
+    }
+    merged
+}
+
+/// The first run with what of the second goes past it; `None` if nothing does.
+fn joined(first: &EventRun, second: &EventRun) -> Option<EventRun> {
+    let new = second.after(first.last_sequence());
+    if new.is_empty() {
+        return None;
+    }
+    EventRun::new(first.showtime_id(), [first.events(), new].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::{BookingId, Event, RecordedEvent, ShowtimeId, Timestamp};
+    use crate::event_bus::Message;
+
+    fn delivery(first: u64, last: u64) -> Delivery {
+        let id = uuid::Uuid::from_u128(1);
+        let event = Event::HoldExpired { booking_id: BookingId(id), seat_ids: vec![] };
+        let recorded_at = Timestamp::from_millis(0);
+        let events = (first..=last).map(|sequence| RecordedEvent { sequence, recorded_at, event: event.clone() });
+        let run = Arc::new(EventRun::new(ShowtimeId(id), events.collect()).unwrap());
+        Delivery::new(Message { run, traceparent: None }, false, None)
+    }
+
+    #[test]
+    fn shuffled_and_repeated_deliveries_become_runs_without_overlap() {
+        let deliveries = [(7, 9), (1, 2), (3, 3), (2, 4), (1, 1), (12, 13), (10, 10), (8, 8), (7, 9)];
+        let merged = merge(deliveries.map(|(first, last)| delivery(first, last)).into());
+        let runs: Vec<_> = merged
+            .iter()
+            .map(|merged| (merged.run.first_sequence(), merged.run.last_sequence(), merged.deliveries.len()))
+            .collect();
+        assert_eq!(runs, [(1, 4, 4), (7, 10, 4), (12, 13, 1)]);
+    }
+}
