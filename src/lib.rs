@@ -9,3 +9,4 @@ pub mod read_model;
 pub mod box_office;
 pub mod outbox_relay;
 pub mod projector;
+pub mod live;

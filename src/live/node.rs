@@ -1,0 +1,241 @@
+//! What all parts of a node's live feed share: ports, bounds, feeds, clients, and the way to the hub actor, whichever is the present one.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use actix::Addr;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::{Clock, RecordedEvent, ShowtimeId};
+use crate::event_bus::EventBus;
+use crate::live::feed::{Feed, Watch};
+use crate::live::hub::{Hub, Open};
+use crate::live::registry::Registry;
+use crate::live::signalr::token::TokenKey;
+use crate::live::snapshot::{self, Snapshot};
+use crate::live::{Dependencies, LiveError, Settings, lock};
+use crate::read_model::ReadModel;
+use crate::write_store::{StoreError, WriteStore};
+
+/// Counts since the node started, and what there is now.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Statistics {
+    /// Clients connected now.
+    pub sessions: u64,
+    /// Showtimes with a feed now.
+    pub showtimes: u64,
+    /// Events taken into feeds.
+    pub events: u64,
+    /// Time from the last event's commit until it was taken into its feed, in milliseconds.
+    pub last_lag_millis: u64,
+    /// Reads of the journal because of a gap.
+    pub refetches: u64,
+    /// Reads of the journal for clients that catch up.
+    pub catch_ups: u64,
+    /// Snapshots made.
+    pub snapshots: u64,
+    /// Clients given up because their connection took nothing.
+    pub stalled: u64,
+    /// Clients dropped because they sent nothing for too long, in the handshake too.
+    pub silent: u64,
+    /// Clients dropped for what they sent: garbage, too long or too much.
+    pub misbehaved: u64,
+    /// Times that the hub actor was started again.
+    pub restarts: u64,
+}
+
+/// As [`Statistics`], counted by many threads.
+#[derive(Default)]
+pub(super) struct Counters {
+    pub(super) events: AtomicU64,
+    pub(super) last_lag_millis: AtomicU64,
+    pub(super) refetches: AtomicU64,
+    pub(super) catch_ups: AtomicU64,
+    pub(super) snapshots: AtomicU64,
+    pub(super) stalled: AtomicU64,
+    pub(super) silent: AtomicU64,
+    pub(super) misbehaved: AtomicU64,
+    pub(super) restarts: AtomicU64,
+}
+
+/// Adds one.
+pub(super) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// See the module's documentation.
+pub(super) struct Node {
+    pub(super) settings: Settings,
+    pub(super) write_store: Arc<dyn WriteStore>,
+    pub(super) event_bus: Arc<dyn EventBus>,
+    read_model: Arc<dyn ReadModel>,
+    pub(super) clock: Clock,
+    pub(super) runtime: tokio::runtime::Handle,
+    pub(super) token_key: TokenKey,
+    pub(super) allowed_origins: Vec<String>,
+    pub(super) registry: Arc<Registry>,
+    /// Every feed; written by the hub, which finds them here again after a restart.
+    pub(super) feeds: Mutex<HashMap<ShowtimeId, Arc<Feed>>>,
+    pub(super) counters: Counters,
+    pub(super) draining: AtomicBool,
+    /// Ends the driver's tasks and the hub's arbiter.
+    pub(super) ended: CancellationToken,
+    hub: Mutex<Option<Addr<Hub>>>,
+    openings: Semaphore,
+    catch_ups: Semaphore,
+    started: Instant,
+}
+
+impl Node {
+    pub(super) fn new(dependencies: Dependencies) -> Self {
+        let settings = dependencies.settings;
+        Self {
+            settings,
+            write_store: dependencies.write_store,
+            event_bus: dependencies.event_bus,
+            read_model: dependencies.read_model,
+            clock: dependencies.clock,
+            runtime: dependencies.runtime,
+            token_key: TokenKey::derive(&dependencies.cluster_secret),
+            allowed_origins: dependencies.allowed_origins,
+            registry: Arc::default(),
+            feeds: Mutex::default(),
+            counters: Counters::default(),
+            draining: AtomicBool::new(false),
+            ended: CancellationToken::new(),
+            hub: Mutex::default(),
+            openings: Semaphore::new(settings.openings_in_flight.max(1)),
+            catch_ups: Semaphore::new(settings.catch_ups_in_flight.max(1)),
+            started: Instant::now(),
+        }
+    }
+
+    /// Milliseconds since the node started.
+    pub(super) fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The present hub.
+    pub(super) fn hub(&self) -> Option<Addr<Hub>> {
+        lock(&self.hub).clone()
+    }
+
+    pub(super) fn set_hub(&self, hub: Addr<Hub>) {
+        *lock(&self.hub) = Some(hub);
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// Opens the showtime's feed, or joins those who have. If its head is below `at_least`, the journal is asked first.
+    pub(super) async fn watch(&self, showtime: ShowtimeId, at_least: u64) -> Result<Watch, LiveError> {
+        let opening = async {
+            // Never closed, so that the permit is always given.
+            let _permit = self.openings.acquire().await;
+            let (reply, answer) = oneshot::channel();
+            let hub = self.hub().ok_or(LiveError::Busy("the hub is not running"))?;
+            let open = Open { showtime, at_least, reply };
+            hub.try_send(open).map_err(|_full| LiveError::Busy("showtimes being opened"))?;
+            answer.await.map_err(|_restarted| LiveError::Busy("the hub was restarted"))?
+        };
+        tokio::time::timeout(self.settings.open_timeout(), opening)
+            .await
+            .map_err(|_elapsed| LiveError::Busy("the showtime was not opened in time"))?
+    }
+
+    /// How far the read model is, or was at most a poll's time ago; `None` if it does not say.
+    pub(super) async fn read_sequence(&self, feed: &Feed) -> Option<u64> {
+        let mut last = feed.read_sequence.lock().await;
+        let now = self.now();
+        if let Some((sequence, asked_at)) = *last
+            && now.saturating_sub(asked_at) < self.settings.poll_millis
+        {
+            return sequence;
+        }
+        let (read_model, id) = (Arc::clone(&self.read_model), feed.showtime());
+        let asking = self.runtime.spawn(async move { read_model.sequence(id).await });
+        let sequence = asking.await.ok().and_then(Result::ok).flatten();
+        *last = Some((sequence, now));
+        sequence
+    }
+
+    /// A snapshot of the showtime to start from: shared with others while it is recent.
+    pub(super) async fn snapshot(self: &Arc<Self>, feed: &Arc<Feed>) -> Result<Arc<Snapshot>, LiveError> {
+        let making = async {
+            feed.snapshot_used_at.store(self.now(), Ordering::Relaxed);
+            let mut last = feed.snapshot.lock().await;
+            let head = feed.head();
+            if let Some(snapshot) = &*last
+                && snapshot.sequence + self.settings.snapshot_reuse_events >= head
+            {
+                return Ok(Arc::clone(snapshot));
+            }
+            let fresh = self.make_snapshot(feed.showtime(), head).await?;
+            *last = Some(Arc::clone(&fresh));
+            Ok(fresh)
+        };
+        tokio::time::timeout(self.settings.open_timeout(), making)
+            .await
+            .map_err(|_elapsed| LiveError::Busy("the snapshot was not made in time"))?
+    }
+
+    async fn make_snapshot(self: &Arc<Self>, id: ShowtimeId, head: u64) -> Result<Arc<Snapshot>, LiveError> {
+        let _permit = self.catch_ups.acquire().await;
+        count(&self.counters.snapshots);
+        let node = Arc::clone(self);
+        let oldest = head.saturating_sub(self.settings.resume_events);
+        let made = self.runtime.spawn(async move {
+            let view = snapshot::view(&*node.read_model, &*node.write_store, id, oldest).await?;
+            let part_seats = node.settings.snapshot_part_seats;
+            // A house of 200,000 seats takes some 20 MB of text: not on a thread that others wait for.
+            let encoding = tokio::task::spawn_blocking(move || Snapshot::encode(&view, part_seats));
+            encoding.await.map(Arc::new).map_err(|error| failed(&error))
+        });
+        made.await.map_err(|error| failed(&error))?
+    }
+
+    /// The next events of the journal after `cursor`, for one client.
+    pub(super) async fn catch_up(&self, id: ShowtimeId, cursor: u64) -> Result<Vec<RecordedEvent>, StoreError> {
+        let _permit = self.catch_ups.acquire().await;
+        count(&self.counters.catch_ups);
+        self.journal(id, cursor, self.settings.catch_up_page).await
+    }
+
+    /// Up to `limit` events after `after`, read on the runtime, whatever becomes of the caller.
+    pub(super) async fn journal(
+        &self,
+        id: ShowtimeId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        let write_store = Arc::clone(&self.write_store);
+        let reading = self.runtime.spawn(async move { write_store.journal(id, after, limit).await });
+        reading.await.unwrap_or_else(|error| Err(StoreError::Corrupt(error.to_string())))
+    }
+
+    pub(super) fn statistics(&self) -> Statistics {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Statistics {
+            sessions: u64::try_from(self.registry.len()).unwrap_or(u64::MAX),
+            showtimes: u64::try_from(lock(&self.feeds).len()).unwrap_or(u64::MAX),
+            events: get(&self.counters.events),
+            last_lag_millis: get(&self.counters.last_lag_millis),
+            refetches: get(&self.counters.refetches),
+            catch_ups: get(&self.counters.catch_ups),
+            snapshots: get(&self.counters.snapshots),
+            stalled: get(&self.counters.stalled),
+            silent: get(&self.counters.silent),
+            misbehaved: get(&self.counters.misbehaved),
+            restarts: get(&self.counters.restarts),
+        }
+    }
+}
+
+/// A task that ended by a panic or was cancelled.
+pub(super) fn failed(error: &tokio::task::JoinError) -> LiveError {
+    LiveError::Failed(Arc::new(StoreError::Corrupt(error.to_string())))
+}

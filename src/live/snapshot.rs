@@ -1,0 +1,166 @@
+//! Snapshots for the plain protocol: a showtime with all its seats at one sequence, encoded once in parts, shared by all who start from it.
+
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use serde_json::Value;
+
+use crate::domain::{Event, ShowtimeId};
+use crate::live::LiveError;
+use crate::live::delta::push_uuid;
+use crate::read_model::{ReadModel, ShowtimeView};
+use crate::write_store::{Load, StoreError, WriteStore};
+
+/// See the module's documentation.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) struct Snapshot {
+    /// The sequence at which it shows the showtime.
+    pub(super) sequence: u64,
+    /// Its messages, at least one, in order.
+    pub(super) parts: Vec<ByteString>,
+}
+
+impl Snapshot {
+    /// Encodes a view with at most `part_seats` seats in one message.
+    pub(super) fn encode(view: &ShowtimeView, part_seats: usize) -> Self {
+        let part_seats = part_seats.max(1);
+        let parts = view.statuses.len().div_ceil(part_seats).max(1);
+        let mut seats = view.seats();
+        let mut row = RowLabel::default();
+        let encoded = (0..parts)
+            .map(|part| {
+                let mut message = opening(view, part, part + 1 == parts);
+                message.reserve(part_seats.min(view.statuses.len()) * 112);
+                for (position, (seat_id, label, number, status)) in seats.by_ref().take(part_seats).enumerate() {
+                    message.push_str(if position == 0 { "{\"seatId\":\"" } else { ",{\"seatId\":\"" });
+                    push_uuid(&mut message, seat_id.0);
+                    message.push_str("\",\"row\":");
+                    message.push_str(row.quoted(label));
+                    message.push_str(",\"number\":");
+                    message.push_str(&number.to_string());
+                    message.push_str(",\"status\":\"");
+                    message.push_str(status.as_str());
+                    message.push_str("\"}");
+                }
+                message.push_str("]}");
+                ByteString::from(message)
+            })
+            .collect();
+        Self { sequence: view.sequence, parts: encoded }
+    }
+}
+
+/// Everything of a part before its first seat.
+fn opening(view: &ShowtimeView, part: usize, last: bool) -> String {
+    let title = Value::from(view.movie_title.as_str());
+    format!(
+        "{{\"type\":\"snapshot\",\"showtimeId\":\"{}\",\"sequence\":{},\"movieTitle\":{title},\"startTime\":\"{}\",\
+         \"part\":{part},\"final\":{last},\"seats\":[",
+        view.id, view.sequence, view.start_time
+    )
+}
+
+/// The row's label as JSON text, made once for the seats of a row.
+#[derive(Default)]
+struct RowLabel {
+    label: String,
+    quoted: String,
+}
+
+impl RowLabel {
+    fn quoted(&mut self, label: &str) -> &str {
+        if self.quoted.is_empty() || self.label != label {
+            label.clone_into(&mut self.label);
+            self.quoted = Value::from(label).to_string();
+        }
+        &self.quoted
+    }
+}
+
+/// Reads a showtime for a snapshot: from the read model, or, while that cannot be read, does not know the showtime yet or is further
+/// behind than `oldest`, from the write store.
+pub(super) async fn view(
+    read_model: &dyn ReadModel,
+    write_store: &dyn WriteStore,
+    id: ShowtimeId,
+    oldest: u64,
+) -> Result<Arc<ShowtimeView>, LiveError> {
+    match read_model.showtime(id).await {
+        Ok(Some(view)) if view.sequence >= oldest => return Ok(view),
+        Ok(Some(view)) => {
+            tracing::warn!(showtime.id = %id, have = view.sequence, oldest, "the read model is far behind: a snapshot comes from the write store");
+        }
+        Ok(None) => {}
+        Err(error) => {
+            tracing::warn!(showtime.id = %id, %error, "the read model is unavailable: a snapshot comes from the write store");
+        }
+    }
+    stored_view(write_store, id).await
+}
+
+async fn stored_view(write_store: &dyn WriteStore, id: ShowtimeId) -> Result<Arc<ShowtimeView>, LiveError> {
+    let loaded = write_store.load(id, Load::Keep).await?.ok_or(LiveError::UnknownShowtime(id))?;
+    let first = write_store.journal(id, 0, 1).await?.into_iter().next();
+    let Some(Event::ShowtimeScheduled { movie_title, start_time, rows }) = first.map(|first| first.event) else {
+        return Err(
+            StoreError::Corrupt(format!("the journal of showtime {id} does not begin with its creation")).into()
+        );
+    };
+    Ok(Arc::new(ShowtimeView {
+        id,
+        movie_title,
+        start_time,
+        sequence: loaded.showtime.sequence(),
+        seat_map: rows,
+        statuses: loaded.showtime.statuses().to_vec(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::{Row, SeatId, SeatMap, SeatStatus, Timestamp};
+
+    fn row(label: &str, seats: u32) -> Row {
+        Row { row: label.to_owned(), seats }
+    }
+
+    #[test]
+    fn the_parts_together_are_the_whole_showtime() {
+        let id = ShowtimeId(uuid::Uuid::from_u128(5));
+        let mut statuses = vec![SeatStatus::Available; 7];
+        statuses[4] = SeatStatus::Sold;
+        let view = ShowtimeView {
+            id,
+            movie_title: "The \"Usual\"\n Suspects".to_owned(),
+            start_time: Timestamp::from_millis(0),
+            sequence: 31,
+            seat_map: SeatMap::new(vec![row("A\"", 3), row("B", 4)]).unwrap(),
+            statuses,
+        };
+        for part_seats in [0, 1, 3, 7, 100] {
+            let snapshot = Snapshot::encode(&view, part_seats);
+            assert_eq!(snapshot.sequence, 31);
+            let parts: Vec<Value> = snapshot.parts.iter().map(|part| serde_json::from_str(part).unwrap()).collect();
+            let mut seats = Vec::new();
+            for (index, part) in parts.iter().enumerate() {
+                assert_eq!(part["type"], "snapshot");
+                assert_eq!(part["showtimeId"], json!(id));
+                assert_eq!(part["movieTitle"], json!(view.movie_title));
+                assert_eq!(part["startTime"], "1970-01-01T00:00:00Z");
+                assert_eq!(part["sequence"], 31);
+                assert_eq!(part["part"], index);
+                assert_eq!(part["final"], index + 1 == parts.len());
+                seats.extend(part["seats"].as_array().unwrap().clone());
+            }
+            assert_eq!(seats.len(), 7);
+            assert_eq!(seats[4], json!({ "seatId": SeatId::new(id, 4), "row": "B", "number": 2, "status": "Sold" }));
+            assert_eq!(
+                seats[2],
+                json!({ "seatId": SeatId::new(id, 2), "row": "A\"", "number": 3, "status": "Available" })
+            );
+        }
+    }
+}
