@@ -1,12 +1,73 @@
-//! Turnstile, a reservation server for seats.
+//! Turnstile, a reservation server for seats: people race for the same seats, each seat is sold once, nothing acknowledged is lost,
+//! and everybody watching sees the change at once.
+//!
+//! # The house
+//!
+//! ```text
+//! domain  telemetry                            pure rules; logs and counters
+//!    ^
+//! write_store  seat_lock  event_bus  read_model        ports, each beside its adapters
+//!    ^
+//! box_office   outbox_relay   projector   live         actors
+//!    ^
+//! http                                                 the outside contract
+//!    ^
+//! config  <-  app  <-  cli  <-  main                   settings, composition, subcommands
+//! ```
+//!
+//! Imports point to the left and up only, ports never know each other, and only [`app`] names an adapter. `tests/it/architecture.rs`
+//! reads the sources and holds this.
+//!
+//! # The life of a reservation
+//!
+//! 1. `POST /api/bookings` reaches [`http`], which parses it into ids, a [`domain::SeatSelection`] and a [`domain::UserId`]; what does not parse
+//!    is refused there with the field's name.
+//! 2. [`box_office::BoxOffice`] gives the booking its id and its hold token, and brings the command to its showtime's actor: one per
+//!    showtime and node, with a bounded queue. The actor runs one batch at a time; what queues meanwhile is the next batch, so
+//!    under contention one commit carries many bookings. A batch runs as a task of its own: neither a client that hangs up
+//!    nor an actor that is lost interrupts it.
+//! 3. The [`seat_lock`] is asked once for the whole batch. It refuses what another node is about to sell; if it is away, the
+//!    batch goes on without it.
+//! 4. [`domain::Showtime::decide`] turns each command, in order of arrival, into an event or a [`domain::Rejection`], and
+//!    [`domain::Showtime::evolve`] applies it at once, so the next command sees it.
+//! 5. [`write_store::WriteStore::commit`] writes the batch in one transaction and one round trip: the showtime's sequence,
+//!    seats and bookings by expected version, claims under a unique index, events, one outbox row, idempotency keys. If another
+//!    writer was faster it is rolled back, the actor reads what it missed from the journal, and decides again.
+//! 6. The callers are answered. The locks' expiry is set to the holds' deadline.
+//! 7. The [`outbox_relay`], on the one node that leads, publishes the row's events to the [`event_bus`] and deletes the row when the broker has
+//!    confirmed it.
+//! 8. The [`projector`] applies the events to the [`read_model`]; each node's [`live`] hub sends them to whoever watches. Both go by sequence: what
+//!    comes twice is dropped, what is missing is read from the journal.
+//! 9. The hold is confirmed, cancelled or ended by its deadline in the same way. The showtime's actor has a timer for
+//!    it; a sweeper on every node finds holds whose node has died.
+//!
+//! # Invariants, and what keeps them
+//!
+//! - **A seat has at most one live booking.** Version check on every seat, and a partial unique index on live claims.
+//! - **What was acknowledged is never lost, what was refused never appears.** Answers are given after the commit. A commit of unknown
+//!   outcome is settled before anything is answered: loading with a new fence ([`write_store::Load::Fence`]) waits for a
+//!   transaction in flight and makes a later one impossible; then the same commands are decided again, and a command that had been
+//!   carried out is recognised by its booking's id.
+//! - **All seats of a booking or none.** One event, one transaction.
+//! - **One event per change, gap-free per showtime.** The sequence is taken from the showtime's row inside the transaction.
+//! - **Read model = fold of the events = write model**, when traffic stops. `turnstile check` compares the three.
+//! - **A hold ends at its deadline, and its seats can be booked through every node.** A state older than
+//!   [`box_office::Settings::freshness_milliseconds`] is never the ground for a refusal; a lock whose booking has ended is taken over.
+//! - **Only the write store is the truth.** Valkey, RabbitMQ and MongoDB may be down, restarted empty or repeat themselves.
+//! - **Everything is bounded.** Each module's `Settings` name the bounds; past them the answer is a refusal with `Retry-After`.
 
-pub mod domain;
-pub mod telemetry;
-pub mod write_store;
-pub mod seat_lock;
-pub mod event_bus;
-pub mod read_model;
+pub mod app;
 pub mod box_office;
+pub mod cli;
+pub mod config;
+pub mod domain;
+pub mod event_bus;
+pub mod http;
+pub mod live;
 pub mod outbox_relay;
 pub mod projector;
-pub mod live;
+pub mod read_model;
+pub mod seat_lock;
+pub mod telemetry;
+pub mod web;
+pub mod write_store;

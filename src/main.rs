@@ -1,3 +1,10 @@
-//! The program; it serves once the server is composed.
+//! The `turnstile` program: parse, run, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use turnstile::cli::CommandLine;
+
+fn main() -> ExitCode {
+    turnstile::cli::run(CommandLine::parse())
+}

@@ -1,0 +1,161 @@
+//! From settings to adapters: which ones a profile uses, and what has to be done before they can be used.
+
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::demo;
+use crate::config::{Profile, Settings};
+use crate::domain::{Clock, Timestamp};
+use crate::event_bus::EventBus;
+use crate::event_bus::in_process::InProcessBus;
+use crate::event_bus::rabbitmq::RabbitBus;
+use crate::projector::{self, Stores};
+use crate::read_model::ReadModel;
+use crate::read_model::embedded::EmbeddedReadModel;
+use crate::read_model::mongodb::MongoReadModel;
+use crate::seat_lock::SeatLock;
+use crate::seat_lock::in_process::InProcessLock;
+use crate::seat_lock::valkey::ValkeyLock;
+use crate::write_store::postgres::{self, PostgresStore};
+use crate::write_store::sqlite::SqliteStore;
+use crate::write_store::{StoreError, WriteStore};
+
+/// How long a start waits for PostgreSQL, so that a server and its database may be started together.
+const START_PATIENCE: Duration = Duration::from_mins(1);
+
+/// The wall clock's time, in UTC.
+#[allow(clippy::disallowed_methods, reason = "the composition root is where the clock is read")]
+pub fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// [`now`], for those who are handed a clock.
+pub(super) fn clock() -> Clock {
+    Arc::new(now)
+}
+
+/// Everything that a server works with.
+pub struct Adapters {
+    /// The truth.
+    pub write_store: Arc<dyn WriteStore>,
+    /// The gatekeeper.
+    pub seat_lock: Arc<dyn SeatLock>,
+    /// The way of the events.
+    pub event_bus: Arc<dyn EventBus>,
+    /// What clients read.
+    pub read_model: Arc<dyn ReadModel>,
+    /// Key of tokens that are valid on every node.
+    pub cluster_secret: [u8; 32],
+    /// What `/readyz` calls them.
+    pub names: Names,
+}
+
+/// The names of the dependencies.
+#[derive(Clone, Copy)]
+pub struct Names {
+    /// `postgresql` or `sqlite`.
+    pub write_store: &'static str,
+    /// `valkey` or `seatLock`.
+    pub seat_lock: &'static str,
+    /// `rabbitmq` or `eventBus`.
+    pub event_bus: &'static str,
+    /// `mongodb` or `readModel`.
+    pub read_model: &'static str,
+}
+
+impl Adapters {
+    /// Connects a server's adapters, brings the schema up to date, seeds the demo if it is to be, and fills a read model that lives in memory.
+    pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
+        wait_for_schema(settings).await?;
+        let Stores { write_store, read_model } = connect_filled_stores(settings).await?;
+        let cluster_secret = write_store.cluster_secret().await?;
+        let (seat_lock, event_bus, names): (Arc<dyn SeatLock>, Arc<dyn EventBus>, Names) = match settings.profile()? {
+            Profile::Embedded { .. } => (
+                Arc::new(InProcessLock::new(clock())),
+                Arc::new(InProcessBus::new(&settings.in_process_bus)),
+                Names { write_store: "sqlite", seat_lock: "seatLock", event_bus: "eventBus", read_model: "readModel" },
+            ),
+            Profile::Real(stack) => (
+                Arc::new(ValkeyLock::connect(&stack.valkey_url, &settings.valkey, clock()).await?),
+                connect_bus(settings).await?,
+                Names { write_store: "postgresql", seat_lock: "valkey", event_bus: "rabbitmq", read_model: "mongodb" },
+            ),
+        };
+        let embedded = matches!(settings.profile()?, Profile::Embedded { .. });
+        if settings.seed_demo.unwrap_or(embedded) && demo::seed(write_store.as_ref(), now()).await? {
+            tracing::info!(showtime.id = %demo::SHOWTIME_ID, "the demo showtime was created");
+        }
+        Ok(Self { write_store, seat_lock, event_bus, read_model, cluster_secret, names })
+    }
+}
+
+/// Connects both sides of the data, without changing a schema.
+pub async fn connect_stores(settings: &Settings) -> anyhow::Result<Stores> {
+    Ok(match settings.profile()? {
+        Profile::Embedded { data_dir } => Stores {
+            write_store: Arc::new(SqliteStore::open(&data_dir, &settings.sqlite)?),
+            read_model: Arc::new(EmbeddedReadModel::new()),
+        },
+        Profile::Real(stack) => Stores {
+            write_store: Arc::new(PostgresStore::connect(&stack.postgres_url, &settings.postgres).await?),
+            read_model: Arc::new(MongoReadModel::connect(&stack.mongodb_url, &settings.mongodb).await?),
+        },
+    })
+}
+
+/// Like [`connect_stores`], with a read model that shows something: one that lives in memory is filled from the journal first.
+pub async fn connect_filled_stores(settings: &Settings) -> anyhow::Result<Stores> {
+    let stores = connect_stores(settings).await?;
+    if matches!(settings.profile()?, Profile::Embedded { .. }) {
+        projector::rebuild(&stores, &settings.projector, &CancellationToken::new(), drop).await?;
+    }
+    Ok(stores)
+}
+
+/// The event bus of the real stack.
+///
+/// # Errors
+/// The embedded profile's bus lives inside its server; and a URL that is none.
+pub async fn connect_bus(settings: &Settings) -> anyhow::Result<Arc<dyn EventBus>> {
+    match settings.profile()? {
+        Profile::Real(stack) => Ok(Arc::new(
+            RabbitBus::connect(&stack.rabbitmq_url, &settings.namespace, &settings.rabbitmq, clock()).await?,
+        )),
+        Profile::Embedded { .. } => anyhow::bail!("the embedded profile's bus lives inside its server"),
+    }
+}
+
+/// Brings the schema up to date; returns how many migrations were applied. Several nodes may do so at once.
+pub async fn migrate(settings: &Settings) -> anyhow::Result<usize> {
+    match settings.profile()? {
+        Profile::Real(stack) => Ok(postgres::migrate(&stack.postgres_url).await?),
+        // Opening the file migrates it.
+        Profile::Embedded { data_dir } => {
+            SqliteStore::open(&data_dir, &settings.sqlite)?;
+            Ok(0)
+        }
+    }
+}
+
+async fn wait_for_schema(settings: &Settings) -> anyhow::Result<()> {
+    let Profile::Real(stack) = settings.profile()? else { return Ok(()) };
+    let end = Instant::now() + START_PATIENCE;
+    loop {
+        match postgres::migrate(&stack.postgres_url).await {
+            Ok(applied) => {
+                tracing::info!("{applied} migrations applied");
+                return Ok(());
+            }
+            Err(error @ StoreError::Unavailable { .. }) if Instant::now() < end => {
+                tracing::warn!(error = %error, "PostgreSQL is not there yet");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            Err(error) => return Err(error).context("the write store's schema cannot be brought up to date"),
+        }
+    }
+}

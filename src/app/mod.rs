@@ -1,0 +1,186 @@
+//! The composition root: settings to adapters to actors to server, and the order in which they stop. Nothing else names an adapter.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Arbiter;
+use actix_web::dev::Server;
+use actix_web::web;
+use anyhow::Context as _;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::box_office::{self, BoxOffice};
+use crate::config::{Profile, Settings};
+use crate::http::health::Need;
+use crate::http::{self, AppState, Health};
+use crate::live::{self, LiveHub};
+use crate::outbox_relay::{self, OutboxRelay};
+use crate::projector::{self, Projector};
+use crate::telemetry::Counters;
+
+mod adapters;
+pub mod demo;
+
+pub use adapters::{Adapters, connect_bus, connect_filled_stores, connect_stores, migrate, now};
+
+/// A running server.
+pub struct App {
+    settings: Settings,
+    address: SocketAddr,
+    server: Server,
+    box_office: BoxOffice,
+    live: LiveHub,
+    health: Health,
+    projector: Projector,
+    stop_relay: CancellationToken,
+    /// Where the relay and the projector live.
+    arbiter: Arbiter,
+}
+
+impl App {
+    /// Connects, migrates, seeds and starts everything. To be called inside an actix system; `runtime` is the multi-thread runtime
+    /// on which the adapters work.
+    pub async fn start(settings: Settings, runtime: Handle) -> anyhow::Result<Self> {
+        // Bound first: a port in use is the commonest mistake and should cost no work.
+        let listener = http::bind(settings.listen, &settings.http)
+            .with_context(|| format!("cannot listen on {}; another address is set with --listen", settings.listen))?;
+        let address = listener.local_addr()?;
+        let to_connect = settings.clone();
+        let adapters = runtime.spawn(async move { Adapters::start(&to_connect).await }).await??;
+        let counters = Arc::new(Counters::default());
+        let wake_relay = Arc::new(Notify::new());
+        let arbiter = Arbiter::new();
+        let stop_relay = CancellationToken::new();
+
+        let box_office = BoxOffice::start(box_office::Dependencies {
+            write_store: Arc::clone(&adapters.write_store),
+            seat_lock: Arc::clone(&adapters.seat_lock),
+            clock: adapters::clock(),
+            runtime: runtime.clone(),
+            wake_relay: Arc::clone(&wake_relay),
+            counters: Arc::clone(&counters),
+            settings: settings.box_office.clone(),
+        });
+        let relay = outbox_relay::Dependencies {
+            write_store: Arc::clone(&adapters.write_store),
+            event_bus: Arc::clone(&adapters.event_bus),
+            wake: wake_relay,
+            runtime: runtime.clone(),
+            counters: Arc::clone(&counters),
+            settings: settings.outbox_relay.clone(),
+        };
+        OutboxRelay::start_on(&arbiter, relay, stop_relay.clone());
+        let projection = projector::Dependencies {
+            write_store: Arc::clone(&adapters.write_store),
+            event_bus: Arc::clone(&adapters.event_bus),
+            read_model: Arc::clone(&adapters.read_model),
+            runtime: runtime.clone(),
+            settings: settings.projector.clone(),
+        };
+        let projector = projector::start(&arbiter, projection);
+        let live = live::start(live::Dependencies {
+            write_store: Arc::clone(&adapters.write_store),
+            event_bus: Arc::clone(&adapters.event_bus),
+            read_model: Arc::clone(&adapters.read_model),
+            clock: adapters::clock(),
+            runtime: runtime.clone(),
+            settings: settings.live,
+            cluster_secret: adapters.cluster_secret,
+            allowed_origins: settings.cors_origins.clone(),
+        });
+        let health = Health::new(settings.http.health);
+        watch(&health, &adapters, &runtime);
+        let services = http::Services {
+            box_office: box_office.clone(),
+            read_model: Arc::clone(&adapters.read_model),
+            write_store: Arc::clone(&adapters.write_store),
+            live: live.clone(),
+            health: health.clone(),
+        };
+        let state = web::Data::new(AppState::new(services, settings.http.clone(), settings.listen));
+        state.metrics().add(Box::new(move |text| write_counters(text, &counters)));
+        let server = http::server(state, listener)?;
+        Ok(Self { settings, address, server, box_office, live, health, projector, stop_relay, arbiter })
+    }
+
+    /// What is printed when the server listens: the profile, the address and what to try next.
+    pub fn banner(&self) -> String {
+        let Self { settings, address, .. } = self;
+        let profile = match settings.profile() {
+            Ok(Profile::Embedded { data_dir }) => format!("embedded, data in {}", data_dir.display()),
+            Ok(Profile::Real(_)) => "real stack: PostgreSQL, Valkey, RabbitMQ, MongoDB".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        format!(
+            "Turnstile {version}\n  profile   {profile}\n  listening on http://{address}\n  seat map  open http://{address}/ in a browser\n  API       http://{address}/docs, or: curl http://{address}/api/showtimes\n",
+            version = env!("CARGO_PKG_VERSION"),
+        )
+    }
+
+    /// Serves until SIGTERM or ctrl-c, then drains: readiness fails, accepted commands finish, live sessions are closed
+    /// staggered, requests under way end, the outbox is relayed as far as it goes.
+    pub async fn serve(self) -> anyhow::Result<()> {
+        let handle = self.server.handle();
+        let mut server = actix_web::rt::spawn(self.server);
+        let signal = tokio::select! {
+            ended = &mut server => {
+                ended??;
+                anyhow::bail!("the HTTP server ended by itself");
+            }
+            signal = stop_signal() => signal?,
+        };
+        let limit = Duration::from_secs(self.settings.drain_seconds);
+        tracing::info!("{signal}: draining");
+        self.health.drain();
+        let (left, ()) = futures_util::join!(self.box_office.drain(limit), self.live.drain(limit / 2));
+        if left > 0 {
+            tracing::warn!("{left} commands were not answered within {limit:?}");
+        }
+        handle.stop(true).await;
+        server.await??;
+        self.stop_relay.cancel();
+        if !self.projector.stop().await {
+            tracing::warn!("the projector did not end in time; what it had not settled is delivered again");
+        }
+        self.arbiter.stop();
+        tracing::info!("drained");
+        Ok(())
+    }
+}
+
+/// What `/readyz` tells of: the write store is needed, the others help.
+fn watch(health: &Health, adapters: &Adapters, runtime: &Handle) {
+    macro_rules! probe {
+        ($port:expr) => {{
+            let (port, runtime) = (Arc::clone(&$port), runtime.clone());
+            Box::new(move || {
+                let port = Arc::clone(&port);
+                let asked = runtime.spawn(async move { port.ping().await.map_err(|error| error.to_string()) });
+                Box::pin(async move { asked.await.unwrap_or_else(|lost| Err(lost.to_string())) })
+            })
+        }};
+    }
+    health.watch(adapters.names.write_store, Need::Required, probe!(adapters.write_store));
+    health.watch(adapters.names.seat_lock, Need::Helpful, probe!(adapters.seat_lock));
+    health.watch(adapters.names.event_bus, Need::Helpful, probe!(adapters.event_bus));
+    health.watch(adapters.names.read_model, Need::Helpful, probe!(adapters.read_model));
+}
+
+fn write_counters(text: &mut String, counters: &Counters) {
+    use std::fmt::Write as _;
+    for (name, help, value) in counters.all() {
+        // Writing to a String cannot fail.
+        let _infallible = write!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n");
+    }
+}
+
+async fn stop_signal() -> std::io::Result<&'static str> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok("SIGTERM"),
+        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| "ctrl-c"),
+    }
+}

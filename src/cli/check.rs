@@ -1,0 +1,299 @@
+//! `turnstile check`: compares write store, journal and read model, and prints what disagrees (I1, I3, I4, I5).
+
+use std::collections::HashMap;
+use std::fmt;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::time::Instant;
+
+use crate::app;
+use crate::config::Settings;
+use crate::domain::{
+    BookingId, BookingStatus, Event, EventRun, RecordedEvent, SeatIndex, SeatStatus, ShowtimeId, Timestamp,
+};
+use crate::projector::Stores;
+use crate::read_model::{Applied, ShowtimeView};
+use crate::write_store::Audit;
+
+/// Showtimes listed, and events read, in one call.
+const PAGE: usize = 1_000;
+
+/// What to check.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// One showtime only.
+    #[arg(long)]
+    showtime: Option<uuid::Uuid>,
+    /// Seconds to wait until the read model has caught up with the journal.
+    #[arg(long, default_value_t = 10)]
+    wait: u64,
+}
+
+/// Exit 1 if anything disagrees.
+pub(super) async fn run(settings: Settings, arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let stores = app::connect_filled_stores(&settings).await?;
+    let deadline = Instant::now() + Duration::from_secs(arguments.wait);
+    let mut report = Report::default();
+    if let Some(id) = arguments.showtime {
+        check_showtime(&stores, ShowtimeId(id), deadline, &mut report).await?;
+    } else {
+        let mut after = None;
+        loop {
+            let page = stores.write_store.heads_page(after, PAGE).await?;
+            for (id, _) in &page {
+                check_showtime(&stores, *id, deadline, &mut report).await?;
+            }
+            after = page.last().map(|(id, _)| *id);
+            if page.len() < PAGE {
+                break;
+            }
+        }
+    }
+    for finding in &report.findings {
+        println!("{finding}");
+    }
+    println!("{report}");
+    Ok(if report.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What was looked at, and what disagrees.
+#[derive(Default)]
+struct Report {
+    showtimes: u64,
+    seats: usize,
+    bookings: usize,
+    events: u64,
+    findings: Vec<Finding>,
+}
+
+/// A disagreement.
+struct Finding {
+    showtime: ShowtimeId,
+    invariant: &'static str,
+    what: String,
+}
+
+impl Report {
+    fn find(&mut self, showtime: ShowtimeId, invariant: &'static str, what: String) {
+        self.findings.push(Finding { showtime, invariant, what });
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { showtimes, seats, bookings, events, findings } = self;
+        write!(f, "{showtimes} showtimes, {seats} seats, {bookings} bookings, {events} events: ")?;
+        if findings.is_empty() {
+            return f.write_str("write store, journal and read model agree");
+        }
+        write!(f, "{} disagreements", findings.len())
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "showtime {}: {}: {}", self.showtime, self.invariant, self.what)
+    }
+}
+
+async fn check_showtime(stores: &Stores, id: ShowtimeId, deadline: Instant, report: &mut Report) -> anyhow::Result<()> {
+    let Some(audit) = stores.write_store.audit(id).await? else {
+        report.find(id, "I5", "the write store does not know it".to_owned());
+        return Ok(());
+    };
+    report.showtimes += 1;
+    report.seats += audit.seats.len();
+    report.bookings += audit.bookings.len();
+    report.events += audit.sequence;
+    check_claims(id, &audit, report);
+    let view = view_at_least(stores, id, audit.sequence, deadline).await?;
+    let journal = read_journal(stores, id, view.as_ref().map_or(0, |view| view.sequence).max(audit.sequence)).await?;
+    if let Some((gap, _)) = (1_u64..).zip(&journal).find(|(expected, event)| event.sequence != *expected) {
+        report.find(id, "I4", format!("the journal has a gap at sequence {gap}"));
+        return Ok(());
+    }
+    if u64::try_from(journal.len()).unwrap_or(u64::MAX) < audit.sequence {
+        report.find(id, "I4", format!("the journal ends before the showtime's sequence {}", audit.sequence));
+        return Ok(());
+    }
+    check_fold(id, &audit, &journal, report);
+    check_view(id, &audit, view.as_ref(), &journal, report);
+    Ok(())
+}
+
+/// The view once it has reached `sequence`, or what it is at the deadline.
+async fn view_at_least(
+    stores: &Stores,
+    id: ShowtimeId,
+    sequence: u64,
+    deadline: Instant,
+) -> anyhow::Result<Option<ShowtimeView>> {
+    loop {
+        let view = stores.read_model.showtime(id).await?;
+        if view.as_ref().is_some_and(|view| view.sequence >= sequence) || Instant::now() >= deadline {
+            return Ok(view.map(|view| view.as_ref().clone()));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn read_journal(stores: &Stores, id: ShowtimeId, up_to: u64) -> anyhow::Result<Vec<RecordedEvent>> {
+    let mut events: Vec<RecordedEvent> = Vec::new();
+    loop {
+        let after = events.last().map_or(0, |event| event.sequence);
+        let page = stores.write_store.journal(id, after, PAGE).await?;
+        let read = page.len();
+        events.extend(page.into_iter().filter(|event| event.sequence <= up_to));
+        if read < PAGE || events.last().is_some_and(|event| event.sequence >= up_to) {
+            return Ok(events);
+        }
+    }
+}
+
+/// I1 and I3: each seat belongs to the live booking that claims it, and each live booking has all its seats.
+fn check_claims(id: ShowtimeId, audit: &Audit, report: &mut Report) {
+    let mut claimed: HashMap<SeatIndex, BookingId> = HashMap::new();
+    for (seat, booking) in &audit.claims {
+        if let Some(other) = claimed.insert(*seat, *booking) {
+            report.find(id, "I1", format!("seat {seat} is claimed by bookings {other} and {booking}"));
+        }
+    }
+    let mut expected: HashMap<SeatIndex, (BookingId, SeatStatus)> = HashMap::new();
+    for booking in &audit.bookings {
+        let status = match booking.status {
+            BookingStatus::Pending => SeatStatus::Reserved,
+            BookingStatus::Confirmed => SeatStatus::Sold,
+            BookingStatus::Cancelled | BookingStatus::Expired => continue,
+        };
+        for seat in &booking.seat_ids {
+            if let Some((other, _)) = expected.insert(seat.index(), (booking.id, status)) {
+                report.find(
+                    id,
+                    "I1",
+                    format!("seat {} has the live bookings {other} and {}", seat.index(), booking.id),
+                );
+            }
+        }
+    }
+    for (seat, (status, _, booking)) in (0_u32..).zip(&audit.seats) {
+        let wanted = expected.get(&seat).copied();
+        let found = booking.map(|booking| (booking, *status));
+        if found != wanted || (booking.is_none() && *status != SeatStatus::Available) {
+            report.find(id, "I3", format!("seat {seat} is {status:?} for {booking:?}, its bookings say {wanted:?}"));
+        }
+        if claimed.get(&seat) != booking.as_ref() {
+            report.find(
+                id,
+                "I1",
+                format!("seat {seat} belongs to {booking:?}, the claims say {:?}", claimed.get(&seat)),
+            );
+        }
+    }
+}
+
+/// What the journal says about one booking.
+#[derive(PartialEq, Eq, Debug)]
+struct Told {
+    seats: Vec<SeatIndex>,
+    status: BookingStatus,
+    expires_at: Timestamp,
+    version: u64,
+}
+
+/// I5, first half: the fold of the events is the write model.
+fn check_fold(id: ShowtimeId, audit: &Audit, journal: &[RecordedEvent], report: &mut Report) {
+    let mut seats: Vec<(SeatStatus, u64)> = vec![(SeatStatus::Available, 1); audit.seats.len()];
+    let mut told: HashMap<BookingId, Told> = HashMap::new();
+    for recorded in journal.iter().take_while(|recorded| recorded.sequence <= audit.sequence) {
+        let change = recorded.event.seats_status();
+        for seat in change.seat_ids {
+            if let Some(folded) = usize::try_from(seat.index()).ok().and_then(|index| seats.get_mut(index)) {
+                *folded = (change.status, recorded.sequence);
+            }
+        }
+        tell(&mut told, recorded);
+    }
+    for (seat, (folded, (status, version, _))) in (0_u32..).zip(seats.iter().zip(&audit.seats)) {
+        if *folded != (*status, *version) {
+            report.find(
+                id,
+                "I5",
+                format!("seat {seat} is {status:?} at version {version}, the journal says {folded:?}"),
+            );
+        }
+    }
+    for booking in &audit.bookings {
+        let stored = Told {
+            seats: booking.seat_ids.iter().map(|seat| seat.index()).collect(),
+            status: booking.status,
+            expires_at: booking.expires_at,
+            version: booking.version,
+        };
+        match told.remove(&booking.id) {
+            Some(told) if told == stored => {}
+            told => report.find(id, "I5", format!("booking {} is {stored:?}, the journal says {told:?}", booking.id)),
+        }
+    }
+    for lost in told.keys() {
+        report.find(id, "I2", format!("booking {lost} is in the journal, but not in the write model"));
+    }
+}
+
+fn tell(told: &mut HashMap<BookingId, Told>, recorded: &RecordedEvent) {
+    let Some(booking_id) = recorded.event.booking_id() else { return };
+    if let Event::SeatsReserved { seat_ids, expires_at, .. } = &recorded.event {
+        let seats = seat_ids.iter().map(|seat| seat.index()).collect();
+        let booking =
+            Told { seats, status: BookingStatus::Pending, expires_at: *expires_at, version: recorded.sequence };
+        told.insert(booking_id, booking);
+        return;
+    }
+    let Some(booking) = told.get_mut(&booking_id) else { return };
+    booking.version = recorded.sequence;
+    match &recorded.event {
+        Event::HoldExtended { expires_at, .. } => booking.expires_at = *expires_at,
+        Event::BookingConfirmed { .. } => booking.status = BookingStatus::Confirmed,
+        Event::BookingCancelled { .. } => booking.status = BookingStatus::Cancelled,
+        Event::HoldExpired { .. } => booking.status = BookingStatus::Expired,
+        Event::ShowtimeScheduled { .. } | Event::SeatsReserved { .. } => {}
+    }
+}
+
+/// I5, second half: the read model is the fold of the events.
+fn check_view(
+    id: ShowtimeId,
+    audit: &Audit,
+    view: Option<&ShowtimeView>,
+    journal: &[RecordedEvent],
+    report: &mut Report,
+) {
+    let Some(view) = view else {
+        report.find(id, "I5", "the read model does not know it".to_owned());
+        return;
+    };
+    if view.sequence < audit.sequence {
+        report.find(
+            id,
+            "I5",
+            format!("the read model stands at {}, the write store at {}", view.sequence, audit.sequence),
+        );
+    }
+    let Some(mut folded) = journal.first().and_then(|first| ShowtimeView::scheduled(id, first)) else {
+        report.find(id, "I4", "its first event does not schedule it".to_owned());
+        return;
+    };
+    let events = journal.iter().take_while(|recorded| recorded.sequence <= view.sequence).cloned().collect();
+    if let Some(run) = EventRun::new(id, events)
+        && folded.apply(&run) == Applied::UpTo(view.sequence)
+        && folded != *view
+    {
+        let wrong = folded.statuses.iter().zip(&view.statuses).filter(|(folded, shown)| folded != shown).count();
+        report.find(
+            id,
+            "I5",
+            format!("at sequence {} the read model shows {wrong} seats otherwise than the journal", view.sequence),
+        );
+    }
+}

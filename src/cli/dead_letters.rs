@@ -1,0 +1,57 @@
+//! `turnstile dead-letters`: lists the messages that could not be processed, or publishes them again.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+
+use crate::app;
+use crate::config::{Profile, Settings};
+
+/// What to do with dead letters.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand, Debug)]
+enum Action {
+    /// Print them, oldest first, and leave them where they are.
+    List {
+        /// How many at most.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+        /// Print the whole body too.
+        #[arg(long)]
+        bodies: bool,
+    },
+    /// Publish them again and remove them.
+    Replay {
+        /// How many at most.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+}
+
+/// Works on the broker's dead-letter queue.
+pub(super) async fn run(settings: Settings, arguments: Arguments) -> anyhow::Result<ExitCode> {
+    if matches!(settings.profile()?, Profile::Embedded { .. }) {
+        bail!("the embedded profile keeps its dead letters in the memory of the running server");
+    }
+    let bus = app::connect_bus(&settings).await?;
+    match arguments.action {
+        Action::List { limit, bodies } => {
+            let letters = bus.dead_letters(limit).await?;
+            for letter in &letters {
+                println!("{}  {}  {}", letter.message_id, letter.routing_key, letter.reason);
+                if bodies {
+                    println!("{}", letter.body);
+                }
+            }
+            println!("{} dead letters", letters.len());
+        }
+        Action::Replay { limit } => println!("{} dead letters published again", bus.replay_dead_letters(limit).await?),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,120 @@
+//! The command line: one file per subcommand. Without a subcommand, `turnstile` serves.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool speaks to its user on standard output"
+)]
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+use crate::config::Settings;
+use crate::telemetry;
+
+mod check;
+mod dead_letters;
+mod healthcheck;
+mod migrate;
+mod openapi;
+mod rebuild;
+mod seed;
+mod serve;
+
+/// A reservation server for seats: each seat is sold once, nothing acknowledged is lost, everyone watching sees it at once.
+#[derive(Parser, Debug)]
+#[command(name = "turnstile", version, about)]
+pub struct CommandLine {
+    /// Configuration file; `turnstile.toml` in the current folder is read if it is there.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address and port to listen on (`TURNSTILE_LISTEN`).
+    #[arg(long, global = true, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Folder of the embedded profile's data (`TURNSTILE_DATA_DIR`).
+    #[arg(long, global = true, value_name = "FOLDER")]
+    data_dir: Option<String>,
+    /// Any other setting, such as `--set box_office.max_queued=100`. May be repeated.
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    #[command(subcommand)]
+    command: Option<Subcommands>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Subcommands {
+    /// Serve until SIGTERM or ctrl-c (the default).
+    Serve,
+    /// Bring the write store's schema up to date.
+    Migrate,
+    /// Create the demo showtime if it is not there.
+    Seed,
+    /// Build the read model anew from the journal, beside the live one, and switch over.
+    Rebuild,
+    /// Compare write store, journal and read model; print what disagrees; exit 1 if anything does.
+    Check(check::Arguments),
+    /// List or replay messages that could not be processed.
+    DeadLetters(dead_letters::Arguments),
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Ask a running server whether it is ready; exit 1 if it is not.
+    Healthcheck,
+}
+
+/// Runs what was asked for. Exit code 0: done; 1: the check found something, or it failed; 2: wrong usage.
+pub fn run(line: CommandLine) -> ExitCode {
+    match try_run(line) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("turnstile: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn try_run(line: CommandLine) -> anyhow::Result<ExitCode> {
+    let settings = settings(&line)?;
+    match line.command.unwrap_or(Subcommands::Serve) {
+        Subcommands::Serve => {
+            telemetry::init(settings.log_format, &settings.log_filter)?;
+            serve::run(settings)
+        }
+        Subcommands::Openapi => openapi::run(),
+        Subcommands::Healthcheck => block_on(healthcheck::run(settings)),
+        Subcommands::Migrate => tool(settings, migrate::run),
+        Subcommands::Seed => tool(settings, seed::run),
+        Subcommands::Rebuild => tool(settings, rebuild::run),
+        Subcommands::Check(arguments) => tool(settings, |settings| check::run(settings, arguments)),
+        Subcommands::DeadLetters(arguments) => tool(settings, |settings| dead_letters::run(settings, arguments)),
+    }
+}
+
+/// A subcommand that works and ends: its result goes to standard output, only warnings to the log.
+fn tool<F: Future<Output = anyhow::Result<ExitCode>>>(
+    settings: Settings,
+    run: impl FnOnce(Settings) -> F,
+) -> anyhow::Result<ExitCode> {
+    telemetry::init(settings.log_format, "warn")?;
+    block_on(run(settings))
+}
+
+fn block_on<F: Future<Output = anyhow::Result<ExitCode>>>(work: F) -> anyhow::Result<ExitCode> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime could be started")?;
+    runtime.block_on(work)
+}
+
+fn settings(line: &CommandLine) -> anyhow::Result<Settings> {
+    let mut flags = Vec::new();
+    for setting in &line.settings {
+        let (key, value) =
+            setting.split_once('=').with_context(|| format!("--set {setting:?} is not of the form KEY=VALUE"))?;
+        flags.push((key.to_owned(), value.to_owned()));
+    }
+    flags.extend(line.listen.clone().map(|value| ("listen".to_owned(), value)));
+    flags.extend(line.data_dir.clone().map(|value| ("data_dir".to_owned(), value)));
+    Ok(Settings::load(line.config.as_deref(), &flags)?)
+}

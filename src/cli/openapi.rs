@@ -1,0 +1,11 @@
+//! `turnstile openapi`: prints the OpenAPI document that the server serves.
+
+use std::process::ExitCode;
+
+use crate::http::openapi;
+
+/// JSON on standard output.
+pub(super) fn run() -> anyhow::Result<ExitCode> {
+    println!("{}", serde_json::to_string_pretty(&openapi::document())?);
+    Ok(ExitCode::SUCCESS)
+}

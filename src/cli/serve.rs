@@ -1,0 +1,27 @@
+//! `turnstile serve`: the server, until SIGTERM or ctrl-c.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use crate::app::App;
+use crate::config::Settings;
+
+/// Runs the adapters on a multi-thread runtime and the actors in an actix system, until a signal has been answered by a full drain.
+pub(super) fn run(settings: Settings) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(std::thread::available_parallelism().map_or(2, usize::from))
+        .thread_name("turnstile-io")
+        .enable_all()
+        .build()
+        .context("no runtime could be started")?;
+    let handle = runtime.handle().clone();
+    let served = actix_web::rt::System::new().block_on(async move {
+        let app = App::start(settings, handle).await?;
+        print!("{}", app.banner());
+        app.serve().await
+    });
+    // Connections that still wait for a dead service must not hold the exit up.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    served.map(|()| ExitCode::SUCCESS)
+}

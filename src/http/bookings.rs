@@ -1,0 +1,388 @@
+//! Bookings: reserve, confirm, cancel, extend, and the view that a holder has of its booking.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::box_office::{BoxOfficeError, Outcome, Reserved};
+use crate::domain::{
+    Booking, BookingId, PaymentReference, Rejection, SeatId, SeatSelection, SelectionError, ShowtimeId, Timestamp,
+    UserId,
+};
+use crate::http::AppState;
+use crate::http::body::{self, Bounds, Fields};
+use crate::http::code::Code;
+use crate::http::credential;
+use crate::http::document::FieldError;
+use crate::http::problem::{self, Problem};
+
+/// Seats to reserve: `seatIds`, or one `seatId`.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = Reservation)]
+#[expect(dead_code, reason = "describes the fields that are read one by one")]
+pub(super) struct ReservationBody {
+    /// The showtime; not needed where the path names it.
+    #[schema(nullable = false)]
+    showtime_id: Option<Uuid>,
+    /// 1 to 20 seats of the showtime, none twice.
+    #[schema(value_type = Option<Vec<Uuid>>, nullable = false, min_items = 1, max_items = 20)]
+    seat_ids: Option<Vec<SeatId>>,
+    /// A single seat, instead of `seatIds`.
+    #[schema(value_type = Option<Uuid>, nullable = false)]
+    seat_id: Option<SeatId>,
+    /// Who books: an opaque name.
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
+    user_id: UserId,
+}
+
+/// Proof of payment.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = Confirmation)]
+#[expect(dead_code, reason = "describes the fields that are read one by one")]
+pub(super) struct ConfirmationBody {
+    /// What the payment provider calls the payment.
+    #[schema(value_type = String, min_length = 1, max_length = 200)]
+    payment_reference: PaymentReference,
+    /// The hold token, if it is not in the `Authorization` header.
+    #[schema(nullable = false)]
+    hold_token: Option<String>,
+}
+
+/// The hold token, for clients that cannot set the `Authorization` header.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = HolderProof)]
+#[expect(dead_code, reason = "describes the fields that are read one by one")]
+pub(super) struct HolderBody {
+    /// The hold token.
+    #[schema(nullable = false)]
+    hold_token: Option<String>,
+}
+
+/// What has become of a booking.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = BookingOutcome)]
+pub(super) struct OutcomeAnswer<'a> {
+    /// The booking.
+    #[schema(value_type = Uuid)]
+    booking_id: BookingId,
+    /// Where it stands.
+    #[schema(value_type = super::schemas::BookingStatus)]
+    status: &'static str,
+    /// Its showtime.
+    #[schema(value_type = Uuid)]
+    showtime_id: ShowtimeId,
+    /// Its seats, in the order of the request.
+    #[schema(value_type = Vec<Uuid>)]
+    seat_ids: &'a [SeatId],
+    /// The hold's deadline.
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Timestamp,
+    /// Sequence of the change in its showtime: `GET /api/showtimes/{id}?minSequence=` this shows it.
+    sequence: u64,
+    /// For people.
+    message: &'static str,
+}
+
+/// A new booking with its holder's secret.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Reserved)]
+pub(super) struct ReservedAnswer<'a> {
+    #[serde(flatten)]
+    outcome: OutcomeAnswer<'a>,
+    /// The holder's secret, to be shown with every command about the booking.
+    hold_token: String,
+}
+
+/// A booking as its holder sees it.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Booking)]
+pub(super) struct BookingAnswer<'a> {
+    /// The booking.
+    #[schema(value_type = Uuid)]
+    booking_id: BookingId,
+    /// Where it stands.
+    #[schema(value_type = super::schemas::BookingStatus)]
+    status: &'static str,
+    /// Its showtime.
+    #[schema(value_type = Uuid)]
+    showtime_id: ShowtimeId,
+    /// Its seats.
+    #[schema(value_type = Vec<Uuid>)]
+    seat_ids: &'a [SeatId],
+    /// Who booked.
+    #[schema(value_type = String)]
+    user_id: &'a UserId,
+    /// When the seats were reserved.
+    #[schema(value_type = String, format = DateTime)]
+    reserved_at: Timestamp,
+    /// The hold's deadline.
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Timestamp,
+    /// The payment, once confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    payment_reference: Option<&'a PaymentReference>,
+    /// Sequence of the last change.
+    sequence: u64,
+}
+
+/// `POST /api/bookings`
+pub(super) async fn reserve(
+    state: web::Data<AppState>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let fields = body::json(&request, payload, bounds(&state)).await?;
+    let wanted = read_reservation(fields, None)?;
+    place(&state, &request, wanted).await
+}
+
+/// `POST /api/showtimes/{id}/bookings`
+pub(super) async fn reserve_at(
+    state: web::Data<AppState>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let showtime = body::path_uuid(&request, "id")?;
+    let fields = body::json(&request, payload, bounds(&state)).await?;
+    let wanted = read_reservation(fields, Some(showtime))?;
+    place(&state, &request, wanted).await
+}
+
+/// `POST /api/bookings/{id}/confirm`
+pub(super) async fn confirm(
+    state: web::Data<AppState>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let id = BookingId(body::path_uuid(&request, "id")?);
+    let mut fields = body::json(&request, payload, bounds(&state)).await?;
+    let hold_token = fields.optional_text("holdToken");
+    let reference = fields.text("paymentReference", |text| {
+        PaymentReference::parse(text).ok_or(
+            format_args!("must have 1 to {} characters, no control characters", PaymentReference::MAX_CHARACTERS)
+                .to_string(),
+        )
+    });
+    let reference = fields.finish(reference)?;
+    let holder = credential::of_booking(&state, &request, hold_token.as_deref())?;
+    let context = credential::context(&request)?;
+    let outcome = state.box_office.confirm(id, holder, reference, context).await?;
+    Ok(answer(&outcome, "The booking is confirmed; the seats are sold."))
+}
+
+/// `POST /api/bookings/{id}/cancel`
+pub(super) async fn cancel(
+    state: web::Data<AppState>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let id = BookingId(body::path_uuid(&request, "id")?);
+    let holder = holder(&state, &request, payload).await?;
+    let context = credential::context(&request)?;
+    let outcome = state.box_office.cancel(id, holder, context).await?;
+    Ok(answer(&outcome, "The booking is cancelled; the seats are free again."))
+}
+
+/// `POST /api/bookings/{id}/extend`
+pub(super) async fn extend(
+    state: web::Data<AppState>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let id = BookingId(body::path_uuid(&request, "id")?);
+    let holder = holder(&state, &request, payload).await?;
+    let context = credential::context(&request)?;
+    let outcome = state.box_office.extend(id, holder, context).await?;
+    Ok(answer(&outcome, "The hold has a new deadline."))
+}
+
+/// `GET /api/bookings/{id}`
+pub(super) async fn show(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let id = BookingId(body::path_uuid(&request, "id")?);
+    let holder = credential::of_booking(&state, &request, None)?;
+    let booking = state.box_office.booking(id, holder).await?;
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(BookingAnswer::of(&booking)))
+}
+
+impl<'a> BookingAnswer<'a> {
+    fn of(booking: &'a Booking) -> Self {
+        Self {
+            booking_id: booking.id,
+            status: booking.status.as_str(),
+            showtime_id: booking.showtime_id,
+            seat_ids: &booking.seat_ids,
+            user_id: &booking.user_id,
+            reserved_at: booking.reserved_at,
+            expires_at: booking.expires_at,
+            payment_reference: booking.payment_reference.as_ref(),
+            sequence: booking.version,
+        }
+    }
+}
+
+impl<'a> OutcomeAnswer<'a> {
+    fn of(outcome: &'a Outcome, message: &'static str) -> Self {
+        Self {
+            booking_id: outcome.booking_id,
+            status: outcome.status.as_str(),
+            showtime_id: outcome.showtime_id,
+            seat_ids: &outcome.seat_ids,
+            expires_at: outcome.expires_at,
+            sequence: outcome.sequence,
+            message,
+        }
+    }
+}
+
+fn answer(outcome: &Outcome, message: &'static str) -> HttpResponse {
+    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(OutcomeAnswer::of(outcome, message))
+}
+
+fn bounds(state: &AppState) -> Bounds {
+    Bounds { bytes: state.settings.booking_body_bytes, time: state.settings.body_timeout() }
+}
+
+async fn holder(
+    state: &AppState,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<crate::domain::Credential, Problem> {
+    let mut fields = body::optional_json(request, payload, bounds(state)).await?;
+    let hold_token = fields.optional_text("holdToken");
+    fields.finish(Some(()))?;
+    credential::of_booking(state, request, hold_token.as_deref())
+}
+
+/// A reservation as the body has it, every field read by itself.
+struct Wanted {
+    showtime: ShowtimeId,
+    seats: Vec<SeatId>,
+    /// `seatIds` was used, not `seatId`.
+    listed: bool,
+    /// The path names the showtime, not the body.
+    showtime_in_path: bool,
+    user: UserId,
+}
+
+impl Wanted {
+    /// Where in the body the seat at this position is.
+    fn place(&self, position: usize) -> String {
+        if self.listed { format!("/seatIds/{position}") } else { self.list().to_owned() }
+    }
+
+    fn list(&self) -> &'static str {
+        if self.listed { "/seatIds" } else { "/seatId" }
+    }
+}
+
+fn read_reservation(mut fields: Fields, in_path: Option<Uuid>) -> Result<Wanted, Problem> {
+    let showtime = match in_path {
+        None => fields.text("showtimeId", |text| body::uuid(&text)),
+        Some(in_path) => {
+            let named = fields.optional_text("showtimeId");
+            if named.is_some_and(|named| Uuid::try_parse(&named) != Ok(in_path)) {
+                fields.wrong("/showtimeId".to_owned(), "is not the showtime in the path");
+            }
+            Some(in_path)
+        }
+    };
+    // More than SeatSelection takes, so that its own refusal counts them; less than would fill an answer.
+    let listed = fields.optional_list("seatIds", 1_000, |value| body::uuid_entry(value).map(SeatId));
+    let single = fields.optional_text("seatId");
+    let (seats, listed) = match (listed, single) {
+        (Some(_), Some(_)) => {
+            fields.wrong("/seatId".to_owned(), "seatIds and seatId are both there; send one of them");
+            (None, true)
+        }
+        (Some(seats), None) => (Some(seats), true),
+        (None, Some(text)) => {
+            let seat = body::uuid(&text).map_err(|detail| fields.wrong("/seatId".to_owned(), detail)).ok();
+            (seat.map(|seat| vec![SeatId(seat)]), false)
+        }
+        (None, None) => {
+            if !fields.names("/seatId") && !fields.names("/seatIds") {
+                fields.wrong("/seatIds".to_owned(), "is missing");
+            }
+            (None, true)
+        }
+    };
+    let user = fields.text("userId", UserId::parse);
+    let wanted = showtime.zip(seats).zip(user).map(|((showtime, seats), user)| Wanted {
+        showtime: ShowtimeId(showtime),
+        seats,
+        listed,
+        showtime_in_path: in_path.is_some(),
+        user,
+    });
+    fields.finish(wanted)
+}
+
+async fn place(state: &AppState, request: &HttpRequest, mut wanted: Wanted) -> Result<HttpResponse, Problem> {
+    let context = credential::context(request)?;
+    let seats = match SeatSelection::new(wanted.showtime, std::mem::take(&mut wanted.seats)) {
+        Ok(seats) => seats,
+        Err(error) => return Err(refused_selection(state, &wanted, &error).await),
+    };
+    let outcome = state.box_office.reserve(wanted.showtime, seats.clone(), wanted.user.clone(), context).await;
+    let reserved = outcome.map_err(|error| refused_reservation(error, &wanted, &seats))?;
+    state.metrics.booking_accepted();
+    Ok(created(&reserved))
+}
+
+fn created(reserved: &Reserved) -> HttpResponse {
+    let outcome = &reserved.outcome;
+    HttpResponse::Created()
+        .insert_header((header::LOCATION, format!("/api/bookings/{}", outcome.booking_id)))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(ReservedAnswer {
+            outcome: OutcomeAnswer::of(outcome, "The seats are held until the deadline; confirm before it passes."),
+            hold_token: reserved.hold_token.expose(),
+        })
+}
+
+/// Seats that are no selection. If there is no such showtime, that is the better answer to seats that are not its own.
+async fn refused_selection(state: &AppState, wanted: &Wanted, error: &SelectionError) -> Problem {
+    if let SelectionError::Foreign { .. } = error {
+        match state.exists(wanted.showtime).await {
+            Ok(true) => {}
+            Ok(false) => return unknown_showtime(wanted),
+            Err(problem) => return problem,
+        }
+    }
+    problem::selection(error, |position| wanted.place(position), wanted.list())
+}
+
+/// Names wrong parts by their place in the body.
+fn refused_reservation(error: BoxOfficeError, wanted: &Wanted, seats: &SeatSelection) -> Problem {
+    let BoxOfficeError::Rejected(rejection) = error else {
+        return error.into();
+    };
+    if rejection == Rejection::UnknownShowtime {
+        return unknown_showtime(wanted);
+    }
+    let Rejection::UnknownSeats { seat_ids } = rejection else {
+        return rejection.into();
+    };
+    let unknown = |seat: &SeatId| {
+        let position = seats.as_slice().iter().position(|known| known == seat).unwrap_or_default();
+        FieldError::pointer(wanted.place(position), format!("seat {seat} does not exist in this showtime"))
+    };
+    let errors = seat_ids.iter().map(unknown).collect();
+    Problem::new(Code::UnknownSeats, "some seats do not exist in this showtime").with_errors(errors)
+}
+
+fn unknown_showtime(wanted: &Wanted) -> Problem {
+    let detail = "names no showtime";
+    let error = if wanted.showtime_in_path {
+        FieldError::parameter("id", detail)
+    } else {
+        FieldError::pointer("/showtimeId", detail)
+    };
+    Problem::from(Rejection::UnknownShowtime).with_errors(vec![error])
+}

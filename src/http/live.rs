@@ -1,0 +1,35 @@
+//! Live routes: thin doors to the live feed for SignalR clients and plain WebSockets.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::domain::ShowtimeId;
+use crate::http::problem::Problem;
+use crate::http::query::Query;
+use crate::http::{AppState, body};
+
+/// `POST /hub/bookings/negotiate`: always 200, as the protocol wants it; a refusal is in the body.
+pub(super) async fn negotiate(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let answer = state.live.negotiate(Query::of(&request)?.get("negotiateVersion"));
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
+}
+
+/// `GET /hub/bookings?id=<connection token>`
+pub(super) async fn hub(
+    state: web::Data<AppState>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    Ok(state.live.open_hub(&request, payload, Query::of(&request)?.get("id"))?)
+}
+
+/// `GET /ws/showtimes/{id}?after=<sequence>`
+pub(super) async fn showtime(
+    state: web::Data<AppState>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let id = ShowtimeId(body::path_uuid(&request, "id")?);
+    let after = Query::of(&request)?.number("after", 0, u64::MAX)?;
+    Ok(state.live.open_plain(&request, payload, id, after).await?)
+}

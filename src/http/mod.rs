@@ -1,0 +1,200 @@
+//! HTTP: the outside contract. This file has the route table; each noun has a file with its handlers.
+//!
+//! A request passes `exchange` (request id, access log, metrics, errors as problems), then CORS, then its handler. Handlers
+//! return [`Problem`]s; `problem` is the only map from errors to answers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix_web::{Resource, web};
+
+use crate::box_office::BoxOffice;
+use crate::domain::ShowtimeId;
+use crate::live::LiveHub;
+use crate::read_model::ReadModel;
+use crate::write_store::WriteStore;
+
+mod body;
+mod bookings;
+mod code;
+mod credential;
+mod document;
+mod encoded_showtime;
+mod exchange;
+mod flight;
+pub mod health;
+mod live;
+mod metrics;
+pub mod openapi;
+mod pages;
+mod problem;
+mod query;
+mod schemas;
+mod server;
+mod settings;
+mod showtimes;
+mod unread;
+
+pub use code::Code;
+pub use credential::OperatorToken;
+pub use document::FieldError;
+pub use exchange::exchange;
+pub use health::Health;
+pub use metrics::{Metrics, Source};
+pub use problem::{PROBLEM_JSON, Problem};
+pub use server::{bind, server};
+pub use settings::Settings;
+
+/// What the handlers work with.
+pub struct Services {
+    /// Takes commands.
+    pub box_office: BoxOffice,
+    /// What clients read.
+    pub read_model: Arc<dyn ReadModel>,
+    /// The truth; asked only whether a showtime exists.
+    pub write_store: Arc<dyn WriteStore>,
+    /// Serves the sockets.
+    pub live: LiveHub,
+    /// What `/readyz` tells.
+    pub health: Health,
+}
+
+/// Everything that handlers share, one per process.
+pub struct AppState {
+    box_office: BoxOffice,
+    read_model: Arc<dyn ReadModel>,
+    write_store: Arc<dyn WriteStore>,
+    live: LiveHub,
+    health: Health,
+    metrics: Metrics,
+    showtimes: encoded_showtime::EncodedShowtimes,
+    settings: Settings,
+    /// Only this machine can reach the server.
+    loopback_only: bool,
+}
+
+impl AppState {
+    /// The state of a server that listens on `listen`.
+    pub fn new(services: Services, settings: Settings, listen: SocketAddr) -> Self {
+        let showtimes = encoded_showtime::EncodedShowtimes::new(
+            Arc::clone(&services.read_model),
+            settings.cached_showtimes,
+            settings.cached_bytes,
+        );
+        Self {
+            box_office: services.box_office,
+            read_model: services.read_model,
+            write_store: services.write_store,
+            live: services.live,
+            health: services.health,
+            metrics: Metrics::new(PATHS),
+            showtimes,
+            settings,
+            loopback_only: listen.ip().is_loopback(),
+        }
+    }
+
+    /// What `/metrics` tells; other modules add their own lines to it.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// True if the read model or the write store knows the showtime.
+    async fn exists(&self, id: ShowtimeId) -> Result<bool, Problem> {
+        if let Ok(Some(_)) = self.showtimes.sequence(id).await {
+            return Ok(true);
+        }
+        self.exists_in_write_store(id).await
+    }
+
+    async fn exists_in_write_store(&self, id: ShowtimeId) -> Result<bool, Problem> {
+        Ok(!self.write_store.heads(vec![id]).await?.is_empty())
+    }
+}
+
+/// The paths of the route table, as metrics name them.
+const PATHS: &[&str] = &[
+    BOOKINGS,
+    BOOKING,
+    CONFIRM,
+    CANCEL,
+    EXTEND,
+    SHOWTIMES,
+    SHOWTIME,
+    SHOWTIME_BOOKINGS,
+    HUB,
+    NEGOTIATE,
+    SHOWTIME_SOCKET,
+    LIVEZ,
+    READYZ,
+    METRICS,
+    OPENAPI,
+    PAGE,
+    DOCS,
+    ASSET,
+    PROBLEMS,
+    PROBLEM,
+];
+const BOOKINGS: &str = "/api/bookings";
+const BOOKING: &str = "/api/bookings/{id}";
+const CONFIRM: &str = "/api/bookings/{id}/confirm";
+const CANCEL: &str = "/api/bookings/{id}/cancel";
+const EXTEND: &str = "/api/bookings/{id}/extend";
+const SHOWTIMES: &str = "/api/showtimes";
+const SHOWTIME: &str = "/api/showtimes/{id}";
+const SHOWTIME_BOOKINGS: &str = "/api/showtimes/{id}/bookings";
+const HUB: &str = "/hub/bookings";
+const NEGOTIATE: &str = "/hub/bookings/negotiate";
+const SHOWTIME_SOCKET: &str = "/ws/showtimes/{id}";
+const LIVEZ: &str = "/livez";
+const READYZ: &str = "/readyz";
+const METRICS: &str = "/metrics";
+const OPENAPI: &str = "/openapi.json";
+const PAGE: &str = "/";
+const DOCS: &str = "/docs";
+const ASSET: &str = "/assets/{file}";
+const PROBLEMS: &str = "/problems";
+const PROBLEM: &str = "/problems/{code}";
+
+/// The path of the resource that serves a request; metrics count under it.
+#[derive(Clone, Copy)]
+struct Path(&'static str);
+
+/// The route table. What is not in it is 404; a method that a resource does not have is 405 with `Allow`.
+pub fn configure(config: &mut web::ServiceConfig) {
+    config
+        .service(at(BOOKINGS).route(web::post().to(bookings::reserve)))
+        .service(get(BOOKING, bookings::show))
+        .service(at(CONFIRM).route(web::post().to(bookings::confirm)))
+        .service(at(CANCEL).route(web::post().to(bookings::cancel)))
+        .service(at(EXTEND).route(web::post().to(bookings::extend)))
+        .service(get(SHOWTIMES, showtimes::list).route(web::post().to(showtimes::schedule)))
+        .service(get(SHOWTIME, showtimes::show))
+        .service(at(SHOWTIME_BOOKINGS).route(web::post().to(bookings::reserve_at)))
+        .service(at(HUB).route(web::get().to(live::hub)))
+        .service(at(NEGOTIATE).route(web::post().to(live::negotiate)))
+        .service(at(SHOWTIME_SOCKET).route(web::get().to(live::showtime)))
+        .service(get(LIVEZ, health::livez))
+        .service(get(READYZ, health::readyz))
+        .service(get(METRICS, metrics::show))
+        .service(get(OPENAPI, openapi::show))
+        .service(get(PAGE, pages::page))
+        .service(get(DOCS, pages::docs))
+        .service(get(ASSET, pages::asset))
+        .service(get(PROBLEMS, pages::problems))
+        .service(get(PROBLEM, pages::problem));
+}
+
+fn at(path: &'static str) -> Resource {
+    web::resource(path).app_data(Path(path))
+}
+
+/// A resource that can be read; `HEAD` is `GET` without the body.
+fn get<H, A>(path: &'static str, handler: H) -> Resource
+where
+    H: actix_web::Handler<A> + Clone,
+    A: actix_web::FromRequest + 'static,
+    H::Output: actix_web::Responder + 'static,
+{
+    at(path).route(web::get().to(handler.clone())).route(web::head().to(handler))
+}

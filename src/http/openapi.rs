@@ -1,0 +1,346 @@
+//! The OpenAPI 3.1 document: every resource, method, status and header of the contract. Tests compare live answers with it.
+
+use std::sync::LazyLock;
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use bytes::Bytes;
+use utoipa::ToSchema;
+use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    ComponentsBuilder, ContentBuilder, Header, InfoBuilder, KnownFormat, OpenApi, OpenApiBuilder, Paths, Ref, RefOr,
+    Required, ResponseBuilder, SchemaFormat,
+};
+
+use crate::http::bookings::{
+    BookingAnswer, ConfirmationBody, HolderBody, OutcomeAnswer, ReservationBody, ReservedAnswer,
+};
+use crate::http::code::Code;
+use crate::http::document::Document;
+use crate::http::problem::PROBLEM_JSON;
+use crate::http::schemas::ShowtimeAnswer;
+use crate::http::showtimes::{PageAnswer, ScheduleBody, SummaryAnswer};
+use crate::http::{self as routes, health};
+
+/// `GET /openapi.json`
+pub(super) async fn show() -> HttpResponse {
+    static TEXT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(text()));
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "application/json"))
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .body(TEXT.clone())
+}
+
+/// The document as JSON, for `/openapi.json` and `turnstile openapi`.
+pub fn text() -> String {
+    let document = document();
+    document.to_pretty_json().unwrap_or_else(|error| {
+        tracing::error!(%error, "the OpenAPI document could not be written");
+        "{}".to_owned()
+    })
+}
+
+/// The document.
+pub fn document() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("Turnstile")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "A reservation server for seats. Every change of a showtime has a sequence; every command's answer carries it. \
+             Errors are RFC 9457 problems with a stable `code`.",
+        ))
+        .build();
+    OpenApiBuilder::new().info(info).paths(paths()).components(Some(components())).build()
+}
+
+fn components() -> utoipa::openapi::Components {
+    let mut schemas = Vec::new();
+    with::<ReservationBody>(&mut schemas);
+    with::<ConfirmationBody>(&mut schemas);
+    with::<HolderBody>(&mut schemas);
+    with::<OutcomeAnswer<'_>>(&mut schemas);
+    with::<ReservedAnswer<'_>>(&mut schemas);
+    with::<BookingAnswer<'_>>(&mut schemas);
+    with::<ScheduleBody>(&mut schemas);
+    with::<SummaryAnswer>(&mut schemas);
+    with::<PageAnswer>(&mut schemas);
+    with::<ShowtimeAnswer>(&mut schemas);
+    with::<health::Report>(&mut schemas);
+    with::<Document<'_>>(&mut schemas);
+    schemas.sort_by(|(one, _), (other, _)| one.cmp(other));
+    schemas.dedup_by(|(one, _), (other, _)| one == other);
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("A booking's hold token, or the operator token."))
+        .build();
+    ComponentsBuilder::new().schemas_from_iter(schemas).security_scheme("bearer", SecurityScheme::Http(bearer)).build()
+}
+
+fn with<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+    schemas.push((T::name().into_owned(), T::schema()));
+    T::schemas(schemas);
+}
+
+fn paths() -> Paths {
+    let mut paths = Paths::new();
+    let entries = [booking_operations(), showtime_operations(), live_operations(), other_operations()];
+    for (path, method, operation) in entries.into_iter().flatten() {
+        paths.add_path_operation(path, vec![method], operation);
+    }
+    paths
+}
+
+type Entry = (&'static str, HttpMethod, Operation);
+
+fn booking_operations() -> Vec<Entry> {
+    let commands = [
+        (
+            routes::CONFIRM,
+            "confirmBooking",
+            "Confirm a booking with its payment: the seats are sold",
+            "Confirmation",
+            true,
+        ),
+        (routes::CANCEL, "cancelBooking", "Cancel a booking: the seats are free again", "HolderProof", false),
+        (routes::EXTEND, "extendHold", "Move a hold's deadline, within its longest total time", "HolderProof", false),
+    ];
+    let mut entries = vec![
+        (
+            routes::BOOKINGS,
+            HttpMethod::Post,
+            Describe::new("reserveSeats", "Reserve seats: all of them or none", "bookings")
+                .key()
+                .body("Reservation", true)
+                .ok("201", "The seats are held", Some("Reserved"), &["Location"])
+                .problems(&[400, 404, 408, 409, 413, 415, 422, 500, 503]),
+        ),
+        (
+            routes::SHOWTIME_BOOKINGS,
+            HttpMethod::Post,
+            Describe::new("reserveSeatsAt", "Reserve seats of the showtime in the path", "bookings")
+                .id("The showtime")
+                .key()
+                .body("Reservation", true)
+                .ok("201", "The seats are held", Some("Reserved"), &["Location"])
+                .problems(&[400, 404, 408, 409, 413, 415, 422, 500, 503]),
+        ),
+        (
+            routes::BOOKING,
+            HttpMethod::Get,
+            Describe::new("showBooking", "A booking, for its holder or an operator", "bookings")
+                .id("The booking")
+                .bearer()
+                .ok("200", "The booking", Some("Booking"), &[])
+                .problems(&[400, 401, 403, 404, 500, 503]),
+        ),
+    ];
+    entries.extend(commands.map(|(path, name, summary, body, required)| {
+        let operation = Describe::new(name, summary, "bookings")
+            .id("The booking")
+            .key()
+            .bearer()
+            .body(body, required)
+            .ok("200", "Done, now or before", Some("BookingOutcome"), &[])
+            .problems(&[400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503]);
+        (path, HttpMethod::Post, operation)
+    }));
+    entries
+}
+
+fn showtime_operations() -> Vec<Entry> {
+    vec![
+        (
+            routes::SHOWTIMES,
+            HttpMethod::Get,
+            Describe::new("listShowtimes", "Showtimes by start time, page by page", "showtimes")
+                .parameter("limit", "Showtimes on the page, 50 if absent", Type::Integer)
+                .parameter("cursor", "`nextCursor` of the page before", Type::String)
+                .ok("200", "A page", Some("ShowtimePage"), &["Link?"])
+                .problems(&[400, 500, 503]),
+        ),
+        (
+            routes::SHOWTIMES,
+            HttpMethod::Post,
+            Describe::new("scheduleShowtime", "Create a showtime with its seats (operators)", "showtimes")
+                .key()
+                .bearer()
+                .body("NewShowtime", true)
+                .ok("201", "Created", Some("ShowtimeSummary"), &["Location"])
+                .problems(&[400, 401, 403, 408, 413, 415, 422, 500, 503]),
+        ),
+        (
+            routes::SHOWTIME,
+            HttpMethod::Get,
+            Describe::new("showShowtime", "A showtime with all its seats at one sequence", "showtimes")
+                .id("The showtime")
+                .parameter("minSequence", "Wait, for a bounded time, until the view has this sequence", Type::Integer)
+                .header_parameter("If-None-Match", "Entity tags that the client has")
+                .ok("200", "The showtime", Some("Showtime"), &["ETag"])
+                .ok("304", "The client has it", None, &["ETag"])
+                .problems(&[400, 404, 500, 503]),
+        ),
+    ]
+}
+
+fn live_operations() -> Vec<Entry> {
+    vec![
+        (
+            routes::NEGOTIATE,
+            HttpMethod::Post,
+            Describe::new("negotiate", "SignalR: how to connect", "live")
+                .parameter("negotiateVersion", "0 or 1", Type::String)
+                .ok("200", "An invitation or, in `error`, a refusal", None, &[])
+                .problems(&[400]),
+        ),
+        (
+            routes::HUB,
+            HttpMethod::Get,
+            Describe::new("connectHub", "SignalR: the hub, over WebSocket", "live")
+                .parameter("id", "Connection token of a negotiation", Type::String)
+                .ok("101", "Connected", None, &[])
+                .problems(&[400, 403, 404, 409, 426, 500, 503]),
+        ),
+        (
+            routes::SHOWTIME_SOCKET,
+            HttpMethod::Get,
+            Describe::new("watchShowtime", "Every change of a showtime, over WebSocket, without a gap", "live")
+                .id("The showtime")
+                .parameter(
+                    "after",
+                    "Last sequence that the client has seen; absent: begin with a snapshot",
+                    Type::Integer,
+                )
+                .ok("101", "Connected", None, &[])
+                .problems(&[400, 403, 404, 426, 500, 503]),
+        ),
+    ]
+}
+
+fn other_operations() -> Vec<Entry> {
+    vec![
+        (
+            routes::LIVEZ,
+            HttpMethod::Get,
+            Describe::new("livez", "The process answers", "operations").ok("200", "It does", None, &[]).build(),
+        ),
+        (
+            routes::READYZ,
+            HttpMethod::Get,
+            Describe::new("readyz", "Whether the node should get traffic, by dependency", "operations")
+                .ok("200", "It should", Some("Readiness"), &[])
+                .problems(&[503]),
+        ),
+        (
+            routes::METRICS,
+            HttpMethod::Get,
+            Describe::new("metrics", "Metrics, Prometheus text", "operations").ok("200", "Metrics", None, &[]).build(),
+        ),
+        (
+            routes::OPENAPI,
+            HttpMethod::Get,
+            Describe::new("openapi", "This document", "operations").ok("200", "OpenAPI 3.1", None, &[]).build(),
+        ),
+    ]
+}
+
+/// Describes one operation.
+struct Describe(OperationBuilder);
+
+impl Describe {
+    fn new(name: &str, summary: &str, tag: &str) -> Self {
+        Self(OperationBuilder::new().operation_id(Some(name)).summary(Some(summary)).tag(tag))
+    }
+
+    fn id(self, what: &str) -> Self {
+        let schema =
+            ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
+        let parameter = ParameterBuilder::new().name("id").parameter_in(ParameterIn::Path).required(Required::True);
+        Self(self.0.parameter(parameter.description(Some(what)).schema(Some(schema))))
+    }
+
+    fn parameter(self, name: &str, what: &str, kind: Type) -> Self {
+        Self(self.0.parameter(optional(name, ParameterIn::Query, what, kind)))
+    }
+
+    fn header_parameter(self, name: &str, what: &str) -> Self {
+        Self(self.0.parameter(optional(name, ParameterIn::Header, what, Type::String)))
+    }
+
+    fn key(self) -> Self {
+        self.header_parameter("Idempotency-Key", "Same key, same answer, one effect; kept for 24 hours")
+    }
+
+    fn bearer(self) -> Self {
+        Self(
+            self.0
+                .security(SecurityRequirement::new("bearer", Vec::<String>::new()))
+                .security(SecurityRequirement::default()),
+        )
+    }
+
+    fn body(self, schema: &str, required: bool) -> Self {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
+        let body = RequestBodyBuilder::new().content("application/json", content).required(Some(if required {
+            Required::True
+        } else {
+            Required::False
+        }));
+        Self(self.0.request_body(Some(body.build())))
+    }
+
+    /// Headers whose name ends with `?` may be absent.
+    fn ok(self, status: &str, what: &str, schema: Option<&str>, headers: &[&str]) -> Self {
+        let mut response = ResponseBuilder::new().description(what);
+        if let Some(schema) = schema {
+            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
+            response = response.content("application/json", content);
+        }
+        for name in headers {
+            response = response.header(name.trim_end_matches('?'), text_header(!name.ends_with('?')));
+        }
+        Self(self.0.response(status, response))
+    }
+
+    fn problems(self, statuses: &[u16]) -> Operation {
+        let described = statuses.iter().fold(self, |described, status| {
+            let titles: Vec<_> =
+                Code::ALL.iter().filter(|code| code.status().as_u16() == *status).map(|code| code.title()).collect();
+            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+            let mut response = ResponseBuilder::new().description(titles.join("; ")).content(PROBLEM_JSON, content);
+            match status {
+                503 => response = response.header("Retry-After", text_header(true)),
+                401 => response = response.header("WWW-Authenticate", text_header(true)),
+                _ => {}
+            }
+            Self(described.0.response(status.to_string(), response))
+        });
+        described.build()
+    }
+
+    fn build(self) -> Operation {
+        self.0.build()
+    }
+}
+
+/// Present in every such answer, unless marked `x-optional`.
+fn text_header(always: bool) -> Header {
+    let mut header = Header::new(ObjectBuilder::new().schema_type(Type::String));
+    if !always {
+        header.extensions = Some(ExtensionsBuilder::new().add("x-optional", true).build());
+    }
+    header
+}
+
+fn optional(name: &str, place: ParameterIn, what: &str, kind: Type) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(place)
+        .required(Required::False)
+        .description(Some(what))
+        .schema(Some(ObjectBuilder::new().schema_type(kind)))
+        .build()
+}

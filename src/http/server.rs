@@ -1,0 +1,120 @@
+//! The server: a listener with bounded connections, timeouts against slow clients, and the route table behind its middleware.
+
+use std::any::Any;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_cors::Cors;
+use actix_web::dev::Server;
+use actix_web::http::{Method, header};
+use actix_web::middleware::from_fn;
+use actix_web::rt::net::TcpStream;
+use actix_web::{App, HttpServer, web};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+use crate::http::{AppState, Settings, configure, exchange};
+
+/// Listens on `address` with the settings' backlog. Port 0 takes a free port.
+///
+/// # Errors
+/// The address is in use, not of this machine, or not permitted.
+pub fn bind(address: SocketAddr, settings: &Settings) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A restarted server takes its port back at once, although old connections linger.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(settings.backlog).unwrap_or(i32::MAX))?;
+    Ok(socket.into())
+}
+
+/// The server on `listener`; runs when awaited. Stops when its handle is told to, never by signals of its own.
+///
+/// # Errors
+/// An origin in the settings is no origin, or the listener cannot be used.
+pub fn server(state: web::Data<AppState>, listener: TcpListener) -> io::Result<Server> {
+    let settings = state.settings.clone();
+    settings.cors_origins.iter().try_for_each(|origin| check_origin(origin))?;
+    let origins = settings.cors_origins.clone();
+    let unread_timeout = Duration::from_secs(settings.unread_timeout_seconds);
+    let server = HttpServer::new(move || {
+        App::new().app_data(state.clone()).configure(configure).wrap(cors(&origins)).wrap(from_fn(exchange::exchange))
+    })
+    .max_connections(settings.connections_per_worker)
+    .keep_alive(Duration::from_secs(settings.keep_alive_seconds))
+    .client_request_timeout(Duration::from_secs(settings.head_timeout_seconds))
+    .client_disconnect_timeout(Duration::from_secs(settings.unread_timeout_seconds.min(5)))
+    .shutdown_timeout(settings.shutdown_timeout_seconds)
+    .tcp_nodelay(true)
+    .on_connect(move |connection, _| bound_unread(connection, unread_timeout))
+    .disable_signals();
+    let server = if settings.workers == 0 { server } else { server.workers(settings.workers) };
+    Ok(server.listen(listener)?.run())
+}
+
+/// Has the kernel end the connection if the peer does not take what was sent: no timer in user space sees a socket
+/// that cannot be written.
+fn bound_unread(connection: &dyn Any, timeout: Duration) {
+    let Some(stream) = connection.downcast_ref::<TcpStream>() else {
+        return;
+    };
+    if let Err(error) = SockRef::from(stream).set_tcp_user_timeout(Some(timeout)) {
+        tracing::warn!(%error, "a connection could not be bounded by TCP_USER_TIMEOUT");
+    }
+}
+
+/// Credentials are allowed for the configured origins, so each is named: a wildcard would let every page act for its visitors.
+fn cors(origins: &[String]) -> Cors {
+    let cors = Cors::default()
+        .allowed_methods([Method::GET, Method::HEAD, Method::POST])
+        .allowed_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_NONE_MATCH,
+            header::HeaderName::from_static("x-requested-with"),
+            header::HeaderName::from_static("x-signalr-user-agent"),
+            header::HeaderName::from_static("idempotency-key"),
+        ])
+        .expose_headers([
+            header::ETAG,
+            header::LOCATION,
+            header::RETRY_AFTER,
+            header::LINK,
+            header::HeaderName::from_static("x-request-id"),
+        ])
+        .supports_credentials()
+        .max_age(600);
+    origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
+}
+
+/// An origin is scheme, host and port, nothing else; as browsers send it.
+fn check_origin(origin: &str) -> io::Result<()> {
+    let wrong = |why: &str| {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, format!("cors_origins: {origin:?} is no origin: {why}")))
+    };
+    if origin == "*" {
+        return wrong("credentials are allowed, so every origin must be named");
+    }
+    match url::Url::parse(origin) {
+        Ok(url) if !matches!(url.scheme(), "http" | "https") => wrong("the scheme must be http or https"),
+        Ok(url) if url.origin().ascii_serialization() != origin => {
+            wrong(&format!("write it as {:?}", url.origin().ascii_serialization()))
+        }
+        Ok(_) => Ok(()),
+        Err(error) => wrong(&error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_checked_before_the_server_starts() {
+        assert!(check_origin("http://localhost:3000").is_ok());
+        assert!(check_origin("https://tickets.example").is_ok());
+        for wrong in ["*", "localhost:3000", "http://localhost:3000/", "https://x.example:443", "ftp://x", ""] {
+            assert!(check_origin(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Settings of the HTTP server: its bounds, who may act as operator, and which pages may use it.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::http::credential::OperatorToken;
+use crate::http::health;
+
+/// See each field. Times are in the unit of the field's name.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// HTTP worker threads; 0 = one per core.
+    pub workers: usize,
+    /// Connections that the kernel keeps until they are accepted.
+    pub backlog: u32,
+    /// Open connections per worker; more wait in the backlog.
+    pub connections_per_worker: usize,
+    /// Seconds that an idle connection is kept.
+    pub keep_alive_seconds: u64,
+    /// Seconds that a request's head may take to arrive.
+    pub head_timeout_seconds: u64,
+    /// Seconds that a request's body may take to arrive after its head.
+    pub body_timeout_seconds: u64,
+    /// Seconds after which the kernel ends a connection whose peer does not take what was sent (`TCP_USER_TIMEOUT`).
+    pub unread_timeout_seconds: u64,
+    /// Seconds that a stop waits for requests under way.
+    pub shutdown_timeout_seconds: u64,
+    /// Longest body of commands about bookings, in bytes.
+    pub booking_body_bytes: usize,
+    /// Longest body that creates a showtime, in bytes.
+    pub showtime_body_bytes: usize,
+    /// Milliseconds that `?minSequence=` waits for the read model.
+    pub min_sequence_wait_milliseconds: u64,
+    /// Milliseconds between two looks of such a wait.
+    pub min_sequence_poll_milliseconds: u64,
+    /// Showtimes whose encoded bodies are kept.
+    pub cached_showtimes: usize,
+    /// Bytes of encoded bodies that are kept.
+    pub cached_bytes: usize,
+    /// Most showtimes on a page of the list.
+    pub page_showtimes: u64,
+    /// `Retry-After` of refusals that know no better, in seconds.
+    pub retry_after_seconds: u64,
+    /// Secret of the operators. Without it, creating showtimes is open as long as the server listens on loopback only.
+    pub operator_token: Option<OperatorToken>,
+    /// Origins of pages that may use the server with credentials, such as `http://localhost:3000`.
+    pub cors_origins: Vec<String>,
+    /// How dependencies are watched.
+    pub health: health::Settings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            workers: 0,
+            backlog: 4_096,
+            connections_per_worker: 25_000,
+            keep_alive_seconds: 75,
+            head_timeout_seconds: 10,
+            body_timeout_seconds: 15,
+            unread_timeout_seconds: 20,
+            shutdown_timeout_seconds: 20,
+            booking_body_bytes: 64 * 1024,
+            showtime_body_bytes: 1024 * 1024,
+            min_sequence_wait_milliseconds: 5_000,
+            min_sequence_poll_milliseconds: 15,
+            cached_showtimes: 256,
+            cached_bytes: 128 * 1024 * 1024,
+            page_showtimes: 200,
+            retry_after_seconds: 1,
+            operator_token: None,
+            cors_origins: Vec::new(),
+            health: health::Settings::default(),
+        }
+    }
+}
+
+impl Settings {
+    pub(super) fn body_timeout(&self) -> Duration {
+        Duration::from_secs(self.body_timeout_seconds)
+    }
+}

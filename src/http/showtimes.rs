@@ -1,0 +1,307 @@
+//! Showtimes: one with all its seats, the list of them, and the operator's way to create one.
+
+use std::time::Duration;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::time::Instant;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::domain::{Rejection, Row, SeatMap, SeatMapError, ShowtimeId, Timestamp};
+use crate::http::AppState;
+use crate::http::body::{self, Bounds};
+use crate::http::code::Code;
+use crate::http::credential;
+use crate::http::document::{FieldError, Further};
+use crate::http::encoded_showtime::EncodedShowtime;
+use crate::http::problem::Problem;
+use crate::http::query::Query;
+use crate::read_model::{ReadError, ShowtimeSummary};
+
+/// A showtime to create.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = NewShowtime)]
+pub(super) struct ScheduleBody {
+    /// What is shown: 1 to 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
+    movie_title: String,
+    /// When it starts, RFC 3339.
+    #[schema(value_type = String, format = DateTime)]
+    start_time: Timestamp,
+    /// Its rows, at most 200,000 seats in all.
+    #[schema(value_type = Vec<RowBody>, min_items = 1)]
+    rows: SeatMap,
+}
+
+/// A row of seats, numbered from 1.
+#[derive(ToSchema)]
+#[schema(as = Row)]
+#[expect(dead_code, reason = "describes the domain's Row to the OpenAPI document")]
+pub(super) struct RowBody {
+    /// Label, unique in the showtime.
+    #[schema(min_length = 1, max_length = 16)]
+    row: String,
+    /// Number of seats.
+    #[schema(minimum = 1, maximum = 200_000)]
+    seats: u32,
+}
+
+/// A line of the list of showtimes.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ShowtimeSummary)]
+pub(super) struct SummaryAnswer {
+    /// Its id.
+    #[schema(value_type = Uuid)]
+    id: ShowtimeId,
+    /// What is shown.
+    movie_title: String,
+    /// When it starts.
+    #[schema(value_type = String, format = DateTime)]
+    start_time: Timestamp,
+    /// Sequence of its last change.
+    sequence: u64,
+    /// Number of seats.
+    seats: u32,
+    /// How many of them are available.
+    available: u32,
+}
+
+/// A page of the list of showtimes, ordered by start time, then id.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ShowtimePage)]
+pub(super) struct PageAnswer {
+    /// The showtimes.
+    items: Vec<SummaryAnswer>,
+    /// Where the next page begins, as `?cursor=`; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    next_cursor: Option<String>,
+}
+
+/// Most rows: a seat each.
+const MOST_ROWS: usize = 200_000;
+/// Longest title, in characters.
+const TITLE_CHARACTERS: usize = 200;
+
+/// `POST /api/showtimes`
+pub(super) async fn schedule(
+    state: web::Data<AppState>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    credential::require_operator(&state, &request)?;
+    let key = credential::idempotency_key(&request)?;
+    let bounds = Bounds { bytes: state.settings.showtime_body_bytes, time: state.settings.body_timeout() };
+    let mut fields = body::json(&request, payload, bounds).await?;
+    let title = fields.text("movieTitle", read_title);
+    let start = fields.text("startTime", |text| Timestamp::parse(&text));
+    let rows = fields.list("rows", MOST_ROWS, read_row);
+    let seat_map = rows.and_then(|rows| {
+        let made = SeatMap::new(rows);
+        made.map_err(|error| fields.wrong(wrong_row(&error), error.to_string())).ok()
+    });
+    let made = title.zip(start).zip(seat_map).map(|((movie_title, start_time), rows)| ScheduleBody {
+        movie_title,
+        start_time,
+        rows,
+    });
+    let new = fields.finish(made)?;
+    let seats = new.rows.seat_count();
+    let scheduled = state.box_office.schedule(new.movie_title.clone(), new.start_time, new.rows, key).await?;
+    let answer = SummaryAnswer {
+        id: scheduled.showtime_id,
+        movie_title: new.movie_title,
+        start_time: new.start_time,
+        sequence: scheduled.sequence,
+        seats,
+        available: seats,
+    };
+    Ok(HttpResponse::Created()
+        .insert_header((header::LOCATION, format!("/api/showtimes/{}", answer.id)))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(answer))
+}
+
+fn read_title(text: String) -> Result<String, String> {
+    let characters = text.chars().count();
+    if text.trim().is_empty() || characters > TITLE_CHARACTERS || text.chars().any(char::is_control) {
+        return Err(format!("must have 1 to {TITLE_CHARACTERS} characters, no control characters"));
+    }
+    Ok(text)
+}
+
+fn read_row(value: &Value) -> Result<Row, (&'static str, String)> {
+    let Value::Object(row) = value else {
+        return Err(("", "must be an object with row and seats".to_owned()));
+    };
+    let Some(label) = row.get("row").and_then(Value::as_str) else {
+        return Err(("/row", "must be a string".to_owned()));
+    };
+    let seats = row.get("seats").and_then(Value::as_u64).and_then(|seats| u32::try_from(seats).ok());
+    let Some(seats) = seats else {
+        return Err(("/seats", "must be a whole number, at least 1".to_owned()));
+    };
+    Ok(Row { row: label.to_owned(), seats })
+}
+
+fn wrong_row(error: &SeatMapError) -> String {
+    match error {
+        SeatMapError::NoRows | SeatMapError::TooManySeats => "/rows".to_owned(),
+        SeatMapError::EmptyRow { index, .. } => format!("/rows/{index}/seats"),
+        SeatMapError::BadLabel { index, .. } | SeatMapError::DuplicateRow { index, .. } => {
+            format!("/rows/{index}/row")
+        }
+    }
+}
+
+/// `GET /api/showtimes/{id}`
+pub(super) async fn show(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let id = ShowtimeId(body::path_uuid(&request, "id")?);
+    let wanted = Query::of(&request)?.number("minSequence", 0, u64::MAX)?;
+    let sequence = reached(&state, id, wanted.unwrap_or(0)).await?;
+    let encoded = state.showtimes.at_least(id, sequence).await.map_err(|error| unreadable(&error))?;
+    // Gone between two looks: the read model is being rebuilt from nothing.
+    let encoded = encoded.ok_or_else(|| behind(&state, "the read model is being rebuilt"))?;
+    Ok(conditional(&request, &encoded))
+}
+
+/// The read model's sequence, once it is at least `wanted`; waits for it, bounded by the settings.
+async fn reached(state: &AppState, id: ShowtimeId, wanted: u64) -> Result<u64, Problem> {
+    let deadline = Instant::now() + Duration::from_millis(state.settings.min_sequence_wait_milliseconds);
+    let mut known_to_exist = false;
+    loop {
+        let have = state.showtimes.sequence(id).await.map_err(|error| unreadable(&error))?;
+        match have {
+            Some(have) if have >= wanted => return Ok(have),
+            Some(_) => {}
+            None if known_to_exist => {}
+            // The truth knows it before the view does.
+            None if state.exists_in_write_store(id).await? => known_to_exist = true,
+            None => return Err(Rejection::UnknownShowtime.into()),
+        }
+        let next = Instant::now() + Duration::from_millis(state.settings.min_sequence_poll_milliseconds);
+        if next >= deadline {
+            let detail = format!("the read model has sequence {} of this showtime", have.unwrap_or(0));
+            return Err(behind(state, &detail).with(Further { sequence: have.or(Some(0)), ..Further::default() }));
+        }
+        tokio::time::sleep_until(next).await;
+    }
+}
+
+fn behind(state: &AppState, detail: &str) -> Problem {
+    Problem::new(Code::NotCaughtUp, detail).retry_after(Duration::from_secs(state.settings.retry_after_seconds))
+}
+
+fn unreadable(error: &ReadError) -> Problem {
+    Problem::new(Code::Unavailable, "the read model is unavailable").because(error)
+}
+
+fn conditional(request: &HttpRequest, encoded: &EncodedShowtime) -> HttpResponse {
+    let known = request.headers().get_all(header::IF_NONE_MATCH).any(|list| matches(list, &encoded.etag));
+    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response.insert_header((header::ETAG, encoded.etag.clone())).insert_header((header::CACHE_CONTROL, "no-cache"));
+    if known {
+        return response.finish();
+    }
+    response
+        .insert_header((header::CONTENT_TYPE, header::HeaderValue::from_static("application/json")))
+        .body(encoded.body.clone())
+}
+
+/// `If-None-Match`, RFC 9110, section 13.1.2: weak comparison with each entry of the list, or `*`.
+pub(super) fn matches(list: &header::HeaderValue, etag: &header::HeaderValue) -> bool {
+    let (Ok(list), Ok(etag)) = (list.to_str(), etag.to_str()) else {
+        return false;
+    };
+    // Ours has no comma and quotes cannot stand inside an entry, so parts of others never equal it.
+    list.split(',').map(str::trim).any(|entry| entry == "*" || entry.strip_prefix("W/").unwrap_or(entry) == etag)
+}
+
+/// `GET /api/showtimes`
+pub(super) async fn list(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let query = Query::of(&request)?;
+    let limit =
+        query.number("limit", 1, state.settings.page_showtimes)?.unwrap_or(state.settings.page_showtimes.min(50));
+    let start = match query.get("cursor") {
+        None => None,
+        Some(cursor) => Some(read_cursor(cursor).ok_or_else(|| {
+            Problem::field(FieldError::parameter("cursor", "is not a cursor that this server has given out"))
+        })?),
+    };
+    let size = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut found = state.read_model.list(start, size.saturating_add(1)).await?;
+    let more = found.len() > size;
+    found.truncate(size);
+    let next_cursor = if more { found.last().map(|last| cursor(last.start_time, last.id)) } else { None };
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CACHE_CONTROL, "no-cache"));
+    if let Some(next) = &next_cursor {
+        response.insert_header((header::LINK, format!("</api/showtimes?limit={limit}&cursor={next}>; rel=\"next\"")));
+    }
+    Ok(response.json(PageAnswer { items: found.into_iter().map(SummaryAnswer::from).collect(), next_cursor }))
+}
+
+impl From<ShowtimeSummary> for SummaryAnswer {
+    fn from(summary: ShowtimeSummary) -> Self {
+        Self {
+            id: summary.id,
+            movie_title: summary.movie_title,
+            start_time: summary.start_time,
+            sequence: summary.sequence,
+            seats: summary.seats,
+            available: summary.available,
+        }
+    }
+}
+
+/// Opaque to clients: start time and id of the last line, so that a page begins right after it, whatever was added since.
+fn cursor(start_time: Timestamp, id: ShowtimeId) -> String {
+    let mut bytes = start_time.as_millis().to_be_bytes().to_vec();
+    bytes.extend_from_slice(id.0.as_bytes());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn read_cursor(text: &str) -> Option<(Timestamp, ShowtimeId)> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let (time, id) = bytes.split_first_chunk::<8>()?;
+    let milliseconds = i64::from_be_bytes(*time);
+    let time = Timestamp::from_millis(milliseconds);
+    (time.as_millis() == milliseconds).then_some(())?;
+    Some((time, ShowtimeId(Uuid::from_slice(id).ok()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn cursors_come_back_and_others_are_refused() {
+        let place = (Timestamp::from_millis(-5), ShowtimeId(Uuid::from_u128(9)));
+        assert_eq!(read_cursor(&cursor(place.0, place.1)), Some(place));
+        for wrong in ["", "x", "AAAA", &"A".repeat(64), "!!!!", &URL_SAFE_NO_PAD.encode(&[0xff; 24][..23])] {
+            assert_eq!(read_cursor(wrong), None, "{wrong}");
+        }
+        let mut beyond = i64::MAX.to_be_bytes().to_vec();
+        beyond.extend_from_slice(&[0; 16]);
+        assert_eq!(read_cursor(&URL_SAFE_NO_PAD.encode(beyond)), None);
+    }
+
+    #[test]
+    fn if_none_match_compares_weakly_with_every_entry() {
+        let etag = HeaderValue::from_static("\"abc-7\"");
+        for list in ["\"abc-7\"", "W/\"abc-7\"", "\"x\", \"abc-7\"", "\"x\",W/\"abc-7\" ,\"y\"", "*"] {
+            assert!(matches(&HeaderValue::from_static(list), &etag), "{list}");
+        }
+        for list in ["\"abc-8\"", "abc-7", "", "\"abc-7", "w/\"abc-7\""] {
+            assert!(!matches(&HeaderValue::from_static(list), &etag), "{list}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Unread bodies: a connection whose request was answered before its body was read is closed, within a bounded time.
+//!
+//! The server's dispatcher would read, and throw away, a chunked body to its end once its payload is dropped, however
+//! long a client goes on sending. A payload that lives until the answer is sent makes it close the connection instead.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::error::PayloadError;
+use actix_web::http::header;
+use actix_web::{HttpMessage, HttpRequest};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+
+/// Marks a request whose body was read to its end.
+#[derive(Clone, Copy)]
+struct ReadToItsEnd;
+
+/// Says that nothing of the body is left.
+pub(super) fn all_read(request: &HttpRequest) {
+    request.extensions_mut().insert(ReadToItsEnd);
+}
+
+/// A share of a request's payload. The handler has another.
+#[derive(Clone)]
+pub(super) struct Share(Rc<RefCell<Payload>>);
+
+impl Stream for Share {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.borrow_mut().poll_next_unpin(cx)
+    }
+}
+
+/// Takes a share of the payload; `None` if the request has no body.
+pub(super) fn share(request: &mut ServiceRequest) -> Option<Share> {
+    let headers = request.headers();
+    let has_body = headers.contains_key(header::TRANSFER_ENCODING)
+        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
+    if !has_body {
+        return None;
+    }
+    let share = Share(Rc::new(RefCell::new(request.take_payload())));
+    request.set_payload(Payload::Stream { payload: Box::pin(share.clone()) });
+    Some(share)
+}
+
+/// Keeps the payload until the answer is sent, if something of it may still be on its way.
+pub(super) fn hold(response: ServiceResponse<BoxBody>, share: Share) -> ServiceResponse<BoxBody> {
+    if response.request().extensions().contains::<ReadToItsEnd>() {
+        return response;
+    }
+    response.map_body(|_head, body| BoxBody::new(Holding { body, _payload: share }))
+}
+
+/// A body with what must live as long.
+struct Holding {
+    body: BoxBody,
+    _payload: Share,
+}
+
+impl MessageBody for Holding {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(cx)
+    }
+}
