@@ -1,0 +1,14 @@
+//! Faults in mid-traffic: nodes and services are killed, restarted, paused, emptied and cut off while clients reserve; what was acknowledged must hold.
+
+mod audit;
+mod ear;
+mod history;
+mod ledger;
+mod mongodb;
+mod postgres;
+mod rabbitmq;
+mod scene;
+mod server_nodes;
+mod traffic;
+mod valkey;
+pub mod watcher;

@@ -1,0 +1,143 @@
+//! The OpenAPI document: complete, sound in itself, and able to find a wrong answer.
+
+use std::collections::HashSet;
+
+use reqwest::header::{HeaderMap, HeaderValue};
+use serde_json::{Value, json};
+
+use crate::http::contract::Contract;
+use crate::stack::Stack;
+
+fn ours() -> Contract {
+    Contract::of(serde_json::from_str(&turnstile::http::openapi::text()).unwrap())
+}
+
+/// Every `$ref` below a value.
+fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    match value {
+        Value::Object(object) => {
+            found.extend(object.get("$ref").and_then(Value::as_str));
+            object.values().for_each(|value| references(value, found));
+        }
+        Value::Array(list) => list.iter().for_each(|value| references(value, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn it_is_version_3_1_and_every_reference_leads_somewhere() {
+    let contract = ours();
+    let document = contract.document();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1."));
+    let mut found = Vec::new();
+    references(document, &mut found);
+    assert!(found.len() > 20);
+    for reference in found {
+        let pointer = reference.strip_prefix('#').unwrap_or_else(|| panic!("{reference} leads out of the document"));
+        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+    }
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        contract.validator(schema).unwrap_or_else(|error| panic!("schema {name}: {error}"));
+        assert!(jsonschema::draft202012::meta::is_valid(schema), "schema {name} is no JSON Schema");
+    }
+}
+
+#[test]
+fn operations_are_named_once_and_declare_their_path_parameters() {
+    let contract = ours();
+    let mut names = HashSet::new();
+    for (path, item) in contract.document()["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let name = operation["operationId"].as_str().unwrap();
+            assert!(names.insert(name.to_owned()), "{name} is there twice");
+            let none = Vec::new();
+            let declared: Vec<_> = operation["parameters"].as_array().unwrap_or(&none).iter().collect();
+            for part in path.split('/').filter_map(|part| part.strip_prefix('{')) {
+                let part = part.trim_end_matches('}');
+                let known =
+                    declared.iter().any(|one| one["in"] == "path" && one["name"] == part && one["required"] == true);
+                assert!(known, "{method} {path} does not declare {part}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_resource_of_the_contract_is_described() {
+    let contract = ours();
+    for (method, path) in [
+        ("post", "/api/bookings"),
+        ("get", "/api/bookings/{id}"),
+        ("post", "/api/bookings/{id}/confirm"),
+        ("post", "/api/bookings/{id}/cancel"),
+        ("post", "/api/bookings/{id}/extend"),
+        ("get", "/api/showtimes"),
+        ("post", "/api/showtimes"),
+        ("get", "/api/showtimes/{id}"),
+        ("post", "/api/showtimes/{id}/bookings"),
+        ("post", "/hub/bookings/negotiate"),
+        ("get", "/hub/bookings"),
+        ("get", "/ws/showtimes/{id}"),
+        ("get", "/livez"),
+        ("get", "/readyz"),
+        ("get", "/metrics"),
+        ("get", "/openapi.json"),
+    ] {
+        assert!(contract.document()["paths"][path][method].is_object(), "{method} {path} is missing");
+    }
+}
+
+/// The recorder itself: what it lets pass would pass in every test.
+#[test]
+fn the_recorder_finds_wrong_answers() {
+    let contract = ours();
+    let json_header = |value: &'static str| {
+        HeaderMap::from_iter([("content-type".parse().unwrap(), HeaderValue::from_static(value))])
+    };
+    let seat = json!({"seatId": "11111111-1111-1111-1111-111111111111", "row": "A", "number": 1, "status": "Sold"});
+    let showtime = json!({"id": "11111111-1111-1111-1111-111111111111", "movieTitle": "M", "startTime": "2030-01-01T20:00:00Z",
+        "sequence": 1, "seats": [seat]});
+    let mut headers = json_header("application/json");
+    headers.insert("etag", HeaderValue::from_static("\"x\""));
+    let check = |status, headers: &HeaderMap, body: &Value| {
+        contract.check("GET", "/api/showtimes/x?minSequence=1", status, headers, body)
+    };
+    assert_eq!(check(200, &headers, &showtime), Ok(()));
+    assert!(check(200, &json_header("application/json"), &showtime).unwrap_err().contains("ETag"));
+    assert!(check(200, &json_header("text/plain"), &showtime).is_err());
+    assert!(check(418, &headers, &showtime).unwrap_err().contains("418"));
+    let wrong = |pointer: &str, value: Value| {
+        let mut showtime = showtime.clone();
+        *showtime.pointer_mut(pointer).unwrap() = value;
+        assert!(check(200, &headers, &showtime).is_err(), "{pointer} passed: {showtime}");
+    };
+    wrong("/id", json!("1"));
+    wrong("/startTime", json!("tomorrow"));
+    wrong("/sequence", json!("1"));
+    wrong("/sequence", json!(-1));
+    wrong("/seats/0/status", json!("Locked"));
+    wrong("/seats/0/number", json!(0));
+    wrong("/movieTitle", Value::Null);
+    let mut more = showtime.clone();
+    more["secret"] = json!(1);
+    assert!(check(200, &headers, &more).is_err(), "an undocumented member passed");
+    let problem = json!({"type": "/problems/unknown-showtime", "title": "t", "status": 404, "detail": "d", "message": "d",
+        "code": "unknown-showtime", "instance": "/x", "traceId": "1"});
+    assert_eq!(check(404, &json_header("application/problem+json"), &problem), Ok(()));
+    assert!(check(404, &json_header("application/json"), &problem).is_err());
+    let mut unknown = problem.clone();
+    unknown["code"] = json!("made-up");
+    assert!(check(404, &json_header("application/problem+json"), &unknown).is_err());
+    assert!(contract.check("GET", "/nowhere", 404, &json_header("text/html"), &json!("")).is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_serves_it_and_the_program_prints_it() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let answer = server.get("/openapi.json").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(&answer.body, ours().document());
+    let printed = stack.run(&["openapi"]).await;
+    assert_eq!(serde_json::from_slice::<Value>(&printed.stdout).unwrap(), answer.body);
+}

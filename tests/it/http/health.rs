@@ -1,0 +1,54 @@
+//! Health and metrics as a running server tells them.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::http::{House, is_problem};
+use crate::stack::{Stack, eventually};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_started_server_is_alive_and_soon_ready() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    assert_eq!(server.get("/livez").await.body, json!({"status": "alive"}));
+    eventually("the server is ready", Duration::from_secs(10), || async {
+        let answer = server.get("/readyz").await;
+        if answer.status == 503 {
+            is_problem(&answer, 503, "not-ready");
+        }
+        answer.status == 200 && answer.body["status"] == "ready"
+    })
+    .await;
+    let ready = server.get("/readyz").await;
+    let dependencies = ready.body["dependencies"].as_object().unwrap();
+    assert_eq!(dependencies.len(), 4, "{ready:?}");
+    assert!(dependencies.values().all(|dependency| dependency["status"] == "ok"), "{ready:?}");
+    assert_eq!(dependencies.values().filter(|dependency| dependency["required"] == true).count(), 1, "{ready:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_count_what_was_answered() {
+    let house = House::open().await;
+    house.server.hold(&house.showtime, &house.seats[..1]).await;
+    assert_eq!(house.server.reserve(&house.showtime, &house.seats[..1], "late").await.status, 409);
+    let answer = house.server.get("/metrics").await;
+    assert!(answer.headers["content-type"].to_str().unwrap().starts_with("text/plain; version=0.0.4"));
+    let text = answer.body.as_str().unwrap();
+    for line in [
+        "turnstile_bookings_accepted_total 1",
+        "turnstile_problems_total{code=\"seats-taken\"} 1",
+        "turnstile_http_requests_total{path=\"/api/bookings\",status=\"2xx\"} 1",
+        "turnstile_http_requests_total{path=\"/api/bookings\",status=\"4xx\"} 1",
+    ] {
+        assert!(text.lines().any(|written| written == line), "{line} in {text}");
+    }
+    // Every line is a comment or `name{labels} number`, each name announced before it is used.
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (name, number) = line.rsplit_once(' ').unwrap_or_else(|| panic!("{line}"));
+        assert!(number.parse::<f64>().is_ok(), "{line}");
+        let name = name.split('{').next().unwrap();
+        let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+        assert!(text.contains(&format!("# TYPE {base} ")) || text.contains(&format!("# TYPE {name} ")), "{line}");
+    }
+}

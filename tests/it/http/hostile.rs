@@ -1,0 +1,218 @@
+//! Hostile clients: slow, broken, enormous or absurd. None causes a 500, none holds a worker, none disturbs the others.
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::http::{House, NOWHERE};
+use crate::stack::Stack;
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,40}".prop_map(Value::from),
+        Just(json!(NOWHERE)),
+        Just(json!("2030-01-01T20:00:00Z")),
+    ];
+    leaf.prop_recursive(3, 24, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::vec((field(), inner), 0..6)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+fn field() -> impl Strategy<Value = String> {
+    prop_oneof![
+        prop::sample::select(vec![
+            "showtimeId",
+            "seatIds",
+            "seatId",
+            "userId",
+            "holdToken",
+            "paymentReference",
+            "movieTitle",
+            "startTime",
+            "rows",
+            "row",
+            "seats",
+        ])
+        .prop_map(str::to_owned),
+        ".{0,10}",
+    ]
+}
+
+/// Random bodies on every command: always an answer of the contract (`Server::send` checks it), never a 500.
+#[test]
+fn random_bodies_never_break_the_server() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let house = runtime.block_on(House::open());
+    let paths = [
+        "/api/bookings".to_owned(),
+        format!("/api/showtimes/{}/bookings", house.showtime),
+        "/api/showtimes".to_owned(),
+        format!("/api/bookings/{NOWHERE}/confirm"),
+        format!("/api/bookings/{NOWHERE}/cancel"),
+        format!("/api/bookings/{NOWHERE}/extend"),
+    ];
+    let mut runner = TestRunner::new(Config { cases: 400, failure_persistence: None, ..Config::default() });
+    let fields = prop::collection::vec((field(), any_json()), 0..5);
+    let body = fields.prop_map(|fields| Value::Object(fields.into_iter().collect()));
+    runner
+        .run(&(0..paths.len(), body), |(path, body)| {
+            let answer = runtime.block_on(house.server.post(&paths[path], &body));
+            prop_assert!(answer.status < 500, "{answer:?}");
+            Ok(())
+        })
+        .unwrap();
+    runner
+        .run(&(0..paths.len(), prop::collection::vec(any::<u8>(), 0..200)), |(path, body)| {
+            let request = house.server.request(Method::POST, &paths[path]).header("Content-Type", "application/json");
+            let answer = runtime.block_on(house.server.send(request.body(body))).unwrap();
+            prop_assert!(answer.status < 500, "{answer:?}");
+            Ok(())
+        })
+        .unwrap();
+}
+
+async fn connect(house: &House) -> TcpStream {
+    TcpStream::connect(house.server.address().trim_start_matches("http://")).await.unwrap()
+}
+
+/// Reads until the server closes the connection; what it said.
+async fn until_closed(mut stream: TcpStream, limit: Duration) -> String {
+    let mut said = Vec::new();
+    tokio::time::timeout(limit, stream.read_to_end(&mut said)).await.expect("the server keeps the connection").unwrap();
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_clients_are_dropped_and_others_do_not_notice() {
+    let stack = Stack::embedded()
+        .with("HTTP__HEAD_TIMEOUT_SECONDS", 1)
+        .with("HTTP__BODY_TIMEOUT_SECONDS", 1)
+        .with("HTTP__WORKERS", 1);
+    let house = House::open_on(stack).await;
+    let mut slow = Vec::new();
+    for _ in 0..200 {
+        let mut stream = connect(&house).await;
+        stream.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Slow").await.unwrap();
+        slow.push(stream);
+    }
+    let mut slow_body = connect(&house).await;
+    slow_body
+        .write_all(
+            b"POST /api/bookings HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{",
+        )
+        .await
+        .unwrap();
+    let started = Instant::now();
+    assert_eq!(house.server.get("/livez").await.status, 200);
+    assert!(started.elapsed() < Duration::from_millis(900), "others wait for the slow ones");
+    for stream in slow {
+        let said = until_closed(stream, Duration::from_secs(10)).await;
+        assert!(said.is_empty() || said.starts_with("HTTP/1.1 408"), "{said}");
+    }
+    let mut said = vec![0; 4_096];
+    let read = tokio::time::timeout(Duration::from_secs(10), slow_body.read(&mut said)).await.unwrap().unwrap();
+    let said = String::from_utf8_lossy(&said[..read]).into_owned();
+    assert!(said.starts_with("HTTP/1.1 408") && said.contains("request-timeout"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_requests_are_refused() {
+    let house = House::open().await;
+    for request in [
+        "nonsense\r\n\r\n".to_owned(),
+        "GET / HTTP/9.9\r\n\r\n".to_owned(),
+        "POST /api/bookings HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n".to_owned(),
+        "POST /api/bookings HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+            .to_owned(),
+        format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(200_000)),
+        format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(200_000)),
+        format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "X: y\r\n".repeat(2_000)),
+    ] {
+        let mut stream = connect(&house).await;
+        // The server may close while a huge request is still being sent.
+        let _sent = stream.write_all(request.as_bytes()).await;
+        let mut said = vec![0; 64];
+        let read = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut said))
+            .await
+            .expect("no answer")
+            .unwrap_or(0);
+        let said = String::from_utf8_lossy(&said[..read]).into_owned();
+        assert!(said.is_empty() || said.starts_with("HTTP/1.1 4"), "{said} to {}", &request[..request.len().min(60)]);
+    }
+    assert_eq!(house.server.get("/livez").await.status, 200);
+}
+
+/// A body without a declared length is counted while it comes, and not read past its bound.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endless_body_is_cut_off() {
+    let house = House::open().await;
+    endless_body(&house, "POST /api/bookings", "HTTP/1.1 413").await;
+    endless_body(&house, "POST /nowhere", "HTTP/1.1 404").await;
+    endless_body(&house, "GET /livez", "HTTP/1.1 200").await;
+}
+
+async fn endless_body(house: &House, line: &str, answer: &str) {
+    let mut stream = connect(house).await;
+    let head =
+        format!("{line} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let (mut reading, mut writing) = stream.into_split();
+    let endless = tokio::spawn(async move {
+        let chunk = format!("400\r\n{}\r\n", " ".repeat(1_024));
+        // Ends when the server has closed.
+        while writing.write_all(chunk.as_bytes()).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+    let mut said = vec![0; 4_096];
+    let read = tokio::time::timeout(Duration::from_secs(10), reading.read(&mut said)).await.unwrap().unwrap();
+    let said = String::from_utf8_lossy(&said[..read]).into_owned();
+    assert!(said.starts_with(answer), "{said}");
+    tokio::time::timeout(Duration::from_secs(20), endless).await.expect("the server goes on reading").unwrap();
+}
+
+/// A body that ends early, and a client that hangs up in the middle: nothing is reserved, nothing stays behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_body_reserves_nothing() {
+    let house = House::open().await;
+    let body = house.wanted(&house.seats[..1]).to_string();
+    for _ in 0..20 {
+        let mut stream = connect(&house).await;
+        let head = format!(
+            "POST /api/bookings HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&body.as_bytes()[..body.len() - 1]).await.unwrap();
+        drop(stream);
+    }
+    assert_eq!(house.server.reserve(&house.showtime, &house.seats[..1], "u").await.status, 201);
+    assert_eq!(
+        house.server.seats(&house.showtime, 2).await.iter().filter(|(_, status)| status == "Reserved").count(),
+        1
+    );
+}
+
+/// A query of thousands of parameters must not cost more than it is long.
+#[tokio::test(flavor = "multi_thread")]
+async fn absurd_queries_are_refused_at_once() {
+    let house = House::open().await;
+    let many = (0..6_000).fold(String::new(), |many, number| many + &format!("&p{number}=1"));
+    let started = Instant::now();
+    let answer = house.server.get(&format!("/api/showtimes?limit=1{many}")).await;
+    assert!(answer.status == 400 || answer.status == 414, "{answer:?}");
+    assert!(started.elapsed() < Duration::from_secs(1));
+}

@@ -1,0 +1,83 @@
+//! The list of showtimes: page by page, every showtime once, whatever is added meanwhile.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::http::{is_problem, names};
+use crate::stack::{Stack, eventually};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_follow_each_other_without_loss_or_repetition() {
+    let stack = Stack::embedded().with("SEED_DEMO", "false");
+    let server = stack.start();
+    assert_eq!(server.get("/api/showtimes").await.body, json!({"items": []}));
+    let mut made = HashSet::new();
+    for number in 0..7 {
+        // Some start at the same time: then the id decides.
+        let body = json!({"movieTitle": format!("Part {number}"), "startTime": format!("2030-01-0{}T20:00:00Z", number / 3 + 1),
+            "rows": [{"row": "A", "seats": 4}]});
+        let answer = server.post("/api/showtimes", &body).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        made.insert(answer.body["id"].as_str().unwrap().to_owned());
+    }
+    eventually("all are listed", Duration::from_secs(10), || async {
+        server.get("/api/showtimes").await.body["items"].as_array().unwrap().len() == 7
+    })
+    .await;
+    let mut seen = Vec::new();
+    let mut path = "/api/showtimes?limit=2".to_owned();
+    loop {
+        let page = server.get(&path).await;
+        assert_eq!(page.status, 200, "{page:?}");
+        let items = page.body["items"].as_array().unwrap();
+        assert!(!items.is_empty() && items.len() <= 2, "{page:?}");
+        seen.extend(
+            items
+                .iter()
+                .map(|item| (item["startTime"].as_str().unwrap().to_owned(), item["id"].as_str().unwrap().to_owned())),
+        );
+        let Some(next) = page.body["nextCursor"].as_str() else {
+            assert!(!page.headers.contains_key("link"), "{page:?}");
+            break;
+        };
+        let link = page.headers["link"].to_str().unwrap();
+        path = format!("/api/showtimes?limit=2&cursor={next}");
+        assert_eq!(link, format!("<{path}>; rel=\"next\""));
+    }
+    assert!(seen.is_sorted(), "{seen:?}");
+    assert_eq!(seen.len(), 7);
+    assert_eq!(seen.into_iter().map(|(_, id)| id).collect::<HashSet<_>>(), made);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_limits_and_cursors_are_named() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    for limit in ["0", "201", "-1", "x", ""] {
+        let answer = server.get(&format!("/api/showtimes?limit={limit}")).await;
+        is_problem(&answer, 400, "invalid-fields");
+        names(&answer, "parameter", &["limit"]);
+    }
+    for cursor in ["x", "", "AAAA", "%00", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+        let answer = server.get(&format!("/api/showtimes?cursor={cursor}")).await;
+        is_problem(&answer, 400, "invalid-fields");
+        names(&answer, "parameter", &["cursor"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_largest_house_is_created_and_read() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let rows: Vec<_> = (0..2_000).map(|row| json!({"row": format!("R{row}"), "seats": 100})).collect();
+    let body = json!({"movieTitle": "Stadium", "startTime": "2030-01-01T20:00:00Z", "rows": rows});
+    let made = server.post("/api/showtimes", &body).await;
+    assert_eq!((made.status, made.body["seats"].as_u64()), (201, Some(200_000)), "{made:?}");
+    let id = made.body["id"].as_str().unwrap();
+    let seats = server.seats(id, 1).await;
+    assert_eq!(seats.len(), 200_000);
+    let held = server.hold(id, &[seats[199_999].0.clone()]).await;
+    assert_eq!(server.seats(id, held.sequence).await[199_999].1, "Reserved");
+}

@@ -1,0 +1,63 @@
+//! HTTP: the outside contract, checked against the OpenAPI document; every error a problem; nothing that a client sends a 500.
+
+mod conditional;
+pub mod contract;
+mod credentials;
+mod document;
+mod health;
+mod hostile;
+mod listing;
+mod pages;
+mod problems;
+
+use serde_json::{Value, json};
+
+use crate::stack::{Answer, Server, Stack};
+
+/// A showtime that no server knows.
+const NOWHERE: &str = "99999999-9999-4999-8999-999999999999";
+
+/// A server of the embedded profile with its data, and a showtime of one row of ten seats.
+struct House {
+    server: Server,
+    showtime: String,
+    seats: Vec<String>,
+    _stack: Stack,
+}
+
+impl House {
+    async fn open() -> Self {
+        Self::open_on(Stack::embedded()).await
+    }
+
+    async fn open_on(stack: Stack) -> Self {
+        let server = stack.start();
+        let (showtime, seats) = server.schedule(1).await;
+        Self { server, showtime, seats, _stack: stack }
+    }
+
+    /// What a client would send for these seats.
+    fn wanted(&self, seats: &[String]) -> Value {
+        json!({"showtimeId": self.showtime, "seatIds": seats, "userId": "somebody"})
+    }
+}
+
+/// Fails unless it is this problem, in the form of the contract.
+#[track_caller]
+fn is_problem(answer: &Answer, status: u16, code: &str) {
+    assert_eq!((answer.status, answer.body["code"].as_str()), (status, Some(code)), "{answer:?}");
+    assert_eq!(answer.headers["content-type"], "application/problem+json", "{answer:?}");
+    assert_eq!(answer.body["type"], format!("/problems/{code}"), "{answer:?}");
+    assert_eq!(answer.body["status"], status, "{answer:?}");
+    assert_eq!(answer.body["message"], answer.body["detail"], "{answer:?}");
+    assert_eq!(answer.headers["x-request-id"], answer.body["traceId"].as_str().unwrap(), "{answer:?}");
+}
+
+/// Fails unless exactly these parts are named, each as `pointer`, `parameter` or `header`.
+#[track_caller]
+fn names(answer: &Answer, kind: &str, parts: &[&str]) {
+    let errors = answer.body["errors"].as_array().unwrap_or_else(|| panic!("no errors: {answer:?}"));
+    let named: Vec<_> = errors.iter().map(|error| error[kind].as_str().unwrap_or("?")).collect();
+    assert_eq!(named, parts, "{answer:?}");
+    assert!(errors.iter().all(|error| !error["detail"].as_str().unwrap().is_empty()), "{answer:?}");
+}

@@ -1,0 +1,26 @@
+//! Integration tests: ports, system, faults and architecture. Run by `tests/run.sh`, which starts the services.
+
+#![allow(
+    unreachable_pub,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests fail by panicking, say what they saw, and read the services' addresses from the environment"
+)]
+
+mod architecture;
+mod domain;
+mod faults;
+mod http;
+mod live;
+mod ports;
+mod proxy;
+mod services;
+mod stack;
+mod system;

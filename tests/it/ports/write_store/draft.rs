@@ -1,0 +1,235 @@
+//! Drafts: batches as an owner makes them, built change by change; and the showtimes and bookings they are about.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use turnstile::domain::{
+    Booking, BookingId, BookingStatus, Event, PaymentReference, Row, SeatId, SeatIndex, SeatMap, SeatStatus,
+    ShowtimeId, Timestamp, TokenHash, UserId,
+};
+use turnstile::write_store::{
+    Batch, BookingChange, IdempotencyRecord, Load, NewBooking, NewKey, NewShowtime, SeatChange, WriteStore,
+};
+use uuid::Uuid;
+
+/// When the tests' stories begin: an odd millisecond, so that a lost fraction shows.
+pub const START: i64 = 1_795_392_000_123;
+/// How long a hold lives in the tests.
+pub const HOLD: Duration = Duration::from_millis(600_001);
+
+/// `milliseconds` after [`START`].
+pub fn at(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millis(START + milliseconds)
+}
+
+/// A showtime with a random id and one row of `seats`.
+pub fn new_showtime(seats: u32) -> NewShowtime {
+    NewShowtime {
+        id: ShowtimeId(Uuid::new_v4()),
+        movie_title: "Bourne Identity".to_owned(),
+        start_time: at(7_200_000),
+        seat_map: SeatMap::new(vec![Row { row: "A".to_owned(), seats }]).unwrap(),
+        recorded_at: at(0),
+        idempotency: None,
+    }
+}
+
+/// Schedules a showtime with one row of `seats`.
+pub async fn scheduled(store: &Arc<dyn WriteStore>, seats: u32) -> ShowtimeId {
+    let new = new_showtime(seats);
+    let id = new.id;
+    store.schedule(new).await.unwrap();
+    id
+}
+
+/// A pending booking with a random id, not yet stored. `seats` in the client's order.
+pub fn booking(showtime_id: ShowtimeId, seats: &[SeatIndex]) -> Booking {
+    let id = BookingId(Uuid::now_v7());
+    Booking {
+        id,
+        showtime_id,
+        seat_ids: seats.iter().map(|index| SeatId::new(showtime_id, *index)).collect(),
+        user_id: UserId::parse("ada").unwrap(),
+        token: TokenHash(Sha256::digest(id.0.as_bytes()).into()),
+        status: BookingStatus::Pending,
+        reserved_at: at(10),
+        expires_at: at(10) + HOLD,
+        payment_reference: None,
+        version: 0,
+    }
+}
+
+/// The record of an idempotency key.
+pub fn key(name: &str) -> IdempotencyRecord {
+    IdempotencyRecord {
+        key_hash: Sha256::digest(name).into(),
+        fingerprint: Sha256::digest(format!("{name}, as asked")).into(),
+        answer: serde_json::json!({"status": 201, "note": "naïve \"quoted\" \u{1F3AC}", "seats": [1, null, 1.5]}),
+        nonce: *Uuid::new_v4().as_bytes(),
+        recorded_at: at(10),
+        sequence: 1,
+    }
+}
+
+/// A batch in the making: net changes, as an owner sends them.
+pub struct Draft {
+    batch: Batch,
+    seats: BTreeMap<SeatIndex, SeatChange>,
+}
+
+impl Draft {
+    /// An empty batch of an owner with this fence.
+    pub fn new(showtime_id: ShowtimeId, fence: u64) -> Self {
+        let batch = Batch {
+            showtime_id,
+            fence,
+            recorded_at: at(10),
+            events: Vec::new(),
+            seats: Vec::new(),
+            releases: Vec::new(),
+            claims: Vec::new(),
+            new_bookings: Vec::new(),
+            booking_changes: Vec::new(),
+            idempotency: Vec::new(),
+            traceparent: None,
+        };
+        Self { batch, seats: BTreeMap::new() }
+    }
+
+    /// An empty batch of an owner that loads without raising the fence.
+    pub async fn kept(store: &Arc<dyn WriteStore>, showtime_id: ShowtimeId) -> Self {
+        Self::new(showtime_id, store.load(showtime_id, Load::Keep).await.unwrap().unwrap().fence)
+    }
+
+    /// Reserves seats that have `version`, or were changed before in this draft.
+    pub fn reserve(mut self, booking: &Booking, version: u64) -> Self {
+        let event = self.event(Event::SeatsReserved {
+            booking_id: booking.id,
+            seat_ids: booking.seat_ids.clone(),
+            user_id: booking.user_id.clone(),
+            expires_at: booking.expires_at,
+        });
+        self.seats(booking, version, SeatStatus::Reserved, event);
+        let claims = booking.seat_ids.iter().map(|seat| (seat.index(), booking.id));
+        self.batch.claims.extend(claims);
+        self.batch.new_bookings.push(NewBooking { booking: booking.clone(), event });
+        self
+    }
+
+    /// Moves the deadline of a stored booking.
+    pub fn extend(mut self, booking: &Booking, expires_at: Timestamp) -> Self {
+        let (booking_id, seat_ids) = (booking.id, booking.seat_ids.clone());
+        let event = self.event(Event::HoldExtended { booking_id, seat_ids, expires_at });
+        self.seats(booking, booking.version, SeatStatus::Reserved, event);
+        self.change(&Booking { expires_at, ..booking.clone() }, event);
+        self
+    }
+
+    /// Sells the seats of a booking, stored or of this draft.
+    pub fn confirm(mut self, booking: &Booking, payment: &str) -> Self {
+        let payment_reference = PaymentReference::parse(payment).unwrap();
+        let event = self.event(Event::BookingConfirmed {
+            booking_id: booking.id,
+            seat_ids: booking.seat_ids.clone(),
+            payment_reference: payment_reference.clone(),
+        });
+        self.seats(booking, booking.version, SeatStatus::Sold, event);
+        let payment_reference = Some(payment_reference);
+        self.change(&Booking { status: BookingStatus::Confirmed, payment_reference, ..booking.clone() }, event);
+        self
+    }
+
+    /// Gives up a booking, stored or of this draft.
+    pub fn cancel(mut self, booking: &Booking) -> Self {
+        let (booking_id, seat_ids) = (booking.id, booking.seat_ids.clone());
+        let event = self.event(Event::BookingCancelled { booking_id, seat_ids });
+        self.end(booking, BookingStatus::Cancelled, event);
+        self
+    }
+
+    /// Ends a stored booking whose deadline has passed.
+    pub fn expire(mut self, booking: &Booking) -> Self {
+        let (booking_id, seat_ids) = (booking.id, booking.seat_ids.clone());
+        let event = self.event(Event::HoldExpired { booking_id, seat_ids });
+        self.end(booking, BookingStatus::Expired, event);
+        self
+    }
+
+    /// Records an idempotency key whose answer tells of the last event so far.
+    pub fn key(mut self, record: IdempotencyRecord) -> Self {
+        let event = self.batch.events.len() - 1;
+        self.batch.idempotency.push(NewKey { record: IdempotencyRecord { sequence: 987_654, ..record }, event });
+        self
+    }
+
+    /// Sets the trace context.
+    pub fn trace(mut self, traceparent: &str) -> Self {
+        self.batch.traceparent = Some(traceparent.to_owned());
+        self
+    }
+
+    /// The batch, with its seats in ascending order.
+    pub fn done(mut self) -> Arc<Batch> {
+        self.batch.seats = self.seats.into_values().collect();
+        self.batch.releases.sort_unstable();
+        self.batch.claims.sort_unstable();
+        Arc::new(self.batch)
+    }
+
+    fn event(&mut self, event: Event) -> usize {
+        self.batch.events.push(event);
+        self.batch.events.len() - 1
+    }
+
+    fn seats(&mut self, booking: &Booking, version: u64, status: SeatStatus, event: usize) {
+        let booking_id = (status != SeatStatus::Available).then_some(booking.id);
+        for seat in booking.seat_ids.iter().map(|id| id.index()) {
+            let expected_version = self.seats.get(&seat).map_or(version, |earlier| earlier.expected_version);
+            self.seats.insert(seat, SeatChange { seat, expected_version, status, booking_id, event });
+        }
+    }
+
+    /// Records what becomes of a booking: on the new booking if it is of this draft.
+    fn change(&mut self, after: &Booking, event: usize) {
+        if let Some(new) = self.batch.new_bookings.iter_mut().find(|new| new.booking.id == after.id) {
+            *new = NewBooking { booking: after.clone(), event };
+            return;
+        }
+        self.batch.booking_changes.retain(|change| change.booking_id != after.id);
+        self.batch.booking_changes.push(BookingChange {
+            booking_id: after.id,
+            expected_version: after.version,
+            status: after.status,
+            expires_at: after.expires_at,
+            payment_reference: after.payment_reference.clone(),
+            event,
+        });
+    }
+
+    fn end(&mut self, booking: &Booking, status: BookingStatus, event: usize) {
+        self.seats(booking, booking.version, SeatStatus::Available, event);
+        self.change(&Booking { status, ..booking.clone() }, event);
+        let claimed_here = self.batch.claims.len();
+        self.batch.claims.retain(|(_, claimant)| *claimant != booking.id);
+        if self.batch.claims.len() == claimed_here {
+            let releases = booking.seat_ids.iter().map(|seat| (seat.index(), booking.id));
+            self.batch.releases.extend(releases);
+        }
+    }
+}
+
+/// Reserves `seats`, all at `version`, and returns the booking as stored.
+pub async fn reserved(store: &Arc<dyn WriteStore>, id: ShowtimeId, seats: &[SeatIndex], version: u64) -> Booking {
+    let new = booking(id, seats);
+    let committed = store.commit(Draft::kept(store, id).await.reserve(&new, version).done()).await.unwrap();
+    Booking { version: committed.first_sequence, ..new }
+}
+
+/// The booking as it is stored.
+pub async fn stored(store: &Arc<dyn WriteStore>, id: BookingId) -> Booking {
+    let found = store.bookings(vec![id]).await.unwrap();
+    assert_eq!(found.len(), 1, "booking {id} is stored once");
+    found.into_iter().next().unwrap()
+}

@@ -1,0 +1,142 @@
+//! The oracle: what the write model must be, folded from the journal by rules of its own, and whether anything has changed at all.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use turnstile::domain::{
+    Booking, BookingId, BookingStatus, Event, RecordedEvent, SeatId, SeatStatus, Showtime, ShowtimeId,
+};
+use turnstile::write_store::{Audit, Load, OutboxEntry, WriteStore};
+
+/// Everything that a commit to one showtime could change, idempotency keys apart.
+#[derive(PartialEq, Debug)]
+pub struct Picture {
+    audit: Audit,
+    journal: Vec<RecordedEvent>,
+    outbox: Vec<OutboxEntry>,
+    fence: u64,
+}
+
+/// Takes a picture, to be compared with a later one.
+pub async fn picture(store: &Arc<dyn WriteStore>, id: ShowtimeId) -> Picture {
+    let mut outbox = store.outbox(100_000, vec![]).await.unwrap();
+    outbox.retain(|entry| entry.run.showtime_id() == id);
+    Picture {
+        audit: store.audit(id).await.unwrap().unwrap(),
+        journal: store.journal(id, 0, 1_000_000).await.unwrap(),
+        outbox,
+        fence: store.load(id, Load::Keep).await.unwrap().unwrap().fence,
+    }
+}
+
+/// **The check of every test:** journal, seats, bookings, claims, load and outbox of the showtime agree with each other.
+pub async fn check(store: &Arc<dyn WriteStore>, id: ShowtimeId) -> Audit {
+    let Picture { audit, journal, outbox, fence } = picture(store, id).await;
+
+    let sequences: Vec<u64> = journal.iter().map(|recorded| recorded.sequence).collect();
+    assert_eq!(sequences, (1..=audit.sequence).collect::<Vec<_>>(), "the journal has no gap and ends at the head");
+
+    let (seats, bookings) = fold(&journal);
+    assert_eq!(audit.seats, seats, "seats agree with the journal");
+    let stored: BTreeMap<BookingId, &Booking> = audit.bookings.iter().map(|booking| (booking.id, booking)).collect();
+    assert_eq!(stored.len(), audit.bookings.len(), "each booking is audited once");
+    assert_eq!(stored.keys().collect::<Vec<_>>(), bookings.keys().collect::<Vec<_>>(), "the journal's bookings");
+    for (booking_id, folded) in &bookings {
+        // The journal has no token: that is the one thing taken from the store itself.
+        let expected = Booking { showtime_id: id, token: stored[booking_id].token, ..folded.clone() };
+        assert_eq!(*stored[booking_id], expected, "the booking agrees with the journal");
+    }
+
+    let mut claims: Vec<_> = bookings
+        .values()
+        .filter(|booking| booking.status.is_live())
+        .flat_map(|booking| booking.seat_ids.iter().map(|seat| (seat.index(), booking.id)))
+        .collect();
+    claims.sort_unstable();
+    assert_eq!(audit.claims, claims, "the live claims are those of the live bookings");
+
+    let seats = audit.seats.iter().map(|(status, version, _)| (*status, *version)).collect();
+    let pending = audit.bookings.iter().filter(|booking| booking.status == BookingStatus::Pending).cloned().collect();
+    let loaded = store.load(id, Load::Keep).await.unwrap().unwrap();
+    assert_eq!(loaded.showtime, Showtime::restore(id, audit.sequence, seats, pending), "an owner loads the same");
+    assert_eq!(loaded.fence, fence);
+
+    for entry in &outbox {
+        let from = usize::try_from(entry.run.first_sequence()).unwrap() - 1;
+        assert_eq!(entry.run.events(), &journal[from..from + entry.run.events().len()], "outbox and journal agree");
+    }
+    audit
+}
+
+type Seat = (SeatStatus, u64, Option<BookingId>);
+
+fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) {
+    let mut seats: Vec<Seat> = Vec::new();
+    let mut bookings: BTreeMap<BookingId, Booking> = BTreeMap::new();
+    for RecordedEvent { sequence, recorded_at, event } in journal {
+        match event {
+            Event::ShowtimeScheduled { rows, .. } => {
+                seats = vec![(SeatStatus::Available, *sequence, None); usize::try_from(rows.seat_count()).unwrap()];
+            }
+            Event::SeatsReserved { booking_id, seat_ids, user_id, expires_at } => {
+                take(&mut seats, seat_ids, (SeatStatus::Reserved, *sequence, Some(*booking_id)));
+                let booking = Booking {
+                    id: *booking_id,
+                    showtime_id: ShowtimeId(uuid::Uuid::nil()),
+                    seat_ids: seat_ids.clone(),
+                    user_id: user_id.clone(),
+                    token: turnstile::domain::TokenHash([0; 32]),
+                    status: BookingStatus::Pending,
+                    reserved_at: *recorded_at,
+                    expires_at: *expires_at,
+                    payment_reference: None,
+                    version: *sequence,
+                };
+                assert_eq!(bookings.insert(*booking_id, booking), None, "a booking is reserved once");
+            }
+            Event::HoldExtended { booking_id, seat_ids, expires_at } => {
+                take(&mut seats, seat_ids, (SeatStatus::Reserved, *sequence, Some(*booking_id)));
+                let booking = change(&mut bookings, *booking_id, *sequence, BookingStatus::Pending);
+                booking.expires_at = *expires_at;
+            }
+            Event::BookingConfirmed { booking_id, seat_ids, payment_reference } => {
+                take(&mut seats, seat_ids, (SeatStatus::Sold, *sequence, Some(*booking_id)));
+                let booking = change(&mut bookings, *booking_id, *sequence, BookingStatus::Confirmed);
+                booking.payment_reference = Some(payment_reference.clone());
+            }
+            Event::BookingCancelled { booking_id, seat_ids } => {
+                take(&mut seats, seat_ids, (SeatStatus::Available, *sequence, None));
+                change(&mut bookings, *booking_id, *sequence, BookingStatus::Cancelled);
+            }
+            Event::HoldExpired { booking_id, seat_ids } => {
+                take(&mut seats, seat_ids, (SeatStatus::Available, *sequence, None));
+                change(&mut bookings, *booking_id, *sequence, BookingStatus::Expired);
+            }
+        }
+    }
+    (seats, bookings)
+}
+
+/// Sets seats, and checks that a reservation took free seats and everything else the booking's own.
+fn take(seats: &mut [Seat], seat_ids: &[SeatId], after: Seat) {
+    for seat_id in seat_ids {
+        let seat = &mut seats[usize::try_from(seat_id.index()).unwrap()];
+        let (before, _, holder) = *seat;
+        let reserving = after.0 == SeatStatus::Reserved && holder != after.2;
+        assert!(!reserving || before == SeatStatus::Available, "seat {seat_id} was reserved while {before:?}");
+        *seat = after;
+    }
+}
+
+fn change(
+    bookings: &mut BTreeMap<BookingId, Booking>,
+    id: BookingId,
+    sequence: u64,
+    status: BookingStatus,
+) -> &mut Booking {
+    let booking = bookings.get_mut(&id).expect("only a reserved booking changes");
+    assert_eq!(booking.status, BookingStatus::Pending, "only a pending booking changes");
+    booking.status = status;
+    booking.version = sequence;
+    booking
+}

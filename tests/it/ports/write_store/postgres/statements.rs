@@ -1,0 +1,168 @@
+//! Statements: how often they are prepared, how many round trips they cost, and how much they read.
+
+use std::sync::Arc;
+
+use turnstile::domain::{Booking, SeatIndex, ShowtimeId};
+use turnstile::write_store::postgres::{PostgresStore, Settings};
+use turnstile::write_store::{Load, WriteStore};
+
+use crate::ports::write_store::Adapter;
+use crate::ports::write_store::draft::{Draft, booking, key, reserved, scheduled};
+use crate::ports::write_store::postgres::{Database, Postgres};
+use crate::proxy::Proxy;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_call_costs_constant_round_trips_and_is_prepared_once() {
+    let adapter = Postgres::fresh().await;
+    let proxy = Proxy::to(&Database::server()).await;
+    let settings = Settings { pool_size: 1, ..Settings::default() };
+    let url = adapter.database.url_through(proxy.address());
+    let store: Arc<dyn WriteStore> = Arc::new(PostgresStore::connect(&url, &settings).await.unwrap());
+    let direct = adapter.store();
+    let id = scheduled(&direct, 2_000).await;
+    let mut next: SeatIndex = 0;
+    let mut batch = |bookings: u32, keys: bool| {
+        let mut draft = Draft::new(id, 0);
+        for number in next..next + bookings {
+            draft = draft.reserve(&booking(id, &[number]), 1);
+            if keys {
+                draft = draft.key(key(&format!("key {number}")));
+            }
+        }
+        next += bookings;
+        draft.done()
+    };
+
+    let mut costs = Vec::new();
+    for (bookings, keys) in [(1, false), (1, false), (50, true), (700, true), (2, false)] {
+        let before = proxy.round_trips();
+        store.commit(batch(bookings, keys)).await.unwrap();
+        costs.push(proxy.round_trips() - before);
+    }
+    assert_eq!(costs, [2, 1, 1, 1, 1], "prepared by the first commit, then one round trip whatever the size");
+
+    // BEGIN, showtime and seats, bookings, COMMIT; and raising the fence.
+    for (load, cost) in [(Load::Keep, 4), (Load::Fence, 5)] {
+        store.load(id, load).await.unwrap();
+        let before = proxy.round_trips();
+        store.load(id, load).await.unwrap();
+        assert_eq!(proxy.round_trips() - before, cost, "{load:?}");
+    }
+    let mut costs = Vec::new();
+    for _ in 0..3 {
+        let before = proxy.round_trips();
+        let rows = store.outbox(100, vec![]).await.unwrap();
+        store.outbox_confirmed(vec![rows[0].position]).await.unwrap();
+        store.journal(id, 5, 10).await.unwrap();
+        store.heads(vec![id]).await.unwrap();
+        store.heads_page(Some(id), 10).await.unwrap();
+        store.idempotency(vec![[0; 32]]).await.unwrap();
+        store.due_holds(rows[0].run.events()[0].recorded_at, 10).await.unwrap();
+        store.bookings(vec![booking(id, &[1]).id]).await.unwrap();
+        store.outbox_depth(1_000).await.unwrap();
+        store.ping().await.unwrap();
+        costs.push(proxy.round_trips() - before);
+    }
+    assert_eq!(costs[1..], [10, 10], "ten calls, ten round trips: nothing is prepared again");
+    assert_eq!(proxy.connections(), 1);
+}
+
+/// Plans are made once and kept. Those made while the tables were nearly empty must not read whole showtimes later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_reads_only_the_rows_it_changes() {
+    const COMMITS: u32 = 40;
+    let adapter = Postgres::fresh().await;
+    let watcher = adapter.database.client().await;
+    // No analysis may come to the rescue.
+    for table in ["showtimes", "seats", "bookings", "booking_seats", "events", "outbox", "idempotency"] {
+        watcher.batch_execute(&format!("ALTER TABLE {table} SET (autovacuum_enabled = false)")).await.unwrap();
+    }
+    let node = adapter.node(&Settings { pool_size: 1, ..Settings::default() }).await;
+    let store: Arc<dyn WriteStore> = node;
+    let small = scheduled(&store, 20).await;
+    for seat in 0..10 {
+        reserve_and_cancel(&store, small, vec![booking(small, &[seat])], 1).await;
+    }
+    let large = scheduled(&adapter.store(), 50_000).await;
+    let neighbour = scheduled(&adapter.store(), 50_000).await;
+    for seat in 0..100 {
+        store.commit(Draft::new(neighbour, 0).reserve(&booking(neighbour, &[seat]), 1).done()).await.unwrap();
+    }
+    for number in 0..COMMITS {
+        let new = vec![booking(large, &[number, 49_999 - number]), booking(large, &[1_000 + number])];
+        reserve_and_cancel(&store, large, new, 1).await;
+    }
+    drop(store);
+
+    // A session reports what it read when it ends. Per round 3 + 2 seats, 1 booking and 2 claims are changed, each read once.
+    let counters = "SELECT relname, coalesce(idx_tup_fetch, 0) + seq_tup_read, n_tup_upd FROM pg_stat_user_tables \
+                    WHERE relname IN ('seats', 'bookings', 'booking_seats') ORDER BY relname";
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    let read = loop {
+        let rows = watcher.query(counters, &[]).await.unwrap();
+        let read: Vec<(String, i64, i64)> = rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+        if read.iter().any(|(table, _, updated)| table == "seats" && *updated >= i64::from(5 * COMMITS)) {
+            break read;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "the session's counters never came: {read:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    for (table, read, _) in read {
+        assert!(read <= 500, "{read} rows of {table} were read, where some 300 were changed at most");
+    }
+}
+
+/// Reserves seats at `version`, with a key, and cancels the first booking again.
+async fn reserve_and_cancel(store: &Arc<dyn WriteStore>, id: ShowtimeId, new: Vec<Booking>, version: u64) {
+    let mut draft = Draft::new(id, 0).reserve(&new[0], version).key(key(&new[0].id.to_string()));
+    for further in &new[1..] {
+        draft = draft.reserve(further, version);
+    }
+    let version = store.commit(draft.done()).await.unwrap().first_sequence;
+    let held = Booking { version, ..new[0].clone() };
+    store.commit(Draft::new(id, 0).cancel(&held).done()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_come_from_any_runtime() {
+    let adapter = Postgres::fresh().await;
+    let store = adapter.store();
+    let id = scheduled(&store, 3).await;
+    let held = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut leadership = store.lead().await.unwrap().unwrap();
+            assert!(leadership.is_held().await);
+            reserved(&store, id, &[2], 1).await
+        })
+    });
+    let held = held.await.unwrap();
+    let loaded = adapter.store().load(id, Load::Keep).await.unwrap().unwrap();
+    assert_eq!(loaded.showtime.booking(held.id), Some(&held));
+}
+
+/// A load without the fence reads seats and bookings one after the other, but of one moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_load_does_not_mix_what_it_reads_first_and_last() {
+    let adapter = Postgres::fresh().await;
+    let store = adapter.store();
+    let id = scheduled(&store, 3).await;
+    let held = reserved(&store, id, &[0], 1).await;
+    let writer = adapter.database.client().await;
+    writer.batch_execute("BEGIN; LOCK TABLE bookings IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let reader = store.clone();
+    let load = tokio::spawn(async move { reader.load(id, Load::Keep).await });
+    let waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let watcher = adapter.database.client().await;
+    while watcher.query(waiting, &[]).await.unwrap().is_empty() {
+        assert!(!load.is_finished(), "the load should wait for the bookings");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    // The seats are read. Now the hold ends.
+    let end = "UPDATE bookings SET status = 3, version = 3; UPDATE seats SET status = 0, version = 3, booking_id = NULL \
+               WHERE seat = 0; UPDATE showtimes SET sequence = 3; COMMIT";
+    writer.batch_execute(end).await.unwrap();
+    let showtime = load.await.unwrap().unwrap().unwrap().showtime;
+    assert_eq!(showtime.sequence(), 2);
+    assert_eq!(showtime.booking(held.id), Some(&held), "a reserved seat has its pending booking");
+}

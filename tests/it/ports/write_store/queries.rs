@@ -1,0 +1,128 @@
+//! Queries: bookings, due holds, heads and the audit.
+
+use std::time::Duration;
+
+use turnstile::domain::{Booking, BookingId, ShowtimeId};
+use uuid::Uuid;
+
+use crate::ports::write_store::Adapter;
+use crate::ports::write_store::draft::{Draft, at, booking, reserved, scheduled, stored};
+use crate::ports::write_store::oracle::check;
+
+pub async fn bookings_are_found_by_id<A: Adapter>() {
+    let adapter = A::fresh().await;
+    let store = adapter.store();
+    let (id, other) = (scheduled(&store, 9).await, scheduled(&store, 9).await);
+    let mut expected = vec![
+        reserved(&store, id, &[8, 1], 1).await,
+        reserved(&store, other, &[0], 1).await,
+        reserved(&store, other, &[3, 2, 1], 1).await,
+    ];
+    reserved(&store, id, &[5], 1).await;
+    let mut ids: Vec<_> = expected.iter().map(|booking| booking.id).collect();
+    ids.push(BookingId(Uuid::now_v7()));
+    let mut found = store.bookings(ids.clone()).await.unwrap();
+    found.sort_unstable_by_key(|booking| booking.id);
+    expected.sort_unstable_by_key(|booking| booking.id);
+    assert_eq!(found, expected);
+    assert_eq!(store.bookings(vec![]).await.unwrap(), []);
+    assert_eq!(store.bookings(vec![ids[0], ids[0]]).await.unwrap().len(), 1, "asked twice, told once");
+}
+
+pub async fn due_holds_come_earliest_first<A: Adapter>() {
+    let adapter = A::fresh().await;
+    let store = adapter.store();
+    let (id, other) = (scheduled(&store, 20).await, scheduled(&store, 20).await);
+    let mut made = Vec::new();
+    for (seat, deadline) in [500_i64, 100, 400, 200, 300, 600].into_iter().enumerate() {
+        let showtime = if seat % 2 == 0 { id } else { other };
+        let new = Booking { expires_at: at(deadline), ..booking(showtime, &[u32::try_from(seat).unwrap()]) };
+        store.commit(Draft::kept(&store, showtime).await.reserve(&new, 1).done()).await.unwrap();
+        made.push((deadline, (showtime, new.id)));
+    }
+    // Ended and sold bookings have no deadline any more; an extended one has its new one.
+    let (sold, ended, extended) = (made[1].1.1, made[2].1.1, made[3].1.1);
+    let draft = Draft::kept(&store, other).await.confirm(&stored(&store, sold).await, "pay");
+    store.commit(draft.done()).await.unwrap();
+    store.commit(Draft::kept(&store, id).await.expire(&stored(&store, ended).await).done()).await.unwrap();
+    let draft = Draft::kept(&store, other).await.extend(&stored(&store, extended).await, at(550));
+    store.commit(draft.done()).await.unwrap();
+
+    let expected = [made[4].1, made[0].1, made[3].1, made[5].1];
+    assert_eq!(store.due_holds(at(600), 10).await.unwrap(), expected);
+    assert_eq!(store.due_holds(at(599), 10).await.unwrap(), expected[..3]);
+    assert_eq!(store.due_holds(at(600), 2).await.unwrap(), expected[..2]);
+    assert_eq!(store.due_holds(at(299), 10).await.unwrap(), []);
+}
+
+pub async fn heads_of_known_showtimes<A: Adapter>() {
+    let adapter = A::fresh().await;
+    let store = adapter.store();
+    let (one, two, three) = (scheduled(&store, 3).await, scheduled(&store, 3).await, scheduled(&store, 3).await);
+    reserved(&store, two, &[0], 1).await;
+    reserved(&store, two, &[1], 1).await;
+    let mut heads = store.heads(vec![two, ShowtimeId(Uuid::new_v4()), one]).await.unwrap();
+    heads.sort_unstable();
+    let mut expected = [(one, 1), (two, 3)];
+    expected.sort_unstable();
+    assert_eq!(heads, expected);
+    assert_eq!(store.heads(vec![]).await.unwrap(), []);
+    assert_eq!(store.heads(vec![three]).await.unwrap(), [(three, 1)]);
+}
+
+pub async fn heads_page_walks_all_showtimes<A: Adapter>() {
+    let adapter = A::fresh().await;
+    let store = adapter.store();
+    assert_eq!(store.heads_page(None, 10).await.unwrap(), []);
+    let mut expected = Vec::new();
+    for number in 0..11_u64 {
+        let id = scheduled(&store, 1).await;
+        if number % 2 == 0 {
+            reserved(&store, id, &[0], 1).await;
+        }
+        expected.push((id, 2 - number % 2));
+    }
+    expected.sort_unstable();
+    let mut walked: Vec<(ShowtimeId, u64)> = Vec::new();
+    loop {
+        let page = store.heads_page(walked.last().map(|head| head.0), 4).await.unwrap();
+        assert!(page.len() <= 4);
+        if page.is_empty() {
+            break;
+        }
+        assert!(walked.last() < page.first(), "each page begins behind the last one");
+        walked.extend(page);
+    }
+    assert_eq!(walked, expected);
+    assert_eq!(store.heads_page(None, 100).await.unwrap(), expected);
+}
+
+pub async fn an_audit_shows_everything<A: Adapter>() {
+    let adapter = A::fresh().await;
+    let store = adapter.store();
+    let (id, other) = (scheduled(&store, 5).await, scheduled(&store, 5).await);
+    let held = reserved(&store, id, &[4, 0], 1).await;
+    let ended = reserved(&store, id, &[2], 1).await;
+    let foreign = reserved(&store, other, &[1], 1).await;
+    store.commit(Draft::kept(&store, id).await.cancel(&ended).done()).await.unwrap();
+
+    let audit = check(&store, id).await;
+    assert_eq!(audit.sequence, 4);
+    assert_eq!(audit.seats.len(), 5);
+    assert_eq!(audit.claims, [(0, held.id), (4, held.id)]);
+    let mut bookings: Vec<_> = audit.bookings.iter().map(|booking| booking.id).collect();
+    bookings.sort_unstable();
+    assert_eq!(bookings, [held.id, ended.id]);
+    let audit = check(&store, other).await;
+    assert_eq!(audit.bookings, [foreign]);
+}
+
+pub async fn an_audit_of_an_unknown_showtime_is_none<A: Adapter>() {
+    let adapter = A::fresh().await;
+    assert_eq!(adapter.store().audit(ShowtimeId(Uuid::new_v4())).await.unwrap(), None);
+}
+
+pub async fn a_ping_is_answered<A: Adapter>() {
+    let adapter = A::fresh().await;
+    tokio::time::timeout(Duration::from_secs(10), adapter.store().ping()).await.unwrap().unwrap();
+}

@@ -1,0 +1,356 @@
+//! A whole stack for one test: its own databases and names on the services, and server processes of the real program on free ports.
+
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::services::Services;
+
+/// Lines of the servers' log that a failed test shows.
+const LOG_LINES_SHOWN: usize = 60;
+
+/// What the servers of one test share: the profile, and names that nobody else uses.
+pub struct Stack {
+    name: String,
+    real: Option<Services>,
+    data_dir: PathBuf,
+    settings: Vec<(String, String)>,
+}
+
+impl Stack {
+    /// The embedded profile, with its data in a folder of its own.
+    pub fn embedded() -> Self {
+        Self::new(None)
+    }
+
+    /// The real stack on these services: a database in PostgreSQL and MongoDB, a namespace in RabbitMQ.
+    pub async fn real(services: Services) -> Self {
+        let stack = Self::new(Some(services));
+        let services = stack.real.as_ref().unwrap();
+        execute(&services.postgres, &format!("CREATE DATABASE {}", stack.name)).await;
+        stack
+    }
+
+    fn new(real: Option<Services>) -> Self {
+        let name = format!("test_{}", Uuid::new_v4().simple());
+        let data_dir = std::env::temp_dir().join(&name);
+        Self { name, real, data_dir, settings: Vec::new() }
+    }
+
+    /// Sets `TURNSTILE_<key>` for every server and tool of this stack.
+    pub fn with(mut self, key: &str, value: impl ToString) -> Self {
+        self.settings.push((format!("TURNSTILE_{key}"), value.to_string()));
+        self
+    }
+
+    /// Replaces one service's address, for example by a proxy's.
+    pub fn through(mut self, change: impl FnOnce(&mut Services)) -> Self {
+        change(self.real.as_mut().expect("only the real stack has services"));
+        self
+    }
+
+    pub fn services(&self) -> &Services {
+        self.real.as_ref().expect("only the real stack has services")
+    }
+
+    /// URL of this stack's PostgreSQL database.
+    pub fn postgres_url(&self) -> String {
+        with_database(&self.services().postgres, &self.name)
+    }
+
+    /// URL and name of this stack's MongoDB database.
+    pub fn mongodb_url(&self) -> String {
+        format!("{}{}", self.services().mongodb, self.name)
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_turnstile"));
+        command.args(arguments).env("TURNSTILE_LISTEN", "127.0.0.1:0").env("TURNSTILE_DATA_DIR", &self.data_dir);
+        command.env("TURNSTILE_LOG_FILTER", "warn");
+        // An empty folder: a turnstile.toml that lies about must not change the test.
+        command.current_dir(std::env::temp_dir());
+        if let Some(services) = &self.real {
+            command
+                .env("TURNSTILE_POSTGRES_URL", self.postgres_url())
+                .env("TURNSTILE_VALKEY_URL", &services.valkey)
+                .env("TURNSTILE_RABBITMQ_URL", &services.rabbitmq)
+                .env("TURNSTILE_MONGODB_URL", self.mongodb_url())
+                .env("TURNSTILE_NAMESPACE", &self.name)
+                .env("TURNSTILE_SEED_DEMO", "true");
+        }
+        command.envs(self.settings.iter().map(|(key, value)| (key, value)));
+        command
+    }
+
+    /// What the servers of this stack log; shown when the test fails.
+    fn log_file(&self) -> PathBuf {
+        std::env::temp_dir().join(format!("{}.log", self.name))
+    }
+
+    /// Starts a server and waits until it listens.
+    pub fn start(&self) -> Server {
+        let log = OpenOptions::new().create(true).append(true).open(self.log_file()).unwrap();
+        let mut child = self.command(&[]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = loop {
+            let line = lines.next().expect("the server ended before it listened").unwrap();
+            if let Some(start) = line.find("http://") {
+                break line[start..].split_whitespace().next().unwrap().trim_end_matches('/').to_owned();
+            }
+        };
+        // Whatever else it prints must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Server { child, address, client: reqwest::Client::new() }
+    }
+
+    /// Runs a subcommand to its end.
+    pub async fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command(arguments);
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    }
+
+    /// `turnstile check` must find nothing.
+    pub async fn check(&self) {
+        let output = self.run(&["check", "--wait", "30"]).await;
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "turnstile check found:\n{said}");
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        let _removed = std::fs::remove_dir_all(&self.data_dir);
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.log_file()).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            let shown = &lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..];
+            eprintln!("the end of the servers' log of {}:\n{}", self.name, shown.join("\n"));
+        }
+        let _removed = std::fs::remove_file(self.log_file());
+        let Some(services) = self.real.take() else { return };
+        let name = self.name.clone();
+        // Databases are dropped at once, so that many tests do not fill the disk; the services themselves are temporary.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
+                // Bounded: a failed test may have left a service that stands still.
+                let limit = Duration::from_secs(10);
+                let _dropped = tokio::time::timeout(limit, drop_postgres(&services.postgres, &name)).await;
+                let _dropped = tokio::time::timeout(limit, drop_mongodb(&services.mongodb, &name)).await;
+                let _deleted = tokio::time::timeout(limit, delete_queues(&services.rabbitmq, &name)).await;
+            });
+        });
+        let _joined = dropped.join();
+    }
+}
+
+/// A running server process; killed when dropped.
+pub struct Server {
+    child: Child,
+    address: String,
+    client: reqwest::Client,
+}
+
+/// An HTTP answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Value,
+}
+
+/// A booking as its client knows it.
+#[derive(Clone, Debug)]
+pub struct Held {
+    pub booking_id: String,
+    pub hold_token: String,
+    pub sequence: u64,
+    pub seat_ids: Vec<String>,
+}
+
+impl Server {
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub fn process_id(&self) -> String {
+        self.child.id().to_string()
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; returns the exit code.
+    pub async fn terminate(mut self) -> Option<i32> {
+        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        let end = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < end, "the server did not end within 30 s of SIGTERM");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// SIGSTOP or SIGCONT.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
+        let request = request.build()?;
+        let (method, path) = (request.method().to_string(), request.url().path().to_owned());
+        let response = self.client.execute(request).await?;
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let text = response.text().await?;
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        crate::http::contract::hold(&method, &path, status, &headers, &body);
+        Ok(Answer { status, headers, body })
+    }
+
+    pub fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.address)).timeout(Duration::from_mins(1))
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(reqwest::Method::GET, path)).await.unwrap()
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.try_post(path, body).await.unwrap()
+    }
+
+    pub async fn try_post(&self, path: &str, body: &Value) -> Result<Answer, reqwest::Error> {
+        self.send(self.request(reqwest::Method::POST, path).json(body)).await
+    }
+
+    /// Creates a showtime of rows with ten seats each; returns its id and the ids of its seats.
+    pub async fn schedule(&self, rows: usize) -> (String, Vec<String>) {
+        let rows: Vec<Value> = (0..rows).map(|row| json!({"row": format!("R{row}"), "seats": 10})).collect();
+        let body = json!({"movieTitle": "Metropolis", "startTime": "2030-01-01T20:00:00Z", "rows": rows});
+        let answer = self.post("/api/showtimes", &body).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let id = answer.body["id"].as_str().unwrap().to_owned();
+        let seats = self.seats(&id, 1).await;
+        (id, seats.into_iter().map(|(seat, _)| seat).collect())
+    }
+
+    /// (seat id, status) of every seat, once the read model has this sequence.
+    pub async fn seats(&self, showtime: &str, sequence: u64) -> Vec<(String, String)> {
+        let answer = self.get(&format!("/api/showtimes/{showtime}?minSequence={sequence}")).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let seats = answer.body["seats"].as_array().unwrap();
+        seats
+            .iter()
+            .map(|seat| (seat["seatId"].as_str().unwrap().to_owned(), seat["status"].as_str().unwrap().to_owned()))
+            .collect()
+    }
+
+    pub async fn reserve(&self, showtime: &str, seats: &[String], user: &str) -> Answer {
+        self.post("/api/bookings", &json!({"showtimeId": showtime, "seatIds": seats, "userId": user})).await
+    }
+
+    pub async fn try_reserve(&self, showtime: &str, seats: &[String], user: &str) -> Result<Answer, reqwest::Error> {
+        self.try_post("/api/bookings", &json!({"showtimeId": showtime, "seatIds": seats, "userId": user})).await
+    }
+
+    /// Reserves and expects a 201.
+    pub async fn hold(&self, showtime: &str, seats: &[String]) -> Held {
+        let answer = self.reserve(showtime, seats, "somebody").await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        Held::from(&answer.body)
+    }
+
+    pub async fn confirm(&self, held: &Held, reference: &str) -> Answer {
+        let body = json!({"paymentReference": reference, "holdToken": held.hold_token});
+        self.post(&format!("/api/bookings/{}/confirm", held.booking_id), &body).await
+    }
+
+    pub async fn cancel(&self, held: &Held) -> Answer {
+        self.post(&format!("/api/bookings/{}/cancel", held.booking_id), &json!({"holdToken": held.hold_token})).await
+    }
+
+    pub async fn booking(&self, held: &Held) -> Answer {
+        let request = self.request(reqwest::Method::GET, &format!("/api/bookings/{}", held.booking_id));
+        self.send(request.bearer_auth(&held.hold_token)).await.unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _killed = self.child.kill();
+        let _waited = self.child.wait();
+    }
+}
+
+impl From<&Value> for Held {
+    fn from(body: &Value) -> Self {
+        Self {
+            booking_id: body["bookingId"].as_str().unwrap().to_owned(),
+            hold_token: body["holdToken"].as_str().unwrap().to_owned(),
+            sequence: body["sequence"].as_u64().unwrap(),
+            seat_ids: body["seatIds"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect(),
+        }
+    }
+}
+
+/// Polls until the condition holds; fails after `limit`.
+pub async fn eventually<F: Future<Output = bool>>(what: &str, limit: Duration, mut condition: impl FnMut() -> F) {
+    let end = Instant::now() + limit;
+    while !condition().await {
+        assert!(Instant::now() < end, "not within {limit:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Runs one statement on a PostgreSQL server.
+pub async fn execute(url: &str, sql: &str) {
+    let mut connection = AsyncPgConnection::establish(url).await.unwrap();
+    connection.batch_execute(sql).await.unwrap();
+}
+
+async fn drop_postgres(url: &str, name: &str) {
+    if let Ok(mut connection) = AsyncPgConnection::establish(url).await {
+        let _dropped = connection.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+    }
+}
+
+async fn drop_mongodb(url: &str, name: &str) {
+    if let Ok(client) = mongodb::Client::with_uri_str(url).await {
+        let _dropped = client.database(name).drop().await;
+    }
+}
+
+/// Durable queues would make each later start of the broker slower.
+async fn delete_queues(url: &str, namespace: &str) {
+    let Ok(connection) = lapin::Connection::connect(url, lapin::ConnectionProperties::default()).await else { return };
+    for queue in ["projector", "dead-letters", "ear"] {
+        let Ok(channel) = connection.create_channel().await else { return };
+        let options = lapin::options::QueueDeleteOptions::default();
+        let _deleted = channel.queue_delete(format!("{namespace}.{queue}").into(), options).await;
+    }
+    let _closed = connection.close(200, "done".into()).await;
+}
+
+fn with_database(url: &str, database: &str) -> String {
+    let mut url = url::Url::parse(url).unwrap();
+    url.set_path(database);
+    url.into()
+}

@@ -1,0 +1,156 @@
+//! The holes of the server that this one succeeds, each with the request that showed it. Each test would fail on its design.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::services::{self, Breakable};
+use crate::stack::{Stack, eventually};
+
+/// Its write store accepted a second reservation over a reserved seat as soon as the lock was gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_lock_does_not_sell_a_seat_twice() {
+    let breakable = Breakable::take().await;
+    let stack = Stack::real(breakable.services.clone()).await;
+    let (one, two) = (stack.start(), stack.start());
+    let (showtime, seats) = one.schedule(1).await;
+    // The other node knows the showtime from before, so that its state is old.
+    two.hold(&showtime, &seats[9..]).await;
+    one.hold(&showtime, &seats[..1]).await;
+    flush_all(&breakable.services.valkey).await;
+    let answer = two.reserve(&showtime, &seats[..1], "second").await;
+    assert_eq!(answer.status, 409, "{answer:?}");
+    stack.check().await;
+}
+
+/// Its version token was never incremented, so a stale writer was not noticed: two nodes with old states write in turn here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stale_writer_is_noticed() {
+    let stack = Stack::real(services::shared()).await.with("BOX_OFFICE__FRESHNESS_MILLISECONDS", 3_600_000);
+    let (one, two) = (stack.start(), stack.start());
+    let (showtime, seats) = one.schedule(1).await;
+    two.hold(&showtime, &seats[9..]).await;
+    let held = one.hold(&showtime, &seats[..1]).await;
+    assert_eq!(one.confirm(&held, "p").await.status, 200);
+    // The sale released the lock; the other node's state still shows the seat as available.
+    assert_eq!(two.reserve(&showtime, &seats[..1], "stale").await.status, 409);
+    stack.check().await;
+}
+
+/// Its sweeper freed the seats but left the lock: they looked free and answered 409 for minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_hold_leaves_no_lock_behind() {
+    let stack = Stack::real(services::shared()).await.with("HOLD_SECONDS", 1);
+    let server = stack.start();
+    let (showtime, seats) = server.schedule(1).await;
+    server.hold(&showtime, &seats[..1]).await;
+    eventually("the seat is shown as available", Duration::from_secs(4), || async {
+        server.get(&format!("/api/showtimes/{showtime}?minSequence=3")).await.body["seats"][0]["status"] == "Available"
+    })
+    .await;
+    let answer = server.reserve(&showtime, &seats[..1], "next").await;
+    assert_eq!(answer.status, 201, "what looks free can be booked: {answer:?}");
+}
+
+/// A lock whose release was lost must not refuse a free seat either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ghost_lock_is_taken_over() {
+    let breakable = Breakable::take().await;
+    let stack = Stack::real(breakable.services.clone()).await;
+    let server = stack.start();
+    let (showtime, seats) = server.schedule(1).await;
+    let held = server.hold(&showtime, &seats[..1]).await;
+    // While Valkey is frozen the cancellation goes through, and its release is lost.
+    breakable.control("pause", &["valkey"]).await;
+    assert_eq!(server.cancel(&held).await.status, 200);
+    breakable.control("kill", &["valkey"]).await;
+    breakable.control("start", &["valkey"]).await;
+    set_lock(&breakable.services.valkey, &showtime, 0, &held.booking_id).await;
+    eventually("the server reaches Valkey again", Duration::from_secs(10), || async {
+        server.get("/readyz").await.body.to_string().contains("\"degraded\"").eq(&false)
+    })
+    .await;
+    let answer = server.reserve(&showtime, &seats[..1], "next").await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+}
+
+/// Its N replicas expired one booking N times.
+#[tokio::test(flavor = "multi_thread")]
+async fn several_nodes_end_a_hold_once() {
+    let stack = Stack::real(services::shared()).await.with("HOLD_SECONDS", 1);
+    let servers = [stack.start(), stack.start(), stack.start()];
+    let (showtime, seats) = servers[0].schedule(1).await;
+    // Each node has an actor for the showtime, each with a clock.
+    for (server, seat) in servers.iter().zip(&seats) {
+        server.hold(&showtime, std::slice::from_ref(seat)).await;
+    }
+    eventually("all holds have ended", Duration::from_secs(5), || async {
+        servers[0].seats(&showtime, 1).await.iter().all(|(_, status)| status == "Available")
+    })
+    .await;
+    let showtime = servers[0].get(&format!("/api/showtimes/{showtime}")).await;
+    assert_eq!(showtime.body["sequence"], 7, "three holds and three ends: {}", showtime.body["sequence"]);
+    stack.check().await;
+}
+
+/// An invalid seat was a 500.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invalid_seat_is_the_clients_error() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let (showtime, seats) = server.schedule(1).await;
+    let (_, foreign) = server.schedule(1).await;
+    let bad = [
+        json!({"showtimeId": showtime, "seatIds": ["no uuid"], "userId": "u"}),
+        json!({"showtimeId": showtime, "seatIds": ["00000000-0000-0000-0000-000000000000"], "userId": "u"}),
+        json!({"showtimeId": showtime, "seatIds": [foreign[0]], "userId": "u"}),
+        json!({"showtimeId": showtime, "seatIds": [seats[0], seats[0]], "userId": "u"}),
+        json!({"showtimeId": showtime, "seatIds": [], "userId": "u"}),
+        json!({"showtimeId": showtime, "userId": "u"}),
+        json!({"showtimeId": showtime, "seatId": seats[0]}),
+        json!({"showtimeId": "nonsense", "seatId": seats[0], "userId": "u"}),
+        json!({"showtimeId": showtime, "seatId": 7, "userId": "u"}),
+        json!([]),
+    ];
+    for body in bad {
+        let answer = server.post("/api/bookings", &body).await;
+        assert!((400..500).contains(&answer.status), "{body}: {answer:?}");
+        assert_eq!(answer.headers["content-type"], "application/problem+json", "{body}");
+        assert!(answer.body["code"].is_string() && answer.body["detail"].is_string(), "{body}: {answer:?}");
+    }
+    let unknown = json!({"showtimeId": uuid::Uuid::new_v4(), "seatId": seats[0], "userId": "u"});
+    assert!((400..500).contains(&server.post("/api/bookings", &unknown).await.status));
+    assert_eq!(server.hold(&showtime, &seats[..1]).await.sequence, 2, "nothing of it changed anything");
+}
+
+async fn flush_all(url: &str) {
+    valkey(url).await.flush_all().await;
+}
+
+async fn set_lock(url: &str, showtime: &str, seat: u32, owner: &str) {
+    valkey(url).await.set(&format!("lock:{{{showtime}}}:{seat}"), owner).await;
+}
+
+struct Valkey(deadpool_redis::Connection);
+
+async fn valkey(url: &str) -> Valkey {
+    let pool = deadpool_redis::Config::from_url(url).create_pool(Some(deadpool_redis::Runtime::Tokio1)).unwrap();
+    Valkey(pool.get().await.unwrap())
+}
+
+impl Valkey {
+    async fn flush_all(mut self) {
+        deadpool_redis::redis::cmd("FLUSHALL").query_async::<()>(&mut self.0).await.unwrap();
+    }
+
+    async fn set(mut self, key: &str, value: &str) {
+        deadpool_redis::redis::cmd("SET")
+            .arg(key)
+            .arg(value)
+            .arg("EX")
+            .arg(600)
+            .query_async::<()>(&mut self.0)
+            .await
+            .unwrap();
+    }
+}
