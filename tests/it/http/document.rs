@@ -87,6 +87,57 @@ fn every_resource_of_the_contract_is_described() {
     }
 }
 
+/// Answers and document are made from the same types, so renaming a member changes both: the names are held here.
+#[test]
+fn the_members_of_the_contract_keep_their_names() {
+    let contract = ours();
+    for (schema, members) in [
+        ("Reservation", "seatId seatIds showtimeId userId"),
+        ("Confirmation", "holdToken paymentReference"),
+        ("BookingOutcome", "bookingId expiresAt message seatIds sequence showtimeId status"),
+        ("Reserved", "bookingId expiresAt holdToken message seatIds sequence showtimeId status"),
+        ("Booking", "bookingId expiresAt paymentReference reservedAt seatIds sequence showtimeId status userId"),
+        ("NewShowtime", "movieTitle rows startTime"),
+        ("Row", "row seats"),
+        ("Showtime", "id movieTitle seats sequence startTime"),
+        ("Seat", "number row seatId status"),
+        ("ShowtimeSummary", "available id movieTitle seats sequence startTime"),
+        ("ShowtimePage", "items nextCursor"),
+        ("Readiness", "dependencies status"),
+        ("Dependency", "required status"),
+        ("Conflict", "reason seatId"),
+        ("FieldError", "detail header parameter pointer"),
+        (
+            "Problem",
+            "bookingId bookingStatus code conflicts dependencies detail errors expiredAt instance limit message sequence status \
+             title traceId type",
+        ),
+    ] {
+        let mut found = Vec::new();
+        members_of(&contract, &contract.document()["components"]["schemas"][schema], &mut found);
+        found.sort_unstable();
+        assert_eq!(found.join(" "), members, "{schema}");
+    }
+    for (schema, words) in [
+        ("BookingStatus", json!(["Pending", "Confirmed", "Cancelled", "Expired"])),
+        ("SeatStatus", json!(["Available", "Reserved", "Sold"])),
+        ("ConflictReason", json!(["Reserved", "Sold", "Locked"])),
+    ] {
+        assert_eq!(contract.document()["components"]["schemas"][schema]["enum"], words, "{schema}");
+    }
+}
+
+/// The names of a schema's members, those of the schemas that it is put together from included.
+fn members_of(contract: &Contract, schema: &Value, found: &mut Vec<String>) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        members_of(contract, contract.document().pointer(&reference[1..]).unwrap(), found);
+    }
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        members_of(contract, part, found);
+    }
+    found.extend(schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.clone()));
+}
+
 /// The recorder itself: what it lets pass would pass in every test.
 #[test]
 fn the_recorder_finds_wrong_answers() {
