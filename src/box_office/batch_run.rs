@@ -57,6 +57,13 @@ enum Refusal {
     Unsettled,
 }
 
+impl Refusal {
+    /// What may be said after an attempt of unknown outcome: that attempt may have landed, whatever became of the later ones.
+    fn after(self, unsettled: bool) -> Self {
+        if unsettled { Self::Unsettled } else { self }
+    }
+}
+
 impl BatchRun {
     /// Answers every command and returns the state.
     pub(super) async fn run(mut self) -> (Finished, SeatClaims) {
@@ -71,7 +78,7 @@ impl BatchRun {
                     Ok(None) => return self.missing(),
                     Err(error) => {
                         tracing::warn!(showtime.id = %self.showtime_id, error = %error, "a showtime could not be loaded");
-                        return self.refuse(None, if unsettled { Refusal::Unsettled } else { Refusal::Unavailable });
+                        return self.refuse(None, Refusal::Unavailable.after(unsettled));
                     }
                 },
             };
@@ -79,10 +86,10 @@ impl BatchRun {
                 Attempt::Done(done) => return self.finish(Some(done)),
                 Attempt::Again(state) => owned = Some(state),
                 Attempt::Reload => unsettled = true,
-                Attempt::Refuse(state, refusal) => return self.refuse(state, refusal),
+                Attempt::Refuse(state, refusal) => return self.refuse(state, refusal.after(unsettled)),
             }
         }
-        self.refuse(owned, Refusal::Contended)
+        self.refuse(owned, Refusal::Contended.after(unsettled))
     }
 
     /// Loads the state with a new fence. With a time limit, goes on trying until then: an unknown outcome must be settled.

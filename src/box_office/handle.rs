@@ -97,7 +97,7 @@ impl BoxOffice {
             NewShowtime { id: scheduled.showtime_id, movie_title, start_time, seat_map, recorded_at, idempotency };
         match (self.submit_showtime(new).await, keyed) {
             (Err(CommitError::DuplicateKey), Some(keyed)) => self.replay_schedule(&keyed).await,
-            (Err(error), _) => Err(self.unavailable(&error)),
+            (Err(error), _) => Err(self.not_scheduled(scheduled.showtime_id, &error)),
             (Ok(()), _) => Ok(scheduled),
         }
     }
@@ -115,7 +115,7 @@ impl BoxOffice {
         match self.submit_showtime(new).await {
             Ok(()) => Ok(true),
             Err(CommitError::Conflict) => Ok(false),
-            Err(error) => Err(self.unavailable(&error)),
+            Err(error) => Err(self.not_scheduled(id, &error)),
         }
     }
 
@@ -249,6 +249,8 @@ impl BoxOffice {
         for _ in 0..MAX_DELIVERIES {
             let delivery = self.deliver(showtime_id, Arc::clone(&request));
             match tokio::time::timeout_at(limit, delivery).await {
+                // An earlier delivery may have been carried out before its actor was lost.
+                Ok(Delivered::Answered(Err(error))) if request.repeated && error.claims_no_change() => break,
                 Ok(Delivered::Answered(answer)) => return answer,
                 Ok(Delivered::Lost) => {
                     tracing::warn!(showtime.id = %showtime_id, "a showtime's actor was lost; its successor is asked");
@@ -327,8 +329,14 @@ impl BoxOffice {
         let end = Instant::now() + self.inner.deps.settings.settle_timeout();
         let mut result = store.schedule(new.clone()).await;
         let mut unknown = false;
-        while matches!(result, Err(CommitError::Unknown { .. })) && Instant::now() < end {
+        // Once an outcome is unknown, a certain failure of a later try settles nothing.
+        while matches!(result, Err(CommitError::Unknown { .. }))
+            || (unknown && matches!(result, Err(CommitError::Store(_))))
+        {
             unknown = true;
+            if Instant::now() >= end {
+                return Err(CommitError::Unknown { reason: "it could not be looked up in time".to_owned() });
+            }
             tokio::time::sleep(Duration::from_millis(50)).await;
             result = store.schedule(new.clone()).await;
         }
@@ -337,9 +345,21 @@ impl BoxOffice {
             Err(CommitError::Conflict | CommitError::DuplicateKey) if unknown => match store.heads(vec![id]).await {
                 Ok(heads) if !heads.is_empty() => Ok(()),
                 Ok(_) => Err(CommitError::DuplicateKey),
-                Err(error) => Err(error.into()),
+                Err(error) => Err(CommitError::Unknown { reason: error.to_string() }),
             },
             other => other,
+        }
+    }
+
+    fn not_scheduled(&self, showtime_id: ShowtimeId, error: &CommitError) -> BoxOfficeError {
+        match error {
+            CommitError::Unknown { reason } => {
+                tracing::warn!(showtime.id = %showtime_id, reason, "it is not known whether a showtime was created");
+                BoxOfficeError::ScheduleUnknown { showtime_id }
+            }
+            CommitError::Conflict | CommitError::Fenced | CommitError::DuplicateKey | CommitError::Store(_) => {
+                self.unavailable(error)
+            }
         }
     }
 

@@ -220,7 +220,23 @@ pub enum BoxOfficeError {
         /// The booking to ask for.
         booking_id: BookingId,
     },
+    /// Whether the showtime was created could not be settled in time.
+    #[error("it is not known yet whether showtime {showtime_id} was created")]
+    ScheduleUnknown {
+        /// The showtime to ask for.
+        showtime_id: ShowtimeId,
+    },
     /// A bug, or stored data that contradicts itself. Told to the log, not to the client.
     #[error("the box office failed: {0}")]
     Bug(String),
+}
+
+impl BoxOfficeError {
+    /// True for those that promise that nothing was changed because nothing was tried.
+    fn claims_no_change(&self) -> bool {
+        match self {
+            Self::Overloaded { .. } | Self::Unavailable { .. } | Self::Draining => true,
+            Self::Rejected(_) | Self::OutcomeUnknown { .. } | Self::ScheduleUnknown { .. } | Self::Bug(_) => false,
+        }
+    }
 }

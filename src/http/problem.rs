@@ -217,6 +217,7 @@ impl From<BoxOfficeError> for Problem {
             BoxOfficeError::Draining => Self::new(Code::Draining, "the server is shutting down"),
             BoxOfficeError::OutcomeUnknown { booking_id } => Self::new(Code::OutcomeUnknown, error.to_string())
                 .with(Further { booking_id: Some(booking_id), ..Further::default() }),
+            BoxOfficeError::ScheduleUnknown { .. } => Self::new(Code::OutcomeUnknown, error.to_string()),
             BoxOfficeError::Bug(cause) => Self::bug(cause),
         }
     }

@@ -106,6 +106,8 @@ impl History {
         };
         match (answer.status, answer.body["code"].as_str()) {
             (status, _) if status == success => Outcome::Done(read(&answer.body)),
+            // It may have been extended unheard, and have ended since: the refusal tells how it stands, not what was done.
+            (409, Some("hold-expired")) if what == "extend" => Outcome::Unknown,
             (409, _) => Outcome::Refused,
             (503, Some("outcome-unknown")) => Outcome::Unknown,
             (503, Some(_)) if answer.headers.contains_key("retry-after") => Outcome::Unavailable,

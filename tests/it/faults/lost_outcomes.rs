@@ -1,0 +1,211 @@
+//! Outcomes that get lost between the write store and the client, one by one: what is answered must be true whatever fails next (I2).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use tokio::sync::{Notify, oneshot};
+use turnstile::box_office::{BoxOffice, BoxOfficeError, Dependencies, RequestContext, Reserved, Settings};
+use turnstile::domain::{
+    BookingStatus, Credential, Row, SeatId, SeatMap, SeatSelection, ShowtimeId, Timestamp, UserId,
+};
+use turnstile::seat_lock::in_process::InProcessLock;
+use turnstile::telemetry::Counters;
+use turnstile::write_store::WriteStore;
+use turnstile::write_store::sqlite::{self, SqliteStore};
+use uuid::Uuid;
+
+use crate::faults::unlucky_store::{Fate, On, UnluckyStore};
+
+/// A box office on a SQLite store that loses answers, and a clock that only the test turns.
+struct Office {
+    office: BoxOffice,
+    store: Arc<UnluckyStore>,
+    showtime: ShowtimeId,
+    millis: Arc<AtomicI64>,
+    stop: Option<oneshot::Sender<()>>,
+    system: Option<std::thread::JoinHandle<()>>,
+    dir: std::path::PathBuf,
+}
+
+impl Office {
+    async fn open() -> Self {
+        let dir = std::env::temp_dir().join(format!("turnstile-lost-{}", Uuid::new_v4()));
+        let store = UnluckyStore::new(SqliteStore::open(&dir, &sqlite::Settings::default()).unwrap());
+        let millis = Arc::new(AtomicI64::new(1_000_000));
+        let time = Arc::clone(&millis);
+        let clock: turnstile::domain::Clock = Arc::new(move || Timestamp::from_millis(time.load(Ordering::SeqCst)));
+        let deps = Dependencies {
+            write_store: Arc::clone(&store) as Arc<dyn WriteStore>,
+            seat_lock: Arc::new(InProcessLock::new(Arc::clone(&clock))),
+            clock,
+            runtime: tokio::runtime::Handle::current(),
+            wake_relay: Arc::new(Notify::new()),
+            counters: Arc::new(Counters::default()),
+            // Holds end only when a test says so: not by the sweeper, not for being old knowledge.
+            settings: Settings {
+                hold_seconds: 10,
+                sweep_milliseconds: 3_600_000,
+                freshness_milliseconds: 3_600_000,
+                settle_seconds: 2,
+                ..Settings::default()
+            },
+        };
+        let (opened, office) = oneshot::channel();
+        let (stop, stopped) = oneshot::channel();
+        let system = std::thread::spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                assert!(opened.send(BoxOffice::start(deps)).is_ok());
+                let _stopped = stopped.await;
+            });
+        });
+        let office: BoxOffice = office.await.unwrap();
+        let showtime =
+            office.schedule("M".into(), Timestamp::from_millis(0), seat_map(), None).await.unwrap().showtime_id;
+        Self { office, store, showtime, millis, stop: Some(stop), system: Some(system), dir }
+    }
+
+    async fn reserve(&self, seat: u32) -> Result<Reserved, BoxOfficeError> {
+        let seats = SeatSelection::new(self.showtime, vec![SeatId::new(self.showtime, seat)]).unwrap();
+        self.office.reserve(self.showtime, seats, UserId::parse("u").unwrap(), RequestContext::default()).await
+    }
+
+    /// Reserves under these fates, and compares what is answered with what is stored.
+    async fn reserve_under(&self, seat: u32, fates: &[(On, Fate)]) -> Result<Reserved, BoxOfficeError> {
+        self.store.plan(fates);
+        let answer = self.reserve(seat).await;
+        assert!(self.store.is_done(), "not every planned fate has struck");
+        let audit = self.store.audit(self.showtime).await.unwrap().unwrap();
+        let stored: Vec<_> =
+            audit.bookings.iter().filter(|booking| booking.seat_ids == [SeatId::new(self.showtime, seat)]).collect();
+        match &answer {
+            Ok(reserved) => {
+                assert_eq!(stored.len(), 1, "granted once: {stored:?}");
+                assert_eq!(stored[0].id, reserved.outcome.booking_id);
+                assert_eq!(stored[0].version, reserved.outcome.sequence);
+            }
+            Err(BoxOfficeError::OutcomeUnknown { .. }) => assert!(stored.len() <= 1, "{stored:?}"),
+            Err(refused) => assert!(stored.is_empty(), "answered {refused:?}, but it is stored: {stored:?}"),
+        }
+        answer
+    }
+}
+
+impl Drop for Office {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(system) = self.system.take() {
+            let _joined = system.join();
+        }
+        let _removed = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn seat_map() -> SeatMap {
+    SeatMap::new(vec![Row { row: "A".into(), seats: 10 }]).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_landed_unheard_is_answered_as_granted() {
+    let office = Office::open().await;
+    office.reserve(0).await.unwrap();
+    office.reserve_under(1, &[(On::Commit, Fate::LandsUnheard)]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_vanished_unheard_is_made_again() {
+    let office = Office::open().await;
+    office.reserve(0).await.unwrap();
+    let fates = [(On::Commit, Fate::VanishesUnheard), (On::Load, Fate::Fails), (On::Load, Fate::Fails)];
+    office.reserve_under(1, &fates).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_landed_is_not_denied_because_its_booking_cannot_be_read() {
+    let office = Office::open().await;
+    let held = office.reserve(0).await.unwrap();
+    let booking_id = held.outcome.booking_id;
+    let holder = Credential::Holder(held.hold_token.hash());
+    // An ended booking is not loaded with its showtime. The first read is the handle's own.
+    office.store.plan(&[(On::Bookings, Fate::Fine), (On::Commit, Fate::LandsUnheard), (On::Bookings, Fate::Fails)]);
+    let answer = office.office.cancel(booking_id, holder, RequestContext::default()).await;
+    assert!(office.store.is_done(), "not every planned fate has struck");
+    assert!(matches!(answer, Ok(_) | Err(BoxOfficeError::OutcomeUnknown { .. })), "{answer:?}");
+    let again = office.office.cancel(booking_id, holder, RequestContext::default()).await.unwrap();
+    assert_eq!((again.status, again.sequence), (BookingStatus::Cancelled, 3));
+}
+
+/// The second attempt has something else to commit: a hold that became due meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_landed_is_not_denied_because_the_next_one_fails() {
+    let office = Office::open().await;
+    office.reserve(0).await.unwrap();
+    office.millis.fetch_add(9_000, Ordering::SeqCst);
+    // Time passes while the outcome is looked up.
+    let millis = Arc::clone(&office.millis);
+    let turn = tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        millis.fetch_add(2_000, Ordering::SeqCst);
+    });
+    let mut fates = vec![(On::Commit, Fate::LandsUnheard)];
+    // The first pauses between attempts to load are 20, 40, 80, 160, 320 ms.
+    fates.extend([(On::Load, Fate::Fails); 5]);
+    fates.push((On::Commit, Fate::Fails));
+    let answer = office.reserve_under(1, &fates).await;
+    turn.await.unwrap();
+    assert!(matches!(answer, Ok(_) | Err(BoxOfficeError::OutcomeUnknown { .. })), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_that_cannot_be_settled_is_not_called_refused() {
+    let office = Office::open().await;
+    office.reserve(0).await.unwrap();
+    let mut fates = vec![(On::Commit, Fate::LandsUnheard)];
+    // As long as two seconds of pauses of up to half a second.
+    fates.extend([(On::Load, Fate::Fails); 8]);
+    let answer = office.reserve_under(1, &fates[..]).await;
+    assert!(matches!(answer, Ok(_) | Err(BoxOfficeError::OutcomeUnknown { .. })), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_dies_after_its_commit_leaves_one_booking() {
+    let office = Office::open().await;
+    office.reserve(0).await.unwrap();
+    office.reserve_under(1, &[(On::Commit, Fate::LandsAndPanics)]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_asked_again_is_not_denied_because_the_store_has_gone() {
+    let office = Office::open().await;
+    office.reserve(0).await.unwrap();
+    let answer = office.reserve_under(1, &[(On::Commit, Fate::LandsAndPanics), (On::Load, Fate::Fails)]).await;
+    assert!(matches!(answer, Ok(_) | Err(BoxOfficeError::OutcomeUnknown { .. })), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certain_failure_is_a_refusal() {
+    let office = Office::open().await;
+    office.reserve(0).await.unwrap();
+    let answer = office.reserve_under(1, &[(On::Commit, Fate::Fails)]).await;
+    assert!(matches!(answer, Err(BoxOfficeError::Unavailable { .. })), "{answer:?}");
+    office.reserve_under(1, &[]).await.unwrap();
+}
+
+/// Two attempts that say nothing and one that certainly fails: the first may have landed, so it is looked up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_that_landed_unheard_is_answered_as_created() {
+    for fates in [
+        vec![(On::Schedule, Fate::LandsUnheard)],
+        vec![(On::Schedule, Fate::VanishesUnheard)],
+        vec![(On::Schedule, Fate::LandsUnheard), (On::Schedule, Fate::Fails)],
+        vec![(On::Schedule, Fate::VanishesUnheard), (On::Schedule, Fate::Fails), (On::Schedule, Fate::Fails)],
+    ] {
+        let office = Office::open().await;
+        office.store.plan(&fates);
+        let scheduled = office.office.schedule("N".into(), Timestamp::from_millis(0), seat_map(), None).await;
+        let id = scheduled.unwrap_or_else(|error| panic!("{fates:?}: {error}")).showtime_id;
+        assert!(office.store.is_done());
+        let heads = office.store.heads_page(None, 10).await.unwrap();
+        assert_eq!(heads.len(), 2, "created once");
+        assert!(heads.contains(&(id, 1)));
+    }
+}

@@ -1,0 +1,170 @@
+//! A real write store whose answers get lost: commits land or not and say nothing, and calls after them fail, as planned by the test.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use turnstile::domain::{Booking, BookingId, RecordedEvent, ShowtimeId, Timestamp};
+use turnstile::write_store::{
+    Audit, Batch, CommitError, Committed, Head, IdempotencyRecord, Leadership, Load, Loaded, NewShowtime, OutboxEntry,
+    StoreError, WriteStore,
+};
+
+/// What becomes of a call that was planned for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// Carried out and answered.
+    Fine,
+    /// A commit that is carried out, its answer lost.
+    LandsUnheard,
+    /// A commit that is not carried out, its answer lost.
+    VanishesUnheard,
+    /// A commit that is carried out, and the task that asked for it dies.
+    LandsAndPanics,
+    /// Not carried out, and known not to be.
+    Fails,
+}
+
+/// Which calls are planned for. Others are fine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum On {
+    Commit,
+    Load,
+    Bookings,
+    Journal,
+    Schedule,
+}
+
+/// See the module's documentation.
+pub struct UnluckyStore {
+    store: Box<dyn WriteStore>,
+    fates: Mutex<VecDeque<(On, Fate)>>,
+}
+
+impl UnluckyStore {
+    pub fn new(store: impl WriteStore) -> Arc<Self> {
+        Arc::new(Self { store: Box::new(store), fates: Mutex::default() })
+    }
+
+    /// The fates of the next calls of these kinds, in order for each kind.
+    pub fn plan(&self, fates: &[(On, Fate)]) {
+        self.fates.lock().unwrap().extend(fates);
+    }
+
+    /// True if every planned fate has struck.
+    pub fn is_done(&self) -> bool {
+        self.fates.lock().unwrap().is_empty()
+    }
+
+    fn fate(&self, on: On) -> Fate {
+        let mut fates = self.fates.lock().unwrap();
+        let next = fates.iter().position(|(planned, _)| *planned == on);
+        next.and_then(|position| fates.remove(position)).map_or(Fate::Fine, |(_, fate)| fate)
+    }
+
+    fn read(&self, on: On) -> Result<(), StoreError> {
+        if self.fate(on) == Fate::Fine { Ok(()) } else { Err(gone()) }
+    }
+}
+
+fn gone() -> StoreError {
+    StoreError::Unavailable { reason: "planned".to_owned(), source: None }
+}
+
+fn unheard() -> CommitError {
+    CommitError::Unknown { reason: "planned".to_owned() }
+}
+
+#[async_trait]
+impl WriteStore for UnluckyStore {
+    async fn commit(&self, batch: Arc<Batch>) -> Result<Committed, CommitError> {
+        match self.fate(On::Commit) {
+            Fate::Fine => self.store.commit(batch).await,
+            Fate::LandsUnheard => {
+                self.store.commit(batch).await.unwrap();
+                Err(unheard())
+            }
+            Fate::LandsAndPanics => {
+                self.store.commit(batch).await.unwrap();
+                panic!("a planned panic after a commit");
+            }
+            Fate::VanishesUnheard => Err(unheard()),
+            Fate::Fails => Err(gone().into()),
+        }
+    }
+
+    async fn schedule(&self, new: NewShowtime) -> Result<(), CommitError> {
+        match self.fate(On::Schedule) {
+            Fate::Fine => self.store.schedule(new).await,
+            Fate::LandsUnheard | Fate::LandsAndPanics => {
+                self.store.schedule(new).await.unwrap();
+                Err(unheard())
+            }
+            Fate::VanishesUnheard => Err(unheard()),
+            Fate::Fails => Err(gone().into()),
+        }
+    }
+
+    async fn load(&self, id: ShowtimeId, load: Load) -> Result<Option<Loaded>, StoreError> {
+        self.read(On::Load)?;
+        self.store.load(id, load).await
+    }
+
+    async fn journal(&self, id: ShowtimeId, after: u64, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.read(On::Journal)?;
+        self.store.journal(id, after, limit).await
+    }
+
+    async fn bookings(&self, ids: Vec<BookingId>) -> Result<Vec<Booking>, StoreError> {
+        self.read(On::Bookings)?;
+        self.store.bookings(ids).await
+    }
+
+    async fn idempotency(&self, key_hashes: Vec<[u8; 32]>) -> Result<Vec<IdempotencyRecord>, StoreError> {
+        self.store.idempotency(key_hashes).await
+    }
+
+    async fn forget_idempotency(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.store.forget_idempotency(before, limit).await
+    }
+
+    async fn due_holds(&self, before: Timestamp, limit: usize) -> Result<Vec<(ShowtimeId, BookingId)>, StoreError> {
+        self.store.due_holds(before, limit).await
+    }
+
+    async fn heads_page(&self, after: Option<ShowtimeId>, limit: usize) -> Result<Vec<Head>, StoreError> {
+        self.store.heads_page(after, limit).await
+    }
+
+    async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError> {
+        self.store.heads(ids).await
+    }
+
+    async fn outbox(&self, limit: usize, except: Vec<ShowtimeId>) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.store.outbox(limit, except).await
+    }
+
+    async fn outbox_confirmed(&self, positions: Vec<i64>) -> Result<(), StoreError> {
+        self.store.outbox_confirmed(positions).await
+    }
+
+    async fn outbox_depth(&self, limit: usize) -> Result<usize, StoreError> {
+        self.store.outbox_depth(limit).await
+    }
+
+    async fn lead(&self) -> Result<Option<Box<dyn Leadership>>, StoreError> {
+        self.store.lead().await
+    }
+
+    async fn audit(&self, id: ShowtimeId) -> Result<Option<Audit>, StoreError> {
+        self.store.audit(id).await
+    }
+
+    async fn cluster_secret(&self) -> Result<[u8; 32], StoreError> {
+        self.store.cluster_secret().await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.store.ping().await
+    }
+}
