@@ -165,12 +165,14 @@ impl Node {
 
     /// A snapshot of the showtime to start from: shared with others while it is recent.
     pub(super) async fn snapshot(self: &Arc<Self>, feed: &Arc<Feed>) -> Result<Arc<Snapshot>, LiveError> {
+        // One as far behind as a client may be would send that client straight back here.
+        let reuse_events = self.settings.snapshot_reuse_events.min(self.settings.resume_events / 2);
         let making = async {
             feed.snapshot_used_at.store(self.now(), Ordering::Relaxed);
             let mut last = feed.snapshot.lock().await;
             let head = feed.head();
             if let Some(snapshot) = &*last
-                && snapshot.sequence + self.settings.snapshot_reuse_events >= head
+                && snapshot.sequence + reuse_events >= head
             {
                 return Ok(Arc::clone(snapshot));
             }

@@ -46,7 +46,7 @@ pub struct Settings {
 
     /// Seats in one part of a snapshot (a seat takes about 110 bytes).
     pub snapshot_part_seats: usize,
-    /// A snapshot made before is used again while it is at most so many events old.
+    /// A snapshot made before is used again while it is at most so many events old, and at most half of `resume_events`.
     pub snapshot_reuse_events: u64,
 
     /// Bytes handed to a client's connection before it must have taken some of them; the bound of its outgoing buffer.

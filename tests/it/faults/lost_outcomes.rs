@@ -35,7 +35,7 @@ impl Office {
         let time = Arc::clone(&millis);
         let clock: turnstile::domain::Clock = Arc::new(move || Timestamp::from_millis(time.load(Ordering::SeqCst)));
         let deps = Dependencies {
-            write_store: Arc::clone(&store) as Arc<dyn WriteStore>,
+            write_store: store.clone(),
             seat_lock: Arc::new(InProcessLock::new(Arc::clone(&clock))),
             clock,
             runtime: tokio::runtime::Handle::current(),
