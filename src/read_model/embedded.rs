@@ -118,14 +118,9 @@ impl ReadModel for EmbeddedReadModel {
     async fn apply(&self, run: &EventRun) -> Result<Applied, ReadError> {
         let mut generations = self.write();
         let live = generations.live;
-        let mut applied = Err(unknown(live));
-        for (generation, copy) in generations.copies.iter_mut().rev() {
-            let here = copy.apply(run);
-            if *generation == live {
-                applied = Ok(here);
-            }
-        }
-        applied
+        let applied = generations.copies.get_mut(&live).map(|copy| copy.apply(run)).ok_or_else(|| unknown(live))?;
+        let built = generations.copies.iter_mut().filter(|(generation, _)| **generation != live);
+        Ok(built.fold(applied, |applied, (_, copy)| applied.or_of_built(copy.apply(run))))
     }
 
     async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<(ShowtimeId, u64)>, ReadError> {

@@ -29,11 +29,29 @@ pub enum Applied {
     /// The showtime now stands at this sequence (at least the run's last).
     UpTo(u64),
     /// The run starts after a gap, or begins with another event than the showtime's first; the showtime stands at `have` (0 if
-    /// it is unknown) in the live generation.
+    /// it is unknown).
     Gap {
         /// Last sequence applied.
         have: u64,
     },
+}
+
+/// How far a generation that is being built may be behind in a showtime, in events, for [`ReadModel::apply`] to ask for them.
+pub const CLOSE_EVENTS: u64 = 1_000;
+
+impl Applied {
+    /// Last sequence applied.
+    fn sequence(self) -> u64 {
+        match self {
+            Self::UpTo(sequence) | Self::Gap { have: sequence } => sequence,
+        }
+    }
+
+    /// The answer for the live generation and one that is being built.
+    fn or_of_built(self, built: Self) -> Self {
+        let (live, new) = (self.sequence(), built.sequence());
+        if new > 0 && new < live && live - new <= CLOSE_EVENTS { built } else { self }
+    }
 }
 
 /// One line of the list of showtimes.
@@ -72,8 +90,10 @@ pub trait ReadModel: Send + Sync + 'static {
     /// Up to `limit` showtimes after `start`, ordered by start time, then id.
     async fn list(&self, start: PageStart, limit: usize) -> Result<Vec<ShowtimeSummary>, ReadError>;
 
-    /// Applies a run to every generation, a newer one before an older one, so that a switch never goes back. The answer is
-    /// the live generation's; a gap in one that is being built is left to who builds it. The first event of a showtime creates it.
+    /// Applies a run to every generation, a newer one before an older one, so that a switch never goes back. The first event of a
+    /// showtime creates it. The answer is the live generation's, or that of one being built which is behind by at most
+    /// [`CLOSE_EVENTS`]: who applies events as they come then closes that gap too, and the new generation keeps up from there
+    /// on, however fast the showtime is. A longer gap is left to who builds it.
     async fn apply(&self, run: &EventRun) -> Result<Applied, ReadError>;
 
     /// The sequences of these showtimes in the live generation; unknown ones are left out.

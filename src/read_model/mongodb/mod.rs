@@ -224,18 +224,18 @@ impl Store {
         Err(unavailable("generations change too fast"))
     }
 
-    /// What the live generation answered; `None` if this node must learn of a newer generation first.
+    /// As [`ReadModel::apply`]; `None` if this node must learn of a newer generation first.
     async fn apply_everywhere(&self, known: &Known, run: &EventRun) -> Result<Option<Applied>, ReadError> {
-        let mut live = None;
+        let (mut live, mut built) = (None, Vec::new());
         for generation in known.written() {
             match self.apply_in(generation, known, run).await? {
                 Written::Fenced => return Ok(None),
                 Written::Applied(applied) if generation == known.live => live = Some(applied),
-                // Others may have a gap: whoever builds one fills it, and nobody reads it before.
+                Written::Applied(applied) if known.building.contains(&generation) => built.push(applied),
                 Written::Applied(_) => {}
             }
         }
-        Ok(live)
+        Ok(live.map(|live| built.into_iter().fold(live, Applied::or_of_built)))
     }
 
     /// Applies a run to one generation, in parts if it is long.
