@@ -76,6 +76,8 @@ pub struct Counters {
     pub commands_accepted: Counter,
     /// Commands refused by the rules.
     pub commands_rejected: Counter,
+    /// Those of them that were refused from a showtime's board, without its actor.
+    pub rejected_from_board: Counter,
     /// Commands refused because too many were waiting, or the write store was away.
     pub commands_unavailable: Counter,
     /// Commits of batches.
@@ -100,10 +102,15 @@ pub struct Counters {
 
 impl Counters {
     /// Every counter as (name, help, value).
-    pub fn all(&self) -> [(&'static str, &'static str, u64); 12] {
+    pub fn all(&self) -> [(&'static str, &'static str, u64); 13] {
         [
             ("turnstile_commands_accepted_total", "Commands that changed something.", self.commands_accepted.get()),
             ("turnstile_commands_rejected_total", "Commands refused by the rules.", self.commands_rejected.get()),
+            (
+                "turnstile_commands_rejected_from_board_total",
+                "Commands refused because the seats were certainly taken, without asking the showtime's actor.",
+                self.rejected_from_board.get(),
+            ),
             (
                 "turnstile_commands_unavailable_total",
                 "Commands refused for overload or an unavailable write store.",

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::box_office::board::Board;
 use crate::box_office::owned::Owned;
 use crate::box_office::plan::Plan;
 use crate::box_office::request::Pending;
@@ -35,6 +36,7 @@ pub(super) struct BatchRun {
     /// Holds that the store says are due; their bookings may be unknown to this node.
     pub due: Vec<BookingId>,
     pub claims: SeatClaims,
+    pub board: Arc<Board>,
 }
 
 /// How one attempt at a batch ended.
@@ -96,8 +98,9 @@ impl BatchRun {
     async fn load_until(&self, limit: Option<Instant>) -> Result<Option<Owned>, StoreError> {
         let mut pause = Duration::from_millis(20);
         loop {
+            let asked = Instant::now();
             match self.deps.write_store.load(self.showtime_id, Load::Fence).await {
-                Ok(loaded) => return Ok(loaded.map(Owned::new)),
+                Ok(loaded) => return Ok(loaded.map(|loaded| Owned::new(loaded, asked, Arc::clone(&self.board)))),
                 Err(error) => match limit {
                     Some(limit) if Instant::now() < limit => {
                         tokio::time::sleep(pause).await;
@@ -280,11 +283,14 @@ impl BatchRun {
         counters.batches_committed.increment();
         counters.holds_expired.add(plan.expired_holds());
         self.deps.wake_relay.notify_one();
-        owned.is_in_sync();
+        // Before anybody is answered: who is told that a seat is free again must find it free.
+        owned.show(plan.events());
         self.claims.follow(&self.deps, &owned.showtime, plan.events());
         let shift = committed.first_sequence.saturating_sub(plan.base() + 1);
         self.answer(decided, shift);
-        if shift > 0 {
+        if shift == 0 {
+            owned.is_in_sync();
+        } else {
             owned.showtime.restore_sequence(plan.base());
             if let Err(error) = owned.catch_up(self.deps.write_store.as_ref()).await {
                 tracing::warn!(showtime.id = %self.showtime_id, error = %error, "the journal could not be read after a commit; the showtime is loaded again");
@@ -326,8 +332,9 @@ impl BatchRun {
 
     /// Loads the state as another owner left it. Keeps the fence: this owner's own commits all have a known outcome.
     async fn load_kept(&mut self, stale: Owned) -> Attempt {
+        let asked = Instant::now();
         match self.deps.write_store.load(self.showtime_id, Load::Keep).await {
-            Ok(Some(loaded)) => Attempt::Again(Owned::new(loaded)),
+            Ok(Some(loaded)) => Attempt::Again(Owned::new(loaded, asked, Arc::clone(&self.board))),
             Ok(None) => Attempt::Refuse(None, Refusal::Unavailable),
             Err(error) => self.unavailable(stale, &error),
         }

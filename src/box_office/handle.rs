@@ -127,6 +127,10 @@ impl BoxOffice {
         user_id: UserId,
         context: RequestContext,
     ) -> Result<Reserved, BoxOfficeError> {
+        // A repeated request must find its own booking, not a taken seat: that is the actor's to tell.
+        if context.key.is_none() {
+            self.refuse_if_taken(showtime_id, &seats)?;
+        }
         let booking_id = BookingId(Uuid::now_v7());
         let nonce: [u8; 16] = rand::random();
         let hold_token = match &context.key {
@@ -143,6 +147,20 @@ impl BoxOffice {
             (Some(_) | None, _) => hold_token,
         };
         Ok(Reserved { outcome: answer.outcome, hold_token })
+    }
+
+    /// Refuses a reservation of seats that are certainly taken, from the showtime's board.
+    fn refuse_if_taken(&self, showtime_id: ShowtimeId, seats: &SeatSelection) -> Result<(), BoxOfficeError> {
+        if self.is_draining() {
+            return Err(BoxOfficeError::Draining);
+        }
+        let Some(board) = self.inner.directory.board(showtime_id) else { return Ok(()) };
+        let Some(conflicts) = board.conflicts(seats.as_slice(), self.inner.deps.settings.freshness()) else {
+            return Ok(());
+        };
+        self.inner.deps.counters.commands_rejected.increment();
+        self.inner.deps.counters.rejected_from_board.increment();
+        Err(Rejection::SeatsTaken { conflicts }.into())
     }
 
     /// Turns a hold into a sale.

@@ -20,6 +20,7 @@ use crate::telemetry::Counters;
 use crate::write_store::WriteStore;
 
 mod batch_run;
+mod board;
 mod expiry;
 mod handle;
 mod owned;

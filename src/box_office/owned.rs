@@ -1,10 +1,12 @@
 //! A showtime's state in the hands of its actor, and how it is kept true to the store.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::Showtime;
+use crate::box_office::board::Board;
+use crate::domain::{Event, Showtime};
 use crate::write_store::{Load, Loaded, StoreError, WriteStore};
 
 /// Events read from the journal in one call while catching up.
@@ -18,20 +20,38 @@ pub(super) struct Owned {
     pub fence: u64,
     /// When the state was last known to be the store's: a refusal must not rest on older knowledge than the freshness setting.
     synced_at: Instant,
+    /// Shows everybody what is committed; never what is only decided.
+    board: Arc<Board>,
 }
 
 impl Owned {
-    pub(super) fn new(loaded: Loaded) -> Self {
-        Self { showtime: loaded.showtime, fence: loaded.fence, synced_at: Instant::now() }
+    /// A state that was asked for at `asked`.
+    pub(super) fn new(loaded: Loaded, asked: Instant, board: Arc<Board>) -> Self {
+        board.show(&loaded.showtime);
+        board.agreed_at(asked);
+        Self { showtime: loaded.showtime, fence: loaded.fence, synced_at: asked, board }
     }
 
     pub(super) fn is_older_than(&self, age: Duration) -> bool {
         self.synced_at.elapsed() > age
     }
 
+    /// These events have just been committed: everybody may know.
+    pub(super) fn show(&self, events: &[Event]) {
+        for event in events {
+            let seats = event.seats_status();
+            self.board.change(seats.seat_ids, seats.status);
+        }
+    }
+
     /// A commit has just shown that nobody else had written before it.
     pub(super) fn is_in_sync(&mut self) {
-        self.synced_at = Instant::now();
+        self.agreed_at(Instant::now());
+    }
+
+    fn agreed_at(&mut self, moment: Instant) {
+        self.synced_at = moment;
+        self.board.agreed_at(moment);
     }
 
     /// Applies what the journal has beyond the state: changes by other owners.
@@ -42,18 +62,21 @@ impl Owned {
             let events = store.journal(self.showtime.id(), self.showtime.sequence(), JOURNAL_PAGE).await?;
             for recorded in &events {
                 self.showtime.evolve(&recorded.event, recorded.sequence, recorded.recorded_at, None);
+                self.show(std::slice::from_ref(&recorded.event));
             }
             read += events.len();
             if events.len() < JOURNAL_PAGE {
                 break;
             }
             if read > MAX_CATCH_UP {
+                let asked = Instant::now();
                 let loaded = store.load(self.showtime.id(), Load::Keep).await?;
-                *self = Self::new(loaded.ok_or_else(|| StoreError::Corrupt("a showtime is gone".to_owned()))?);
-                break;
+                let loaded = loaded.ok_or_else(|| StoreError::Corrupt("a showtime is gone".to_owned()))?;
+                *self = Self::new(loaded, asked, Arc::clone(&self.board));
+                return Ok(());
             }
         }
-        self.synced_at = started;
+        self.agreed_at(started);
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use actix::{Actor, Addr, Arbiter, Context, Handler, Message, MessageResult};
 use tokio::sync::Semaphore;
 
 use crate::box_office::Dependencies;
+use crate::box_office::board::Board;
 use crate::box_office::showtime_actor::ShowtimeActor;
 use crate::domain::ShowtimeId;
 
@@ -17,6 +18,8 @@ pub(super) struct Desk {
     pub address: Addr<ShowtimeActor>,
     /// One permit per command that waits or is being carried out.
     pub places: Arc<Semaphore>,
+    /// What is certainly taken.
+    board: Arc<Board>,
     opening: u64,
 }
 
@@ -30,6 +33,11 @@ pub(super) struct Directory {
 impl Directory {
     pub(super) fn find(&self, id: ShowtimeId) -> Option<Desk> {
         self.desks.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// The board of a showtime that is open here.
+    pub(super) fn board(&self, id: ShowtimeId) -> Option<Arc<Board>> {
+        self.desks.read().unwrap_or_else(PoisonError::into_inner).get(&id).map(|desk| Arc::clone(&desk.board))
     }
 
     /// Takes the desk off the list, unless a later opening has replaced it.
@@ -81,10 +89,11 @@ impl Registry {
         let opening = self.directory.next_opening();
         let directory = Arc::clone(&self.directory);
         let leave = Box::new(move || directory.close(id, opening));
-        let actor = ShowtimeActor::new(id, Arc::clone(&self.deps), leave);
+        let board = Arc::new(Board::new(id));
+        let actor = ShowtimeActor::new(id, Arc::clone(&self.deps), Arc::clone(&board), leave);
         let address = self.start(id, actor)?;
         let places = Arc::new(Semaphore::new(self.deps.settings.max_queued));
-        let desk = Desk { address, places, opening };
+        let desk = Desk { address, places, board, opening };
         self.directory.list(id, desk.clone());
         Some(desk)
     }

@@ -7,6 +7,7 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler,
 use tokio::time::Instant;
 
 use crate::box_office::batch_run::{BatchRun, Finished};
+use crate::box_office::board::Board;
 use crate::box_office::owned::Owned;
 use crate::box_office::request::Pending;
 use crate::box_office::seat_claims::SeatClaims;
@@ -23,6 +24,7 @@ pub(super) struct ShowtimeActor {
     due: Vec<BookingId>,
     owned: Option<Owned>,
     claims: Option<SeatClaims>,
+    board: Arc<Board>,
     /// A batch is in flight, and has the state and the claims with it.
     busy: bool,
     last_used: Instant,
@@ -40,7 +42,7 @@ pub(super) struct Submit(pub Pending);
 pub(super) struct EndDueHolds(pub Vec<BookingId>);
 
 impl ShowtimeActor {
-    pub(super) fn new(id: ShowtimeId, deps: Arc<Dependencies>, leave: Box<dyn Fn() + Send>) -> Self {
+    pub(super) fn new(id: ShowtimeId, deps: Arc<Dependencies>, board: Arc<Board>, leave: Box<dyn Fn() + Send>) -> Self {
         Self {
             id,
             deps,
@@ -49,6 +51,7 @@ impl ShowtimeActor {
             due: Vec::new(),
             owned: None,
             claims: None,
+            board,
             busy: false,
             last_used: Instant::now(),
             timer: None,
@@ -76,6 +79,7 @@ impl ShowtimeActor {
             commands: self.queue.drain(..size).collect(),
             due: std::mem::take(&mut self.due),
             claims: self.claims.take().unwrap_or_default(),
+            board: Arc::clone(&self.board),
         };
         self.busy = true;
         let task = self.deps.runtime.spawn(run.run());

@@ -1,6 +1,6 @@
 //! The showtime aggregate: the state of its seats and live bookings, `decide` (command to event) and `evolve` (event to state).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::domain::{
     Booking, BookingId, BookingStatus, Command, ConflictReason, Credential, Event, HoldPolicy, PaymentReference,
@@ -28,6 +28,8 @@ pub struct Showtime {
     bookings: HashMap<BookingId, Booking>,
     /// Pending holds by deadline, for the clock.
     deadlines: BTreeSet<(Timestamp, BookingId)>,
+    /// Bookings in memory that have ended, so that forgetting them costs nothing for the others.
+    ended: HashSet<BookingId>,
 }
 
 impl Showtime {
@@ -48,6 +50,7 @@ impl Showtime {
             versions,
             bookings: HashMap::new(),
             deadlines: BTreeSet::new(),
+            ended: HashSet::new(),
         };
         for booking in pending {
             showtime.recall(booking);
@@ -90,6 +93,9 @@ impl Showtime {
     pub fn recall(&mut self, booking: Booking) {
         if booking.status == BookingStatus::Pending {
             self.deadlines.insert((booking.expires_at, booking.id));
+            self.ended.remove(&booking.id);
+        } else {
+            self.ended.insert(booking.id);
         }
         if let Some(old) = self.bookings.insert(booking.id, booking) {
             let still_pending = self
@@ -104,7 +110,9 @@ impl Showtime {
 
     /// Drops bookings that have ended from memory; the store keeps them.
     pub fn forget_ended(&mut self) {
-        self.bookings.retain(|_, booking| booking.status == BookingStatus::Pending);
+        for id in self.ended.drain() {
+            self.bookings.remove(&id);
+        }
     }
 
     /// The earliest deadline of a pending hold.
@@ -221,6 +229,7 @@ impl Showtime {
     pub fn restore_booking(&mut self, id: BookingId, before: Option<Booking>) {
         if let Some(now) = self.bookings.remove(&id) {
             self.deadlines.remove(&(now.expires_at, id));
+            self.ended.remove(&id);
         }
         if let Some(booking) = before {
             self.recall(booking);

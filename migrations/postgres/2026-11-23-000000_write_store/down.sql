@@ -1,3 +1,3 @@
 DROP FUNCTION schedule_showtime;
-DROP FUNCTION commit_batch;
+DROP FUNCTION commit_batches;
 DROP TABLE cluster_secret, idempotency, outbox, events, booking_seats, bookings, seats, showtimes;

@@ -1,30 +1,63 @@
 //! Commits and what their outcome is: done, refused, certainly not done, or unknown.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use diesel::pg::Pg;
 use diesel::query_builder::{Query, QueryFragment, QueryId};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{Array, BigInt};
 use diesel_async::RunQueryDsl;
 
 use crate::write_store::postgres::access::{Access, discard};
-use crate::write_store::postgres::batch::CommitBatch;
+use crate::write_store::postgres::batch::CommitBatches;
 use crate::write_store::postgres::column::from_int8;
 use crate::write_store::postgres::failure::{Failure, Meaning, store_error};
 use crate::write_store::postgres::ping::is_answering;
 use crate::write_store::postgres::schedule::ScheduleShowtime;
-use crate::write_store::{Batch, CommitError, Committed, NewShowtime};
+use crate::write_store::{Batch, CommitError, NewShowtime, StoreError};
 
-/// Commits a batch in one round trip (two on a connection's first).
-pub(super) async fn commit(access: &Access, within: Duration, batch: Arc<Batch>) -> Result<Committed, CommitError> {
-    let writer = access.clone();
-    let outcome = access.runtime().spawn(async move {
-        let call = CommitBatch::of(&batch).map_err(store_error)?;
-        let first_sequence = write(&writer, within, call).await?;
-        Ok(Committed { first_sequence })
-    });
-    settled(outcome.await)
+/// How a writing statement came to nothing.
+pub(super) enum Trouble {
+    /// The server refused it and rolled it back.
+    Refused {
+        /// Why.
+        error: CommitError,
+        /// The batches to blame, counted from 0; none if the server did not say.
+        blamed: Vec<usize>,
+    },
+    /// It never reached the server: no connection was to be had.
+    NotSent(StoreError),
+    /// It was never sent: a batch breaks its contract.
+    Unfit(StoreError),
+    /// It may have been carried out.
+    Unknown(String),
+}
+
+impl Trouble {
+    fn unknown(reason: impl Into<String>) -> Self {
+        Self::Unknown(reason.into())
+    }
+}
+
+impl From<Trouble> for CommitError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Refused { error, .. } => error,
+            Trouble::NotSent(error) | Trouble::Unfit(error) => Self::Store(error),
+            Trouble::Unknown(reason) => Self::Unknown { reason },
+        }
+    }
+}
+
+/// Commits batches of different showtimes, ascending, in one round trip (two on a connection's first). Answers the sequence of
+/// each one's first event.
+pub(super) async fn commit<'a>(
+    access: &Access,
+    within: Duration,
+    batches: impl IntoIterator<Item = &'a Batch>,
+) -> Result<Vec<u64>, Trouble> {
+    let call = CommitBatches::of(batches).map_err(|failure| Trouble::Unfit(store_error(failure)))?;
+    write(access, within, call).await
 }
 
 /// Creates a showtime in one round trip (two on a connection's first).
@@ -32,50 +65,64 @@ pub(super) async fn schedule(access: &Access, within: Duration, new: NewShowtime
     let writer = access.clone();
     let outcome = access.runtime().spawn(async move {
         let call = ScheduleShowtime::of(&new).map_err(store_error)?;
-        write(&writer, within, call).await.map(|_sequence| ())
+        let _first = write(&writer, within, call).await?;
+        Ok(())
     });
-    settled(outcome.await)
+    // A task that ended without a result may have ended between sending and hearing.
+    outcome
+        .await
+        .unwrap_or_else(|error| Err(CommitError::Unknown { reason: format!("the commit's task ended: {error}") }))
 }
 
-/// A task that ended without a result may have ended between sending and hearing.
-fn settled<T>(outcome: Result<Result<T, CommitError>, tokio::task::JoinError>) -> Result<T, CommitError> {
-    outcome.unwrap_or_else(|error| Err(CommitError::Unknown { reason: format!("the commit's task ended: {error}") }))
-}
-
-/// Runs one writing statement in autocommit.
+/// Runs one writing statement in autocommit. Its answer is one row, a list of sequences.
 ///
 /// **Invariant:** success is only reported after `ReadyForQuery`, which the server sends after its commit is durable; the row with
 /// the answer comes before that. So the whole result is awaited, never its first row alone.
-async fn write<S>(access: &Access, within: Duration, statement: S) -> Result<u64, CommitError>
+async fn write<S>(access: &Access, within: Duration, statement: S) -> Result<Vec<u64>, Trouble>
 where
-    S: Query<SqlType = BigInt> + QueryFragment<diesel::pg::Pg> + QueryId + Send + 'static,
+    S: Query<SqlType = Array<BigInt>> + QueryFragment<Pg> + QueryId + Send + 'static,
 {
-    let mut connection = access.connection().await?;
-    let Ok(result) = tokio::time::timeout(within, statement.load::<i64>(&mut connection)).await else {
+    let mut connection = access.connection().await.map_err(Trouble::NotSent)?;
+    let Ok(result) = tokio::time::timeout(within, statement.load::<Vec<i64>>(&mut connection)).await else {
         access.abandon(connection);
-        return Err(unknown(format!("no answer from PostgreSQL within {} ms", within.as_millis())));
+        return Err(Trouble::unknown(format!("no answer from PostgreSQL within {} ms", within.as_millis())));
     };
     let error = match result {
-        Ok(rows) => return only_sequence(&rows),
+        Ok(rows) => return only_row(&rows),
         Err(error) => error,
     };
     match Meaning::of(&error) {
-        Meaning::Refused => Err(refusal(error)),
-        Meaning::Unclear if is_answering(&mut connection, access.ping_timeout()).await => Err(refusal(error)),
+        Meaning::Refused => Err(refused(error)),
+        Meaning::Unclear if is_answering(&mut connection, access.ping_timeout()).await => Err(refused(error)),
         Meaning::Unclear | Meaning::Disconnected => {
             discard(connection);
-            Err(unknown(format!("the connection was lost: {error}")))
+            Err(Trouble::unknown(format!("the connection was lost: {error}")))
         }
-        Meaning::Bug => Err(unknown(format!("the answer could not be read: {error}"))),
+        Meaning::Bug => Err(Trouble::unknown(format!("the answer could not be read: {error}"))),
     }
 }
 
 /// The statement has been committed: an answer that makes no sense is still no refusal.
-fn only_sequence(rows: &[i64]) -> Result<u64, CommitError> {
-    match rows {
-        [sequence] => from_int8(*sequence).map_err(|failure| unknown(failure.to_string())),
-        _ => Err(unknown(format!("{} rows where one belongs", rows.len()))),
-    }
+fn only_row(rows: &[Vec<i64>]) -> Result<Vec<u64>, Trouble> {
+    let [sequences] = rows else {
+        return Err(Trouble::unknown(format!("{} rows where one belongs", rows.len())));
+    };
+    let sequences = sequences.iter().map(|sequence| from_int8(*sequence));
+    sequences.collect::<Result<_, Failure>>().map_err(|failure| Trouble::unknown(failure.to_string()))
+}
+
+/// A refusal, and the batches that its detail lists, counted there from 1.
+fn refused(error: DieselError) -> Trouble {
+    let blamed = match &error {
+        DieselError::DatabaseError(_, information)
+            if information.constraint_name().is_some_and(|name| name.starts_with("turnstile_")) =>
+        {
+            let numbers = information.details().unwrap_or_default().split(',');
+            numbers.filter_map(|number| number.parse::<usize>().ok()?.checked_sub(1)).collect()
+        }
+        _ => Vec::new(),
+    };
+    Trouble::Refused { error: refusal(error), blamed }
 }
 
 /// What the server's refusal means. The statement is rolled back.
@@ -100,8 +147,4 @@ fn refusal(error: DieselError) -> CommitError {
         }
     }
     CommitError::Store(store_error(Failure::Database(error)))
-}
-
-fn unknown(reason: String) -> CommitError {
-    CommitError::Unknown { reason }
 }

@@ -1,7 +1,8 @@
 //! Write store on PostgreSQL 15 or newer, through Diesel: every change is one statement, prepared once per connection.
 //!
-//! A commit calls the SQL function `commit_batch` (see `migrations/postgres`) with the whole batch as arrays, outside of any
-//! transaction block: the statement is its own transaction, so any batch costs one round trip and one flush of the log.
+//! A commit calls the SQL function `commit_batches` (see `migrations/postgres`) with all that it changes as arrays, outside of any
+//! transaction block: the statement is its own transaction, so any batch costs one round trip and one flush of the log, and
+//! batches of different showtimes that wait at the same time share them.
 //!
 //! **Invariant:** every change of a showtime takes its row in `showtimes` first. So sequences are given in the order of commits, at
 //! most one commit of a showtime is in progress, and two writers can never wait for each other in a circle.
@@ -31,6 +32,7 @@ mod failure;
 mod heads;
 mod idempotency;
 mod journal;
+mod lanes;
 mod leadership;
 mod load;
 mod migration;
@@ -51,12 +53,14 @@ use failure::unavailable_because;
 use heads::{DueHolds, Heads, HeadsPage};
 use idempotency::{ClusterSecret, Forget, Recall};
 use journal::{Journal, Outbox, OutboxConfirmed, OutboxDepth};
+use lanes::Lanes;
 use load::LoadShowtime;
 use ping::Ping;
 
 /// The write store of a cluster: see the module's documentation.
 pub struct PostgresStore {
     access: Access,
+    lanes: Arc<Lanes>,
     settings: Settings,
 }
 
@@ -77,7 +81,9 @@ impl PostgresStore {
             ));
         }
         let connector = Arc::new(Connector::new(url, settings)?);
-        let store = Self { access: Access::new(connector, settings, runtime)?, settings: settings.clone() };
+        let access = Access::new(connector, settings, runtime)?;
+        let lanes = Lanes::new(access.clone(), settings.clone());
+        let store = Self { access, lanes, settings: settings.clone() };
         store.ping().await?;
         Ok(store)
     }
@@ -94,7 +100,7 @@ impl WriteStore for PostgresStore {
     }
 
     async fn commit(&self, batch: Arc<Batch>) -> Result<Committed, CommitError> {
-        commit::commit(&self.access, self.settings.commit_timeout(), batch).await
+        self.lanes.commit(batch).await
     }
 
     async fn journal(&self, id: ShowtimeId, after: u64, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {

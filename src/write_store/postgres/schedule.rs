@@ -1,7 +1,7 @@
 //! A new showtime as one call of the SQL function `schedule_showtime`, which makes the seats on the server.
 
 use diesel::data_types::PgTimestamp;
-use diesel::sql_types::{BigInt, Binary, Integer, Jsonb, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Binary, Integer, Jsonb, Nullable, Text, Timestamptz};
 use uuid::Uuid;
 
 use crate::domain::Event;
@@ -12,7 +12,7 @@ use crate::write_store::postgres::statement::statement;
 
 statement! {
     /// All of it or nothing, in one round trip. Parameters as in the migration.
-    ScheduleShowtime -> BigInt:
+    ScheduleShowtime -> Array<BigInt>:
     "SELECT schedule_showtime("
     {id: Uuid as diesel::sql_types::Uuid} ","
     {movie_title: String as Text} ","

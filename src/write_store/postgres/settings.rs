@@ -10,6 +10,12 @@ use serde::Deserialize;
 pub struct Settings {
     /// Most connections of one node, the relay leader's own connection not counted.
     pub pool_size: usize,
+    /// Statements that commit batches at the same time; batches that come meanwhile share the next one. Fewer than `pool_size`.
+    pub commit_lanes: usize,
+    /// Most showtimes whose batches share one statement.
+    pub max_batches_per_commit: usize,
+    /// Events past which no further batch joins a statement.
+    pub max_events_per_commit: usize,
     /// Longest wait for a free connection, in milliseconds.
     pub wait_timeout_ms: u64,
     /// Longest time to open a connection, in milliseconds.
@@ -39,6 +45,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             pool_size: 8,
+            commit_lanes: 3,
+            max_batches_per_commit: 128,
+            max_events_per_commit: 512,
             wait_timeout_ms: 2_000,
             connect_timeout_ms: 3_000,
             recycle_timeout_ms: 1_000,
