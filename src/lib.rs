@@ -64,6 +64,7 @@ pub mod domain;
 pub mod event_bus;
 pub mod http;
 pub mod live;
+pub mod loadtest;
 pub mod outbox_relay;
 pub mod projector;
 pub mod read_model;

@@ -18,6 +18,7 @@ use crate::telemetry;
 mod check;
 mod dead_letters;
 mod healthcheck;
+mod loadtest;
 mod migrate;
 mod openapi;
 mod rebuild;
@@ -58,6 +59,8 @@ enum Subcommands {
     Check(check::Arguments),
     /// List or replay messages that could not be processed.
     DeadLetters(dead_letters::Arguments),
+    /// Play the clients of an on-sale against running nodes, measure, check from outside; exit 1 if a promise was broken.
+    Loadtest(loadtest::Arguments),
     /// Print the OpenAPI document.
     Openapi,
     /// Ask a running server whether it is ready; exit 1 if it is not.
@@ -83,6 +86,7 @@ fn try_run(line: CommandLine) -> anyhow::Result<ExitCode> {
             serve::run(settings)
         }
         Subcommands::Openapi => openapi::run(),
+        Subcommands::Loadtest(arguments) => loadtest::run(&settings, &arguments),
         Subcommands::Healthcheck => block_on(healthcheck::run(settings)),
         Subcommands::Migrate => tool(settings, migrate::run),
         Subcommands::Seed => tool(settings, seed::run),

@@ -1,0 +1,179 @@
+//! `turnstile loadtest`: plays the clients of an on-sale against running nodes, measures, and checks from outside what they promised.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use crate::app;
+use crate::config::Settings;
+use crate::domain::ShowtimeId;
+use crate::loadtest;
+use crate::loadtest::pace::Pace;
+use crate::loadtest::plan::{CheckPlan, HousePlan, Plan};
+use crate::loadtest::recorder::Window;
+use crate::loadtest::report;
+use crate::loadtest::scenario::Scenario;
+use crate::loadtest::target::Target;
+
+/// What clients do, against which nodes, how fast and how long.
+#[derive(Args, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Arguments {
+    /// What clients do.
+    #[arg(value_enum)]
+    scenario: Name,
+    /// A node, such as `http://127.0.0.1:5000`. May be repeated; clients are spread over them in turns.
+    #[arg(long = "url", value_name = "URL", default_value = "http://127.0.0.1:5000")]
+    urls: Vec<String>,
+    /// Clients, each with one connection.
+    #[arg(long, default_value_t = 64)]
+    clients: u32,
+    /// Open loop: start so many requests per second, all clients together, whatever the answers do. Without it each client sends
+    /// when it was answered.
+    #[arg(long, value_name = "PER_SECOND")]
+    rate: Option<f64>,
+    /// Seconds that are measured.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    duration: f64,
+    /// Seconds before them that are not.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
+    warm_up: f64,
+    /// End after so many requests, warm-up included, if that comes first.
+    #[arg(long)]
+    requests: Option<u64>,
+    /// Use this showtime instead of creating some.
+    #[arg(long, value_name = "ID")]
+    showtime: Option<uuid::Uuid>,
+    /// Showtimes to create.
+    #[arg(long, default_value_t = 1)]
+    showtimes: u32,
+    /// Seats of each.
+    #[arg(long, default_value_t = 1_000)]
+    seats: u32,
+    /// Seats that a client wants at once, 1 to 8.
+    #[arg(long, default_value_t = 1)]
+    party: u32,
+    /// storm: parties' seats that everybody wants.
+    #[arg(long, default_value_t = 4)]
+    wanted: u32,
+    /// sellout: everybody wants every seat, instead of each client having its own share.
+    #[arg(long)]
+    contend: bool,
+    /// sellout: do not confirm the bookings when the run is over.
+    #[arg(long)]
+    no_confirm: bool,
+    /// read: ask for this path instead of seat maps, to compare with a bare answer.
+    #[arg(long, value_name = "PATH")]
+    path: Option<String>,
+    /// Name the showtime in the path of a reservation too, for load balancers that go by it.
+    #[arg(long)]
+    showtime_in_path: bool,
+    /// The same seed asks for the same seats in the same order, client by client.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Threads of clients.
+    #[arg(long, default_value_t = 1)]
+    threads: u32,
+    /// Seconds to wait for an answer.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30.0)]
+    timeout: f64,
+    /// Token for creating showtimes, if the server wants one (default: `TURNSTILE_OPERATOR_TOKEN`).
+    #[arg(long, value_name = "TOKEN")]
+    #[serde(skip)]
+    operator_token: Option<String>,
+    /// Leave the check at the end out, for servers that answer constants.
+    #[arg(long)]
+    no_check: bool,
+    /// Most bookings that the check reads back; of more, an even sample.
+    #[arg(long, value_name = "BOOKINGS", default_value_t = 10_000)]
+    check_bookings: usize,
+    /// Most showtimes that the check follows over WebSocket.
+    #[arg(long, value_name = "SHOWTIMES", default_value_t = 8)]
+    check_showtimes: usize,
+    /// Write the report as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Name {
+    /// Everybody wants the same few seats: nearly all are refused.
+    Storm,
+    /// Until the last seat is held, then every booking is confirmed.
+    Sellout,
+    /// Everybody reads seat maps.
+    Read,
+}
+
+/// Exit 1 if the check found something.
+pub(super) fn run(settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let plan = plan(settings, arguments)?;
+    // Of this runtime only the progress line, the watchers and the check make use: the clients have their own threads.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("no runtime could be started")?;
+    let report = runtime.block_on(loadtest::run(plan, interruption()))?;
+    print!("{}", report::table(&report));
+    if let Some(file) = &arguments.json {
+        write(file, &serde_json::to_string_pretty(&report)?)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn interruption() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn write(file: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(file, text).with_context(|| format!("{} could not be written", file.display()))
+}
+
+fn plan(settings: &Settings, arguments: &Arguments) -> anyhow::Result<Plan> {
+    let targets = arguments.urls.iter().map(|url| Target::parse(url).map(Arc::new)).collect::<Result<_, _>>()?;
+    let seconds = |name: &str, value: f64| {
+        Duration::try_from_secs_f64(value).with_context(|| format!("{name} {value} is no time"))
+    };
+    let Arguments { showtimes, seats, .. } = *arguments;
+    Ok(Plan {
+        targets,
+        scenario: arguments.scenario(),
+        clients: arguments.clients,
+        threads: arguments.threads,
+        pace: arguments.rate.map_or(Pace::Closed, |per_second| Pace::Open { per_second }),
+        window: Window {
+            warm_up: seconds("--warm-up", arguments.warm_up)?,
+            duration: seconds("--duration", arguments.duration)?,
+        },
+        requests: arguments.requests,
+        houses: arguments
+            .showtime
+            .map_or(HousePlan::Create { showtimes, seats }, |id| HousePlan::Given(ShowtimeId(id))),
+        party: arguments.party,
+        seed: arguments.seed,
+        patience: seconds("--timeout", arguments.timeout)?,
+        operator_token: arguments.operator_token.clone().or_else(|| settings.operator_token.clone()),
+        in_path: arguments.showtime_in_path,
+        read_path: arguments.path.clone(),
+        check: (!arguments.no_check)
+            .then_some(CheckPlan { bookings: arguments.check_bookings, showtimes: arguments.check_showtimes }),
+        started_at: app::now(),
+        arguments: serde_json::to_value(arguments)?,
+    })
+}
+
+impl Arguments {
+    fn scenario(&self) -> Scenario {
+        match self.scenario {
+            Name::Storm => Scenario::Storm { wanted: self.wanted },
+            Name::Sellout => Scenario::Sellout { contend: self.contend, confirm: !self.no_confirm },
+            Name::Read => Scenario::Read,
+        }
+    }
+}

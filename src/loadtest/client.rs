@@ -1,0 +1,247 @@
+//! Client: plays one script over one connection, at its pace, and enters what it is told.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hyper::Uri;
+
+use crate::domain::HoldToken;
+use crate::loadtest::connection::{Connection, ConnectionError, Keep, Reply};
+use crate::loadtest::house::House;
+use crate::loadtest::ledger::{Fate, Holding, Ledger, NewGrant};
+use crate::loadtest::outcome::{Operation, Outcome};
+use crate::loadtest::pace::Schedule;
+use crate::loadtest::recorder::{Answered, Recorder};
+use crate::loadtest::scenario::{Learned, Script, Wish};
+use crate::loadtest::tally::Tally;
+use crate::loadtest::wire::{self, ChangeAnswer, GrantAnswer, Outgoing};
+
+/// Pause of a client in the closed loop that was told to come later, or told nothing: it would measure its own impatience otherwise.
+const BREATH: Duration = Duration::from_millis(50);
+const PAYMENT: &str = r#"{"paymentReference":"loadtest"}"#;
+
+/// What the clients of one thread share; they never wait for each other.
+pub(super) struct Desk {
+    pub(super) houses: Arc<[House]>,
+    pub(super) ledger: RefCell<Ledger>,
+    pub(super) recorder: RefCell<Recorder>,
+    pub(super) tally: Arc<Tally>,
+    /// Read and keep what was granted.
+    pub(super) keeps_grants: bool,
+    pub(super) in_path: bool,
+    /// What to read instead of seat maps.
+    pub(super) read: Option<Uri>,
+}
+
+/// Until when, and how, a client goes on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Phase {
+    pub(super) start: Instant,
+    pub(super) end: Duration,
+    /// What is left to do, instead of the scenario itself.
+    pub(super) settling: bool,
+}
+
+/// See the module's documentation.
+pub(super) struct Client {
+    pub(super) user: String,
+    pub(super) script: Box<dyn Script>,
+    pub(super) connection: Connection,
+    pub(super) schedule: Schedule,
+    /// Requests that it may still send.
+    pub(super) budget: u64,
+    pub(super) desk: Rc<Desk>,
+}
+
+/// A wish as it goes out.
+struct Request {
+    operation: Operation,
+    outgoing: Outgoing,
+    keep: Keep,
+}
+
+impl Client {
+    /// Plays until the phase ends, the script does, or the run is stopped. True if the script or the budget came to its end.
+    pub(super) async fn play(&mut self, phase: Phase) -> bool {
+        let mut number = 0;
+        loop {
+            let elapsed = phase.start.elapsed();
+            let stopped = !phase.settling && self.desk.tally.stop().is_cancelled();
+            if elapsed >= phase.end || stopped {
+                self.leave_unsent(phase, number);
+                return false;
+            }
+            let due = if phase.settling { None } else { self.schedule.due(number) };
+            if let Some(due) = due {
+                if due >= phase.end {
+                    return false;
+                }
+                if due > elapsed && !self.sleep_until(phase.start + due).await {
+                    return false;
+                }
+            }
+            if self.budget == 0 && !phase.settling {
+                return true;
+            }
+            let wish = if phase.settling { self.script.settle() } else { self.script.next() };
+            let Some(wish) = wish else { return true };
+            let Some(request) = self.request(&wish) else { return true };
+            number += 1;
+            self.budget = self.budget.saturating_sub(1);
+            let outcome = self.ask(&wish, request, due, phase).await;
+            if due.is_none() && matches!(outcome, Outcome::Overloaded | Outcome::Failed) {
+                tokio::time::sleep(BREATH).await;
+            }
+        }
+    }
+
+    async fn ask(&mut self, wish: &Wish, request: Request, due: Option<Duration>, phase: Phase) -> Outcome {
+        let sent = phase.start.elapsed();
+        let reply = self.connection.send(request.outgoing, request.keep).await;
+        let at = phase.start.elapsed();
+        let outcome = reply.as_ref().map_or(Outcome::Failed, |reply| Outcome::of(reply.status));
+        let due = due.unwrap_or(sent);
+        let answered = Answered { operation: request.operation, outcome, due, sent, at };
+        {
+            let mut recorder = self.desk.recorder.borrow_mut();
+            recorder.record(answered);
+            if outcome == Outcome::Failed {
+                recorder.failure(&kind(&reply));
+            }
+        }
+        self.desk.tally.answered(outcome);
+        let holding = self.desk.enter(wish, outcome, reply.ok().as_ref(), at);
+        if !phase.settling {
+            self.script.learn(Learned { outcome, holding });
+        }
+        outcome
+    }
+
+    fn request(&self, wish: &Wish) -> Option<Request> {
+        let desk = &self.desk;
+        let keep = if desk.keeps_grants { Keep::Everything } else { Keep::Nothing };
+        let command = |holding: Holding, command, body| {
+            let ledger = desk.ledger.borrow();
+            let grant = ledger.grant(holding)?;
+            wire::command(grant.booking, &grant.token, command, body)
+        };
+        Some(match wish {
+            Wish::Reserve { house, seats } => Request {
+                operation: Operation::Reserve,
+                outgoing: wire::reserve(desk.house(*house)?, seats, &self.user, desk.in_path),
+                keep,
+            },
+            Wish::Confirm(holding) => {
+                Request { operation: Operation::Confirm, outgoing: command(*holding, "confirm", PAYMENT)?, keep }
+            }
+            Wish::Cancel(holding) => {
+                Request { operation: Operation::Cancel, outgoing: command(*holding, "cancel", "{}")?, keep }
+            }
+            Wish::Read { house } => {
+                let uri = match &desk.read {
+                    Some(uri) => uri.clone(),
+                    None => desk.house(*house)?.show.clone(),
+                };
+                Request { operation: Operation::Read, outgoing: wire::get(uri), keep: Keep::Nothing }
+            }
+        })
+    }
+
+    /// False if the run was stopped meanwhile.
+    async fn sleep_until(&self, due: Instant) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep_until(due.into()) => true,
+            () = self.desk.tally.stop().cancelled() => false,
+        }
+    }
+
+    /// Requests that were due and that nobody will ever hear of are told of.
+    fn leave_unsent(&self, phase: Phase, next: u64) {
+        let end = phase.end.min(phase.start.elapsed());
+        let outstanding = self.schedule.outstanding(next, end).min(self.budget);
+        if !phase.settling && outstanding > 0 {
+            self.desk.recorder.borrow_mut().unsent(outstanding);
+        }
+    }
+}
+
+impl Desk {
+    fn house(&self, house: u32) -> Option<&House> {
+        self.houses.get(usize::try_from(house).ok()?)
+    }
+
+    /// Enters what an answer says into the ledger; the booking if seats were granted.
+    fn enter(&self, wish: &Wish, outcome: Outcome, reply: Option<&Reply>, at: Duration) -> Option<Holding> {
+        match wish {
+            Wish::Reserve { house, seats } => {
+                if outcome == Outcome::Accepted {
+                    self.tally.granted(seats.len());
+                }
+                if !self.keeps_grants {
+                    return None;
+                }
+                match (outcome, reply) {
+                    (Outcome::Accepted, Some(reply)) => self.enter_grant(*house, seats, reply, at),
+                    (Outcome::Refused, _) => None,
+                    (Outcome::Overloaded, Some(reply)) if !contains(&reply.body, b"outcome-unknown") => None,
+                    (Outcome::Accepted | Outcome::Overloaded | Outcome::Failed, _) => {
+                        self.ledger.borrow_mut().enter_unsure(*house, seats);
+                        None
+                    }
+                }
+            }
+            Wish::Confirm(holding) => {
+                let fate = if outcome == Outcome::Accepted { Fate::Confirmed } else { Fate::Unsure };
+                self.ledger.borrow_mut().note(*holding, fate);
+                None
+            }
+            Wish::Cancel(holding) => {
+                let changed = reply.and_then(|reply| serde_json::from_slice::<ChangeAnswer>(&reply.body).ok());
+                let fate = match (outcome, changed) {
+                    (Outcome::Accepted, Some(changed)) => Fate::Cancelled(changed.sequence),
+                    _ => Fate::Unsure,
+                };
+                self.ledger.borrow_mut().note(*holding, fate);
+                None
+            }
+            Wish::Read { .. } => None,
+        }
+    }
+
+    fn enter_grant(&self, house: u32, seats: &[u32], reply: &Reply, at: Duration) -> Option<Holding> {
+        let mut ledger = self.ledger.borrow_mut();
+        let answer: GrantAnswer<'_> = match serde_json::from_slice(&reply.body) {
+            Ok(answer) => answer,
+            Err(error) => {
+                ledger.findings.add(|| format!("the answer to an accepted reservation cannot be read: {error}"));
+                ledger.enter_unsure(house, seats);
+                return None;
+            }
+        };
+        let Some(token) = HoldToken::parse(answer.hold_token) else {
+            ledger.findings.add(|| format!("booking {} came with an unreadable hold token", answer.booking_id));
+            ledger.enter_unsure(house, seats);
+            return None;
+        };
+        let ids = &self.house(house)?.seats;
+        let asked = seats.iter().filter_map(|seat| ids.get(usize::try_from(*seat).ok()?));
+        if !asked.eq(&answer.seat_ids) {
+            ledger.findings.add(|| format!("booking {} has other seats than were asked for", answer.booking_id));
+        }
+        let GrantAnswer { booking_id: booking, expires_at, sequence, .. } = answer;
+        ledger.enter(NewGrant { house, booking, token, sequence, expires_at, at }, seats)
+    }
+}
+
+fn kind(reply: &Result<Reply, ConnectionError>) -> String {
+    match reply {
+        Ok(reply) => format!("status {}", reply.status.as_u16()),
+        Err(error) => error.kind().to_owned(),
+    }
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}

@@ -1,0 +1,140 @@
+//! Plan: everything that a run is to do, checked before anything is sent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::{MAX_SEATS_PER_SHOWTIME, ShowtimeId, Timestamp};
+use crate::loadtest::pace::Pace;
+use crate::loadtest::recorder::Window;
+use crate::loadtest::scenario::Scenario;
+use crate::loadtest::target::Target;
+
+/// Most seats that a party may have; servers need not take more than twenty.
+pub const LARGEST_PARTY: u32 = 8;
+
+/// See the module's documentation.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The nodes; clients are spread over them in turns.
+    pub targets: Vec<Arc<Target>>,
+    /// What clients ask for.
+    pub scenario: Scenario,
+    /// Clients, each with one connection.
+    pub clients: u32,
+    /// Threads that the clients share.
+    pub threads: u32,
+    /// Closed or open loop.
+    pub pace: Pace,
+    /// Warm-up and duration.
+    pub window: Window,
+    /// Requests after which the run ends, if that comes before the duration.
+    pub requests: Option<u64>,
+    /// Where the seats are.
+    pub houses: HousePlan,
+    /// Seats that a client wants at once.
+    pub party: u32,
+    /// Starts all randomness.
+    pub seed: u64,
+    /// Longest wait for an answer.
+    pub patience: Duration,
+    /// Shown when showtimes are created.
+    pub operator_token: Option<String>,
+    /// Name the showtime in the path of a reservation too.
+    pub in_path: bool,
+    /// Path that `read` asks for instead of seat maps.
+    pub read_path: Option<String>,
+    /// What is checked when the run is over; nothing without it.
+    pub check: Option<CheckPlan>,
+    /// The wall clock's time at the start, for the report and for the deadlines of holds.
+    pub started_at: Timestamp,
+    /// The command line's arguments, for the report.
+    pub arguments: serde_json::Value,
+}
+
+/// Where the seats are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HousePlan {
+    /// In new showtimes.
+    Create {
+        /// How many.
+        showtimes: u32,
+        /// Seats of each.
+        seats: u32,
+    },
+    /// In a showtime that is there.
+    Given(ShowtimeId),
+}
+
+/// Bounds of the check.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CheckPlan {
+    /// Most bookings that are read back; of more, an even sample.
+    pub bookings: usize,
+    /// Most showtimes that are followed over WebSocket and whose seat maps are compared.
+    pub showtimes: usize,
+}
+
+/// What does not fit together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A number outside its range.
+    #[error("{name} must be {range}")]
+    OutOfRange {
+        /// Which.
+        name: &'static str,
+        /// What it may be.
+        range: &'static str,
+    },
+}
+
+impl Plan {
+    /// Refuses what cannot be carried out.
+    pub fn check(&self) -> Result<(), PlanError> {
+        let rate = match self.pace {
+            Pace::Closed => true,
+            Pace::Open { per_second } => per_second.is_finite() && (0.001..=1_000_000.0).contains(&per_second),
+        };
+        let (showtimes, seats) = match self.houses {
+            HousePlan::Create { showtimes, seats } => (showtimes, seats),
+            HousePlan::Given(_) => (1, 1),
+        };
+        let limits = [
+            ("--url", !self.targets.is_empty(), "given"),
+            ("--clients", (1..=100_000).contains(&self.clients), "1 to 100000"),
+            ("--threads", (1..=self.clients.min(64)).contains(&self.threads), "1 to 64, and not more than --clients"),
+            ("--rate", rate, "0.001 to 1000000"),
+            ("--duration", self.window.duration > Duration::ZERO, "more than 0"),
+            ("--requests", self.requests != Some(0), "at least 1"),
+            ("--showtimes", (1..=100_000).contains(&showtimes), "1 to 100000"),
+            ("--seats", (1..=MAX_SEATS_PER_SHOWTIME).contains(&seats), "1 to 200000"),
+            ("--party", (1..=LARGEST_PARTY).contains(&self.party), "1 to 8"),
+            ("--timeout", self.patience > Duration::ZERO, "more than 0"),
+        ];
+        match limits.into_iter().find(|(_, holds, _)| !holds) {
+            Some((name, _, range)) => Err(PlanError::OutOfRange { name, range }),
+            None => Ok(()),
+        }
+    }
+
+    /// True if what clients were granted is kept.
+    pub fn keeps_grants(&self) -> bool {
+        self.check.is_some() || self.scenario.needs_grants()
+    }
+
+    /// The time in which what is left over is done: no warm-up, and as long as the run itself might have taken.
+    pub fn settling_window(&self) -> Window {
+        Window { warm_up: Duration::ZERO, duration: self.window.end() }
+    }
+
+    /// Requests of a client: an equal part of all of them.
+    pub fn budget(&self, client: u32) -> u64 {
+        let Some(requests) = self.requests else { return u64::MAX };
+        let (clients, client) = (u64::from(self.clients.max(1)), u64::from(client));
+        requests / clients + u64::from(client < requests % clients)
+    }
+
+    /// The node of a client.
+    pub fn target(&self, client: u32) -> Option<&Arc<Target>> {
+        self.targets.iter().cycle().nth(usize::try_from(client).ok()? % self.targets.len().max(1))
+    }
+}

@@ -1,0 +1,95 @@
+//! Table: the report as text for a terminal.
+
+use std::fmt::Write as _;
+
+use crate::loadtest::outcome::PerOutcome;
+use crate::loadtest::report::{EndedBy, Figures, Report, each};
+
+/// The report as text.
+pub fn table(report: &Report) -> String {
+    let mut text = String::new();
+    match write(&mut text, report) {
+        Ok(()) => text,
+        // Writing to a String cannot fail.
+        Err(error) => error.to_string(),
+    }
+}
+
+fn write(text: &mut String, report: &Report) -> std::fmt::Result {
+    let end = match report.ended_by {
+        EndedBy::Time => "the time was over",
+        EndedBy::Requests => "the requests were spent",
+        EndedBy::SoldOut => "every seat was held",
+        EndedBy::AllAsked => "every client had asked for all that it wanted",
+        EndedBy::Interruption => "it was interrupted",
+    };
+    writeln!(
+        text,
+        "{}: {:.1} s measured after {:.1} s of warm-up; it ended because {end}.",
+        report.scenario, report.measured_seconds, report.warm_up_seconds
+    )?;
+    writeln!(
+        text,
+        "\n{:<21}{:>10}{:>11}{:>10}{:>10}{:>10}{:>10}{:>10}",
+        "", "count", "per s", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms"
+    )?;
+    for (operation, figures) in &report.operations {
+        rows(text, operation, figures)?;
+    }
+    if let Some(settling) = &report.settling {
+        writeln!(text, "after the run, in {:.1} s:", settling.seconds)?;
+        for (operation, figures) in &settling.operations {
+            rows(text, operation, figures)?;
+        }
+    }
+    for (kind, count) in &report.failures {
+        writeln!(text, "failed: {kind}: {count}")?;
+    }
+    writeln!(text)?;
+    let houses = &report.houses;
+    if houses.seats > 0 {
+        writeln!(
+            text,
+            "{} of {} seats in {} showtimes were granted.",
+            houses.seats_granted, houses.seats, houses.showtimes
+        )?;
+    }
+    if let Some(open) = &report.open_loop {
+        writeln!(
+            text,
+            "Open loop at {} a second; sent late by {:.1} ms (p50), {:.1} ms (p99), which is part of the latencies.",
+            open.rate_per_second, open.late.p50_millis, open.late.p99_millis
+        )?;
+    }
+    let client = &report.client;
+    if let (Some(seconds), Some(one), Some(all)) =
+        (client.cpu_seconds, client.cpu_share_of_one_core, client.cpu_share_of_machine)
+    {
+        let (one, all) = (one * 100.0, all * 100.0);
+        writeln!(
+            text,
+            "The load tester used {seconds:.2} s of processor time: {one:.0} % of one core, {all:.0} % of the machine."
+        )?;
+    }
+    for warning in report.warnings() {
+        writeln!(text, "Note: {warning}.")?;
+    }
+    Ok(())
+}
+
+fn rows(text: &mut String, operation: &str, figures: &PerOutcome<Figures>) -> std::fmt::Result {
+    for (outcome, figures) in each(figures).filter(|(_, figures)| figures.count > 0 || figures.quantiles.samples > 0) {
+        let Figures { count, per_second, quantiles } = figures;
+        writeln!(
+            text,
+            "{:<21}{count:>10}{per_second:>11.1}{:>10.2}{:>10.2}{:>10.2}{:>10.2}{:>10.2}",
+            format!("{operation} {}", outcome.as_str()),
+            quantiles.p50_millis,
+            quantiles.p90_millis,
+            quantiles.p99_millis,
+            quantiles.p999_millis,
+            quantiles.max_millis
+        )?;
+    }
+    Ok(())
+}
