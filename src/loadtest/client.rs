@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use hyper::Uri;
 
 use crate::domain::HoldToken;
+use crate::loadtest::acknowledged::Acknowledged;
 use crate::loadtest::connection::{Connection, ConnectionError, Keep, Reply};
 use crate::loadtest::house::House;
 use crate::loadtest::ledger::{Fate, Holding, Ledger, NewGrant};
@@ -33,6 +34,8 @@ pub(super) struct Desk {
     pub(super) in_path: bool,
     /// What to read instead of seat maps.
     pub(super) read: Option<Uri>,
+    /// Where watchers look up when a 201 came.
+    pub(super) acknowledged: Option<Arc<Acknowledged>>,
 }
 
 /// Until when, and how, a client goes on.
@@ -193,21 +196,30 @@ impl Desk {
                 }
             }
             Wish::Confirm(holding) => {
-                let fate = if outcome == Outcome::Accepted { Fate::Confirmed } else { Fate::Unsure };
-                self.ledger.borrow_mut().note(*holding, fate);
+                self.note(*holding, outcome, reply, Fate::Confirmed);
                 None
             }
             Wish::Cancel(holding) => {
-                let changed = reply.and_then(|reply| serde_json::from_slice::<ChangeAnswer>(&reply.body).ok());
-                let fate = match (outcome, changed) {
-                    (Outcome::Accepted, Some(changed)) => Fate::Cancelled(changed.sequence),
-                    _ => Fate::Unsure,
-                };
-                self.ledger.borrow_mut().note(*holding, fate);
+                self.note(*holding, outcome, reply, Fate::Cancelled);
                 None
             }
             Wish::Read { .. } => None,
         }
+    }
+
+    fn note(&self, holding: Holding, outcome: Outcome, reply: Option<&Reply>, changed: fn(u64) -> Fate) {
+        let mut ledger = self.ledger.borrow_mut();
+        let fate = match reply.filter(|_| outcome == Outcome::Accepted) {
+            None => Fate::Unsure,
+            Some(reply) => match serde_json::from_slice::<ChangeAnswer>(&reply.body) {
+                Ok(answer) => changed(answer.sequence),
+                Err(error) => {
+                    ledger.findings.add(|| format!("the answer to an accepted command cannot be read: {error}"));
+                    Fate::Unsure
+                }
+            },
+        };
+        ledger.note(holding, fate);
     }
 
     fn enter_grant(&self, house: u32, seats: &[u32], reply: &Reply, at: Duration) -> Option<Holding> {
@@ -231,6 +243,9 @@ impl Desk {
             ledger.findings.add(|| format!("booking {} has other seats than were asked for", answer.booking_id));
         }
         let GrantAnswer { booking_id: booking, expires_at, sequence, .. } = answer;
+        if let (Some(acknowledged), Ok(house)) = (&self.acknowledged, usize::try_from(house)) {
+            acknowledged.note(house, sequence, at);
+        }
         ledger.enter(NewGrant { house, booking, token, sequence, expires_at, at }, seats)
     }
 }

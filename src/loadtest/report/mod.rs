@@ -5,20 +5,30 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::loadtest::check::CheckReport;
 use crate::loadtest::house::House;
-use crate::loadtest::latencies::Quantiles;
-use crate::loadtest::outcome::{Operation, Outcome, PerOutcome};
+use crate::loadtest::latencies::{Bin, Quantiles};
+use crate::loadtest::outcome::{Operation, PerOutcome};
 use crate::loadtest::pace::Pace;
 use crate::loadtest::plan::Plan;
 use crate::loadtest::processor;
-use crate::loadtest::quantity::{length, per_second, rounded};
-use crate::loadtest::recorder::Recorder;
-use crate::loadtest::report::series::Series;
+use crate::loadtest::quantity::{length, rounded};
+use crate::loadtest::report::watching::Watching;
 use crate::loadtest::team::Harvest;
+use crate::loadtest::watcher::Watched;
 
+mod figures;
+mod page;
+mod plot;
+mod seat_picture;
 mod series;
 mod table;
+mod watching;
 
+pub use figures::Figures;
+pub use page::page;
+pub use seat_picture::SeatPicture;
+pub use series::{Point, Series};
 pub use table::table;
 
 /// The whole report. Its JSON form is a contract: fields are added, never renamed; the unit stands last in a name.
@@ -54,6 +64,10 @@ pub struct Report {
     pub open_loop: Option<OpenLoop>,
     /// The showtimes and their seats.
     pub houses: Houses,
+    /// What the WebSocket clients saw, in the scenario `watch`.
+    pub watch: Option<Watching>,
+    /// The check from outside, unless it was left out.
+    pub check: Option<CheckReport>,
     /// What the load tester itself has used.
     pub client: ClientUse,
     /// Answers over time, in intervals of one second or more.
@@ -61,6 +75,12 @@ pub struct Report {
     /// The same in finer intervals, for plots.
     #[serde(skip)]
     pub fine: Series,
+    /// Latencies of the leading operation, for plots.
+    #[serde(skip)]
+    pub distribution: PerOutcome<Vec<Bin>>,
+    /// When each seat went, for the page.
+    #[serde(skip)]
+    pub picture: Option<SeatPicture>,
 }
 
 /// Why a run ended.
@@ -77,19 +97,6 @@ pub enum EndedBy {
     AllAsked,
     /// Somebody stopped it.
     Interruption,
-}
-
-/// Answers to an operation with one outcome.
-#[derive(Clone, Default, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Figures {
-    /// Answers within the measured time.
-    pub count: u64,
-    /// The same per second of it.
-    pub per_second: f64,
-    /// Latencies of the requests that were due within it.
-    #[serde(flatten)]
-    pub quantiles: Quantiles,
 }
 
 /// See [`Report::settling`].
@@ -153,13 +160,15 @@ pub(super) struct Facts {
     pub(super) was_interrupted: bool,
     pub(super) sold_out: bool,
     pub(super) seats_granted: u64,
+    pub(super) check: Option<CheckReport>,
+    pub(super) watched: Vec<Watched>,
 }
 
 /// Showtimes that are named.
 const NAMED_SHOWTIMES: usize = 10;
 
 impl Report {
-    pub(super) fn of(plan: &Plan, houses: &[House], harvest: &Harvest, facts: &Facts) -> Self {
+    pub(super) fn of(plan: &Plan, houses: &[House], harvest: &Harvest, facts: Facts) -> Self {
         let ended_by = match (facts.was_interrupted, facts.sold_out, harvest.all_done) {
             (true, _, _) => EndedBy::Interruption,
             (_, true, _) => EndedBy::SoldOut,
@@ -169,7 +178,7 @@ impl Report {
         };
         let run = &harvest.run;
         let measured = run.measured(ended_by != EndedBy::Time);
-        let mut operations = operations(run, measured);
+        let mut operations = figures::of(run, measured);
         let leading = operations.entry(plan.scenario.leading().as_str()).or_default().clone();
         let open_loop = match plan.pace {
             Pace::Closed => None,
@@ -182,7 +191,7 @@ impl Report {
         let settled = harvest.settled.measured(true);
         let settling = (!harvest.settled.cells().is_empty()).then(|| Settling {
             seconds: rounded(settled.as_secs_f64()),
-            operations: self::operations(&harvest.settled, settled),
+            operations: figures::of(&harvest.settled, settled),
         });
         Self {
             version: env!("CARGO_PKG_VERSION"),
@@ -196,13 +205,7 @@ impl Report {
             leading,
             operations,
             settling,
-            failures: run.failures().iter().chain(harvest.settled.failures()).fold(
-                BTreeMap::new(),
-                |mut all, (kind, count)| {
-                    *all.entry(kind.clone()).or_default() += count;
-                    all
-                },
-            ),
+            failures: figures::failures([run, &harvest.settled]),
             open_loop,
             houses: Houses {
                 showtimes: houses.len(),
@@ -210,10 +213,19 @@ impl Report {
                 seats: houses.iter().map(|house| house.free.len()).sum(),
                 seats_granted: facts.seats_granted,
             },
-            client: ClientUse::of(plan, facts),
+            watch: (plan.scenario.watchers() > 0).then(|| Watching::of(&facts.watched)),
+            client: ClientUse::of(plan, &facts),
+            check: facts.check,
             series: Series::of(&run.timeline().coarsened(Duration::from_secs(1))),
             fine: Series::of(run.timeline()),
+            distribution: figures::distribution(run, plan.scenario.leading()),
+            picture: SeatPicture::of(houses, &harvest.ledgers),
         }
+    }
+
+    /// False if the check found something.
+    pub fn passed(&self) -> bool {
+        self.check.as_ref().is_none_or(|check| check.passed)
     }
 
     /// Problems that a reader of the figures should know first.
@@ -248,21 +260,4 @@ impl ClientUse {
             cpu_share_of_machine: share(length(cores)),
         }
     }
-}
-
-fn operations(recorder: &Recorder, measured: Duration) -> BTreeMap<&'static str, PerOutcome<Figures>> {
-    let mut operations: BTreeMap<&'static str, PerOutcome<Figures>> = BTreeMap::new();
-    for ((operation, outcome), cell) in recorder.cells() {
-        *operations.entry(operation.as_str()).or_default().get_mut(*outcome) = Figures {
-            count: cell.finished,
-            per_second: per_second(cell.finished, measured),
-            quantiles: cell.latencies.quantiles(),
-        };
-    }
-    operations
-}
-
-/// All four outcomes of an operation in their order.
-pub(super) fn each(figures: &PerOutcome<Figures>) -> impl Iterator<Item = (Outcome, &Figures)> {
-    Outcome::ALL.into_iter().map(|outcome| (outcome, figures.get(outcome)))
 }
