@@ -76,6 +76,9 @@ impl Client {
                 self.leave_unsent(phase, number);
                 return false;
             }
+            if self.budget == 0 && !phase.settling {
+                return true;
+            }
             let due = if phase.settling { None } else { self.schedule.due(number) };
             if let Some(due) = due {
                 if due >= phase.end {
@@ -84,9 +87,6 @@ impl Client {
                 if due > elapsed && !self.sleep_until(phase.start + due).await {
                     return false;
                 }
-            }
-            if self.budget == 0 && !phase.settling {
-                return true;
             }
             let wish = if phase.settling { self.script.settle() } else { self.script.next() };
             let Some(wish) = wish else { return true };

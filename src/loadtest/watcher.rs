@@ -47,6 +47,8 @@ pub(super) struct Watched {
     pub(super) seen: Latencies,
     /// True if its goal was reached.
     pub(super) arrived: bool,
+    /// True while its connection stands.
+    pub(super) connected: bool,
 }
 
 /// See the module's documentation.
@@ -65,7 +67,7 @@ impl Watcher {
         let Some(house) = assignment.houses.get(assignment.house) else { return Ok(None) };
         let feed = Feed::new(house, assignment.folds);
         let seen = assignment.blank.clone();
-        let watched = Watched { house: assignment.house, feed, connections: 0, seen, arrived: false };
+        let watched = Watched { house: assignment.house, feed, connections: 0, seen, arrived: false, connected: false };
         let mut open = Self { assignment, socket: None, watched };
         open.connect().await?;
         Ok(Some(open))
@@ -114,7 +116,7 @@ impl Watcher {
         match socket.next().await {
             Some(Ok(Message::Text(text))) => self.see(text.as_str()),
             Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-            Some(Ok(Message::Close(_)) | Err(_)) | None => self.socket = None,
+            Some(Ok(Message::Close(_)) | Err(_)) | None => self.disconnect(),
         }
     }
 
@@ -132,12 +134,18 @@ impl Watcher {
         }
     }
 
+    fn disconnect(&mut self) {
+        self.socket = None;
+        self.watched.connected = false;
+    }
+
     async fn connect(&mut self) -> Result<(), Box<Error>> {
         let Some(house) = self.assignment.houses.get(self.assignment.house) else { return Ok(()) };
         let path = format!("/ws/showtimes/{}?after={}", house.id, self.watched.feed.last());
         let url = self.assignment.target.web_socket(&path);
         let (socket, _) = tokio_tungstenite::connect_async_with_config(url, None, true).await.map_err(Box::new)?;
         self.socket = Some(socket);
+        self.watched.connected = true;
         self.watched.connections += 1;
         Ok(())
     }

@@ -23,6 +23,8 @@ mod plot;
 mod seat_picture;
 mod series;
 mod table;
+#[cfg(test)]
+mod tests;
 mod watching;
 
 pub use figures::Figures;
@@ -64,6 +66,8 @@ pub struct Report {
     pub open_loop: Option<OpenLoop>,
     /// The showtimes and their seats.
     pub houses: Houses,
+    /// True if the clients only held their connections.
+    pub idle: bool,
     /// What the WebSocket clients saw, in the scenario `watch`.
     pub watch: Option<Watching>,
     /// The check from outside, unless it was left out.
@@ -182,6 +186,7 @@ impl Report {
         let leading = operations.entry(plan.scenario.leading().as_str()).or_default().clone();
         let open_loop = match plan.pace {
             Pace::Closed => None,
+            Pace::Open { .. } if plan.scenario.is_idle() => None,
             Pace::Open { per_second } => Some(OpenLoop {
                 rate_per_second: per_second,
                 unsent: run.unsent_requests(),
@@ -207,6 +212,7 @@ impl Report {
             settling,
             failures: figures::failures([run, &harvest.settled]),
             open_loop,
+            idle: plan.scenario.is_idle(),
             houses: Houses {
                 showtimes: houses.len(),
                 showtime_ids: houses.iter().take(NAMED_SHOWTIMES).map(|house| house.id.to_string()).collect(),

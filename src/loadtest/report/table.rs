@@ -28,6 +28,14 @@ pub(super) fn reason(ended_by: EndedBy) -> &'static str {
 }
 
 fn write(text: &mut String, report: &Report) -> std::fmt::Result {
+    if report.idle {
+        let watch = report.watch.clone().unwrap_or_default();
+        return writeln!(
+            text,
+            "{} watchers were connected for {:.1} s, with {} connections; {} had lost theirs at the end.",
+            watch.watchers, report.measured_seconds, watch.connections, watch.disconnected
+        );
+    }
     writeln!(
         text,
         "{}: {:.1} s measured after {:.1} s of warm-up; {}.",
@@ -55,13 +63,11 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
     }
     writeln!(text)?;
     let houses = &report.houses;
-    if houses.seats > 0 {
-        writeln!(
-            text,
-            "{} of {} seats in {} showtimes were granted.",
-            houses.seats_granted, houses.seats, houses.showtimes
-        )?;
-    }
+    writeln!(
+        text,
+        "{} seats were granted; {} in {} showtimes were free before.",
+        houses.seats_granted, houses.seats, houses.showtimes
+    )?;
     watching(text, report)?;
     let client = &report.client;
     if let (Some(seconds), Some(one), Some(all)) =

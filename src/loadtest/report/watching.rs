@@ -6,7 +6,7 @@ use crate::loadtest::latencies::{Latencies, Quantiles};
 use crate::loadtest::watcher::Watched;
 
 /// See the module's documentation.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Default, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Watching {
     /// WebSocket clients.
@@ -19,6 +19,8 @@ pub struct Watching {
     pub snapshots: u64,
     /// Clients that had not seen the last change when their time was over.
     pub behind: usize,
+    /// Clients without a connection at the end.
+    pub disconnected: usize,
     /// From the arrival of a 201 at its client to the arrival of its delta at a watcher; 0 where the delta was first.
     pub accepted_to_seen: Quantiles,
 }
@@ -38,6 +40,7 @@ impl Watching {
             deltas: watched.iter().map(|one| one.feed.deltas).sum(),
             snapshots: watched.iter().map(|one| one.feed.snapshots).sum(),
             behind: watched.iter().filter(|one| !one.arrived).count(),
+            disconnected: watched.iter().filter(|one| !one.connected).count(),
             accepted_to_seen: seen.map(|seen| seen.quantiles()).unwrap_or_default(),
         }
     }
