@@ -58,6 +58,8 @@ async fn a_house_is_sold_out_without_a_refusal_and_confirmed() {
         (&check["bookingsRead"], &check["showtimesFollowed"], &check["deltasSeen"]),
         (&json!(46), &json!(2), &json!(92))
     );
+    // One process at a time has the embedded profile's data.
+    assert_eq!(server.terminate().await, Some(0));
     stack.check().await;
 }
 
