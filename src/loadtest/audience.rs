@@ -17,7 +17,7 @@ use crate::loadtest::watcher::{Assignment, Watched, Watcher};
 
 /// Connections that are opened at once.
 const OPENED_AT_ONCE: usize = 64;
-/// Time that watchers have, when the run is over, to see the last change.
+/// Time after which a watcher that sees nothing new, although there is more, is given up when the run is over.
 const GRACE: Duration = Duration::from_secs(15);
 
 /// See the module's documentation.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use hyper::StatusCode;
@@ -12,12 +12,16 @@ use crate::domain::{BookingId, SeatId, SeatStatus, Timestamp};
 use crate::loadtest::connection::{Connection, Keep, Reply};
 use crate::loadtest::house::House;
 use crate::loadtest::ledger::{Fate, Findings, Grant, Ledger};
+use crate::loadtest::outcome::Outcome;
 use crate::loadtest::plan::{CheckPlan, Plan};
 use crate::loadtest::watcher::Watched;
 use crate::loadtest::{setup, verify, wire};
 
 /// Bookings that are read at once.
 const READERS: usize = 16;
+/// Times that an overloaded server is asked for a booking, and the pause between them.
+const TRIES: usize = 10;
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// What was checked and what was found. Passed if nothing was.
 #[derive(Clone, Default, Debug, Serialize)]
@@ -127,7 +131,16 @@ impl Evidence<'_> {
         let mut connection = Connection::new(Arc::clone(target), self.plan.patience);
         for (grant, seats) in share {
             let Some(request) = wire::booking(grant.booking, &grant.token) else { continue };
-            match connection.send(request, Keep::Everything).await {
+            let mut reply = connection.send(request.clone(), Keep::Everything).await;
+            for _ in 1..TRIES {
+                // Too busy to answer is no answer.
+                if !reply.as_ref().is_ok_and(|reply| Outcome::of(reply.status) == Outcome::Overloaded) {
+                    break;
+                }
+                tokio::time::sleep(PAUSE).await;
+                reply = connection.send(request.clone(), Keep::Everything).await;
+            }
+            match reply {
                 Ok(reply) => {
                     if let Some(wrong) = self.wrong(grant, seats, &reply) {
                         findings.add(|| format!("booking {}: {wrong}", grant.booking));
@@ -229,7 +242,7 @@ impl CheckReport {
     pub fn summary(&self) -> String {
         let share = if self.bookings_read < self.grants { " (an even sample)" } else { "" };
         format!(
-            "{} grants, {} bookings read back{share}, {} showtimes followed with {} deltas: {}",
+            "grants: {}; bookings read back: {}{share}; showtimes followed: {}, with {} deltas: {}",
             self.grants,
             self.bookings_read,
             self.showtimes_followed,

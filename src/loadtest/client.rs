@@ -71,7 +71,8 @@ impl Client {
         let mut number = 0;
         loop {
             let elapsed = phase.start.elapsed();
-            let stopped = !phase.settling && self.desk.tally.stop().is_cancelled();
+            let tally = &self.desk.tally;
+            let stopped = if phase.settling { tally.is_interrupted() } else { tally.stop().is_cancelled() };
             if elapsed >= phase.end || stopped {
                 self.leave_unsent(phase, number);
                 return false;

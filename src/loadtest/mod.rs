@@ -153,11 +153,13 @@ pub async fn run(plan: Plan, interrupted: impl Future<Output = ()>) -> Result<Re
     watchers.seat(&hall, usize::try_from(plan.scenario.watchers()).unwrap_or(0), false).await?;
     let used_before = processor::time();
     let began = Instant::now();
-    let (harvest, was_interrupted) = play(&team, &plan, interrupted).await?;
+    let harvest = play(&team, &plan, interrupted).await?;
     let wall = began.elapsed();
     let used = processor::time().zip(used_before).map(|(after, before)| after.saturating_sub(before));
+    let ended = Instant::now();
     let last = verify::last_sequences(&houses, &harvest.ledgers);
     let (watched, following) = tokio::join!(watchers.leave(last.clone()), followers.leave(last));
+    let caught_up = ended.elapsed();
     let check = match plan.check {
         None => None,
         Some(bounds) => {
@@ -169,14 +171,22 @@ pub async fn run(plan: Plan, interrupted: impl Future<Output = ()>) -> Result<Re
         }
     };
     let sold_out = team.tally.is_sold_out();
-    let facts = Facts { wall, used, was_interrupted, sold_out, seats_granted: team.tally.seats(), check, watched };
+    let facts = Facts {
+        wall,
+        used,
+        caught_up,
+        was_interrupted: team.tally.is_interrupted(),
+        sold_out,
+        seats_granted: team.tally.seats(),
+        check,
+        watched,
+    };
     Ok(Report::of(&plan, &houses, &harvest, facts))
 }
 
-/// Runs the team; true if it was interrupted.
-async fn play(team: &Team, plan: &Plan, interrupted: impl Future<Output = ()>) -> Result<(Harvest, bool), LoadError> {
+/// Runs the team, to its end or to an interruption.
+async fn play(team: &Team, plan: &Plan, interrupted: impl Future<Output = ()>) -> Result<Harvest, LoadError> {
     let mut progress = Progress::new(plan, team);
-    let mut was_interrupted = false;
     let running = async {
         if plan.scenario.is_idle() {
             team.tally.start();
@@ -192,13 +202,10 @@ async fn play(team: &Team, plan: &Plan, interrupted: impl Future<Output = ()>) -
     let harvest = loop {
         tokio::select! {
             harvest = &mut running => break harvest?,
-            () = &mut interrupted, if !was_interrupted => {
-                was_interrupted = true;
-                team.tally.stop().cancel();
-            }
+            () = &mut interrupted, if !team.tally.is_interrupted() => team.tally.interrupt(),
             () = progress.next() => {}
         }
     };
     progress.finish();
-    Ok((harvest, was_interrupted))
+    Ok(harvest)
 }

@@ -12,6 +12,9 @@ use crate::loadtest::target::Target;
 /// Most seats that a party may have; servers need not take more than twenty.
 pub const LARGEST_PARTY: u32 = 8;
 
+/// Longest time that clients may take, when the run is over, to pay for what they hold.
+const SETTLING: Duration = Duration::from_mins(10);
+
 /// See the module's documentation.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -124,9 +127,9 @@ impl Plan {
         self.check.is_some() || self.scenario.needs_grants()
     }
 
-    /// The time in which what is left over is done: no warm-up, and as long as the run itself might have taken.
+    /// The time in which what is left over is done.
     pub fn settling_window(&self) -> Window {
-        Window { warm_up: Duration::ZERO, duration: self.window.end() }
+        Window { warm_up: Duration::ZERO, duration: SETTLING }
     }
 
     /// True if nobody else is expected to book in the showtimes.

@@ -73,7 +73,8 @@ impl Watcher {
         Ok(Some(open))
     }
 
-    /// Watches until the goal is reached, or is given and not reached within `grace`.
+    /// Watches until the goal is reached; gives up when it is given and nothing new comes for as long as `grace`. A feed that is late
+    /// is no feed with a gap.
     pub(super) async fn watch(mut self, grace: Duration) -> Watched {
         let mut goal = self.assignment.goal.clone();
         let mut end: Option<tokio::time::Instant> = None;
@@ -86,6 +87,7 @@ impl Watcher {
             if target.is_some() && end.is_none() {
                 end = Some(tokio::time::Instant::now() + grace);
             }
+            let seen = self.watched.feed.last();
             let deadline = async {
                 match end {
                     Some(end) => tokio::time::sleep_until(end).await,
@@ -100,7 +102,11 @@ impl Watcher {
                         return self.watched;
                     }
                 }
-                () = self.step() => {}
+                () = self.step() => {
+                    if self.watched.feed.last() > seen && end.is_some() {
+                        end = Some(tokio::time::Instant::now() + grace);
+                    }
+                }
             }
         }
     }

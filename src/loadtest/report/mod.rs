@@ -70,6 +70,8 @@ pub struct Report {
     pub idle: bool,
     /// What the WebSocket clients saw, in the scenario `watch`.
     pub watch: Option<Watching>,
+    /// From the end of the run until every WebSocket client had seen the last change, or was given up; 0 without any.
+    pub catch_up_seconds: f64,
     /// The check from outside, unless it was left out.
     pub check: Option<CheckReport>,
     /// What the load tester itself has used.
@@ -161,6 +163,8 @@ pub struct ClientUse {
 pub(super) struct Facts {
     pub(super) wall: Duration,
     pub(super) used: Option<Duration>,
+    /// From the end of the run until every watcher had seen the last change.
+    pub(super) caught_up: Duration,
     pub(super) was_interrupted: bool,
     pub(super) sold_out: bool,
     pub(super) seats_granted: u64,
@@ -168,6 +172,8 @@ pub(super) struct Facts {
     pub(super) watched: Vec<Watched>,
 }
 
+/// A live feed that is further behind at the end is worth a note.
+const LATE_SECONDS: f64 = 1.0;
 /// Showtimes that are named.
 const NAMED_SHOWTIMES: usize = 10;
 
@@ -221,6 +227,7 @@ impl Report {
             },
             watch: (plan.scenario.watchers() > 0).then(|| Watching::of(&facts.watched)),
             client: ClientUse::of(plan, &facts),
+            catch_up_seconds: rounded(facts.caught_up.as_secs_f64()),
             check: facts.check,
             series: Series::of(&run.timeline().coarsened(Duration::from_secs(1))),
             fine: Series::of(run.timeline()),
@@ -243,6 +250,9 @@ impl Report {
         }
         if let Some(open) = self.open_loop.as_ref().filter(|open| open.unsent > 0) {
             warnings.push(format!("{} requests were due and could not be sent in time", open.unsent));
+        }
+        if self.catch_up_seconds > LATE_SECONDS {
+            warnings.push(format!("the live feed was {:.1} s behind when the run ended", self.catch_up_seconds));
         }
         if self.measured_seconds <= 0.0 {
             warnings.push("the run was over before the warm-up was: nothing was measured".to_owned());

@@ -66,6 +66,7 @@ fn report(check: Option<CheckReport>) -> Report {
     let houses = [House::derived(ShowtimeId(Uuid::from_u128(1)), vec![3, 3]).unwrap()];
     let facts = Facts {
         wall: Duration::from_secs(3),
+        caught_up: Duration::ZERO,
         used: Some(Duration::from_millis(1_500)),
         was_interrupted: false,
         sold_out: false,
