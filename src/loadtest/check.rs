@@ -110,9 +110,9 @@ impl Evidence<'_> {
     /// Every granted booking, or an even sample of them, is readable by its holder and is what its holder knows of it.
     async fn read_bookings(&self, most: usize, findings: &mut Findings) -> usize {
         let all: Vec<(&Grant, &[u32])> = self.ledgers.iter().flat_map(Ledger::grants).collect();
-        let step = all.len().div_ceil(most.max(1)).max(1);
+        let size = all.len().min(most);
         let sample: Vec<(&Grant, &[u32])> =
-            if most == 0 { Vec::new() } else { all.into_iter().step_by(step).collect() };
+            (0..size).filter_map(|number| all.get(number * all.len() / size.max(1)).copied()).collect();
         let shares = (0..READERS).map(|reader| {
             let share: Vec<_> = sample.iter().skip(reader).step_by(READERS).copied().collect();
             self.read_share(reader, share)

@@ -92,6 +92,18 @@ fn tile(text: &mut String, figure: &str, what: &str) -> std::fmt::Result {
     write!(text, "<div class=\"tile\"><b>{figure}</b><span>{what}</span></div>")
 }
 
+/// The points to draw: without an interval that the end of the run has cut off, which would look like a breakdown.
+fn whole(report: &Report) -> impl Iterator<Item = &Point> {
+    let series = &report.fine;
+    let end = report.warm_up_seconds + report.measured_seconds + 1e-3;
+    series
+        .points
+        .iter()
+        .enumerate()
+        .take_while(move |(number, point)| *number == 0 || point.from_seconds + series.interval_seconds <= end)
+        .map(|(_, point)| point)
+}
+
 /// The outcomes that were met at all.
 fn met(series: &Series) -> impl Iterator<Item = Outcome> {
     Outcome::ALL.into_iter().filter(|outcome| series.points.iter().any(|point| *point.counts.get(*outcome) > 0))
@@ -102,9 +114,7 @@ fn throughput(report: &Report) -> Plot {
     let width = series.interval_seconds.max(1e-9);
     let lines = met(series).map(|outcome| Line {
         class: outcome.as_str(),
-        points: series
-            .points
-            .iter()
+        points: whole(report)
             .map(|point| {
                 (point.from_seconds, Some(crate::loadtest::quantity::real(*point.counts.get(outcome)) / width))
             })
@@ -131,7 +141,7 @@ fn latency(report: &Report) -> Plot {
     ];
     let lines = all.into_iter().map(|(class, name, read)| Line {
         class,
-        points: report.fine.points.iter().map(|point| (point.from_seconds, read(point))).collect(),
+        points: whole(report).map(|point| (point.from_seconds, read(point))).collect(),
         name: name.to_owned(),
     });
     Plot {
