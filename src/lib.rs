@@ -13,6 +13,8 @@
 //! http                                                 the outside contract
 //!    ^
 //! config  <-  app  <-  cli  <-  main                   settings, composition, subcommands
+//!
+//! domain  <-  loadtest  <-  cli                        plays the clients of an on-sale, from outside
 //! ```
 //!
 //! Imports point to the left and up only, ports never know each other, and only [`app`] names an adapter. `tests/it/architecture.rs`

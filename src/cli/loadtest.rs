@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
@@ -17,10 +17,14 @@ use crate::loadtest::pace::Pace;
 use crate::loadtest::plan::{CheckPlan, HousePlan, Plan};
 use crate::loadtest::recorder::Window;
 use crate::loadtest::report;
-use crate::loadtest::scenario::Scenario;
+use crate::loadtest::scenario::{Scenario, Shares};
 use crate::loadtest::target::Target;
 
+/// Bookings a second that are watched unless told otherwise.
+const WATCHED_PER_SECOND: f64 = 100.0;
+
 /// What clients do, against which nodes, how fast and how long.
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line are independent of each other")]
 #[derive(Args, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Arguments {
@@ -67,6 +71,18 @@ pub(super) struct Arguments {
     /// sellout: do not confirm the bookings when the run is over.
     #[arg(long)]
     no_confirm: bool,
+    /// churn: share of holds that are left to expire, 0 to 1.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+    abandon: f64,
+    /// mixed: how many requests are of which kind.
+    #[arg(long, value_name = "SHARES", default_value = "read=70,hold=20,confirm=6,cancel=4")]
+    shares: String,
+    /// watch: WebSocket clients, spread over the nodes.
+    #[arg(long, default_value_t = 100)]
+    watchers: u32,
+    /// watch: only connect the watchers and hold the connections, for measuring the server.
+    #[arg(long)]
+    idle: bool,
     /// read: ask for this path instead of seat maps, to compare with a bare answer.
     #[arg(long, value_name = "PATH")]
     path: Option<String>,
@@ -98,6 +114,9 @@ pub(super) struct Arguments {
     /// Write the report as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the report as one HTML page with plots.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, Serialize)]
@@ -107,6 +126,14 @@ enum Name {
     Storm,
     /// Until the last seat is held, then every booking is confirmed.
     Sellout,
+    /// Everybody prefers the same best block, and falls back after a refusal.
+    Herd,
+    /// Hold, drop, hold again; some holds are left to expire.
+    Churn,
+    /// Reads, holds, confirmations and cancellations in given shares.
+    Mixed,
+    /// WebSocket clients watch a sale on the first node (`--rate`, 100 a second if absent): how much later do they see it?
+    Watch,
     /// Everybody reads seat maps.
     Read,
 }
@@ -122,7 +149,10 @@ pub(super) fn run(settings: &Settings, arguments: &Arguments) -> anyhow::Result<
     if let Some(file) = &arguments.json {
         write(file, &serde_json::to_string_pretty(&report)?)?;
     }
-    Ok(ExitCode::SUCCESS)
+    if let Some(file) = &arguments.html {
+        write(file, &report::page(&report))?;
+    }
+    Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn interruption() {
@@ -143,10 +173,10 @@ fn plan(settings: &Settings, arguments: &Arguments) -> anyhow::Result<Plan> {
     let Arguments { showtimes, seats, .. } = *arguments;
     Ok(Plan {
         targets,
-        scenario: arguments.scenario(),
+        scenario: arguments.scenario()?,
         clients: arguments.clients,
         threads: arguments.threads,
-        pace: arguments.rate.map_or(Pace::Closed, |per_second| Pace::Open { per_second }),
+        pace: arguments.pace(),
         window: Window {
             warm_up: seconds("--warm-up", arguments.warm_up)?,
             duration: seconds("--duration", arguments.duration)?,
@@ -164,16 +194,29 @@ fn plan(settings: &Settings, arguments: &Arguments) -> anyhow::Result<Plan> {
         check: (!arguments.no_check)
             .then_some(CheckPlan { bookings: arguments.check_bookings, showtimes: arguments.check_showtimes }),
         started_at: app::now(),
+        began: Instant::now(),
         arguments: serde_json::to_value(arguments)?,
     })
 }
 
 impl Arguments {
-    fn scenario(&self) -> Scenario {
-        match self.scenario {
+    fn pace(&self) -> Pace {
+        match (self.rate, self.scenario) {
+            (Some(per_second), _) => Pace::Open { per_second },
+            (None, Name::Watch) => Pace::Open { per_second: WATCHED_PER_SECOND },
+            (None, _) => Pace::Closed,
+        }
+    }
+
+    fn scenario(&self) -> anyhow::Result<Scenario> {
+        Ok(match self.scenario {
             Name::Storm => Scenario::Storm { wanted: self.wanted },
             Name::Sellout => Scenario::Sellout { contend: self.contend, confirm: !self.no_confirm },
+            Name::Herd => Scenario::Herd,
+            Name::Churn => Scenario::Churn { abandon: self.abandon },
+            Name::Mixed => Scenario::Mixed(self.shares.parse::<Shares>()?),
+            Name::Watch => Scenario::Watch { watchers: self.watchers, idle: self.idle },
             Name::Read => Scenario::Read,
-        }
+        })
     }
 }

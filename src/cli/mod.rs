@@ -60,7 +60,7 @@ enum Subcommands {
     /// List or replay messages that could not be processed.
     DeadLetters(dead_letters::Arguments),
     /// Play the clients of an on-sale against running nodes, measure, check from outside; exit 1 if a promise was broken.
-    Loadtest(loadtest::Arguments),
+    Loadtest(Box<loadtest::Arguments>),
     /// Print the OpenAPI document.
     Openapi,
     /// Ask a running server whether it is ready; exit 1 if it is not.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use hyper::Uri;
 
 use crate::domain::HoldToken;
+use crate::loadtest::acknowledged::Acknowledged;
 use crate::loadtest::connection::{Connection, ConnectionError, Keep, Reply};
 use crate::loadtest::house::House;
 use crate::loadtest::ledger::{Fate, Holding, Ledger, NewGrant};
@@ -33,6 +34,8 @@ pub(super) struct Desk {
     pub(super) in_path: bool,
     /// What to read instead of seat maps.
     pub(super) read: Option<Uri>,
+    /// Where watchers look up when a 201 came.
+    pub(super) acknowledged: Option<Arc<Acknowledged>>,
 }
 
 /// Until when, and how, a client goes on.
@@ -68,10 +71,14 @@ impl Client {
         let mut number = 0;
         loop {
             let elapsed = phase.start.elapsed();
-            let stopped = !phase.settling && self.desk.tally.stop().is_cancelled();
+            let tally = &self.desk.tally;
+            let stopped = if phase.settling { tally.is_interrupted() } else { tally.stop().is_cancelled() };
             if elapsed >= phase.end || stopped {
                 self.leave_unsent(phase, number);
                 return false;
+            }
+            if self.budget == 0 && !phase.settling {
+                return true;
             }
             let due = if phase.settling { None } else { self.schedule.due(number) };
             if let Some(due) = due {
@@ -81,9 +88,6 @@ impl Client {
                 if due > elapsed && !self.sleep_until(phase.start + due).await {
                     return false;
                 }
-            }
-            if self.budget == 0 && !phase.settling {
-                return true;
             }
             let wish = if phase.settling { self.script.settle() } else { self.script.next() };
             let Some(wish) = wish else { return true };
@@ -193,21 +197,30 @@ impl Desk {
                 }
             }
             Wish::Confirm(holding) => {
-                let fate = if outcome == Outcome::Accepted { Fate::Confirmed } else { Fate::Unsure };
-                self.ledger.borrow_mut().note(*holding, fate);
+                self.note(*holding, outcome, reply, Fate::Confirmed);
                 None
             }
             Wish::Cancel(holding) => {
-                let changed = reply.and_then(|reply| serde_json::from_slice::<ChangeAnswer>(&reply.body).ok());
-                let fate = match (outcome, changed) {
-                    (Outcome::Accepted, Some(changed)) => Fate::Cancelled(changed.sequence),
-                    _ => Fate::Unsure,
-                };
-                self.ledger.borrow_mut().note(*holding, fate);
+                self.note(*holding, outcome, reply, Fate::Cancelled);
                 None
             }
             Wish::Read { .. } => None,
         }
+    }
+
+    fn note(&self, holding: Holding, outcome: Outcome, reply: Option<&Reply>, changed: fn(u64) -> Fate) {
+        let mut ledger = self.ledger.borrow_mut();
+        let fate = match reply.filter(|_| outcome == Outcome::Accepted) {
+            None => Fate::Unsure,
+            Some(reply) => match serde_json::from_slice::<ChangeAnswer>(&reply.body) {
+                Ok(answer) => changed(answer.sequence),
+                Err(error) => {
+                    ledger.findings.add(|| format!("the answer to an accepted command cannot be read: {error}"));
+                    Fate::Unsure
+                }
+            },
+        };
+        ledger.note(holding, fate);
     }
 
     fn enter_grant(&self, house: u32, seats: &[u32], reply: &Reply, at: Duration) -> Option<Holding> {
@@ -231,6 +244,9 @@ impl Desk {
             ledger.findings.add(|| format!("booking {} has other seats than were asked for", answer.booking_id));
         }
         let GrantAnswer { booking_id: booking, expires_at, sequence, .. } = answer;
+        if let (Some(acknowledged), Ok(house)) = (&self.acknowledged, usize::try_from(house)) {
+            acknowledged.note(house, sequence, at);
+        }
         ledger.enter(NewGrant { house, booking, token, sequence, expires_at, at }, seats)
     }
 }

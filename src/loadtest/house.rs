@@ -19,6 +19,8 @@ pub struct House {
     pub seats: Vec<SeatId>,
     /// Number of seats in each row.
     pub rows: Vec<u32>,
+    /// What each seat was before the run.
+    pub statuses: Vec<SeatStatus>,
     /// Indices of the seats that were free before the run.
     pub free: Vec<u32>,
     /// The showtime's sequence before the run.
@@ -60,9 +62,9 @@ impl House {
     pub fn from_answer(id: ShowtimeId, answer: SeatMapAnswer) -> Result<Self, InvalidUri> {
         let mut rows: Vec<u32> = Vec::new();
         let mut row = None;
-        let mut free = Vec::new();
         let mut seats = Vec::with_capacity(answer.seats.len());
-        for (index, seat) in (0_u32..).zip(answer.seats) {
+        let mut statuses = Vec::with_capacity(answer.seats.len());
+        for seat in answer.seats {
             if row.as_ref() != Some(&seat.row) {
                 rows.push(0);
                 row = Some(seat.row);
@@ -70,12 +72,10 @@ impl House {
             if let Some(last) = rows.last_mut() {
                 *last += 1;
             }
-            if seat.status == SeatStatus::Available {
-                free.push(index);
-            }
+            statuses.push(seat.status);
             seats.push(seat.seat_id);
         }
-        Self::new(id, seats, rows, free, answer.sequence)
+        Self::new(id, seats, rows, statuses, answer.sequence)
     }
 
     /// A showtime that was just created, as its seat ids are derived; for servers that cannot show it.
@@ -84,22 +84,24 @@ impl House {
     /// Never: an id is fit for a path.
     pub fn derived(id: ShowtimeId, rows: Vec<u32>) -> Result<Self, InvalidUri> {
         let prefix = SeatId::prefix(id);
-        let free: Vec<u32> = (0..rows.iter().sum()).collect();
-        let seats = free.iter().map(|index| SeatId::with_prefix(prefix, *index)).collect();
-        Self::new(id, seats, rows, free, 1)
+        let seats: Vec<SeatId> = (0..rows.iter().sum()).map(|index| SeatId::with_prefix(prefix, index)).collect();
+        let statuses = vec![SeatStatus::Available; seats.len()];
+        Self::new(id, seats, rows, statuses, 1)
     }
 
     fn new(
         id: ShowtimeId,
         seats: Vec<SeatId>,
         rows: Vec<u32>,
-        free: Vec<u32>,
+        statuses: Vec<SeatStatus>,
         sequence: u64,
     ) -> Result<Self, InvalidUri> {
+        let free = (0_u32..).zip(&statuses).filter(|(_, status)| **status == SeatStatus::Available);
+        let free = free.map(|(index, _)| index).collect();
         let show = Uri::try_from(format!("/api/showtimes/{id}"))?;
         let bookings = Uri::try_from(format!("/api/showtimes/{id}/bookings"))?;
         let opening = Bytes::from(format!(r#"{{"showtimeId":"{id}","seatIds":["#));
-        Ok(Self { id, seats, rows, free, sequence, show, bookings, opening })
+        Ok(Self { id, seats, rows, statuses, free, sequence, show, bookings, opening })
     }
 }
 

@@ -34,7 +34,38 @@ pub struct Quantiles {
     pub max_millis: f64,
 }
 
+/// Latencies of about the same length; each bin is a third longer than the one before.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Bin {
+    /// Shortest.
+    pub from_millis: f64,
+    /// Longest.
+    pub to_millis: f64,
+    /// How many.
+    pub count: u64,
+}
+
+/// Bins of a decade.
+const BINS_PER_DECADE: f64 = 8.0;
+
 impl Latencies {
+    /// All latencies in bins of a logarithmic scale that starts at 10 microseconds, up to the last that has any.
+    pub fn bins(&self) -> Vec<Bin> {
+        let growth = 10.0_f64.powf(1.0 / BINS_PER_DECADE);
+        let mut bins: Vec<Bin> = Vec::new();
+        let mut bin = Bin { from_millis: 0.0, to_millis: 0.01, count: 0 };
+        for step in self.0.iter_recorded() {
+            let millis = quantity::millis(step.value_iterated_to());
+            while millis > bin.to_millis {
+                bins.push(bin);
+                bin = Bin { from_millis: bin.to_millis, to_millis: bin.to_millis * growth, count: 0 };
+            }
+            bin.count += step.count_since_last_iteration();
+        }
+        bins.push(bin);
+        bins
+    }
+
     /// No latency yet; `digits` significant digits are kept.
     ///
     /// # Errors
@@ -97,6 +128,18 @@ mod tests {
         assert!((figures.p50_millis - 50.0).abs() < 0.1, "{figures:?}");
         assert!((figures.p99_millis - 99.0).abs() < 0.1, "{figures:?}");
         assert!((figures.max_millis - 100.0).abs() < 0.1, "{figures:?}");
+    }
+
+    #[test]
+    fn bins_hold_every_latency_once() {
+        let mut latencies = Latencies::blank(3).unwrap();
+        for micros in [5, 500, 501, 90_000, 2_000_000] {
+            latencies.record(Duration::from_micros(micros));
+        }
+        let bins = latencies.bins();
+        assert_eq!(bins.iter().map(|bin| bin.count).sum::<u64>(), 5);
+        assert!(bins.windows(2).all(|pair| pair[0].to_millis <= pair[1].from_millis + 1e-9));
+        assert!(bins.last().unwrap().to_millis >= 2_000.0);
     }
 
     #[test]

@@ -16,8 +16,8 @@ pub struct Holding(pub u32);
 pub enum Fate {
     /// It was granted; nothing has been heard since.
     Held,
-    /// Its confirmation was acknowledged.
-    Confirmed,
+    /// Its confirmation was acknowledged, with this sequence.
+    Confirmed(u64),
     /// Its cancellation was acknowledged, with this sequence.
     Cancelled(u64),
     /// A command about it failed or was refused: it may be anything by now.

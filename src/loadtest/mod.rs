@@ -14,17 +14,26 @@
 //! **Invariant:** nothing is shared between threads for a request but a few relaxed counters; a thread's clients take turns on it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use hyper::http::uri::InvalidUri;
 
 use crate::domain::ShowtimeId;
+use crate::loadtest::audience::{Audience, Hall};
+use crate::loadtest::check::Evidence;
 use crate::loadtest::connection::{ConnectionError, Reply};
+use crate::loadtest::outcome::Operation;
 use crate::loadtest::plan::PlanError;
 use crate::loadtest::progress::Progress;
-use crate::loadtest::team::Team;
+use crate::loadtest::report::Facts;
+use crate::loadtest::team::{Harvest, Team};
 
+mod acknowledged;
+mod audience;
+pub mod check;
 mod client;
 pub mod connection;
+pub mod feed;
 pub mod house;
 pub mod latencies;
 pub mod ledger;
@@ -42,6 +51,8 @@ pub mod tally;
 pub mod target;
 mod team;
 pub mod timeline;
+pub mod verify;
+mod watcher;
 pub mod wire;
 
 pub use plan::Plan;
@@ -62,6 +73,9 @@ pub enum LoadError {
     /// No connection, or no answer, before the run.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
+    /// A WebSocket client was refused at the start.
+    #[error("a WebSocket client could not connect")]
+    Watcher(#[source] Box<tokio_tungstenite::tungstenite::Error>),
     /// Another answer than was needed before the run.
     #[error("{what}: status {status}: {body}")]
     Unexpected {
@@ -132,33 +146,66 @@ pub async fn run(plan: Plan, interrupted: impl Future<Output = ()>) -> Result<Re
     let plan = Arc::new(plan);
     let houses = setup::houses(&plan).await?;
     let team = Team::new(Arc::clone(&plan), Arc::clone(&houses));
-    let mut progress = Progress::new(&plan, &team);
+    let (mut watchers, mut followers) = (Audience::new(), Audience::new());
+    let hall = Hall { plan: &plan, houses: &houses, tally: &team.tally, acknowledged: team.acknowledged.as_ref() };
+    let followed = plan.check.filter(|_| plan.scenario.leading() == Operation::Reserve && !plan.scenario.is_idle());
+    followers.seat(&hall, followed.map_or(0, |check| check.showtimes.min(houses.len())), true).await?;
+    watchers.seat(&hall, usize::try_from(plan.scenario.watchers()).unwrap_or(0), false).await?;
     let used_before = processor::time();
-    let began = std::time::Instant::now();
-    let mut was_interrupted = false;
-    let harvest = {
-        let running = team.run();
-        tokio::pin!(running, interrupted);
-        loop {
+    let began = Instant::now();
+    let harvest = play(&team, &plan, interrupted).await?;
+    let wall = began.elapsed();
+    let used = processor::time().zip(used_before).map(|(after, before)| after.saturating_sub(before));
+    let ended = Instant::now();
+    let last = verify::last_sequences(&houses, &harvest.ledgers);
+    let (watched, following) = tokio::join!(watchers.leave(last.clone()), followers.leave(last));
+    let caught_up = ended.elapsed();
+    let check = match plan.check {
+        None => None,
+        Some(bounds) => {
+            let start = plan.wall(team.tally.start());
+            let ledgers = &harvest.ledgers;
+            let evidence =
+                Evidence { plan: &plan, houses: &houses, ledgers, start, followers: &following, watchers: &watched };
+            Some(evidence.check(bounds).await)
+        }
+    };
+    let sold_out = team.tally.is_sold_out();
+    let facts = Facts {
+        wall,
+        used,
+        caught_up,
+        was_interrupted: team.tally.is_interrupted(),
+        sold_out,
+        seats_granted: team.tally.seats(),
+        check,
+        watched,
+    };
+    Ok(Report::of(&plan, &houses, &harvest, facts))
+}
+
+/// Runs the team, to its end or to an interruption.
+async fn play(team: &Team, plan: &Plan, interrupted: impl Future<Output = ()>) -> Result<Harvest, LoadError> {
+    let mut progress = Progress::new(plan, team);
+    let running = async {
+        if plan.scenario.is_idle() {
+            team.tally.start();
             tokio::select! {
-                harvest = &mut running => break harvest?,
-                () = &mut interrupted, if !was_interrupted => {
-                    was_interrupted = true;
-                    team.tally.stop().cancel();
-                }
-                () = progress.next() => {}
+                () = tokio::time::sleep(plan.window.end()) => {}
+                () = team.tally.stop().cancelled() => {}
             }
+            return Harvest::empty(plan);
+        }
+        team.run().await
+    };
+    tokio::pin!(running, interrupted);
+    let harvest = loop {
+        tokio::select! {
+            harvest = &mut running => break harvest?,
+            () = &mut interrupted, if !team.tally.is_interrupted() => team.tally.interrupt(),
+            () = progress.next() => {}
         }
     };
     progress.finish();
-    let wall = began.elapsed();
-    let used = processor::time().zip(used_before).map(|(after, before)| after.saturating_sub(before));
-    let facts = report::Facts {
-        wall,
-        used,
-        was_interrupted,
-        sold_out: team.tally.is_sold_out(),
-        seats_granted: team.tally.seats(),
-    };
-    Ok(Report::of(&plan, &houses, &harvest, &facts))
+    Ok(harvest)
 }

@@ -1,7 +1,7 @@
 //! Plan: everything that a run is to do, checked before anything is sent.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::domain::{MAX_SEATS_PER_SHOWTIME, ShowtimeId, Timestamp};
 use crate::loadtest::pace::Pace;
@@ -11,6 +11,9 @@ use crate::loadtest::target::Target;
 
 /// Most seats that a party may have; servers need not take more than twenty.
 pub const LARGEST_PARTY: u32 = 8;
+
+/// Longest time that clients may take, when the run is over, to pay for what they hold.
+const SETTLING: Duration = Duration::from_mins(10);
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
@@ -47,6 +50,8 @@ pub struct Plan {
     pub check: Option<CheckPlan>,
     /// The wall clock's time at the start, for the report and for the deadlines of holds.
     pub started_at: Timestamp,
+    /// The same moment.
+    pub began: Instant,
     /// The command line's arguments, for the report.
     pub arguments: serde_json::Value,
 }
@@ -108,6 +113,7 @@ impl Plan {
             ("--showtimes", (1..=100_000).contains(&showtimes), "1 to 100000"),
             ("--seats", (1..=MAX_SEATS_PER_SHOWTIME).contains(&seats), "1 to 200000"),
             ("--party", (1..=LARGEST_PARTY).contains(&self.party), "1 to 8"),
+            ("--abandon", self.scenario.is_sound(), "0 to 1"),
             ("--timeout", self.patience > Duration::ZERO, "more than 0"),
         ];
         match limits.into_iter().find(|(_, holds, _)| !holds) {
@@ -121,9 +127,19 @@ impl Plan {
         self.check.is_some() || self.scenario.needs_grants()
     }
 
-    /// The time in which what is left over is done: no warm-up, and as long as the run itself might have taken.
+    /// The time in which what is left over is done.
     pub fn settling_window(&self) -> Window {
-        Window { warm_up: Duration::ZERO, duration: self.window.end() }
+        Window { warm_up: Duration::ZERO, duration: SETTLING }
+    }
+
+    /// True if nobody else is expected to book in the showtimes.
+    pub fn owns_its_houses(&self) -> bool {
+        matches!(self.houses, HousePlan::Create { .. })
+    }
+
+    /// The wall clock's time at a moment of the run.
+    pub fn wall(&self, moment: Instant) -> Timestamp {
+        self.started_at + moment.saturating_duration_since(self.began)
     }
 
     /// Requests of a client: an equal part of all of them.
@@ -135,6 +151,9 @@ impl Plan {
 
     /// The node of a client.
     pub fn target(&self, client: u32) -> Option<&Arc<Target>> {
+        if self.scenario.keeps_to_the_first_node() {
+            return self.targets.first();
+        }
         self.targets.iter().cycle().nth(usize::try_from(client).ok()? % self.targets.len().max(1))
     }
 }

@@ -1,6 +1,7 @@
 //! Setup: creates the showtimes of a run, or reads the one that was named, before anything is measured.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::{StatusCode, Uri};
@@ -13,6 +14,10 @@ use crate::loadtest::connection::{Connection, Keep};
 use crate::loadtest::house::{self, House};
 use crate::loadtest::plan::{HousePlan, Plan};
 use crate::loadtest::wire;
+
+/// Time that a server has for its view to catch up.
+const VIEW_PATIENCE: Duration = Duration::from_mins(1);
+const VIEW_PAUSE: Duration = Duration::from_millis(200);
 
 /// The answer to a new showtime, as far as it is needed.
 #[derive(Deserialize)]
@@ -100,7 +105,15 @@ pub(super) async fn seat_map(
     sequence: u64,
 ) -> Result<house::SeatMapAnswer, LoadError> {
     let uri = Uri::try_from(format!("/api/showtimes/{id}?minSequence={sequence}"))?;
-    let reply = connection.send(wire::get(uri), Keep::Everything).await?;
+    let end = Instant::now() + VIEW_PATIENCE;
+    let reply = loop {
+        let reply = connection.send(wire::get(uri.clone()), Keep::Everything).await?;
+        // A view that is behind is late, not wrong.
+        if reply.status != StatusCode::SERVICE_UNAVAILABLE || Instant::now() >= end {
+            break reply;
+        }
+        tokio::time::sleep(VIEW_PAUSE).await;
+    };
     if reply.status != StatusCode::OK {
         return Err(LoadError::unexpected("a showtime could not be read", &reply));
     }

@@ -16,6 +16,7 @@ pub struct Tally {
     /// Seats after which the run is over; 0 = whatever is sold.
     seats_to_sell: AtomicU64,
     sold_out: AtomicBool,
+    interrupted: AtomicBool,
     started: OnceLock<Instant>,
     stop: CancellationToken,
 }
@@ -65,6 +66,17 @@ impl Tally {
     /// True once every seat is held.
     pub fn is_sold_out(&self) -> bool {
         self.sold_out.load(Ordering::Relaxed)
+    }
+
+    /// Somebody wants the report now: nothing is left to settle.
+    pub fn interrupt(&self) {
+        self.interrupted.store(true, Ordering::Relaxed);
+        self.stop.cancel();
+    }
+
+    /// True after [`Tally::interrupt`].
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
     }
 
     /// The sign to stop.

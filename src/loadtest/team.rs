@@ -11,6 +11,7 @@ use tokio::sync::Barrier;
 use tokio::task::LocalSet;
 
 use crate::loadtest::LoadError;
+use crate::loadtest::acknowledged::Acknowledged;
 use crate::loadtest::client::{Client, Desk, Phase};
 use crate::loadtest::connection::Connection;
 use crate::loadtest::house::House;
@@ -31,6 +32,7 @@ pub(super) struct Team {
     pub(super) houses: Arc<[House]>,
     pub(super) stage: Stage,
     pub(super) tally: Arc<Tally>,
+    pub(super) acknowledged: Option<Arc<Acknowledged>>,
     /// All threads start together, and settle together.
     gate: Arc<Barrier>,
     /// A thread could not connect; no thread starts.
@@ -57,7 +59,9 @@ impl Team {
         let to_sell = if plan.scenario.ends_sold_out() { u64::try_from(seats).unwrap_or(0) } else { 0 };
         let threads = usize::try_from(plan.threads).unwrap_or(1);
         let gate = Arc::new(Barrier::new(threads));
-        Self { plan, houses, stage, tally: Arc::new(Tally::new(to_sell)), gate, broken: Arc::default() }
+        let acknowledged = (plan.scenario.watchers() > 0).then(|| Arc::new(Acknowledged::new(&houses)));
+        let tally = Arc::new(Tally::new(to_sell));
+        Self { plan, houses, stage, tally, acknowledged, gate, broken: Arc::default() }
     }
 
     /// Runs every client on its thread, to the end.
@@ -121,6 +125,7 @@ impl Team {
             tally: Arc::clone(&self.tally),
             keeps_grants: self.plan.keeps_grants(),
             in_path: self.plan.in_path,
+            acknowledged: self.acknowledged.clone(),
             read: self.plan.read_path.as_deref().map(Uri::try_from).transpose()?,
         })
     }
@@ -173,6 +178,12 @@ async fn play_all(clients: &mut Vec<Client>, phase: Phase) -> bool {
 }
 
 impl Harvest {
+    /// Of a run in which nobody asked for anything.
+    pub(super) fn empty(plan: &Plan) -> Result<Self, LoadError> {
+        let settled = Recorder::new(plan.settling_window())?;
+        Ok(Self { run: Recorder::new(plan.window)?, settled, ledgers: Vec::new(), all_done: false })
+    }
+
     fn with(mut self, other: Self) -> Self {
         self.run.absorb(other.run);
         self.settled.absorb(other.settled);

@@ -103,6 +103,7 @@ impl Timeline {
     }
 
     /// The same with intervals of at least `width`.
+    #[must_use]
     pub fn coarsened(&self, width: Duration) -> Self {
         let mut coarse = self.clone();
         while coarse.width < width {

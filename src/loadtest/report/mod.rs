@@ -5,20 +5,32 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::loadtest::check::CheckReport;
 use crate::loadtest::house::House;
-use crate::loadtest::latencies::Quantiles;
-use crate::loadtest::outcome::{Operation, Outcome, PerOutcome};
+use crate::loadtest::latencies::{Bin, Quantiles};
+use crate::loadtest::outcome::{Operation, PerOutcome};
 use crate::loadtest::pace::Pace;
 use crate::loadtest::plan::Plan;
 use crate::loadtest::processor;
-use crate::loadtest::quantity::{length, per_second, rounded};
-use crate::loadtest::recorder::Recorder;
-use crate::loadtest::report::series::Series;
+use crate::loadtest::quantity::{length, rounded};
+use crate::loadtest::report::watching::Watching;
 use crate::loadtest::team::Harvest;
+use crate::loadtest::watcher::Watched;
 
+mod figures;
+mod page;
+mod plot;
+mod seat_picture;
 mod series;
 mod table;
+#[cfg(test)]
+mod tests;
+mod watching;
 
+pub use figures::Figures;
+pub use page::page;
+pub use seat_picture::SeatPicture;
+pub use series::{Point, Series};
 pub use table::table;
 
 /// The whole report. Its JSON form is a contract: fields are added, never renamed; the unit stands last in a name.
@@ -54,6 +66,14 @@ pub struct Report {
     pub open_loop: Option<OpenLoop>,
     /// The showtimes and their seats.
     pub houses: Houses,
+    /// True if the clients only held their connections.
+    pub idle: bool,
+    /// What the WebSocket clients saw, in the scenario `watch`.
+    pub watch: Option<Watching>,
+    /// From the end of the run until every WebSocket client had seen the last change, or was given up; 0 without any.
+    pub catch_up_seconds: f64,
+    /// The check from outside, unless it was left out.
+    pub check: Option<CheckReport>,
     /// What the load tester itself has used.
     pub client: ClientUse,
     /// Answers over time, in intervals of one second or more.
@@ -61,6 +81,12 @@ pub struct Report {
     /// The same in finer intervals, for plots.
     #[serde(skip)]
     pub fine: Series,
+    /// Latencies of the leading operation, for plots.
+    #[serde(skip)]
+    pub distribution: PerOutcome<Vec<Bin>>,
+    /// When each seat went, for the page.
+    #[serde(skip)]
+    pub picture: Option<SeatPicture>,
 }
 
 /// Why a run ended.
@@ -77,19 +103,6 @@ pub enum EndedBy {
     AllAsked,
     /// Somebody stopped it.
     Interruption,
-}
-
-/// Answers to an operation with one outcome.
-#[derive(Clone, Default, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Figures {
-    /// Answers within the measured time.
-    pub count: u64,
-    /// The same per second of it.
-    pub per_second: f64,
-    /// Latencies of the requests that were due within it.
-    #[serde(flatten)]
-    pub quantiles: Quantiles,
 }
 
 /// See [`Report::settling`].
@@ -150,16 +163,22 @@ pub struct ClientUse {
 pub(super) struct Facts {
     pub(super) wall: Duration,
     pub(super) used: Option<Duration>,
+    /// From the end of the run until every watcher had seen the last change.
+    pub(super) caught_up: Duration,
     pub(super) was_interrupted: bool,
     pub(super) sold_out: bool,
     pub(super) seats_granted: u64,
+    pub(super) check: Option<CheckReport>,
+    pub(super) watched: Vec<Watched>,
 }
 
+/// A live feed that is further behind at the end is worth a note.
+const LATE_SECONDS: f64 = 1.0;
 /// Showtimes that are named.
 const NAMED_SHOWTIMES: usize = 10;
 
 impl Report {
-    pub(super) fn of(plan: &Plan, houses: &[House], harvest: &Harvest, facts: &Facts) -> Self {
+    pub(super) fn of(plan: &Plan, houses: &[House], harvest: &Harvest, facts: Facts) -> Self {
         let ended_by = match (facts.was_interrupted, facts.sold_out, harvest.all_done) {
             (true, _, _) => EndedBy::Interruption,
             (_, true, _) => EndedBy::SoldOut,
@@ -169,10 +188,11 @@ impl Report {
         };
         let run = &harvest.run;
         let measured = run.measured(ended_by != EndedBy::Time);
-        let mut operations = operations(run, measured);
+        let mut operations = figures::of(run, measured);
         let leading = operations.entry(plan.scenario.leading().as_str()).or_default().clone();
         let open_loop = match plan.pace {
             Pace::Closed => None,
+            Pace::Open { .. } if plan.scenario.is_idle() => None,
             Pace::Open { per_second } => Some(OpenLoop {
                 rate_per_second: per_second,
                 unsent: run.unsent_requests(),
@@ -182,7 +202,7 @@ impl Report {
         let settled = harvest.settled.measured(true);
         let settling = (!harvest.settled.cells().is_empty()).then(|| Settling {
             seconds: rounded(settled.as_secs_f64()),
-            operations: self::operations(&harvest.settled, settled),
+            operations: figures::of(&harvest.settled, settled),
         });
         Self {
             version: env!("CARGO_PKG_VERSION"),
@@ -196,24 +216,29 @@ impl Report {
             leading,
             operations,
             settling,
-            failures: run.failures().iter().chain(harvest.settled.failures()).fold(
-                BTreeMap::new(),
-                |mut all, (kind, count)| {
-                    *all.entry(kind.clone()).or_default() += count;
-                    all
-                },
-            ),
+            failures: figures::failures([run, &harvest.settled]),
             open_loop,
+            idle: plan.scenario.is_idle(),
             houses: Houses {
                 showtimes: houses.len(),
                 showtime_ids: houses.iter().take(NAMED_SHOWTIMES).map(|house| house.id.to_string()).collect(),
                 seats: houses.iter().map(|house| house.free.len()).sum(),
                 seats_granted: facts.seats_granted,
             },
-            client: ClientUse::of(plan, facts),
+            watch: (plan.scenario.watchers() > 0).then(|| Watching::of(&facts.watched)),
+            client: ClientUse::of(plan, &facts),
+            catch_up_seconds: rounded(facts.caught_up.as_secs_f64()),
+            check: facts.check,
             series: Series::of(&run.timeline().coarsened(Duration::from_secs(1))),
             fine: Series::of(run.timeline()),
+            distribution: figures::distribution(run, plan.scenario.leading()),
+            picture: SeatPicture::of(houses, &harvest.ledgers),
         }
+    }
+
+    /// False if the check found something.
+    pub fn passed(&self) -> bool {
+        self.check.as_ref().is_none_or(|check| check.passed)
     }
 
     /// Problems that a reader of the figures should know first.
@@ -225,6 +250,9 @@ impl Report {
         }
         if let Some(open) = self.open_loop.as_ref().filter(|open| open.unsent > 0) {
             warnings.push(format!("{} requests were due and could not be sent in time", open.unsent));
+        }
+        if self.catch_up_seconds > LATE_SECONDS {
+            warnings.push(format!("the live feed was {:.1} s behind when the run ended", self.catch_up_seconds));
         }
         if self.measured_seconds <= 0.0 {
             warnings.push("the run was over before the warm-up was: nothing was measured".to_owned());
@@ -248,21 +276,4 @@ impl ClientUse {
             cpu_share_of_machine: share(length(cores)),
         }
     }
-}
-
-fn operations(recorder: &Recorder, measured: Duration) -> BTreeMap<&'static str, PerOutcome<Figures>> {
-    let mut operations: BTreeMap<&'static str, PerOutcome<Figures>> = BTreeMap::new();
-    for ((operation, outcome), cell) in recorder.cells() {
-        *operations.entry(operation.as_str()).or_default().get_mut(*outcome) = Figures {
-            count: cell.finished,
-            per_second: per_second(cell.finished, measured),
-            quantiles: cell.latencies.quantiles(),
-        };
-    }
-    operations
-}
-
-/// All four outcomes of an operation in their order.
-pub(super) fn each(figures: &PerOutcome<Figures>) -> impl Iterator<Item = (Outcome, &Figures)> {
-    Outcome::ALL.into_iter().map(|outcome| (outcome, figures.get(outcome)))
 }

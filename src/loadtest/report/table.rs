@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::loadtest::outcome::PerOutcome;
-use crate::loadtest::report::{EndedBy, Figures, Report, each};
+use crate::loadtest::report::figures::{Figures, each};
+use crate::loadtest::report::{EndedBy, Report};
 
 /// The report as text.
 pub fn table(report: &Report) -> String {
@@ -15,18 +16,33 @@ pub fn table(report: &Report) -> String {
     }
 }
 
-fn write(text: &mut String, report: &Report) -> std::fmt::Result {
-    let end = match report.ended_by {
-        EndedBy::Time => "the time was over",
-        EndedBy::Requests => "the requests were spent",
-        EndedBy::SoldOut => "every seat was held",
-        EndedBy::AllAsked => "every client had asked for all that it wanted",
+/// Why the run ended, as half a sentence.
+pub(super) fn reason(ended_by: EndedBy) -> &'static str {
+    match ended_by {
+        EndedBy::Time => "it ended with its time",
+        EndedBy::Requests => "it ended when the requests were spent",
+        EndedBy::SoldOut => "it ended when every seat was held",
+        EndedBy::AllAsked => "it ended when every client had asked for all that it wanted",
         EndedBy::Interruption => "it was interrupted",
-    };
+    }
+}
+
+fn write(text: &mut String, report: &Report) -> std::fmt::Result {
+    if report.idle {
+        let watch = report.watch.clone().unwrap_or_default();
+        return writeln!(
+            text,
+            "{} watchers were connected for {:.1} s, with {} connections; {} had lost theirs at the end.",
+            watch.watchers, report.measured_seconds, watch.connections, watch.disconnected
+        );
+    }
     writeln!(
         text,
-        "{}: {:.1} s measured after {:.1} s of warm-up; it ended because {end}.",
-        report.scenario, report.measured_seconds, report.warm_up_seconds
+        "{}: {:.1} s measured after {:.1} s of warm-up; {}.",
+        report.scenario,
+        report.measured_seconds,
+        report.warm_up_seconds,
+        reason(report.ended_by)
     )?;
     writeln!(
         text,
@@ -47,20 +63,12 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
     }
     writeln!(text)?;
     let houses = &report.houses;
-    if houses.seats > 0 {
-        writeln!(
-            text,
-            "{} of {} seats in {} showtimes were granted.",
-            houses.seats_granted, houses.seats, houses.showtimes
-        )?;
-    }
-    if let Some(open) = &report.open_loop {
-        writeln!(
-            text,
-            "Open loop at {} a second; sent late by {:.1} ms (p50), {:.1} ms (p99), which is part of the latencies.",
-            open.rate_per_second, open.late.p50_millis, open.late.p99_millis
-        )?;
-    }
+    writeln!(
+        text,
+        "{} seats were granted; {} in {} showtimes were free before.",
+        houses.seats_granted, houses.seats, houses.showtimes
+    )?;
+    watching(text, report)?;
     let client = &report.client;
     if let (Some(seconds), Some(one), Some(all)) =
         (client.cpu_seconds, client.cpu_share_of_one_core, client.cpu_share_of_machine)
@@ -71,8 +79,41 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
             "The load tester used {seconds:.2} s of processor time: {one:.0} % of one core, {all:.0} % of the machine."
         )?;
     }
+    if let Some(check) = &report.check {
+        writeln!(text, "Check: {}.", check.summary())?;
+        for finding in &check.findings {
+            writeln!(text, "  {finding}")?;
+        }
+    }
     for warning in report.warnings() {
         writeln!(text, "Note: {warning}.")?;
+    }
+    Ok(())
+}
+
+/// The open loop and the watchers.
+fn watching(text: &mut String, report: &Report) -> std::fmt::Result {
+    if let Some(open) = &report.open_loop {
+        writeln!(
+            text,
+            "Open loop at {} a second; sent late by {:.1} ms (p50), {:.1} ms (p99), which is part of the latencies.",
+            open.rate_per_second, open.late.p50_millis, open.late.p99_millis
+        )?;
+    }
+    if let Some(watch) = &report.watch {
+        let seen = &watch.accepted_to_seen;
+        writeln!(
+            text,
+            "{} watchers saw {} deltas; from accepted to seen {:.2} ms (p50), {:.2} ms (p99), {:.2} ms (max); {} connections, {} snapshots, {} behind.",
+            watch.watchers,
+            watch.deltas,
+            seen.p50_millis,
+            seen.p99_millis,
+            seen.max_millis,
+            watch.connections,
+            watch.snapshots,
+            watch.behind
+        )?;
     }
     Ok(())
 }

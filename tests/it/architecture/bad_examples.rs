@@ -88,6 +88,19 @@ fn an_import_that_points_up_is_seen() {
 }
 
 #[test]
+fn an_outsider_that_looks_inside_is_seen() {
+    assert_breach(
+        &[("src/loadtest/mod.rs", "use crate::telemetry::init;"), ("src/telemetry.rs", "")],
+        "`loadtest` may not import from `telemetry`: it looks from outside",
+    );
+    assert_sound(&[
+        ("src/loadtest/mod.rs", "use crate::domain::Seat; mod plan;"),
+        ("src/loadtest/plan.rs", "use crate::loadtest;"),
+        ("src/domain/mod.rs", "pub struct Seat;"),
+    ]);
+}
+
+#[test]
 fn an_import_between_neighbours_is_seen() {
     assert_breach(
         &[("src/seat_lock/valkey.rs", "use crate::event_bus::Bus;"), ("src/event_bus/mod.rs", "")],

@@ -2,6 +2,7 @@
 
 mod contention;
 mod lifecycle;
+mod loadtest;
 mod predecessor;
 mod projector;
 mod supervision;
