@@ -12,6 +12,7 @@
 )]
 #![allow(missing_docs, reason = "not a library")]
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
@@ -31,7 +32,10 @@ fn main() {
             broker(url, rate.parse().expect("messages per second"), seconds.parse().expect("seconds"));
         }
         [] => eprintln!("baselines: nothing to do; benches/limits.sh uses it"),
-        other => panic!("usage: baselines endpoint PORT | broker URL RATE SECONDS, not {other:?}"),
+        other => {
+            eprintln!("usage: baselines endpoint PORT | broker URL RATE SECONDS, not {other:?}");
+            std::process::exit(2);
+        }
     }
 }
 
@@ -116,25 +120,22 @@ fn broker(url: &str, rate: f64, seconds: f64) {
             .await
             .expect("a consumer");
         let started = Instant::now();
+        let latencies = Arc::new(Mutex::new(Vec::new()));
+        let taken = Arc::clone(&latencies);
         let reader = tokio::spawn(async move {
-            let mut taken = Vec::new();
             while let Some(delivery) = consumer.next().await {
                 let delivery = delivery.expect("a delivery");
-                let sent = u64::from_be_bytes(delivery.data[..8].try_into().expect("eight bytes"));
-                let took = started.elapsed() - Duration::from_micros(sent);
+                let sent = u64::from_be_bytes(*delivery.data.first_chunk().expect("eight bytes"));
+                let took = started.elapsed().saturating_sub(Duration::from_micros(sent));
                 delivery.ack(BasicAckOptions::default()).await.expect("an open channel");
-                if sent == u64::MAX >> 8 {
-                    break;
-                }
-                taken.push(took);
+                taken.lock().expect("nobody panicked").push(took);
             }
-            taken
         });
         let outgoing = publishing.create_channel().await.expect("a channel");
         outgoing.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
         let publish = async |stamp: u64| {
-            let mut body = vec![b' '; 400];
-            body[..8].copy_from_slice(&stamp.to_be_bytes());
+            let mut body = stamp.to_be_bytes().to_vec();
+            body.resize(400, b' ');
             let properties = BasicProperties::default().with_delivery_mode(2);
             let options = BasicPublishOptions::default();
             let confirm = outgoing.basic_publish("".into(), queue.as_str().into(), options, &body, properties).await;
@@ -145,14 +146,13 @@ fn broker(url: &str, rate: f64, seconds: f64) {
             due.tick().await;
             publish(u64::try_from(started.elapsed().as_micros()).expect("not that long")).await;
         }
-        publish(0).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
         reader.abort();
-        let mut latencies = Vec::new();
-        if let Ok(taken) = reader.await {
-            latencies = taken;
-        }
-        incoming.queue_delete(queue.as_str().into(), lapin::options::QueueDeleteOptions::default()).await.expect("deleted");
-        latencies
+        incoming
+            .queue_delete(queue.as_str().into(), lapin::options::QueueDeleteOptions::default())
+            .await
+            .expect("deleted");
+        std::mem::take(&mut *latencies.lock().expect("nobody panicked"))
     });
     let mut millis: Vec<f64> = latencies.iter().map(|took| took.as_secs_f64() * 1_000.0).collect();
     millis.sort_by(f64::total_cmp);

@@ -27,6 +27,9 @@ pub struct Settings {
     pub max_rows: usize,
     /// Events in one message; a run is cut past it.
     pub max_events: usize,
+    /// While there is traffic, a round comes after a rest as long as the last round took, but at most so many milliseconds: what is
+    /// committed meanwhile shares its messages.
+    pub max_rest_milliseconds: u64,
     /// Milliseconds between looks at the outbox when nothing wakes the relay.
     pub poll_milliseconds: u64,
     /// Milliseconds between attempts to become the leader.
@@ -41,7 +44,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             max_rows: 500,
-            max_events: 256,
+            max_events: 1_000,
+            max_rest_milliseconds: 10,
             poll_milliseconds: 200,
             lead_milliseconds: 500,
             backoff_milliseconds: 50,
@@ -127,8 +131,16 @@ async fn lead(deps: &Dependencies, mut leadership: Box<dyn Leadership>, stop: &C
         if !leadership.is_held().await {
             return;
         }
+        let started = Instant::now();
         let moved = match round(deps, &mut resting).await {
-            Ok(moved) => moved,
+            Ok(moved) => {
+                let rest = started.elapsed().min(Duration::from_millis(deps.settings.max_rest_milliseconds));
+                // A full round means a backlog: that is worked off without a rest.
+                if (1..deps.settings.max_rows).contains(&moved) {
+                    stop.run_until_cancelled(tokio::time::sleep(rest)).await;
+                }
+                moved
+            }
             Err(error) => {
                 tracing::warn!(error = %error, "the outbox could not be read or cleared");
                 0

@@ -11,14 +11,12 @@ use uuid::Uuid;
 
 use crate::box_office::expiry::Sweeper;
 use crate::box_office::registry::{Desk, Directory, Open, Registry};
-use crate::box_office::request::{Answer, IdempotencyKey, KeyedRequest, Pending, Request, RequestContext};
+use crate::box_office::request::{Answer, KeyedRequest, Pending, Request, RequestContext};
 use crate::box_office::showtime_actor::{EndDueHolds, Submit};
-use crate::box_office::{BoxOfficeError, Dependencies, Outcome, Reserved, Scheduled};
+use crate::box_office::{BoxOfficeError, Dependencies, Outcome, Reserved};
 use crate::domain::{
-    Booking, BookingId, Command, Credential, HoldToken, PaymentReference, Rejection, SeatMap, SeatSelection,
-    ShowtimeId, Timestamp, UserId,
+    Booking, BookingId, Command, Credential, HoldToken, PaymentReference, Rejection, SeatSelection, ShowtimeId, UserId,
 };
-use crate::write_store::{CommitError, IdempotencyRecord, NewShowtime};
 
 /// How often a command is brought to a fresh actor because the one before was lost.
 const MAX_DELIVERIES: u32 = 5;
@@ -66,57 +64,6 @@ impl BoxOffice {
         let sweeper = Sweeper::new(office.clone());
         Sweeper::start_in_arbiter(&Arbiter::new().handle(), move |_| sweeper);
         office
-    }
-
-    /// Creates a showtime.
-    pub async fn schedule(
-        &self,
-        movie_title: String,
-        start_time: Timestamp,
-        seat_map: SeatMap,
-        key: Option<IdempotencyKey>,
-    ) -> Result<Scheduled, BoxOfficeError> {
-        let scheduled = Scheduled { showtime_id: ShowtimeId(Uuid::now_v7()), sequence: 1 };
-        let rows = serde_json::to_vec(&seat_map).map_err(|error| BoxOfficeError::Bug(error.to_string()))?;
-        let start = start_time.as_millis().to_be_bytes();
-        let keyed =
-            key.map(|key| KeyedRequest::new(&key, &[b"schedule"], &[movie_title.as_bytes(), &start, &rows], [0; 16]));
-        let recorded_at = (self.inner.deps.clock)();
-        let idempotency = match &keyed {
-            None => None,
-            Some(keyed) => Some(IdempotencyRecord {
-                key_hash: keyed.key_hash,
-                fingerprint: keyed.fingerprint,
-                answer: serde_json::to_value(scheduled).map_err(|error| BoxOfficeError::Bug(error.to_string()))?,
-                nonce: keyed.nonce,
-                recorded_at,
-                sequence: scheduled.sequence,
-            }),
-        };
-        let new =
-            NewShowtime { id: scheduled.showtime_id, movie_title, start_time, seat_map, recorded_at, idempotency };
-        match (self.submit_showtime(new).await, keyed) {
-            (Err(CommitError::DuplicateKey), Some(keyed)) => self.replay_schedule(&keyed).await,
-            (Err(error), _) => Err(self.not_scheduled(scheduled.showtime_id, &error)),
-            (Ok(()), _) => Ok(scheduled),
-        }
-    }
-
-    /// Creates a showtime with an id of the caller's choice; `false` if it exists.
-    pub async fn schedule_as(
-        &self,
-        id: ShowtimeId,
-        movie_title: String,
-        start_time: Timestamp,
-        seat_map: SeatMap,
-    ) -> Result<bool, BoxOfficeError> {
-        let recorded_at = (self.inner.deps.clock)();
-        let new = NewShowtime { id, movie_title, start_time, seat_map, recorded_at, idempotency: None };
-        match self.submit_showtime(new).await {
-            Ok(()) => Ok(true),
-            Err(CommitError::Conflict) => Ok(false),
-            Err(error) => Err(self.not_scheduled(id, &error)),
-        }
     }
 
     /// Holds seats for a new booking.
@@ -334,64 +281,7 @@ impl BoxOffice {
         }
     }
 
-    /// A schedule that may have been committed is asked for by its id before anything is answered.
-    async fn submit_showtime(&self, new: NewShowtime) -> Result<(), CommitError> {
-        if self.is_draining() {
-            return Err(CommitError::Store(crate::write_store::StoreError::Unavailable {
-                reason: "the server is shutting down".to_owned(),
-                source: None,
-            }));
-        }
-        let store = &self.inner.deps.write_store;
-        let id = new.id;
-        let end = Instant::now() + self.inner.deps.settings.settle_timeout();
-        let mut result = store.schedule(new.clone()).await;
-        let mut unknown = false;
-        // Once an outcome is unknown, a certain failure of a later try settles nothing.
-        while matches!(result, Err(CommitError::Unknown { .. }))
-            || (unknown && matches!(result, Err(CommitError::Store(_))))
-        {
-            unknown = true;
-            if Instant::now() >= end {
-                return Err(CommitError::Unknown { reason: "it could not be looked up in time".to_owned() });
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            result = store.schedule(new.clone()).await;
-        }
-        match result {
-            // Its own first try had been committed after all.
-            Err(CommitError::Conflict | CommitError::DuplicateKey) if unknown => match store.heads(vec![id]).await {
-                Ok(heads) if !heads.is_empty() => Ok(()),
-                Ok(_) => Err(CommitError::DuplicateKey),
-                Err(error) => Err(CommitError::Unknown { reason: error.to_string() }),
-            },
-            other => other,
-        }
-    }
-
-    fn not_scheduled(&self, showtime_id: ShowtimeId, error: &CommitError) -> BoxOfficeError {
-        match error {
-            CommitError::Unknown { reason } => {
-                tracing::warn!(showtime.id = %showtime_id, reason, "it is not known whether a showtime was created");
-                BoxOfficeError::ScheduleUnknown { showtime_id }
-            }
-            CommitError::Conflict | CommitError::Fenced | CommitError::DuplicateKey | CommitError::Store(_) => {
-                self.unavailable(error)
-            }
-        }
-    }
-
-    async fn replay_schedule(&self, keyed: &KeyedRequest) -> Result<Scheduled, BoxOfficeError> {
-        let records = self.inner.deps.write_store.idempotency(vec![keyed.key_hash]).await;
-        let record = records.map_err(|error| self.unavailable(&error))?.into_iter().next();
-        let record = record.ok_or_else(|| BoxOfficeError::Bug("a recorded key was not found".to_owned()))?;
-        if record.fingerprint != keyed.fingerprint {
-            return Err(Rejection::IdempotencyKeyReused.into());
-        }
-        serde_json::from_value(record.answer).map_err(|error| BoxOfficeError::Bug(error.to_string()))
-    }
-
-    fn unavailable(&self, error: &dyn std::error::Error) -> BoxOfficeError {
+    pub(super) fn unavailable(&self, error: &dyn std::error::Error) -> BoxOfficeError {
         if self.is_draining() {
             return BoxOfficeError::Draining;
         }

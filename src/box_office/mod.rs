@@ -27,6 +27,7 @@ mod owned;
 mod plan;
 mod registry;
 mod request;
+mod scheduling;
 mod seat_claims;
 mod showtime_actor;
 mod verdict;

@@ -23,7 +23,7 @@ pub async fn exchange(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
     let id = request_id(request.headers());
-    let (method, path) = (request.method().clone(), request.path().to_owned());
+    let path = request.path().to_owned();
     let share = unread::share(&mut request);
     let mut response = match next.call(request).await {
         Ok(response) => response.map_into_boxed_body(),
@@ -46,11 +46,12 @@ pub async fn exchange(
     let status = response.status().as_u16();
     tracing::debug!(
         request.id = %id,
-        http.method = %method,
+        http.method = %response.request().method(),
         http.path = %path,
         http.status = status,
         took.microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-        "{method} {path} answered {status}"
+        "{} {path} answered {status}",
+        response.request().method()
     );
     count(&response, took);
     Ok(response)

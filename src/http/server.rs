@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_cors::Cors;
 use actix_web::dev::Server;
 use actix_web::http::{Method, header};
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::rt::net::TcpStream;
 use actix_web::{App, HttpServer, web};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -38,7 +38,9 @@ pub fn server(state: web::Data<AppState>, listener: TcpListener) -> io::Result<S
     let origins = settings.cors_origins.clone();
     let unread_timeout = Duration::from_secs(settings.unread_timeout_seconds);
     let server = HttpServer::new(move || {
-        App::new().app_data(state.clone()).configure(configure).wrap(cors(&origins)).wrap(from_fn(exchange::exchange))
+        // Without foreign origins there is nothing to negotiate.
+        let cors = Condition::new(!origins.is_empty(), cors(&origins));
+        App::new().app_data(state.clone()).configure(configure).wrap(cors).wrap(from_fn(exchange::exchange))
     })
     .max_connections(settings.connections_per_worker)
     .keep_alive(Duration::from_secs(settings.keep_alive_seconds))

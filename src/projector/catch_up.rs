@@ -77,7 +77,7 @@ impl CatchUp<'_> {
         }
         if delivered {
             // What arrives for a busy showtime meanwhile becomes one write instead of many.
-            let rest = started.elapsed().min(Duration::from_millis(self.dependencies.settings.max_rest_millis));
+            let rest = (started.elapsed() * 4).min(Duration::from_millis(self.dependencies.settings.max_rest_millis));
             self.stop.run_until_cancelled(tokio::time::sleep(rest)).await;
         }
         troubled

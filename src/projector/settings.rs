@@ -14,7 +14,7 @@ pub struct Settings {
     pub max_showtimes_at_once: usize,
     /// Most events of one showtime that are merged from several deliveries (a single delivery may be longer).
     pub max_events_at_once: usize,
-    /// A showtime's next write comes after a rest as long as the last write took, but at most so many milliseconds.
+    /// A busy showtime's next write comes after a rest four times as long as the last write took, but at most so many milliseconds.
     pub max_rest_millis: u64,
     /// Events of the journal read at once.
     pub journal_page: usize,
@@ -48,7 +48,7 @@ impl Default for Settings {
             max_unsettled: 1_000,
             max_showtimes_at_once: 32,
             max_events_at_once: 2_000,
-            max_rest_millis: 20,
+            max_rest_millis: 100,
             journal_page: 500,
             retry_first_millis: 100,
             retry_most_millis: 2_000,

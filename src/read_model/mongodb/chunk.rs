@@ -6,7 +6,7 @@ use crate::domain::{Row, SeatMap, SeatStatus};
 
 /// Seats per chunk in documents written from now on. A head keeps the number that its chunks were made with. (Few in this
 /// crate's own tests, so that small showtimes have several chunks.)
-pub(super) const SEATS_PER_CHUNK: u32 = if cfg!(test) { 4 } else { 1024 };
+pub(super) const SEATS_PER_CHUNK: u32 = if cfg!(test) { 4 } else { 4096 };
 /// Undo entries kept although no reader needs them for a read that follows its head at once: a slow reader of a busy showtime
 /// then finds its sequence still there and need not start again.
 const UNDO_KEPT: usize = if cfg!(test) { 2 } else { 64 };

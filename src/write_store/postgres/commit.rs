@@ -113,15 +113,13 @@ fn only_row(rows: &[Vec<i64>]) -> Result<Vec<u64>, Trouble> {
 
 /// A refusal, and the batches that its detail lists, counted there from 1.
 fn refused(error: DieselError) -> Trouble {
-    let blamed = match &error {
-        DieselError::DatabaseError(_, information)
-            if information.constraint_name().is_some_and(|name| name.starts_with("turnstile_")) =>
-        {
-            let numbers = information.details().unwrap_or_default().split(',');
-            numbers.filter_map(|number| number.parse::<usize>().ok()?.checked_sub(1)).collect()
-        }
-        _ => Vec::new(),
-    };
+    let mut blamed = Vec::new();
+    if let DieselError::DatabaseError(_, information) = &error
+        && information.constraint_name().is_some_and(|name| name.starts_with("turnstile_"))
+    {
+        let numbers = information.details().unwrap_or_default().split(',');
+        blamed.extend(numbers.filter_map(|number| number.parse::<usize>().ok()?.checked_sub(1)));
+    }
     Trouble::Refused { error: refusal(error), blamed }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use diesel::data_types::PgTimestamp;
 use diesel::prelude::{ExpressionMethods, QueryDsl};
-use diesel::sql_types::{Array, BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Jsonb, Nullable, Text, Timestamptz, Untyped, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use crate::write_store::OutboxEntry;
 use crate::write_store::postgres::access::Call;
 use crate::write_store::postgres::column::{Payload, from_int8, from_timestamptz, to_int8, to_limit};
 use crate::write_store::postgres::failure::Failure;
-use crate::write_store::postgres::schema::{events, outbox};
+use crate::write_store::postgres::schema::events;
 use crate::write_store::postgres::statement::statement;
 
 /// See [`crate::write_store::WriteStore::journal`].
@@ -99,6 +99,14 @@ fn to_entry(row: OutboxRow) -> Result<OutboxEntry, Failure> {
     }
 }
 
+statement! {
+    /// Deletes outbox rows without waiting for the flush of the log: rows that come back after a crash are published again, which
+    /// every consumer expects.
+    DeleteConfirmed -> Untyped:
+    "DELETE FROM outbox USING (SELECT set_config('synchronous_commit', 'off', true) OFFSET 0) unhurried WHERE position = ANY ("
+    {positions: Vec<i64> as Array<BigInt>} ")"
+}
+
 /// See [`crate::write_store::WriteStore::outbox_confirmed`].
 pub(super) struct OutboxConfirmed(pub(super) Vec<i64>);
 
@@ -106,7 +114,7 @@ impl Call for OutboxConfirmed {
     type Answer = ();
 
     async fn run(&self, connection: &mut AsyncPgConnection) -> Result<(), Failure> {
-        diesel::delete(outbox::table.filter(outbox::position.eq_any(&self.0))).execute(connection).await?;
+        DeleteConfirmed { positions: self.0.clone() }.execute(connection).await?;
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::{Notify, oneshot};
 use turnstile::box_office::{BoxOffice, BoxOfficeError, Dependencies, RequestContext, Reserved, Settings};
 use turnstile::domain::{
-    BookingStatus, Credential, Row, SeatId, SeatMap, SeatSelection, ShowtimeId, Timestamp, UserId,
+    BookingStatus, Credential, Rejection, Row, SeatId, SeatMap, SeatSelection, ShowtimeId, Timestamp, UserId,
 };
 use turnstile::seat_lock::in_process::InProcessLock;
 use turnstile::telemetry::Counters;
@@ -208,4 +208,29 @@ async fn a_schedule_that_landed_unheard_is_answered_as_created() {
         assert_eq!(heads.len(), 2, "created once");
         assert!(heads.contains(&(id, 1)));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certain_refusal_asks_nobody_and_ends_with_the_hold() {
+    let office = Office::open().await;
+    let held = office.reserve(0).await.unwrap();
+    let failing = [On::Commit, On::Load, On::Bookings, On::Journal].map(|on| (on, Fate::Fails));
+    office.store.plan(&failing);
+    for _ in 0..1_000 {
+        let refused = office.reserve(0).await;
+        assert!(matches!(refused, Err(BoxOfficeError::Rejected(Rejection::SeatsTaken { .. }))), "{refused:?}");
+    }
+    assert_eq!(office.store.fates_left(), failing.len(), "the store was asked");
+    office.store.forgive();
+
+    let holder = Credential::Holder(held.hold_token.hash());
+    office.office.cancel(held.outcome.booking_id, holder, RequestContext::default()).await.unwrap();
+    // Whoever is told that the seat is free finds it free.
+    let again = office.reserve(0).await.unwrap();
+    // A hold that ends by its deadline frees the seat here too.
+    let deadline = again.outcome.expires_at.as_millis();
+    office.millis.store(deadline, Ordering::SeqCst);
+    // Another seat's command is what moves this clock's holds along.
+    office.reserve(1).await.unwrap();
+    office.reserve(0).await.unwrap();
 }

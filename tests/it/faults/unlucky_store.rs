@@ -56,6 +56,16 @@ impl UnluckyStore {
         self.fates.lock().unwrap().is_empty()
     }
 
+    /// How many planned fates have not struck.
+    pub fn fates_left(&self) -> usize {
+        self.fates.lock().unwrap().len()
+    }
+
+    /// Takes back all that was planned.
+    pub fn forgive(&self) {
+        self.fates.lock().unwrap().clear();
+    }
+
     fn fate(&self, on: On) -> Fate {
         let mut fates = self.fates.lock().unwrap();
         let next = fates.iter().position(|(planned, _)| *planned == on);

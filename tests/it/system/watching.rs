@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::faults::watcher::Watcher;
 use crate::live::npm::Npm;
+use crate::proxy::{Mode, Proxy};
 use crate::services;
 use crate::stack::{Server, Stack, eventually};
 
@@ -71,6 +72,44 @@ async fn both_kinds_of_client_see_every_change_once_and_in_order_on_different_no
         plain.seats.iter().for_each(|seat| drop(fold.insert(seat.clone(), plain.status.clone())));
     }
     assert_eq!(servers[1].seats(&showtime, last).await.into_iter().collect::<std::collections::BTreeMap<_, _>>(), fold);
+    stack.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_cut_off_for_a_while_resume_without_a_gap() {
+    let stack = Stack::real(services::shared()).await;
+    let servers = [stack.start(), stack.start()];
+    let (showtime, seats) = servers[0].schedule(3).await;
+    let host = |server: &Server| server.address().trim_start_matches("http://").to_owned();
+    let (to_hub, to_plain) = (Proxy::to(&host(&servers[0])).await, Proxy::to(&host(&servers[1])).await);
+    let addresses = Arc::new(Mutex::new(vec![format!("http://{}", to_plain.address())]));
+    let plain = Watcher::start(addresses, 0, showtime.clone());
+    let hub = format!("http://{}/hub/bookings", to_hub.address());
+    let mut npm = Npm::started(json!({ "url": hub, "retries": vec![100; 200] })).await;
+    npm.invoke("JoinShowtime", json!([showtime, 1])).await.unwrap();
+
+    let mut seen = 1;
+    for part in seats.chunks(10) {
+        let before = sell(&servers, &showtime, &part[..5]).await;
+        follow(&mut npm, seen, before).await;
+        eventually("the plain client has seen it", Duration::from_secs(10), || async { plain.last() >= before }).await;
+        for proxy in [&to_hub, &to_plain] {
+            proxy.set(Mode::Refuse);
+            proxy.cut_all();
+        }
+        let last = sell(&servers, &showtime, &part[5..]).await;
+        for proxy in [&to_hub, &to_plain] {
+            proxy.set(Mode::Forward);
+        }
+        follow(&mut npm, before, last).await;
+        eventually("the plain client has seen the rest", Duration::from_secs(20), || async { plain.last() >= last })
+            .await;
+        seen = last;
+    }
+    let plain = plain.seen();
+    assert_eq!(plain.broken, Vec::<String>::new());
+    assert!(plain.connections >= 3, "it was cut off twice at least: {}", plain.connections);
+    assert_eq!(plain.deltas.last().map(|delta| delta.sequence), Some(seen));
     stack.check().await;
 }
 

@@ -101,6 +101,7 @@ macro_rules! contract_tests {
             races {
                 two_nodes_race_for_one_seat_and_one_wins
                 many_race_for_overlapping_seats_all_or_nothing
+                showtimes_that_commit_together_fail_alone
                 a_fence_beats_commits_in_flight
             }
             journal {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use turnstile::write_store::{CommitError, Load};
 
 use crate::ports::write_store::Adapter;
-use crate::ports::write_store::draft::{Draft, booking, scheduled};
+use crate::ports::write_store::draft::{Draft, booking, key, reserved, scheduled};
 use crate::ports::write_store::oracle::check;
 
 pub async fn two_nodes_race_for_one_seat_and_one_wins<A: Adapter>() {
@@ -109,4 +110,59 @@ pub async fn a_fence_beats_commits_in_flight<A: Adapter>() {
         let audit = check(&successor, id).await;
         assert_eq!(audit.sequence, loaded.showtime.sequence(), "the successor has seen all {landed}");
     }
+}
+
+/// Batches of many showtimes at once, which a store may commit together: each wrong one fails for its own reason, and the right ones
+/// between them are committed.
+pub async fn showtimes_that_commit_together_fail_alone<A: Adapter>() {
+    const SHOWTIMES: usize = 42;
+    let adapter = A::fresh().await;
+    let store = adapter.store();
+    let mut batches = Vec::new();
+    for number in 0..SHOWTIMES {
+        let id = scheduled(&store, 4).await;
+        let held = reserved(&store, id, &[0], 1).await;
+        let draft = Draft::kept(&store, id).await;
+        let batch = match number % 7 {
+            1 => draft.reserve(&booking(id, &[1]), 9).done(),
+            2 => {
+                let mut fenced = draft.reserve(&booking(id, &[1]), 1).done().as_ref().clone();
+                fenced.fence += 1;
+                Arc::new(fenced)
+            }
+            3 => {
+                let mut unheld = draft.cancel(&held).done().as_ref().clone();
+                unheld.releases = vec![(1, held.id)];
+                Arc::new(unheld)
+            }
+            4 => {
+                let mut outdated = draft.confirm(&held, "paid").done().as_ref().clone();
+                outdated.booking_changes[0].expected_version += 1;
+                Arc::new(outdated)
+            }
+            // The same key for all of these: one of them gets it.
+            5 => draft.reserve(&booking(id, &[1]), 1).key(key("shared")).done(),
+            _ => draft.reserve(&booking(id, &[1]), 1).reserve(&booking(id, &[3, 2]), 1).done(),
+        };
+        batches.push(batch);
+    }
+    let outcomes = join_all(batches.iter().map(|batch| store.commit(Arc::clone(batch)))).await;
+    let mut with_key = 0;
+    for (number, (batch, outcome)) in batches.iter().zip(outcomes).enumerate() {
+        match (number % 7, outcome) {
+            (1 | 3 | 4, Err(CommitError::Conflict))
+            | (2, Err(CommitError::Fenced))
+            | (5, Err(CommitError::DuplicateKey)) => {
+                assert_eq!(store.journal(batch.showtime_id, 2, 10).await.unwrap(), []);
+            }
+            (5, Ok(committed)) => {
+                with_key += 1;
+                assert_eq!(committed.first_sequence, 3);
+            }
+            (0 | 6, Ok(committed)) => assert_eq!(committed.first_sequence, 3),
+            (kind, other) => panic!("{kind}: {other:?}"),
+        }
+        check(&store, batch.showtime_id).await;
+    }
+    assert_eq!(with_key, 1);
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use turnstile::domain::{Booking, SeatIndex, ShowtimeId};
 use turnstile::write_store::postgres::{PostgresStore, Settings};
 use turnstile::write_store::{Load, WriteStore};
@@ -165,4 +166,24 @@ async fn a_load_does_not_mix_what_it_reads_first_and_last() {
     let showtime = load.await.unwrap().unwrap().unwrap().showtime;
     assert_eq!(showtime.sequence(), 2);
     assert_eq!(showtime.booking(held.id), Some(&held), "a reserved seat has its pending booking");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn showtimes_that_wait_at_the_same_time_share_a_commit() {
+    const SHOWTIMES: usize = 60;
+    let adapter = Postgres::fresh().await;
+    let proxy = Proxy::to(&Database::server()).await;
+    let settings = Settings { commit_lanes: 1, max_batches_per_commit: 32, ..Settings::default() };
+    let url = adapter.database.url_through(proxy.address());
+    let store: Arc<dyn WriteStore> = Arc::new(PostgresStore::connect(&url, &settings).await.unwrap());
+    let mut batches = Vec::new();
+    for _ in 0..SHOWTIMES {
+        let id = scheduled(&store, 2).await;
+        batches.push(Draft::new(id, 0).reserve(&booking(id, &[0]), 1).done());
+    }
+    let before = proxy.round_trips();
+    let outcomes = join_all(batches.iter().map(|batch| store.commit(Arc::clone(batch)))).await;
+    let cost = proxy.round_trips() - before;
+    assert!(outcomes.into_iter().all(|outcome| outcome.unwrap().first_sequence == 2));
+    assert!(cost <= 5, "{cost} round trips: one to prepare, one alone, and 32 batches in each further one");
 }
