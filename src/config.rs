@@ -89,7 +89,8 @@ impl Default for Settings {
             cors_origins: Vec::new(),
             seed_demo: None,
             log_format: LogFormat::default(),
-            log_filter: "info".to_owned(),
+            // Malformed requests are no errors of this server, and would let anybody fill its log.
+            log_filter: "info,actix_http::h1::dispatcher=off".to_owned(),
             drain_seconds: 10,
             box_office,
             outbox_relay: outbox_relay::Settings::default(),

@@ -24,17 +24,19 @@
 //!
 //! 1. `POST /api/bookings` reaches [`http`], which parses it into ids, a [`domain::SeatSelection`] and a [`domain::UserId`]; what does not parse
 //!    is refused there with the field's name.
-//! 2. [`box_office::BoxOffice`] gives the booking its id and its hold token, and brings the command to its showtime's actor: one per
-//!    showtime and node, with a bounded queue. The actor runs one batch at a time; what queues meanwhile is the next batch, so
-//!    under contention one commit carries many bookings. A batch runs as a task of its own: neither a client that hangs up
-//!    nor an actor that is lost interrupts it.
+//! 2. [`box_office::BoxOffice`] refuses seats that are certainly taken from the showtime's board, which its actor publishes. Everything
+//!    else gets the booking's id and its hold token, and is brought to the showtime's actor: one per showtime and node, with a
+//!    bounded queue. The actor runs one batch at a time; what queues meanwhile is the next batch, so under contention one commit
+//!    carries many bookings. A batch runs as a task of its own: neither a client that hangs up nor an actor that is lost
+//!    interrupts it.
 //! 3. The [`seat_lock`] is asked once for the whole batch. It refuses what another node is about to sell; if it is away, the
 //!    batch goes on without it.
 //! 4. [`domain::Showtime::decide`] turns each command, in order of arrival, into an event or a [`domain::Rejection`], and
 //!    [`domain::Showtime::evolve`] applies it at once, so the next command sees it.
-//! 5. [`write_store::WriteStore::commit`] writes the batch in one transaction and one round trip: the showtime's sequence,
-//!    seats and bookings by expected version, claims under a unique index, events, one outbox row, idempotency keys. If another
-//!    writer was faster it is rolled back, the actor reads what it missed from the journal, and decides again.
+//! 5. [`write_store::WriteStore::commit`] writes the batch in one round trip, in one transaction that batches of other showtimes may
+//!    share: the showtime's sequence, seats and bookings by expected version, claims under a unique index, events, one outbox row,
+//!    idempotency keys. If another writer was faster it is rolled back, the actor reads what it missed from the journal, and
+//!    decides again.
 //! 6. The callers are answered. The locks' expiry is set to the holds' deadline.
 //! 7. The [`outbox_relay`], on the one node that leads, publishes the row's events to the [`event_bus`] and deletes the row when the broker has
 //!    confirmed it.
