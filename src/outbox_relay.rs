@@ -27,8 +27,8 @@ pub struct Settings {
     pub max_rows: usize,
     /// Events in one message; a run is cut past it.
     pub max_events: usize,
-    /// While there is traffic, a round comes after a rest as long as the last round took, but at most so many milliseconds: what is
-    /// committed meanwhile shares its messages.
+    /// While there is traffic, a round comes after a rest as long as the last round took, and longer the more messages that had, but
+    /// at most so many milliseconds: what is committed meanwhile shares the next messages.
     pub max_rest_milliseconds: u64,
     /// Milliseconds between looks at the outbox when nothing wakes the relay.
     pub poll_milliseconds: u64,
@@ -45,7 +45,7 @@ impl Default for Settings {
         Self {
             max_rows: 500,
             max_events: 1_000,
-            max_rest_milliseconds: 10,
+            max_rest_milliseconds: 50,
             poll_milliseconds: 200,
             lead_milliseconds: 500,
             backoff_milliseconds: 50,
@@ -133,13 +133,14 @@ async fn lead(deps: &Dependencies, mut leadership: Box<dyn Leadership>, stop: &C
         }
         let started = Instant::now();
         let moved = match round(deps, &mut resting).await {
-            Ok(moved) => {
-                let rest = started.elapsed().min(Duration::from_millis(deps.settings.max_rest_milliseconds));
+            Ok(Moved { rows, messages }) => {
+                let rest = started.elapsed() * (messages.div_ceil(MESSAGES_PER_REST));
+                let rest = rest.min(Duration::from_millis(deps.settings.max_rest_milliseconds));
                 // A full round means a backlog: that is worked off without a rest.
-                if (1..deps.settings.max_rows).contains(&moved) {
+                if (1..deps.settings.max_rows).contains(&rows) {
                     stop.run_until_cancelled(tokio::time::sleep(rest)).await;
                 }
-                moved
+                rows
             }
             Err(error) => {
                 tracing::warn!(error = %error, "the outbox could not be read or cleared");
@@ -156,12 +157,22 @@ async fn lead(deps: &Dependencies, mut leadership: Box<dyn Leadership>, stop: &C
     }
 }
 
-/// Publishes what the outbox holds, once, and deletes what was confirmed. Returns how many rows that was.
-async fn round(deps: &Dependencies, resting: &mut Resting) -> Result<usize, StoreError> {
+/// A round with at most so many messages is followed by a rest as long as itself; one with twice as many by twice that.
+const MESSAGES_PER_REST: u32 = 8;
+
+/// What a round has moved from the outbox to the bus.
+#[derive(Default)]
+struct Moved {
+    rows: usize,
+    messages: u32,
+}
+
+/// Publishes what the outbox holds, once, and deletes what was confirmed.
+async fn round(deps: &Dependencies, resting: &mut Resting) -> Result<Moved, StoreError> {
     let entries = deps.write_store.outbox(deps.settings.max_rows, resting.now()).await?;
     let parcels = parcels(entries, deps.settings.max_events);
     if parcels.is_empty() {
-        return Ok(0);
+        return Ok(Moved::default());
     }
     let messages = parcels.iter().map(|parcel| parcel.message.clone()).collect();
     let answers = deps.event_bus.publish(messages).await;
@@ -182,8 +193,8 @@ async fn round(deps: &Dependencies, resting: &mut Resting) -> Result<usize, Stor
             }
         }
     }
-    let moved = confirmed.len();
-    if moved > 0 {
+    let moved = Moved { rows: confirmed.len(), messages: u32::try_from(parcels.len()).unwrap_or(u32::MAX) };
+    if moved.rows > 0 {
         deps.write_store.outbox_confirmed(confirmed).await?;
     }
     Ok(moved)
