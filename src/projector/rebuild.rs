@@ -131,7 +131,11 @@ impl Filling<'_> {
                     return Ok(RebuildReport { generation: self.generation, showtimes, events, passes });
                 }
                 Err(error) if state.pass >= self.settings.rebuild_max_passes => return Err(error.into()),
-                Err(error) => tracing::info!(pass = state.pass, "the copy cannot be published yet: {error}"),
+                Err(error) => {
+                    tracing::info!(pass = state.pass, "the copy cannot be published yet: {error}");
+                    // Whoever applies events as they come needs a moment to close the gaps that this has left.
+                    tokio::time::sleep(Duration::from_millis(self.settings.retry_first_millis)).await;
+                }
             }
         }
     }
