@@ -11,7 +11,8 @@ pub struct Settings {
     /// Most connections of one node, the relay leader's own connection not counted.
     pub pool_size: usize,
     /// Statements that commit batches at the same time; batches that come meanwhile share the next one. Fewer than `pool_size`. One
-    /// for every two cores: with more, there is less to share.
+    /// for every two cores: with more, there is less to share. Never one alone: a statement that waits for one showtime's row lock must
+    /// not hold up all the others.
     pub commit_lanes: usize,
     /// Most showtimes whose batches share one statement.
     pub max_batches_per_commit: usize,
@@ -46,7 +47,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             pool_size: 8,
-            commit_lanes: std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 4)),
+            commit_lanes: std::thread::available_parallelism().map_or(2, |cores| (cores.get() / 2).clamp(2, 4)),
             max_batches_per_commit: 128,
             max_events_per_commit: 512,
             wait_timeout_ms: 2_000,
