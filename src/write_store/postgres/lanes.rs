@@ -3,13 +3,14 @@
 //!
 //! A batch that finds a free lane leaves at once; what comes while all lanes are under way is the next one's load. Each lane uses one
 //! connection at a time. A load is committed whole or not at all: of a refused one, the batches to blame are answered and the others
-//! go again without them.
+//! go again without them. If none is named, for one because somebody holds on to a showtime's row, each goes alone, beside the lanes:
+//! a batch that has to wait there holds up no other showtime's.
 
 use std::collections::HashSet;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::write_store::postgres::Settings;
 use crate::write_store::postgres::access::Access;
@@ -22,6 +23,8 @@ pub(super) struct Lanes {
     access: Access,
     settings: Settings,
     state: Mutex<State>,
+    /// Places beside the lanes, for batches that go alone.
+    asides: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -46,7 +49,9 @@ struct Lane {
 impl Lanes {
     /// Uses connections of `access`.
     pub(super) fn new(access: Access, settings: Settings) -> Arc<Self> {
-        Arc::new(Self { access, settings, state: Mutex::default() })
+        // A connection of the pool is left for everything else.
+        let asides = settings.pool_size.saturating_sub(settings.commit_lanes + 1).max(1);
+        Arc::new(Self { access, settings, state: Mutex::default(), asides: Arc::new(Semaphore::new(asides)) })
     }
 
     /// Commits a batch. The caller may go away: what has left is carried out.
@@ -103,7 +108,7 @@ impl Lanes {
     }
 
     /// Carries a load out; every batch is answered.
-    async fn carry(&self, mut load: Vec<Waiting>) {
+    async fn carry(self: &Arc<Self>, mut load: Vec<Waiting>) {
         while !load.is_empty() {
             match commit(&self.access, self.settings.commit_timeout(), load.iter().map(|waiting| &*waiting.batch)).await
             {
@@ -118,13 +123,13 @@ impl Lanes {
                     }
                     return;
                 }
-                Err(trouble) => load = self.after(trouble, load).await,
+                Err(trouble) => load = self.after(trouble, load),
             }
         }
     }
 
     /// Answers the batches that trouble is about and returns those that may go again.
-    async fn after(&self, trouble: Trouble, load: Vec<Waiting>) -> Vec<Waiting> {
+    fn after(self: &Arc<Self>, trouble: Trouble, load: Vec<Waiting>) -> Vec<Waiting> {
         let mut load = load;
         match (trouble, load.len()) {
             (trouble, 1) => {
@@ -161,17 +166,25 @@ impl Lanes {
             // Nobody is named: each finds out alone.
             (Trouble::Refused { .. } | Trouble::Unfit(_), _) => {
                 for waiting in load {
-                    let alone = commit(&self.access, self.settings.commit_timeout(), [&*waiting.batch]).await;
-                    let first = alone.map(|sequences| sequences.first().copied());
-                    waiting.answer(match first {
-                        Ok(Some(first_sequence)) => Ok(Committed { first_sequence }),
-                        Ok(None) => Err(CommitError::Unknown { reason: "no sequence was answered".to_owned() }),
-                        Err(trouble) => Err(trouble.into()),
-                    });
+                    let lanes = Arc::clone(self);
+                    // The batch's showtime waits for the outcome, so there is at most one such task for each.
+                    self.access.runtime().spawn(async move { lanes.carry_aside(waiting).await });
                 }
                 Vec::new()
             }
         }
+    }
+
+    async fn carry_aside(&self, waiting: Waiting) {
+        // Never closed, so that the permit is always given.
+        let _permit = self.asides.acquire().await;
+        let alone = commit(&self.access, self.settings.commit_timeout(), [&*waiting.batch]).await;
+        let first = alone.map(|sequences| sequences.first().copied());
+        waiting.answer(match first {
+            Ok(Some(first_sequence)) => Ok(Committed { first_sequence }),
+            Ok(None) => Err(CommitError::Unknown { reason: "no sequence was answered".to_owned() }),
+            Err(trouble) => Err(trouble.into()),
+        });
     }
 }
 

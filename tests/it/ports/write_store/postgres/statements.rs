@@ -187,3 +187,45 @@ async fn showtimes_that_wait_at_the_same_time_share_a_commit() {
     assert!(outcomes.into_iter().all(|outcome| outcome.unwrap().first_sequence == 2));
     assert!(cost <= 5, "{cost} round trips: one to prepare, one alone, and 32 batches in each further one");
 }
+
+/// Somebody holds on to a showtime's row for as long as the test wants: the batches that share statements with its batch land
+/// meanwhile, again and again, and its own lands in the end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stuck_showtime_holds_up_no_other() {
+    let adapter = Postgres::fresh().await;
+    let patience = Settings {
+        lock_timeout_ms: 60_000,
+        statement_timeout_ms: 60_000,
+        commit_timeout_ms: 60_000,
+        ..Settings::default()
+    };
+    let store: Arc<dyn WriteStore> = adapter.node(&patience).await;
+    let stuck = scheduled(&store, 3).await;
+    let mut others = Vec::new();
+    for _ in 0..30 {
+        others.push(scheduled(&store, 3).await);
+    }
+    let holder = adapter.database.client().await;
+    holder.batch_execute(&format!("BEGIN; SELECT 1 FROM showtimes WHERE id = '{stuck}' FOR UPDATE")).await.unwrap();
+
+    let reserve = |id: ShowtimeId, seat| {
+        let store = Arc::clone(&store);
+        let batch = Draft::new(id, 0).reserve(&booking(id, &[seat]), 1).done();
+        tokio::spawn(async move { store.commit(batch).await.unwrap().first_sequence })
+    };
+    let mut late = None;
+    for seat in 0..3 {
+        let (before, after) = others.split_at(others.len() / 2);
+        let mut landing: Vec<_> = before.iter().map(|id| reserve(*id, seat)).collect();
+        // By now all lanes are under way, and it shares the next load.
+        late.get_or_insert_with(|| reserve(stuck, 0));
+        landing.extend(after.iter().map(|id| reserve(*id, seat)));
+        let landing = join_all(landing);
+        let landed = tokio::time::timeout(std::time::Duration::from_secs(20), landing).await.unwrap();
+        assert!(landed.into_iter().all(|sequence| sequence.unwrap() == 2 + u64::from(seat)));
+    }
+    let late = late.unwrap();
+    assert!(!late.is_finished(), "the row was held all the time");
+    holder.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(late.await.unwrap(), 2);
+}
