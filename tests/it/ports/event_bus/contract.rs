@@ -122,8 +122,8 @@ pub async fn dead_letters_are_kept_with_their_reason_and_replayed(nodes: &Nodes)
         assert_eq!(letters.len(), 1, "listing leaves them where they are");
         assert_eq!(letters[0].message_id, format!("{}:5", sent.run.showtime_id()));
         assert_eq!(letters[0].reason, "the seat map has no row Z");
-        assert_eq!(letters[0].routing_key, routing_key(&sent.run));
-        assert_eq!(decode(letters[0].body.as_bytes()).unwrap(), sent);
+        assert_eq!(letters[0].routing_key, routing_key([&sent]));
+        assert_eq!(decode(letters[0].body.as_bytes()).unwrap(), std::slice::from_ref(&sent));
     }
     expect_silence(&mut projection).await;
     let mut live = nodes.one.subscribe_live().await.unwrap();
