@@ -194,7 +194,7 @@ async fn an_update_touches_only_the_chunks_concerned_and_documents_stay_small() 
     let node = mongo.node().await;
     node.apply(&journal.run(1, 1)).await.unwrap();
     let seats = mongo.collection("seats_g1");
-    assert_eq!(seats.count_documents(doc! {}).await.unwrap(), 196);
+    assert_eq!(seats.count_documents(doc! {}).await.unwrap(), 49);
     node.apply(&journal.run(2, 2)).await.unwrap();
     let touched = seats.count_documents(doc! { "sequence": { "$gt": 0 } }).await.unwrap();
     assert!((1..=8).contains(&touched), "{touched} chunks were written for one booking");
