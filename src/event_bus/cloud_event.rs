@@ -1,4 +1,5 @@
-//! Wire format of a message: a batch of `CloudEvents` 1.0 in structured JSON, one `CloudEvent` per event of the run.
+//! Wire format: a batch of `CloudEvents` 1.0 in structured JSON, one `CloudEvent` per event. Messages of several showtimes may share one
+//! body; a message goes on as long as the showtime and the trace are the same.
 //!
 //! Follows the `CloudEvents` specification 1.0.2, its JSON batch format, and its extensions *partitioning*, *sequence* and
 //! *distributed tracing*. There is no `CloudEvents` binding for AMQP 0-9-1, so the structured mode is used as it is.
@@ -94,12 +95,12 @@ struct Incoming<'a> {
     data: Event,
 }
 
-/// What every event of a batch must say, made once.
+/// What every event of a message must say, made once.
 struct Expected {
     showtime: ShowtimeId,
     source: String,
     partition_key: String,
-    traceparent: String,
+    traceparent: Option<String>,
 }
 
 /// The id of a message: that of its first event, `<showtime>:<sequence>`. The same run always has the same id.
@@ -107,68 +108,96 @@ pub fn message_id(run: &EventRun) -> String {
     event_id(run.showtime_id(), run.first_sequence())
 }
 
-/// The routing key of a run: `showtime.<partition>.<kind>`, or `showtime.<partition>.Mixed` if its events are of several kinds.
-pub fn routing_key(run: &EventRun) -> String {
-    let mut kinds = run.events().iter().map(|recorded| recorded.event.kind());
-    let first = kinds.next();
-    let kind = first.filter(|first| kinds.all(|kind| kind == *first)).map_or(MIXED, |kind| kind.as_str());
-    format!("showtime.{}.{kind}", partition(run.showtime_id()))
+/// The routing key of messages of one partition: `showtime.<partition>.<kind>`, or `showtime.<partition>.Mixed` if their events are of
+/// several kinds.
+pub fn routing_key<'a>(messages: impl IntoIterator<Item = &'a Message>) -> String {
+    let mut kind = None;
+    let mut place = 0;
+    for message in messages {
+        place = partition(message.run.showtime_id());
+        for recorded in message.run.events() {
+            let this = recorded.event.kind().as_str();
+            kind = if kind.is_none_or(|kind| kind == this) { Some(this) } else { Some(MIXED) };
+        }
+    }
+    format!("showtime.{place}.{}", kind.unwrap_or(MIXED))
 }
 
-/// Writes a message.
+/// Writes messages into one body.
 ///
 /// # Errors
 /// None is known for a value of the domain; the type is the serializer's.
-pub fn encode(message: &Message) -> Result<Vec<u8>, serde_json::Error> {
-    let showtime = message.run.showtime_id();
-    let batch: Vec<Outgoing<'_>> = message
-        .run
-        .events()
-        .iter()
-        .map(|recorded| Outgoing {
-            specversion: SPEC_VERSION,
-            id: event_id(showtime, recorded.sequence),
-            source: source(showtime),
-            kind: event_type(&recorded.event),
-            subject: recorded.event.booking_id(),
-            time: recorded.recorded_at,
-            datacontenttype: DATA_CONTENT_TYPE,
-            partitionkey: showtime,
-            sequence: sequence_text(recorded.sequence),
-            traceparent: message.traceparent.as_deref(),
-            data: &recorded.event,
-        })
-        .collect();
+pub fn encode<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Result<Vec<u8>, serde_json::Error> {
+    let batch: Vec<Outgoing<'_>> = messages.into_iter().flat_map(outgoing).collect();
     serde_json::to_vec(&batch)
+}
+
+fn outgoing(message: &Message) -> impl Iterator<Item = Outgoing<'_>> {
+    let showtime = message.run.showtime_id();
+    message.run.events().iter().map(move |recorded| Outgoing {
+        specversion: SPEC_VERSION,
+        id: event_id(showtime, recorded.sequence),
+        source: source(showtime),
+        kind: event_type(&recorded.event),
+        subject: recorded.event.booking_id(),
+        time: recorded.recorded_at,
+        datacontenttype: DATA_CONTENT_TYPE,
+        partitionkey: showtime,
+        sequence: sequence_text(recorded.sequence),
+        traceparent: message.traceparent.as_deref(),
+        data: &recorded.event,
+    })
 }
 
 /// Reads what [`encode`] wrote. Never panics, whatever the bytes.
 ///
 /// # Errors
 /// The [`DecodeError`] names the first thing that is wrong.
-pub fn decode(bytes: &[u8]) -> Result<Message, DecodeError> {
+pub fn decode(bytes: &[u8]) -> Result<Vec<Message>, DecodeError> {
     let batch: Vec<Incoming<'_>> = serde_json::from_slice(bytes)?;
-    let first = batch.first().ok_or(DecodeError::Empty)?;
-    let showtime = showtime_of(first)?;
-    let traceparent = first.traceparent.as_deref().map(str::to_owned);
-    let expected = Expected {
-        showtime,
-        source: source(showtime),
-        partition_key: showtime.to_string(),
-        traceparent: traceparent.clone().unwrap_or_default(),
-    };
-    let mut events = Vec::with_capacity(batch.len());
+    let mut messages = Vec::new();
+    let mut open: Option<(Expected, Vec<RecordedEvent>)> = None;
     for (position, incoming) in batch.into_iter().enumerate() {
-        events.push(recorded(position, incoming, &expected)?);
+        if open.as_ref().is_none_or(|(expected, _)| !expected.goes_on(&incoming)) {
+            if let Some(done) = open.take() {
+                messages.push(message(done)?);
+            }
+            open = Some((Expected::of(position, &incoming)?, Vec::new()));
+        }
+        if let Some((expected, events)) = &mut open {
+            events.push(recorded(position, incoming, expected)?);
+        }
     }
-    let run = EventRun::new(showtime, events).ok_or(DecodeError::Gap)?;
-    Ok(Message { run: run.into(), traceparent })
+    messages.push(message(open.ok_or(DecodeError::Empty)?)?);
+    Ok(messages)
 }
 
-fn showtime_of(first: &Incoming<'_>) -> Result<ShowtimeId, DecodeError> {
+fn message((expected, events): (Expected, Vec<RecordedEvent>)) -> Result<Message, DecodeError> {
+    let run = EventRun::new(expected.showtime, events).ok_or(DecodeError::Gap)?;
+    Ok(Message { run: run.into(), traceparent: expected.traceparent })
+}
+
+impl Expected {
+    fn of(position: usize, first: &Incoming<'_>) -> Result<Self, DecodeError> {
+        let showtime = showtime_of(position, first)?;
+        Ok(Self {
+            showtime,
+            source: source(showtime),
+            partition_key: showtime.to_string(),
+            traceparent: first.traceparent.as_deref().map(str::to_owned),
+        })
+    }
+
+    /// True if the event belongs to the same message.
+    fn goes_on(&self, next: &Incoming<'_>) -> bool {
+        self.source == next.source && self.traceparent.as_deref() == next.traceparent.as_deref()
+    }
+}
+
+fn showtime_of(position: usize, first: &Incoming<'_>) -> Result<ShowtimeId, DecodeError> {
     let id = first.source.strip_prefix(SOURCE_PREFIX).and_then(|id| Uuid::parse_str(id).ok());
     id.map(ShowtimeId).ok_or_else(|| DecodeError::Attribute {
-        position: 0,
+        position,
         attribute: "source",
         found: first.source.clone().into_owned(),
         expected: format!("{SOURCE_PREFIX}<showtime id>"),
@@ -201,7 +230,6 @@ fn recorded(position: usize, incoming: Incoming<'_>, expected: &Expected) -> Res
     let mut buffer = [0_u8; uuid::fmt::Hyphenated::LENGTH];
     let subject = incoming.data.booking_id().map_or("", |id| id.0.hyphenated().encode_lower(&mut buffer));
     equal("subject", incoming.subject.as_deref().unwrap_or(""), subject)?;
-    equal("traceparent", incoming.traceparent.as_deref().unwrap_or(""), &expected.traceparent)?;
     Ok(RecordedEvent { sequence, recorded_at: incoming.time, event: incoming.data })
 }
 

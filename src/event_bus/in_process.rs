@@ -234,11 +234,11 @@ async fn forward_live(mut ring: broadcast::Receiver<Message>, signals: mpsc::Sen
 }
 
 fn dead_letter(message: &Message, reason: &str) -> Result<DeadLetter, BusError> {
-    let body = encode(message).map_err(|source| error(&source.to_string()))?;
+    let body = encode([message]).map_err(|source| error(&source.to_string()))?;
     Ok(DeadLetter {
         message_id: message_id(&message.run),
         reason: reason.to_owned(),
-        routing_key: routing_key(&message.run),
+        routing_key: routing_key([message]),
         body: String::from_utf8_lossy(&body).into_owned(),
     })
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -45,8 +46,9 @@ pub(super) struct CatchUp<'a> {
 
 impl CatchUp<'_> {
     /// Carries the task out and settles its deliveries: done after the write, dead if it can never succeed. True if a store failed
-    /// meanwhile, so that a sweep should look for what else was lost.
-    pub(super) async fn carry_out(&self, task: Task) -> bool {
+    /// meanwhile, so that a sweep should look for what else was lost. The place among the showtimes at work is given back with the last
+    /// write; what this showtime does after that is rest.
+    pub(super) async fn carry_out(&self, task: Task, place: OwnedSemaphorePermit) -> bool {
         let mut troubled = false;
         let started = Instant::now();
         let delivered = !task.deliveries.is_empty();
@@ -75,6 +77,7 @@ impl CatchUp<'_> {
         {
             tracing::error!(showtime.id = %self.id, "showtime {} cannot be refilled: {reason}", self.id);
         }
+        drop(place);
         if delivered {
             // What arrives for a busy showtime meanwhile becomes one write instead of many.
             let rest = (started.elapsed() * 4).min(Duration::from_millis(self.dependencies.settings.max_rest_millis));

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -39,6 +39,8 @@ struct Work {
     waiting: HashMap<ShowtimeId, Task>,
     /// The showtimes in `waiting` that are not at work, first come first served.
     ready: VecDeque<ShowtimeId>,
+    /// Of showtimes written at the same time.
+    places: Arc<Semaphore>,
     /// True: a store failed meanwhile.
     running: JoinSet<bool>,
     /// Of each task at work its showtime and how many deliveries it holds.
@@ -56,10 +58,12 @@ pub(super) async fn run(shared: Shared) {
     let mut subscribing = subscribe(&shared);
     let mut work = Work::new(shared.clone());
     loop {
-        work.launch();
         let has_room = work.unsettled < shared.dependencies.settings.max_unsettled.max(1);
         tokio::select! {
+            // What has come is taken in before showtimes are put to work: the more a write carries, the fewer there are.
+            biased;
             () = shared.stop.cancelled() => break,
+            Some(ended) = work.running.join_next_with_id() => work.ended(ended),
             new = &mut subscribing, if subscription.is_none() => subscription = Some(new),
             signal = next(&mut subscription), if has_room => match signal {
                 Some(Signal::Delivery(delivery)) => work.deliver(delivery),
@@ -73,7 +77,7 @@ pub(super) async fn run(shared: Shared) {
             Some(report) = reports.recv(), if work.waiting.len() < shared.dependencies.settings.max_unsettled.max(1) => {
                 work.refill(report);
             }
-            Some(ended) = work.running.join_next_with_id() => work.ended(ended),
+            Ok(place) = Arc::clone(&work.places).acquire_owned(), if !work.ready.is_empty() => work.launch(place),
             ended = &mut sweeper.0 => {
                 if let Err(error) = ended {
                     tracing::error!("the sweep broke and is started anew: {error}");
@@ -131,8 +135,10 @@ async fn next(subscription: &mut Option<Subscription>) -> Option<Signal> {
 
 impl Work {
     fn new(shared: Shared) -> Self {
+        let places = shared.dependencies.settings.max_showtimes_at_once.max(1);
         Self {
             shared,
+            places: Arc::new(Semaphore::new(places)),
             waiting: HashMap::new(),
             ready: VecDeque::new(),
             running: JoinSet::new(),
@@ -163,22 +169,17 @@ impl Work {
         })
     }
 
-    /// Puts showtimes to work while there is room.
-    fn launch(&mut self) {
-        while self.running.len() < self.shared.dependencies.settings.max_showtimes_at_once.max(1)
-            && let Some(id) = self.ready.pop_front()
-        {
-            let Some(task) = self.take(id) else {
-                continue;
-            };
-            let (held, shared) = (task.deliveries.len(), self.shared.clone());
-            let work = self.running.spawn(async move {
-                let Shared { dependencies, stop, .. } = &shared;
-                CatchUp { dependencies, stop, id }.carry_out(task).await
-            });
-            self.tasks.insert(work.id(), (id, held));
-            self.busy.insert(id);
-        }
+    /// Puts the next showtime to work.
+    fn launch(&mut self, place: OwnedSemaphorePermit) {
+        let Some(id) = self.ready.pop_front() else { return };
+        let Some(task) = self.take(id) else { return };
+        let (held, shared) = (task.deliveries.len(), self.shared.clone());
+        let work = self.running.spawn(async move {
+            let Shared { dependencies, stop, .. } = &shared;
+            CatchUp { dependencies, stop, id }.carry_out(task, place).await
+        });
+        self.tasks.insert(work.id(), (id, held));
+        self.busy.insert(id);
     }
 
     /// What waits for a showtime, within the limit of one write; the rest stays.

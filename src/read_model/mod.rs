@@ -16,7 +16,7 @@ pub mod view;
 pub use view::ShowtimeView;
 
 /// The read model cannot be reached or did not answer in time; nothing is lost, ask again.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("the read model is unavailable: {reason}")]
 pub struct ReadError {
     /// What happened, for the log.

@@ -128,13 +128,13 @@ impl LiveQueue {
     }
 }
 
-/// Decodes a message and hands it on; false if there was no room for it.
+/// Decodes messages and hands them on; false if there was no room for one.
 fn forward(body: &[u8], signals: &mpsc::Sender<Signal>) -> bool {
     match cloud_event::decode(body) {
-        Ok(message) => {
+        Ok(messages) => messages.into_iter().all(|message| {
             let sent = signals.try_send(Signal::Delivery(Delivery::new(message, false, None)));
             !matches!(sent, Err(mpsc::error::TrySendError::Full(_)))
-        }
+        }),
         Err(error) => {
             // The projection's copy goes to the dead letters; here the loss shows as a gap.
             tracing::warn!(%error, "a live message cannot be read");

@@ -4,6 +4,7 @@
 mod dead_letters;
 mod link;
 mod live_queue;
+mod packing;
 mod projection;
 mod publisher;
 mod topology;
@@ -26,6 +27,7 @@ use crate::event_bus::{BusError, DeadLetter, EventBus, Message, Subscription};
 use self::dead_letters::DeadLetters;
 use self::link::Link;
 use self::live_queue::LiveQueue;
+use self::packing::Packing;
 use self::projection::Projection;
 use self::publisher::Publisher;
 use self::topology::Names;
@@ -58,6 +60,8 @@ pub struct Settings {
     pub retry_first_pause_milliseconds: u64,
     /// Longest pause before a message is delivered again, in milliseconds.
     pub retry_longest_pause_milliseconds: u64,
+    /// Events of different showtimes that share one message on the wire; a single run may be longer.
+    pub max_events_per_message: usize,
     /// Most messages that wait in this process for a live subscriber; past it the subscriber is interrupted instead.
     pub live_capacity: usize,
     /// Most messages that wait on the broker for this node's live subscription; past it the oldest are dropped.
@@ -77,6 +81,7 @@ impl Default for Settings {
             projection_prefetch: 64,
             retry_first_pause_milliseconds: 100,
             retry_longest_pause_milliseconds: 5_000,
+            max_events_per_message: 500,
             live_capacity: 1_024,
             live_queue_length: 10_000,
         }
@@ -92,6 +97,7 @@ pub struct RabbitBus {
     settings: Settings,
     clock: Clock,
     runtime: Handle,
+    packing: Packing,
 }
 
 impl RabbitBus {
@@ -115,6 +121,7 @@ impl RabbitBus {
             settings: settings.clone(),
             clock,
             runtime: Handle::current(),
+            packing: Packing::new(settings.max_events_per_message),
         })
     }
 
@@ -141,8 +148,9 @@ impl RabbitBus {
 impl EventBus for RabbitBus {
     async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BusError>> {
         let now = (self.clock)();
+        let packs = self.packing.packs(&messages);
         let parcels: Result<Vec<Parcel>, BusError> =
-            messages.iter().map(|message| parcel(message, &self.names, now)).collect();
+            packs.iter().map(|pack| parcel(pack.iter().filter_map(|n| messages.get(*n)), &self.names, now)).collect();
         let published = match parcels {
             Ok(parcels) => {
                 let publisher = self.publisher.clone();
@@ -150,7 +158,7 @@ impl EventBus for RabbitBus {
             }
             Err(error) => Err(error),
         };
-        published.unwrap_or_else(|error| vec![Err(error); messages.len()])
+        self.packing.answers(&messages, &packs, published)
     }
 
     async fn subscribe_projection(&self) -> Result<Subscription, BusError> {
@@ -194,14 +202,22 @@ fn parse(url: &str, settings: &Settings) -> Result<AMQPUri, BusError> {
     Ok(uri)
 }
 
-fn parcel(message: &Message, names: &Names, now: Timestamp) -> Result<Parcel, BusError> {
-    let run = &message.run;
-    let body = cloud_event::encode(message).map_err(|error| BusError { reason: error.to_string() })?;
+/// Messages of one partition as one on the wire. Its id is its first event's, its headers are about the first showtime.
+fn parcel<'a>(
+    messages: impl Iterator<Item = &'a Message> + Clone,
+    names: &Names,
+    now: Timestamp,
+) -> Result<Parcel, BusError> {
+    let first = messages.clone().next().ok_or_else(|| BusError { reason: "a message without events".to_owned() })?;
+    let run = &first.run;
+    let body = cloud_event::encode(messages.clone()).map_err(|error| BusError { reason: error.to_string() })?;
     let mut headers = FieldTable::default();
-    headers.insert("showtime".into(), text(&run.showtime_id().to_string()));
-    headers.insert("first-sequence".into(), number(run.first_sequence()));
-    headers.insert("last-sequence".into(), number(run.last_sequence()));
-    if let Some(traceparent) = &message.traceparent {
+    if messages.clone().nth(1).is_none() {
+        headers.insert("showtime".into(), text(&run.showtime_id().to_string()));
+        headers.insert("first-sequence".into(), number(run.first_sequence()));
+        headers.insert("last-sequence".into(), number(run.last_sequence()));
+    }
+    if let Some(traceparent) = &first.traceparent {
         headers.insert("traceparent".into(), text(traceparent));
     }
     let properties = BasicProperties::default()
@@ -211,7 +227,7 @@ fn parcel(message: &Message, names: &Names, now: Timestamp) -> Result<Parcel, Bu
         // AMQP counts in seconds.
         .with_timestamp(u64::try_from(now.as_millis().div_euclid(1_000)).unwrap_or(0))
         .with_headers(headers);
-    let routing_key = cloud_event::routing_key(run).into();
+    let routing_key = cloud_event::routing_key(messages).into();
     Ok(Parcel { exchange: names.events.clone(), routing_key, properties, body })
 }
 

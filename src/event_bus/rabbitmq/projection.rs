@@ -4,7 +4,8 @@
 //! message's place. The [`Feed`] holds them here; whatever is unsettled when the channel ends is delivered again by the broker.
 //! The broker ends a channel that leaves a delivery unsettled for half an hour; the subscription is then made again.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -39,6 +40,31 @@ pub(super) struct Projection {
     longest_pause: Duration,
     retry_first_pause: Duration,
     retry_longest_pause: Duration,
+}
+
+/// A delivery of the broker, and how many of its messages are not settled yet. It is settled as a whole: acknowledged when the last of them
+/// is done, and buried first if one of them is dead, since those that are done do no harm when they are replayed.
+struct Pack {
+    raw: Raw,
+    left: AtomicUsize,
+    reason: Mutex<Option<String>>,
+}
+
+/// One message's share of its delivery.
+type Part = Arc<Pack>;
+
+impl Pack {
+    /// Settles one message; the delivery and why it is dead, if it was the last.
+    fn settle(part: Part, dead: Option<String>) -> Option<(Raw, Option<String>)> {
+        if let Some(reason) = dead {
+            part.reason.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason);
+        }
+        if part.left.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return None;
+        }
+        let pack = Arc::into_inner(part)?;
+        Some((pack.raw, pack.reason.into_inner().unwrap_or_else(PoisonError::into_inner)))
+    }
 }
 
 /// Deliveries on their way to the dead letters; each task ends when its delivery has arrived there.
@@ -113,16 +139,13 @@ impl Projection {
     }
 
     /// Moves messages to the subscriber and settlements to the broker until either side ends; says why.
-    async fn serve(&self, session: &Session, mut consumer: Consumer, feed: &mut Feed<Raw>) -> String {
+    async fn serve(&self, session: &Session, mut consumer: Consumer, feed: &mut Feed<Part>) -> String {
         let mut burials = Burials::new();
         loop {
             let settled = tokio::select! {
                 outcome = feed.next() => match outcome {
-                    Outcome::Done(entry) => self.acknowledge(&entry.token).await,
-                    Outcome::Dead(entry, reason) => {
-                        burials.push(self.bury(entry.token, reason));
-                        Ok(())
-                    }
+                    Outcome::Done(entry) => self.settle(entry.token, None, &mut burials).await,
+                    Outcome::Dead(entry, reason) => self.settle(entry.token, Some(reason), &mut burials).await,
                     Outcome::Closed => {
                         self.finish(burials).await;
                         return "the subscriber has gone".to_owned();
@@ -157,9 +180,27 @@ impl Projection {
         }
     }
 
-    fn take_in(&self, raw: Raw, feed: &mut Feed<Raw>, burials: &mut Burials) {
+    async fn settle(&self, part: Part, dead: Option<String>, burials: &mut Burials) -> Result<(), BusError> {
+        match Pack::settle(part, dead) {
+            Some((raw, None)) => self.acknowledge(&raw).await,
+            Some((raw, Some(reason))) => {
+                burials.push(self.bury(raw, reason));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn take_in(&self, raw: Raw, feed: &mut Feed<Part>, burials: &mut Burials) {
         match cloud_event::decode(&raw.data) {
-            Ok(message) => feed.offer(Entry { message, redelivered: raw.redelivered, token: raw }),
+            Ok(messages) => {
+                let redelivered = raw.redelivered;
+                let pack = Pack { raw, left: AtomicUsize::new(messages.len()), reason: Mutex::default() };
+                let pack = Arc::new(pack);
+                for message in messages {
+                    feed.offer(Entry { message, redelivered, token: Arc::clone(&pack) });
+                }
+            }
             Err(error) => burials.push(self.bury(raw, error.to_string())),
         }
     }

@@ -1,8 +1,8 @@
 //! Read model on MongoDB (6 or newer, standalone or replica set; no transactions).
 //!
-//! A showtime is a small head and chunks of 1,024 seats; `protocol` says how they are written and read, and
+//! A showtime is a small head and chunks of 4,096 seats; `protocol` says how they are written and read, and
 //! why no reader sees half an event. `generations` says how a rebuilt copy takes the place of the live one.
-//! Everything is majority-written, journaled and majority-read on the primary.
+//! Everything is majority-written, journaled and majority-read on the primary; `updates` lets writes of different showtimes share commands.
 
 mod chunk;
 mod documents;
@@ -14,6 +14,7 @@ mod memory;
 mod protocol;
 mod settings;
 mod showtime_documents;
+mod updates;
 
 use std::fmt::Display;
 use std::future::Future;
@@ -35,6 +36,7 @@ use generations::{Generations, Known, heads_collection};
 use memory::Memory;
 use protocol::{Remembered, Written};
 use showtime_documents::ShowtimeDocuments;
+use updates::Updates;
 
 pub use settings::Settings;
 
@@ -53,6 +55,7 @@ pub struct MongoReadModel {
 
 struct Store {
     database: Database,
+    updates: Arc<Updates>,
     generations: Generations,
     memory: Memory,
     settings: Settings,
@@ -86,7 +89,8 @@ impl MongoReadModel {
         let database = client.database_with_options(&name, options);
         let generations = Generations::new(database.clone(), settings.clone());
         let memory = Memory::new(settings.max_remembered_chunks);
-        let store = Arc::new(Store { database, generations, memory, settings: settings.clone() });
+        let updates = Updates::new(database.clone(), settings.operation_timeout());
+        let store = Arc::new(Store { database, updates, generations, memory, settings: settings.clone() });
         Ok(Self { store, runtime: tokio::runtime::Handle::current() })
     }
 
@@ -118,7 +122,14 @@ impl MongoReadModel {
 impl Store {
     fn documents(&self, id: ShowtimeId, generation: u64, known: &Known) -> ShowtimeDocuments<'_> {
         let max_time = self.settings.operation_timeout();
-        ShowtimeDocuments { database: &self.database, generation, known: known.newest, id, max_time }
+        ShowtimeDocuments {
+            database: &self.database,
+            updates: &self.updates,
+            generation,
+            known: known.newest,
+            id,
+            max_time,
+        }
     }
 
     /// True if the live generation may have been another one while an operation with this knowledge was under way.

@@ -1,5 +1,6 @@
 //! The documents of one showtime in one generation on the server: [`Documents`] in MongoDB's terms.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
@@ -16,9 +17,8 @@ use super::generations::{heads_collection, seats_collection};
 use super::head::{ChunkWrite, Chunks, Head, HeadWrite};
 use super::protocol::Documents;
 use super::unavailable;
+use super::updates::Updates;
 
-/// Code of MongoDB's error for a document whose id exists.
-const DUPLICATE_KEY: i32 = 11_000;
 /// More chunks than the largest showtime has, so that they come in one answer.
 const CHUNKS_PER_ANSWER: u32 = 1_000;
 
@@ -26,6 +26,8 @@ const CHUNKS_PER_ANSWER: u32 = 1_000;
 pub(super) struct ShowtimeDocuments<'a> {
     /// The database, with its concerns set.
     pub(super) database: &'a Database,
+    /// Where writes go.
+    pub(super) updates: &'a Arc<Updates>,
     /// The copy.
     pub(super) generation: u64,
     /// The newest generation that this writer knows of.
@@ -47,35 +49,6 @@ impl ShowtimeDocuments<'_> {
             chunks.insert(chunk.number, chunk);
         }
         Ok(chunks)
-    }
-
-    /// Runs the statements in one command; true if each has found, or made, its document.
-    async fn update(&self, collection: String, statements: Vec<Document>) -> Result<bool, ReadError> {
-        let Ok(expected) = i32::try_from(statements.len()) else {
-            return Err(unavailable("too many statements"));
-        };
-        if expected == 0 {
-            return Ok(true);
-        }
-        let milliseconds = i64::try_from(self.max_time.as_millis()).unwrap_or(i64::MAX);
-        let command = doc! {
-            "update": collection,
-            "updates": statements,
-            "ordered": false,
-            "maxTimeMS": milliseconds,
-            "writeConcern": { "w": "majority", "j": true, "wtimeout": milliseconds },
-        };
-        let answer = self.database.run_command(command).await.map_err(unavailable)?;
-        if let Ok(error) = answer.get_document("writeConcernError") {
-            return Err(unavailable(error));
-        }
-        for error in answer.get_array("writeErrors").into_iter().flatten() {
-            let code = error.as_document().and_then(|error| error.get_i32("code").ok());
-            if code != Some(DUPLICATE_KEY) {
-                return Err(unavailable(error));
-            }
-        }
-        Ok(answer.get_i32("n").map_err(unavailable)? == expected)
     }
 }
 
@@ -111,7 +84,7 @@ impl Documents for ShowtimeDocuments<'_> {
             })
         };
         let statements = writes.iter().map(statement).collect::<Result<_, _>>()?;
-        self.update(seats_collection(self.generation), statements).await
+        self.updates.run(seats_collection(self.generation), statements).await
     }
 
     async fn write_head(&self, write: &HeadWrite) -> Result<bool, ReadError> {
@@ -123,7 +96,7 @@ impl Documents for ShowtimeDocuments<'_> {
             },
             None => create(id, whole_head(&write.head)?),
         };
-        self.update(heads_collection(self.generation), vec![statement]).await
+        self.updates.run(heads_collection(self.generation), vec![statement]).await
     }
 
     async fn remove(&self, head: Option<u64>) -> Result<(), ReadError> {
@@ -150,7 +123,7 @@ impl Documents for ShowtimeDocuments<'_> {
     }
 }
 
-/// Makes a document, or fails with [`DUPLICATE_KEY`]: no stored sequence is below zero, so an existing one is never found.
+/// Makes a document, or fails with a duplicate key: no stored sequence is below zero, so an existing one is never found.
 fn create(id: mongodb::bson::Bson, fields: Document) -> Document {
     doc! { "q": { "_id": id, "sequence": { "$lt": 0_i64 } }, "u": { "$set": fields }, "upsert": true }
 }

@@ -125,6 +125,18 @@ async fn expect(subscription: &mut Subscription, expected: &Message) {
     delivery.settle(Settlement::Done);
 }
 
+/// Takes as many deliveries, checks that they are the `expected` in any order, for these are of different showtimes, and settles them.
+async fn expect_all(subscription: &mut Subscription, expected: &[Message]) {
+    let mut missing: HashMap<ShowtimeId, &Message> =
+        expected.iter().map(|message| (message.run.showtime_id(), message)).collect();
+    assert_eq!(missing.len(), expected.len(), "one of each showtime");
+    for _ in expected {
+        let delivery = next_after_trouble(subscription).await;
+        assert_eq!(missing.remove(&delivery.message.run.showtime_id()), Some(&delivery.message));
+        delivery.settle(Settlement::Done);
+    }
+}
+
 /// What tells messages apart, short enough to read in a failure.
 fn names(message: &Message) -> (ShowtimeId, u64, u64) {
     (message.run.showtime_id(), message.run.first_sequence(), message.run.last_sequence())

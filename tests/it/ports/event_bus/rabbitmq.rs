@@ -139,7 +139,7 @@ async fn messages_have_the_promised_properties() {
     assert_eq!(headers["last-sequence"].as_long_long_int(), Some(9));
     let partition = showtime.0.as_bytes()[15] % 16;
     assert_eq!(got.delivery.routing_key.as_str(), format!("showtime.{partition}.BookingCancelled"));
-    assert_eq!(decode(&got.delivery.data).unwrap(), sent);
+    assert_eq!(decode(&got.delivery.data).unwrap(), [sent]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

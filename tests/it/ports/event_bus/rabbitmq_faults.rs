@@ -8,7 +8,9 @@ use turnstile::event_bus::{EventBus, Settlement, Signal, Subscription};
 use crate::ports::private_service::PrivateService;
 
 use super::rabbitmq::{channel, connect, settings};
-use super::{SOON, clock, eventually, expect, message, next, next_after_trouble, next_signal, publish, showtime};
+use super::{
+    SOON, clock, eventually, expect, expect_all, message, next, next_after_trouble, next_signal, publish, showtime,
+};
 
 const NAMESPACE: &str = "turnstile";
 
@@ -64,11 +66,7 @@ async fn it_survives_a_restart_of_the_broker() {
     eventually("the loss is noticed", async || bus.ping().await.is_err()).await;
     private.start_again();
     let mut projection = bus.subscribe_projection().await.unwrap();
-    for expected in &kept {
-        let delivery = next_after_trouble(&mut projection).await;
-        assert_eq!(&delivery.message, expected);
-        delivery.settle(Settlement::Done);
-    }
+    expect_all(&mut projection, &kept).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
