@@ -181,7 +181,7 @@ impl Settings {
     fn check(&self) -> Result<(), ConfigError> {
         let usable = self.operator_token.is_none() || self.http.operator_token.is_some();
         let limits = [
-            ("operator_token", usable, "must not be blank"),
+            ("operator_token", usable, "must have at least 16 bytes"),
             ("hold_seconds", self.hold_seconds > 0 && self.hold_seconds <= 7 * 86_400, "must be 1 second to 7 days"),
             ("box_office.max_queued", self.box_office.max_queued > 0, "must be at least 1"),
             ("box_office.max_batch", (1..=1_000).contains(&self.box_office.max_batch), "must be 1 to 1000"),
