@@ -43,15 +43,12 @@ impl Packing {
             }
             let place = open.entry(partition(showtime)).or_default();
             let fits = place.events + events <= self.most_events && place.showtimes.insert(showtime);
-            match packs.get_mut(place.pack).filter(|_| fits && place.events > 0) {
-                Some(pack) => {
-                    pack.push(position);
-                    place.events += events;
-                }
-                None => {
-                    *place = Open { pack: packs.len(), events, showtimes: HashSet::from([showtime]) };
-                    packs.push(vec![position]);
-                }
+            if let Some(pack) = packs.get_mut(place.pack).filter(|_| fits && place.events > 0) {
+                pack.push(position);
+                place.events += events;
+            } else {
+                *place = Open { pack: packs.len(), events, showtimes: HashSet::from([showtime]) };
+                packs.push(vec![position]);
             }
         }
         packs

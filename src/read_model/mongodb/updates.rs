@@ -57,15 +57,12 @@ impl Updates {
         let waiting = Waiting { statements, outcome };
         let first = {
             let mut queues = self.queues();
-            match queues.get_mut(&collection) {
-                Some(queue) => {
-                    queue.push(waiting);
-                    None
-                }
-                None => {
-                    queues.insert(collection.clone(), Vec::new());
-                    Some(vec![waiting])
-                }
+            if let Some(queue) = queues.get_mut(&collection) {
+                queue.push(waiting);
+                None
+            } else {
+                queues.insert(collection.clone(), Vec::new());
+                Some(vec![waiting])
             }
         };
         if let Some(load) = first {
