@@ -27,8 +27,8 @@ pub struct Settings {
     pub max_rows: usize,
     /// Events in one message; a run is cut past it.
     pub max_events: usize,
-    /// While there is traffic, a round comes after a rest as long as the last round took, and longer the more messages that had, but
-    /// at most so many milliseconds: what is committed meanwhile shares the next messages.
+    /// While there is traffic, a round comes after a rest, the longer the more messages the last one had, but of at most so many
+    /// milliseconds: what is committed meanwhile shares the next messages.
     pub max_rest_milliseconds: u64,
     /// Milliseconds between looks at the outbox when nothing wakes the relay.
     pub poll_milliseconds: u64,
@@ -134,7 +134,7 @@ async fn lead(deps: &Dependencies, mut leadership: Box<dyn Leadership>, stop: &C
         let started = Instant::now();
         let moved = match round(deps, &mut resting).await {
             Ok(Moved { rows, messages }) => {
-                let rest = started.elapsed() * (messages.div_ceil(MESSAGES_PER_REST));
+                let rest = started.elapsed() * messages / MESSAGES_PER_REST;
                 let rest = rest.min(Duration::from_millis(deps.settings.max_rest_milliseconds));
                 // A full round means a backlog: that is worked off without a rest.
                 if (1..deps.settings.max_rows).contains(&rows) {
@@ -157,7 +157,7 @@ async fn lead(deps: &Dependencies, mut leadership: Box<dyn Leadership>, stop: &C
     }
 }
 
-/// A round with at most so many messages is followed by a rest as long as itself; one with twice as many by twice that.
+/// A round with so many messages is followed by a rest as long as itself; one with twice as many by twice that.
 const MESSAGES_PER_REST: u32 = 8;
 
 /// What a round has moved from the outbox to the bus.

@@ -1,11 +1,12 @@
-//! Deltas: what one event means for the seats, encoded once for each protocol and shared by every client.
+//! Deltas: what one event means for the seats, encoded and framed once for each protocol and shared by every client.
 
 use std::sync::OnceLock;
 
-use bytestring::ByteString;
+use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::domain::{RecordedEvent, SeatId, SeatStatus, ShowtimeId, Timestamp};
+use crate::live::outflow::frame;
 use crate::live::signalr::framing;
 
 /// Which encoding a client speaks.
@@ -27,8 +28,8 @@ pub(super) struct Delta {
     showtime: ShowtimeId,
     seat_ids: Box<[SeatId]>,
     status: SeatStatus,
-    plain: OnceLock<ByteString>,
-    signalr: OnceLock<ByteString>,
+    plain: OnceLock<Bytes>,
+    signalr: OnceLock<Bytes>,
 }
 
 impl Delta {
@@ -46,19 +47,23 @@ impl Delta {
         }
     }
 
-    /// The whole message in this encoding; after the first time a cheap clone.
-    pub(super) fn encoded(&self, encoding: Encoding) -> ByteString {
-        let message = match encoding {
-            Encoding::Plain => {
-                self.plain.get_or_init(|| format!("{{\"type\":\"seatsStatusChanged\",{}}}", self.body()).into())
-            }
-            Encoding::SignalR => self.signalr.get_or_init(|| {
-                let body = self.body();
-                let invocation = format!("{{\"type\":1,\"target\":\"SeatsStatusChanged\",\"arguments\":[{{{body}}}]}}");
-                framing::record(invocation).into()
-            }),
+    /// The whole message in this encoding, as a frame; after the first time a cheap clone.
+    pub(super) fn frame(&self, encoding: Encoding) -> Bytes {
+        let kept = match encoding {
+            Encoding::Plain => &self.plain,
+            Encoding::SignalR => &self.signalr,
         };
-        message.clone()
+        kept.get_or_init(|| frame(&self.text(encoding))).clone()
+    }
+
+    fn text(&self, encoding: Encoding) -> String {
+        let body = self.body();
+        match encoding {
+            Encoding::Plain => format!("{{\"type\":\"seatsStatusChanged\",{body}}}"),
+            Encoding::SignalR => {
+                framing::record(format!("{{\"type\":1,\"target\":\"SeatsStatusChanged\",\"arguments\":[{{{body}}}]}}"))
+            }
+        }
     }
 
     /// Bytes that it takes in memory with both encodings, about.
@@ -107,11 +112,11 @@ mod tests {
         let delta = Delta::of(showtime, &RecordedEvent { sequence: 12, recorded_at: Timestamp::from_millis(5), event });
         let fields = json!({ "showtimeId": showtime, "sequence": 12, "seatIds": seat_ids, "status": "Available" });
 
-        let mut plain: Value = serde_json::from_str(&delta.encoded(Encoding::Plain)).unwrap();
+        let mut plain: Value = serde_json::from_str(&delta.text(Encoding::Plain)).unwrap();
         assert_eq!(plain.as_object_mut().unwrap().remove("type").unwrap(), "seatsStatusChanged");
         assert_eq!(plain, fields);
 
-        let message = delta.encoded(Encoding::SignalR);
+        let message = delta.text(Encoding::SignalR);
         let record = framing::records(&message).unwrap().next().unwrap().to_owned();
         let invocation: Value = serde_json::from_str(&record).unwrap();
         assert_eq!(invocation, json!({ "type": 1, "target": "SeatsStatusChanged", "arguments": [fields] }));
@@ -124,7 +129,7 @@ mod tests {
         let start_time = Timestamp::from_millis(0);
         let event = Event::ShowtimeScheduled { movie_title: "\"x\"".to_owned(), start_time, rows };
         let delta = Delta::of(showtime, &RecordedEvent { sequence: 1, recorded_at: start_time, event });
-        let plain: Value = serde_json::from_str(&delta.encoded(Encoding::Plain)).unwrap();
+        let plain: Value = serde_json::from_str(&delta.text(Encoding::Plain)).unwrap();
         assert_eq!(plain["seatIds"], json!([]));
         assert_eq!(plain["sequence"], 1);
     }

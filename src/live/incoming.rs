@@ -39,7 +39,7 @@ impl Session {
             Speech::Plain => match plain::decode(text) {
                 Ok(plain::ClientMessage::Ping) => {
                     let sequence = self.subscriptions.first().map_or(0, Subscription::cursor);
-                    self.send(plain::pong(sequence), ctx);
+                    self.send(&plain::pong(sequence));
                 }
                 Err(error) => self.end(Farewell::Misbehaved(CloseCode::Policy, error.to_string()), ctx),
             },

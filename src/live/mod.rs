@@ -1,7 +1,7 @@
 //! The live feed: every change of a watched showtime goes to every client that watches it, once, in order and without a gap.
 //!
 //! ```text
-//! EventBus ──> hub actor ──takes event n+1 on n──> feed of the showtime (ring of encoded deltas) ──wakes──> session actors ──> clients
+//! EventBus ──> hub actor ──takes event n+1 on n──> feed of the showtime (ring of framed deltas) ──wakes──> session actors ──> clients
 //!                 │  gap, or nothing heard: refetch                                                            │ behind the ring
 //!                 └────────────── WriteStore::heads, WriteStore::journal <─────────────────────────────────────┘
 //! ```
@@ -21,6 +21,7 @@ mod incoming;
 mod limits;
 mod node;
 mod open;
+mod outflow;
 pub mod plain;
 mod registry;
 mod ring;

@@ -5,13 +5,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::System;
+use actix_http::ws::Codec;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use actix_web_actors::ws::{self, HandshakeError, WsResponseBuilder};
+use actix_web_actors::ws::{self, HandshakeError, WebsocketContext};
 use uuid::Uuid;
 
 use crate::domain::ShowtimeId;
 use crate::live::node::{Node, Statistics};
+use crate::live::outflow::{Frames, Outflow};
 use crate::live::registry::Admission;
 use crate::live::session::{Session, Speech};
 use crate::live::signalr::negotiate;
@@ -133,11 +135,11 @@ impl LiveHub {
         subscription: Option<Subscription>,
     ) -> Result<HttpResponse, LiveError> {
         let node = self.node();
-        let session = Session::new(Arc::clone(node), admission, speech, subscription);
-        WsResponseBuilder::new(session, request, payload)
-            .frame_size(node.settings.max_message_bytes)
-            .start()
-            .map_err(|error| LiveError::BadHandshake(error.to_string()))
+        let mut response = ws::handshake(request).map_err(|error| LiveError::BadHandshake(error.to_string()))?;
+        let frames = Frames::default();
+        let session = Session::new(Arc::clone(node), frames.clone(), admission, speech, subscription);
+        let codec = Codec::new().max_size(node.settings.max_message_bytes);
+        Ok(response.streaming(Outflow::new(frames, WebsocketContext::with_codec(session, payload, codec))))
     }
 
     /// Number of clients connected to this node.

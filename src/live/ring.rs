@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use bytestring::ByteString;
+use bytes::{Bytes, BytesMut};
 
 use crate::domain::{RecordedEvent, ShowtimeId, Timestamp};
 use crate::live::delta::{Delta, Encoding};
@@ -25,8 +25,8 @@ pub(super) enum Reading {
     UpToDate,
     /// The next deltas, and the cursor after them.
     Deltas {
-        /// Encoded messages, in order.
-        messages: Vec<ByteString>,
+        /// Their frames, in order, joined.
+        frames: Bytes,
         /// Sequence of the last of them.
         cursor: u64,
     },
@@ -48,12 +48,32 @@ pub(super) struct Ring {
     bytes: usize,
     max_events: usize,
     max_bytes: usize,
+    /// The last batch made for each encoding: those who watch stand mostly at the same place.
+    plain: Option<Batch>,
+    signalr: Option<Batch>,
+}
+
+/// The deltas after one sequence up to another, joined.
+#[derive(Debug)]
+struct Batch {
+    after: u64,
+    cursor: u64,
+    frames: Bytes,
 }
 
 impl Ring {
     /// An empty ring that stands at `head`.
     pub(super) fn new(showtime: ShowtimeId, head: u64, max_events: usize, max_bytes: usize) -> Self {
-        Self { showtime, head, deltas: VecDeque::new(), bytes: 0, max_events: max_events.max(1), max_bytes }
+        Self {
+            showtime,
+            head,
+            deltas: VecDeque::new(),
+            bytes: 0,
+            max_events: max_events.max(1),
+            max_bytes,
+            plain: None,
+            signalr: None,
+        }
     }
 
     /// Sequence of the last event taken.
@@ -91,6 +111,7 @@ impl Ring {
     /// Changes how many bytes are kept.
     pub(super) fn limit(&mut self, max_bytes: usize) {
         self.max_bytes = max_bytes;
+        (self.plain, self.signalr) = (None, None);
         self.trim();
     }
 
@@ -105,27 +126,35 @@ impl Ring {
 
     /// The deltas after `cursor`, as many as fit into `max_bytes`, at least one. A cursor ahead of the head is up to date: what it has
     /// seen elsewhere is skipped here.
-    pub(super) fn read(&self, cursor: u64, encoding: Encoding, max_bytes: usize) -> Reading {
+    pub(super) fn read(&mut self, cursor: u64, encoding: Encoding, max_bytes: usize) -> Reading {
         if cursor >= self.head {
             return Reading::UpToDate;
         }
         let first = self.first();
+        let last = match encoding {
+            Encoding::Plain => &mut self.plain,
+            Encoding::SignalR => &mut self.signalr,
+        };
+        if let Some(batch) = last.as_ref().filter(|batch| batch.after == cursor && batch.frames.len() <= max_bytes) {
+            return Reading::Deltas { frames: batch.frames.clone(), cursor: batch.cursor };
+        }
         if cursor + 1 < first {
             return Reading::Behind { first };
         }
         let skipped = usize::try_from(cursor + 1 - first).unwrap_or(usize::MAX);
-        let mut messages = Vec::new();
-        let (mut bytes, mut reached) = (0, cursor);
+        let mut frames = BytesMut::new();
+        let mut reached = cursor;
         for delta in self.deltas.iter().skip(skipped) {
-            let message = delta.encoded(encoding);
-            if !messages.is_empty() && bytes + message.len() > max_bytes {
+            let frame = delta.frame(encoding);
+            if !frames.is_empty() && frames.len() + frame.len() > max_bytes {
                 break;
             }
-            bytes += message.len();
+            frames.extend_from_slice(&frame);
             reached = delta.sequence;
-            messages.push(message);
         }
-        Reading::Deltas { messages, cursor: reached }
+        let frames = frames.freeze();
+        *last = Some(Batch { after: cursor, cursor: reached, frames: frames.clone() });
+        Reading::Deltas { frames, cursor: reached }
     }
 
     /// The cursor from which every delta recorded at `since` or later follows, as far as the ring reaches.
@@ -143,6 +172,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{BookingId, Event, SeatId};
+    use crate::live::outflow::texts;
 
     fn showtime() -> ShowtimeId {
         ShowtimeId(Uuid::from_u128(1))
@@ -159,9 +189,26 @@ mod tests {
         (from..=to).map(event).collect()
     }
 
-    fn sequences(messages: &[ByteString]) -> Vec<u64> {
-        let sequence = |text: &ByteString| serde_json::from_str::<Value>(text).unwrap()["sequence"].as_u64().unwrap();
-        messages.iter().map(sequence).collect()
+    fn sequences(frames: &[u8]) -> Vec<u64> {
+        let sequence = |text: String| serde_json::from_str::<Value>(&text).unwrap()["sequence"].as_u64().unwrap();
+        texts(frames).into_iter().map(sequence).collect()
+    }
+
+    #[test]
+    fn those_who_stand_at_one_place_share_one_batch() {
+        let mut ring = Ring::new(showtime(), 0, 100, 1_000_000);
+        ring.take(&events(1, 5));
+        let read = |ring: &mut Ring, cursor, room| match ring.read(cursor, Encoding::Plain, room) {
+            Reading::Deltas { frames, cursor } => (frames, cursor),
+            other => panic!("{other:?}"),
+        };
+        let (first, reached) = read(&mut ring, 2, 10_000);
+        assert_eq!((sequences(&first), reached), (vec![3, 4, 5], 5));
+        assert_eq!(read(&mut ring, 2, 10_000).0.as_ptr(), first.as_ptr(), "the same bytes");
+        ring.take(&events(6, 7));
+        assert_eq!(read(&mut ring, 2, 10_000).0.as_ptr(), first.as_ptr(), "also for who is late");
+        assert_eq!(read(&mut ring, 2, 1).1, 3, "but never more than there is room for");
+        assert_eq!(sequences(&read(&mut ring, 5, 10_000).0), [6, 7]);
     }
 
     #[test]
@@ -182,8 +229,8 @@ mod tests {
         assert_eq!(ring.take(&events(1, 5)), Taken::New(5));
         assert_eq!(ring.read(1, Encoding::Plain, 1_000), Reading::Behind { first: 3 });
         assert_eq!(ring.read(9, Encoding::Plain, 1_000), Reading::UpToDate);
-        let Reading::Deltas { messages, cursor } = ring.read(2, Encoding::Plain, 1) else { panic!("deltas") };
-        assert_eq!((sequences(&messages), cursor), (vec![3], 3));
+        let Reading::Deltas { frames, cursor } = ring.read(2, Encoding::Plain, 1) else { panic!("deltas") };
+        assert_eq!((sequences(&frames), cursor), (vec![3], 3));
     }
 
     #[test]
@@ -227,8 +274,8 @@ mod tests {
                 let Some(budget) = reads.next() else { continue };
                 match ring.read(cursor, Encoding::Plain, budget) {
                     Reading::UpToDate => prop_assert_eq!(cursor, ring.head()),
-                    Reading::Deltas { messages, cursor: reached } => {
-                        seen.extend(sequences(&messages));
+                    Reading::Deltas { frames, cursor: reached } => {
+                        seen.extend(sequences(&frames));
                         cursor = reached;
                     }
                     Reading::Behind { first } => {

@@ -10,13 +10,14 @@ use actix::{
     Actor, ActorContext as _, ActorFuture, ActorFutureExt as _, AsyncContext as _, Handler, Message, WrapFuture as _,
 };
 use actix_web_actors::ws::{CloseCode, CloseReason, WebsocketContext};
-use bytestring::ByteString;
+use bytes::Bytes;
 
 use crate::domain::{RecordedEvent, ShowtimeId};
 use crate::live::LiveError;
 use crate::live::delta::Encoding;
 use crate::live::limits::Allowance;
 use crate::live::node::{Node, count};
+use crate::live::outflow::{Frames, frame};
 use crate::live::registry::{Admission, SessionHandle};
 use crate::live::signalr::message;
 use crate::live::signalr_session::Calls;
@@ -60,6 +61,7 @@ pub(super) struct Session {
     pub(super) node: Arc<Node>,
     pub(super) speech: Speech,
     pub(super) subscriptions: Vec<Subscription>,
+    frames: Frames,
     admission: Admission,
     pub(super) handle: Option<Arc<SessionHandle>>,
     allowance: Allowance,
@@ -72,13 +74,20 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(node: Arc<Node>, admission: Admission, speech: Speech, first: Option<Subscription>) -> Self {
+    pub(super) fn new(
+        node: Arc<Node>,
+        frames: Frames,
+        admission: Admission,
+        speech: Speech,
+        first: Option<Subscription>,
+    ) -> Self {
         let allowance = Allowance::full(node.settings.message_burst, node.now());
         let subscriptions = first.into_iter().collect();
         Self {
             node,
             speech,
             subscriptions,
+            frames,
             admission,
             handle: None,
             allowance,
@@ -95,8 +104,12 @@ impl Session {
         }
     }
 
-    pub(super) fn send(&self, message: impl Into<ByteString>, ctx: &mut SessionContext) {
-        ctx.text(message);
+    pub(super) fn send(&self, message: &str) {
+        self.send_frames(frame(message));
+    }
+
+    fn send_frames(&self, frames: Bytes) {
+        self.frames.push(frames);
         if let Some(handle) = &self.handle {
             handle.sent(self.node.now());
         }
@@ -133,7 +146,7 @@ impl Session {
             && calls.is_open()
             && !reason.is_empty()
         {
-            ctx.text(message::close(Some(&reason), allow_reconnect));
+            self.send(&message::close(Some(&reason), allow_reconnect));
         }
         ctx.close(Some(CloseReason { code, description: (!reason.is_empty()).then_some(reason) }));
         self.subscriptions.clear();
@@ -155,11 +168,9 @@ impl Session {
                 let Some(subscription) = self.subscriptions.get_mut(index) else { return };
                 match subscription.next(encoding, room, now) {
                     Step::Wait => break,
-                    Step::Messages(messages) => {
-                        for message in messages {
-                            room = room.saturating_sub(message.len());
-                            self.send(message, ctx);
-                        }
+                    Step::Frames(frames) => {
+                        room = room.saturating_sub(frames.len());
+                        self.send_frames(frames);
                     }
                     Step::Journal(after) => {
                         subscription.wait();
@@ -278,7 +289,7 @@ impl Session {
                     ctx.ping(b"");
                     handle.sent(now);
                 }
-                Speech::SignalR(calls) if calls.is_open() => self.send(message::PING, ctx),
+                Speech::SignalR(calls) if calls.is_open() => self.send(message::PING),
                 // Nothing may precede the answer to the handshake.
                 Speech::SignalR(_) => {}
             }

@@ -121,7 +121,7 @@ impl Session {
                         "The client attempted to invoke the non-streaming '{target}' method with a streaming invocation."
                     ),
                 };
-                self.send(message::failure(&invocation_id, &error), ctx);
+                self.send(&message::failure(&invocation_id, &error));
             }
             Ok(ClientMessage::Ping | ClientMessage::CancelInvocation) => {}
             Ok(ClientMessage::Close) => {
@@ -142,7 +142,7 @@ impl Session {
 
     fn on_handshake(&mut self, record: &str, ctx: &mut SessionContext) -> bool {
         if let Err(refused) = handshake::check(record) {
-            self.send(refused.to_record(), ctx);
+            self.send(&refused.to_record());
             self.end(garbage(&refused.to_string()), ctx);
             return false;
         }
@@ -152,7 +152,7 @@ impl Session {
         if let Some(handle) = &self.handle {
             handle.handshake_done();
         }
-        self.send(handshake::ACCEPTED, ctx);
+        self.send(handshake::ACCEPTED);
         true
     }
 
@@ -165,10 +165,10 @@ impl Session {
             }
             let Some(call) = calls.waiting.pop_front() else { return };
             match Method::parse(&call.target, &call.arguments) {
-                Err(error) => self.complete(call.invocation_id.as_deref(), Err(error), ctx),
+                Err(error) => self.complete(call.invocation_id.as_deref(), Err(error)),
                 Ok(Method::Leave { showtime }) => {
                     self.subscriptions.retain(|subscription| subscription.showtime() != showtime);
-                    self.complete(call.invocation_id.as_deref(), Ok(None), ctx);
+                    self.complete(call.invocation_id.as_deref(), Ok(None));
                 }
                 Ok(Method::Join { showtime, after }) => self.join(call.invocation_id, showtime, after, ctx),
             }
@@ -176,11 +176,11 @@ impl Session {
     }
 
     /// Without an invocation id, nothing may be answered.
-    fn complete(&self, invocation_id: Option<&str>, result: Result<Option<Value>, String>, ctx: &mut SessionContext) {
+    fn complete(&self, invocation_id: Option<&str>, result: Result<Option<Value>, String>) {
         let Some(id) = invocation_id else { return };
         match result {
-            Ok(result) => self.send(message::completion(id, result.as_ref()), ctx),
-            Err(error) => self.send(message::failure(id, &error), ctx),
+            Ok(result) => self.send(&message::completion(id, result.as_ref())),
+            Err(error) => self.send(&message::failure(id, &error)),
         }
     }
 
@@ -188,12 +188,12 @@ impl Session {
         if let Some(joined) = self.subscriptions.iter().find(|joined| joined.showtime() == showtime) {
             // Joined already: its deltas go on from where they are.
             let result = joined_result(showtime, joined.cursor());
-            return self.complete(id.as_deref(), Ok(Some(result)), ctx);
+            return self.complete(id.as_deref(), Ok(Some(result)));
         }
         let max = self.node.settings.max_joined;
         if self.subscriptions.len() >= max {
             let error = format!("Failed to invoke 'JoinShowtime': more than {max} showtimes on one connection.");
-            return self.complete(id.as_deref(), Err(error), ctx);
+            return self.complete(id.as_deref(), Err(error));
         }
         if let Speech::SignalR(calls) = &mut self.speech {
             calls.busy = true;
@@ -246,14 +246,14 @@ impl Session {
         match subscription {
             Ok(mut subscription) => {
                 let result = joined_result(subscription.showtime(), subscription.cursor());
-                self.complete(id, Ok(Some(result)), ctx);
+                self.complete(id, Ok(Some(result)));
                 if let Some(handle) = &self.handle {
                     subscription.attach(handle);
                 }
                 self.subscriptions.push(subscription);
                 self.pump(ctx);
             }
-            Err(error) => self.complete(id, Err(error), ctx),
+            Err(error) => self.complete(id, Err(error)),
         }
         self.next_call(ctx);
     }

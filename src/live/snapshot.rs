@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use bytestring::ByteString;
+use bytes::Bytes;
 use serde_json::Value;
 
 use crate::domain::{Event, ShowtimeId};
 use crate::live::LiveError;
 use crate::live::delta::push_uuid;
+use crate::live::outflow::frame;
 use crate::read_model::{ReadModel, ShowtimeView};
 use crate::write_store::{Load, StoreError, WriteStore};
 
@@ -16,8 +17,8 @@ use crate::write_store::{Load, StoreError, WriteStore};
 pub(super) struct Snapshot {
     /// The sequence at which it shows the showtime.
     pub(super) sequence: u64,
-    /// Its messages, at least one, in order.
-    pub(super) parts: Vec<ByteString>,
+    /// The frames of its messages, at least one, in order.
+    pub(super) parts: Vec<Bytes>,
 }
 
 impl Snapshot {
@@ -43,7 +44,7 @@ impl Snapshot {
                     message.push_str("\"}");
                 }
                 message.push_str("]}");
-                ByteString::from(message)
+                frame(&message)
             })
             .collect();
         Self { sequence: view.sequence, parts: encoded }
@@ -122,6 +123,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{Row, SeatId, SeatMap, SeatStatus, Timestamp};
+    use crate::live::outflow::texts;
 
     fn row(label: &str, seats: u32) -> Row {
         Row { row: label.to_owned(), seats }
@@ -143,7 +145,8 @@ mod tests {
         for part_seats in [0, 1, 3, 7, 100] {
             let snapshot = Snapshot::encode(&view, part_seats);
             assert_eq!(snapshot.sequence, 31);
-            let parts: Vec<Value> = snapshot.parts.iter().map(|part| serde_json::from_str(part).unwrap()).collect();
+            let read = |part: &Bytes| serde_json::from_str(&texts(part).remove(0)).unwrap();
+            let parts: Vec<Value> = snapshot.parts.iter().map(read).collect();
             let mut seats = Vec::new();
             for (index, part) in parts.iter().enumerate() {
                 assert_eq!(part["type"], "snapshot");

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytestring::ByteString;
+use bytes::{Bytes, BytesMut};
 
 use crate::domain::{RecordedEvent, ShowtimeId};
 use crate::live::delta::{Delta, Encoding};
@@ -14,8 +14,8 @@ use crate::live::snapshot::Snapshot;
 
 /// What a subscription has for its client.
 pub(super) enum Step {
-    /// Messages, in order.
-    Messages(Vec<ByteString>),
+    /// Frames of messages, in order, joined.
+    Frames(Bytes),
     /// Nothing until the feed grows or what was asked for arrives.
     Wait,
     /// The journal is to be read after this sequence; then [`Subscription::caught_up`] or [`Subscription::failed`].
@@ -34,7 +34,7 @@ pub(super) struct Subscription {
     /// The snapshot being sent and its next part.
     snapshot: Option<(Arc<Snapshot>, usize)>,
     /// From the journal, not handed out yet; they follow the cursor.
-    backlog: VecDeque<(u64, ByteString)>,
+    backlog: VecDeque<(u64, Bytes)>,
     /// Something was asked for and has not arrived.
     waiting: bool,
     /// After a failure, not before this time in milliseconds since the node started.
@@ -79,23 +79,23 @@ impl Subscription {
             return Step::Wait;
         }
         if let Some(part) = self.next_part() {
-            return Step::Messages(vec![part]);
+            return Step::Frames(part);
         }
         if !self.backlog.is_empty() {
-            return Step::Messages(self.take_backlog(max_bytes));
+            return Step::Frames(self.take_backlog(max_bytes));
         }
         match self.watch.feed().read(self.cursor, encoding, max_bytes) {
             Reading::UpToDate => Step::Wait,
-            Reading::Deltas { messages, cursor } => {
+            Reading::Deltas { frames, cursor } => {
                 self.cursor = cursor;
-                Step::Messages(messages)
+                Step::Frames(frames)
             }
             Reading::Behind { first } if first - self.cursor > self.max_behind => Step::TooFarBehind,
             Reading::Behind { .. } => Step::Journal(self.cursor),
         }
     }
 
-    fn next_part(&mut self) -> Option<ByteString> {
+    fn next_part(&mut self) -> Option<Bytes> {
         let (snapshot, next) = self.snapshot.as_mut()?;
         let part = snapshot.parts.get(*next).cloned();
         *next += 1;
@@ -105,20 +105,19 @@ impl Subscription {
         part
     }
 
-    fn take_backlog(&mut self, max_bytes: usize) -> Vec<ByteString> {
-        let (mut messages, mut bytes) = (Vec::new(), 0);
-        while let Some((sequence, message)) = self.backlog.pop_front() {
-            bytes += message.len();
+    fn take_backlog(&mut self, max_bytes: usize) -> Bytes {
+        let mut frames = BytesMut::new();
+        while let Some((sequence, frame)) = self.backlog.pop_front() {
             self.cursor = sequence;
-            messages.push(message);
-            if bytes >= max_bytes {
+            frames.extend_from_slice(&frame);
+            if frames.len() >= max_bytes {
                 break;
             }
         }
         if self.backlog.is_empty() {
             self.backlog = VecDeque::new();
         }
-        messages
+        frames.freeze()
     }
 
     /// Something was asked for.
@@ -140,7 +139,7 @@ impl Subscription {
             !events.is_empty() && events.iter().zip(end + 1..).all(|(event, expected)| event.sequence == expected);
         if continues {
             let id = self.showtime();
-            self.backlog.extend(events.iter().map(|event| (event.sequence, Delta::of(id, event).encoded(encoding))));
+            self.backlog.extend(events.iter().map(|event| (event.sequence, Delta::of(id, event).frame(encoding))));
         }
         continues
     }
