@@ -8,7 +8,8 @@ use std::sync::OnceLock;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{
-    self, AcceptEncoding, ContentEncoding, Encoding, Header as _, HeaderMap, HeaderValue, IF_NONE_MATCH,
+    self, AcceptEncoding, ContentEncoding, Encoding, Header as _, HeaderMap, HeaderValue, IF_NONE_MATCH, Preference,
+    Quality,
 };
 use bytes::Bytes;
 use flate2::Compression;
@@ -26,9 +27,16 @@ pub(super) enum Coding {
 impl Coding {
     /// What the client likes best of what there is. Without a word about it, the body as it is.
     pub(super) fn wanted(request: &HttpRequest) -> Self {
-        let offered = [Encoding::Known(ContentEncoding::Gzip), Encoding::Known(ContentEncoding::Identity)];
-        let best = AcceptEncoding::parse(request).ok().and_then(|accepted| accepted.negotiate(offered.iter()));
-        if best == Some(Encoding::Known(ContentEncoding::Gzip)) { Self::Gzip } else { Self::Identity }
+        let Ok(AcceptEncoding(accepted)) = AcceptEncoding::parse(request) else {
+            return Self::Identity;
+        };
+        let quality = |coding| {
+            let coding = Preference::Specific(Encoding::Known(coding));
+            accepted.iter().find(|accepted| accepted.item == coding).map(|accepted| accepted.quality)
+        };
+        let gzip = quality(ContentEncoding::Gzip).unwrap_or(Quality::ZERO);
+        let identity = quality(ContentEncoding::Identity).unwrap_or(Quality::ZERO);
+        if gzip > Quality::ZERO && gzip >= identity { Self::Gzip } else { Self::Identity }
     }
 
     fn other(self) -> Self {
