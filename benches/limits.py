@@ -174,6 +174,41 @@ class Bench:
     def refuse(self, url, *flags):
         return self.loadtest("storm", "--clients", 64, "--seats", 1_000, "--warm-up", 1, *flags, urls=[url])["refused"]["perSecond"]
 
+    def schedule(self, seats):
+        """A new showtime's id."""
+        rows = [{"row": f"R{row}", "seats": 100} for row in range(seats // 100)]
+        body = {"movieTitle": "Limits", "startTime": "2099-01-01T20:00:00Z", "rows": rows}
+        return json.loads(self.answer("/api/showtimes", "POST", body, 201).partition(b"\r\n\r\n")[2])["id"]
+
+    def seat(self, showtime):
+        """The first seat's id, as the layout has it."""
+        layout = json.loads(self.answer(f"/api/showtimes/{showtime}/layout").partition(b"\r\n\r\n")[2])
+        return layout["seatIdPrefix"] + "00000000"
+
+    def answer(self, path, method="GET", body=None, status=200, url=None):
+        """Every byte that comes back."""
+        host, port = (url or self.a).removeprefix("http://").split(":")
+        text = b"" if body is None else json.dumps(body).encode()
+        head = f"{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {len(text)}\r\n\r\n"
+        with socket.create_connection((host, int(port)), 60) as connection:
+            connection.sendall(head.encode() + text)
+            pieces = list(iter(lambda: connection.recv(1 << 20), b""))
+        whole = b"".join(pieces)
+        if not whole.startswith(f"HTTP/1.1 {status} ".encode()):
+            sys.exit(f"limits: {method} {path} was answered {whole[:300]}")
+        return whole
+
+    def first_answer(self, request):
+        """Seconds that a node which has just been started takes for its first request."""
+        method, path, body, status = request
+        url, process = self.node(self.environment)
+        began = time.monotonic()
+        self.answer(path, method, body, status, url)
+        took = time.monotonic() - began
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+        return took
+
     def resident(self, process):
         """KiB."""
         with open(f"/proc/{process.pid}/status") as status:
@@ -242,8 +277,22 @@ def lines(bench):
     def broker():
         return json.loads(run([newest_baselines(), "broker", os.environ["TEST_RABBITMQ_URL"], "500", str(bench.seconds)]))["p99Millis"]
 
-    def reads():
-        return bench.loadtest("read", "--clients", 64, "--seats", 1_000, "--warm-up", 1)["accepted"]["perSecond"]
+    def reads(*flags):
+        return bench.loadtest("read", "--clients", 64, "--seats", 1_000, "--warm-up", 1, *flags)["accepted"]["perSecond"]
+
+    def status_on_the_wire():
+        """Kilobytes of a whole answer, head included, to a client that takes no compression: how seats were sold is no matter then."""
+        return len(bench.answer(f"/api/showtimes/{bench.schedule(100_000)}/status?minSequence=1")) / 1_000
+
+    def load():
+        """The slowest of what a node is asked first about a large showtime, each on a node that has just been started."""
+        showtime = bench.schedule(100_000)
+        bench.answer(f"/api/showtimes/{showtime}/status?minSequence=1")
+        return max(bench.first_answer(request) for request in (
+            ("GET", f"/api/showtimes/{showtime}", None, 200),
+            ("GET", f"/api/showtimes/{showtime}/status", None, 200),
+            ("POST", "/api/bookings", {"showtimeId": showtime, "seatId": bench.seat(showtime), "userId": "u"}, 201),
+        ))
 
     def idle():
         before = bench.resident(bench.process_b)
@@ -264,6 +313,9 @@ def lines(bench):
         Line("refused/s, 64 clients, taken seats", "/s", 0.85, lambda: bench.refuse(bench.a), lambda: bench.refuse(bench.bare)),
         Line("accepted to seen, p99, 500/s, 1,000 watchers on 2 nodes", "ms", 3, seen, broker, lower=True),
         Line("seat maps of 1,000 seats/s, 64 clients", "/s", 0.5, reads, lambda: bench.refuse(bench.bare)),
+        Line("unchanged seat maps (304)/s / seat maps/s, 64 clients", "/s", 1, lambda: reads("--revalidate"), reads),
+        Line("live status of 100,000 seats on the wire", "KB", 30, status_on_the_wire, lower=True),
+        Line("100,000 seats on a fresh node: first seat map, status or booking", "s", 1, load, lower=True),
         Line("resident memory per idle WebSocket", "KiB", 12, idle, lower=True),
         Line("accepted/s, 256 clients, 10,000 showtimes / 1 showtime", "/s", 0.8, lambda: bench.sell(256, 10_000), lambda: bench.sell(256)),
         Line("accepted/s, 256 clients, embedded / real stack", "/s", 1, lambda: bench.sell(256, url=bench.embedded), lambda: bench.sell(256)),

@@ -14,7 +14,7 @@ use crate::config::Settings;
 use crate::domain::ShowtimeId;
 use crate::loadtest;
 use crate::loadtest::pace::Pace;
-use crate::loadtest::plan::{CheckPlan, HousePlan, Plan};
+use crate::loadtest::plan::{CheckPlan, HousePlan, Plan, ReadPlan};
 use crate::loadtest::recorder::Window;
 use crate::loadtest::report;
 use crate::loadtest::scenario::{Scenario, Shares};
@@ -86,6 +86,15 @@ pub(super) struct Arguments {
     /// read: ask for this path instead of seat maps, to compare with a bare answer.
     #[arg(long, value_name = "PATH")]
     path: Option<String>,
+    /// read: ask for the live status, two bits a seat, instead of whole seat maps.
+    #[arg(long, conflicts_with = "path")]
+    compact: bool,
+    /// read: show what the last answer was (`If-None-Match`); answers that nothing has changed are counted as `unchanged`.
+    #[arg(long)]
+    revalidate: bool,
+    /// Reads: do not take gzip, as browsers do.
+    #[arg(long)]
+    no_gzip: bool,
     /// Name the showtime in the path of a reservation too, for load balancers that go by it.
     #[arg(long)]
     showtime_in_path: bool,
@@ -190,7 +199,12 @@ fn plan(settings: &Settings, arguments: &Arguments) -> anyhow::Result<Plan> {
         patience: seconds("--timeout", arguments.timeout)?,
         operator_token: arguments.operator_token.clone().or_else(|| settings.operator_token.clone()),
         in_path: arguments.showtime_in_path,
-        read_path: arguments.path.clone(),
+        read: ReadPlan {
+            path: arguments.path.clone(),
+            compact: arguments.compact,
+            gzip: !arguments.no_gzip,
+            revalidate: arguments.revalidate,
+        },
         check: (!arguments.no_check)
             .then_some(CheckPlan { bookings: arguments.check_bookings, showtimes: arguments.check_showtimes }),
         started_at: app::now(),

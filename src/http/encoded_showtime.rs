@@ -1,204 +1,230 @@
-//! Encoded showtimes: the body of a showtime at one sequence, made once and shared by everybody who asks for it.
-//!
-//! **Invariant:** an answer is never staler than the read model was when the request arrived. The sequence is asked for every
-//! request (together with others that wait, see [`Flights`]); only the body for that sequence comes from memory.
+//! Encoded showtime: one showtime at one sequence in its three forms, all its seats, its layout and its live status, each
+//! encoded when it is first asked for.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use actix_web::http::header::HeaderValue;
 use bytes::Bytes;
-use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
 
-use crate::domain::{SeatStatus, ShowtimeId};
-use crate::http::flight::Flights;
-use crate::read_model::{ReadError, ReadModel, ShowtimeView};
+use crate::domain::{Row, SeatId, SeatMap, SeatStatus, ShowtimeId, Timestamp};
+use crate::http::representation::Representation;
+use crate::read_model::ShowtimeView;
 
-/// Above this many seats a body is encoded off the HTTP workers, which would stand still for milliseconds.
-const SEATS_ENCODED_INLINE: usize = 5_000;
+/// Bytes of a seat in JSON, about.
+const SEAT_BYTES: usize = 96;
+/// Bytes of a row in JSON, about; also what it takes in memory.
+const ROW_BYTES: usize = 40;
+/// Seats in a byte of the live status.
+const SEATS_PER_BYTE: usize = 4;
+/// Digits of a seat id that tell the seat; those before are the same for all seats of a showtime.
+const INDEX_DIGITS: usize = 8;
 
-/// A showtime's body at one sequence.
-#[derive(Debug)]
+/// What a client may ask for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Form {
+    /// The showtime with all its seats.
+    Whole,
+    /// What never changes.
+    Layout,
+    /// Two bits a seat.
+    Status,
+}
+
+/// A showtime at one sequence.
 pub(super) struct EncodedShowtime {
     /// The sequence it shows.
     pub(super) sequence: u64,
-    /// Strong validator (RFC 9110, section 8.8): other content has another one, also after the store was emptied.
-    pub(super) etag: HeaderValue,
-    /// JSON.
-    pub(super) body: Bytes,
+    /// The same as a header.
+    pub(super) sequence_header: HeaderValue,
+    layout: Arc<Layout>,
+    whole: Arc<Representation>,
+    status: Arc<Representation>,
+    statuses: usize,
 }
 
-type Looked = Result<Option<u64>, Arc<ReadError>>;
-type Loaded = Result<Option<Arc<EncodedShowtime>>, Arc<ReadError>>;
-
-/// The read model's showtimes as bodies. Bounded by number and by bytes; the least recently used go first.
-pub(super) struct EncodedShowtimes {
-    read_model: Arc<dyn ReadModel>,
-    looks: Flights<ShowtimeId, Looked>,
-    loads: Flights<ShowtimeId, Loaded>,
-    shelf: Mutex<Shelf>,
+/// What never changes about a showtime. Passed on from sequence to sequence.
+pub(super) struct Layout {
+    facts: Arc<Facts>,
+    digest: [u8; 32],
+    shown: Arc<Representation>,
+    /// Held by who makes a long body: of a showtime that changes fast, one at a time is made.
+    pub(super) press: Mutex<()>,
 }
 
-struct Shelf {
-    kept: HashMap<ShowtimeId, (Arc<EncodedShowtime>, u64)>,
-    bytes: usize,
-    /// Counts uses, to tell which was used last.
-    uses: u64,
-    most_showtimes: usize,
-    most_bytes: usize,
-}
-
-impl EncodedShowtimes {
-    pub(super) fn new(read_model: Arc<dyn ReadModel>, most_showtimes: usize, most_bytes: usize) -> Self {
-        let shelf = Shelf { kept: HashMap::new(), bytes: 0, uses: 0, most_showtimes, most_bytes };
-        Self { read_model, looks: Flights::new(), loads: Flights::new(), shelf: Mutex::new(shelf) }
-    }
-
-    /// The sequence of a showtime in the read model, as of now or later; `None` if it is unknown there.
-    pub(super) async fn sequence(&self, id: ShowtimeId) -> Looked {
-        let read_model = Arc::clone(&self.read_model);
-        let look = move || async move { read_model.sequence(id).await.map_err(Arc::new) }.boxed();
-        self.looks.join_next(id, look).await
-    }
-
-    /// The showtime at `sequence`, which the read model has shown, or later.
-    pub(super) async fn at_least(&self, id: ShowtimeId, sequence: u64) -> Loaded {
-        // A load under way may have started too early; the next one has not. If even that shows less, the read model was emptied meanwhile.
-        for last_try in [false, true] {
-            if let Some(kept) = self.recall(id, sequence) {
-                return Ok(Some(kept));
-            }
-            match self.load(id).await? {
-                Some(loaded) if last_try || loaded.sequence >= sequence => return Ok(Some(loaded)),
-                None if last_try => return Ok(None),
-                Some(_) | None => {}
-            }
-        }
-        Ok(None)
-    }
-
-    async fn load(&self, id: ShowtimeId) -> Loaded {
-        let read_model = Arc::clone(&self.read_model);
-        let load = move || {
-            async move {
-                let Some(view) = read_model.showtime(id).await.map_err(Arc::new)? else {
-                    return Ok(None);
-                };
-                if view.statuses.len() <= SEATS_ENCODED_INLINE {
-                    return Ok(Some(Arc::new(EncodedShowtime::of(&view))));
-                }
-                let encoded = tokio::task::spawn_blocking(move || Arc::new(EncodedShowtime::of(&view))).await;
-                encoded.map(Some).map_err(|error| Arc::new(ReadError { reason: error.to_string() }))
-            }
-            .boxed()
-        };
-        let loaded = self.loads.join_running(id, load).await?;
-        if let Some(loaded) = &loaded {
-            self.shelf.lock().unwrap_or_else(PoisonError::into_inner).keep(id, loaded);
-        }
-        Ok(loaded)
-    }
-
-    fn recall(&self, id: ShowtimeId, sequence: u64) -> Option<Arc<EncodedShowtime>> {
-        self.shelf.lock().unwrap_or_else(PoisonError::into_inner).recall(id, sequence)
-    }
-}
-
-impl Shelf {
-    fn recall(&mut self, id: ShowtimeId, sequence: u64) -> Option<Arc<EncodedShowtime>> {
-        self.uses += 1;
-        let (encoded, used) = self.kept.get_mut(&id)?;
-        if encoded.sequence < sequence {
-            return None;
-        }
-        *used = self.uses;
-        Some(Arc::clone(encoded))
-    }
-
-    fn keep(&mut self, id: ShowtimeId, loaded: &Arc<EncodedShowtime>) {
-        if loaded.body.len() > self.most_bytes || self.most_showtimes == 0 {
-            return;
-        }
-        if self.kept.get(&id).is_some_and(|(kept, _)| kept.sequence > loaded.sequence || Arc::ptr_eq(kept, loaded)) {
-            return;
-        }
-        self.uses += 1;
-        self.bytes += loaded.body.len();
-        if let Some((old, _)) = self.kept.insert(id, (Arc::clone(loaded), self.uses)) {
-            self.bytes -= old.body.len();
-        }
-        while self.kept.len() > self.most_showtimes || self.bytes > self.most_bytes {
-            let Some(oldest) = self.kept.iter().min_by_key(|(_, (_, used))| *used).map(|(id, _)| *id) else {
-                return;
-            };
-            if let Some((old, _)) = self.kept.remove(&oldest) {
-                self.bytes -= old.body.len();
-            }
-        }
-    }
+#[derive(PartialEq, Eq)]
+struct Facts {
+    id: ShowtimeId,
+    movie_title: String,
+    start_time: Timestamp,
+    seat_map: SeatMap,
 }
 
 impl EncodedShowtime {
-    /// Encodes `{id, movieTitle, startTime, sequence, seats:[{seatId, row, number, status}]}`.
-    pub(super) fn of(view: &ShowtimeView) -> Self {
-        let mut body = String::with_capacity(256 + view.statuses.len() * 96);
-        let head = format!(
-            r#"{{"id":"{}","movieTitle":{},"startTime":"{}","sequence":{},"seats":["#,
-            view.id,
-            quoted(&view.movie_title),
-            view.start_time,
-            view.sequence
-        );
-        body.push_str(&head);
-        let mut digest = Sha256::new().chain_update(&head);
-        let mut codes = Vec::with_capacity(view.statuses.len());
-        let mut label: (&str, String) = ("", String::new());
-        for (position, (seat_id, row, number, status)) in view.seats().enumerate() {
-            if position > 0 {
-                body.push(',');
-            }
-            if label.0 != row || position == 0 {
-                label = (row, quoted(row));
-                digest.update(position.to_be_bytes());
-                digest.update(&label.1);
-            }
-            let mut buffer = uuid::Uuid::encode_buffer();
-            body.push_str(r#"{"seatId":""#);
-            body.push_str(seat_id.0.as_hyphenated().encode_lower(&mut buffer));
-            body.push_str(r#"","row":"#);
-            body.push_str(&label.1);
-            body.push_str(r#","number":"#);
-            // Writing to a String cannot fail.
-            if write!(body, "{number}").is_err() {
-                break;
-            }
-            body.push_str(status_field(status));
-            codes.push(status.code());
+    /// Nothing is encoded yet but the statuses, of which the validators are made: other content has other ones, also after the
+    /// store was emptied. `earlier` is the layout of an earlier sequence, if one is known.
+    pub(super) fn of(view: &ShowtimeView, earlier: Option<Arc<Layout>>) -> Self {
+        let layout = earlier.filter(|layout| layout.is_of(view)).unwrap_or_else(|| Arc::new(Layout::of(view)));
+        let statuses = packed(&view.statuses);
+        let digest = Sha256::new().chain_update(layout.digest).chain_update(view.sequence.to_be_bytes());
+        let digest: [u8; 32] = digest.chain_update(&statuses).finalize().into();
+        let validator = format!("{}-{}", short(&digest), view.sequence);
+        let whole = {
+            let (facts, statuses, sequence) = (Arc::clone(&layout.facts), statuses.clone(), view.sequence);
+            let likely_bytes = 256 + view.statuses.len() * SEAT_BYTES;
+            Representation::new("application/json", &validator, likely_bytes, move || {
+                facts.whole(sequence, &statuses, likely_bytes)
+            })
+        };
+        let length = statuses.len();
+        let status = Representation::new("application/octet-stream", &validator, length, move || statuses.clone());
+        Self {
+            sequence: view.sequence,
+            sequence_header: HeaderValue::from(view.sequence),
+            layout,
+            whole: Arc::new(whole),
+            status: Arc::new(status),
+            statuses: length,
         }
-        body.push_str("]}");
-        let content: [u8; 32] = digest.chain_update(&codes).finalize().into();
-        Self { sequence: view.sequence, etag: etag(&content, view.sequence), body: Bytes::from(body) }
+    }
+
+    pub(super) fn form(&self, form: Form) -> &Arc<Representation> {
+        match form {
+            Form::Whole => &self.whole,
+            Form::Layout => &self.layout.shown,
+            Form::Status => &self.status,
+        }
+    }
+
+    pub(super) fn layout(&self) -> &Arc<Layout> {
+        &self.layout
+    }
+
+    /// Bytes that it takes, as far as it is encoded.
+    pub(super) fn bytes(&self) -> usize {
+        let facts = self.layout.facts.seat_map.rows().len() * ROW_BYTES;
+        facts + self.statuses + self.whole.bytes() + self.layout.shown.bytes() + self.status.bytes()
     }
 }
 
-/// The validator: a few bytes of the content's hash, and the sequence for people.
-fn etag(content: &[u8; 32], sequence: u64) -> HeaderValue {
-    let short = content.iter().take(6).fold(String::with_capacity(12), |mut text, byte| {
+impl Layout {
+    fn of(view: &ShowtimeView) -> Self {
+        let facts = Arc::new(Facts {
+            id: view.id,
+            movie_title: view.movie_title.clone(),
+            start_time: view.start_time,
+            seat_map: view.seat_map.clone(),
+        });
+        let digest = facts.digest();
+        let shown = {
+            let facts = Arc::clone(&facts);
+            let likely_bytes = 256 + facts.seat_map.rows().len() * ROW_BYTES;
+            Representation::new("application/json", &short(&digest), likely_bytes, move || facts.layout(likely_bytes))
+        };
+        Self { facts, digest, shown: Arc::new(shown), press: Mutex::new(()) }
+    }
+
+    fn is_of(&self, view: &ShowtimeView) -> bool {
+        let Facts { id, movie_title, start_time, seat_map } = &*self.facts;
+        (id, movie_title, start_time, seat_map) == (&view.id, &view.movie_title, &view.start_time, &view.seat_map)
+    }
+}
+
+impl Facts {
+    /// `"id":"..","movieTitle":"..","startTime":".."`
+    fn members(&self) -> String {
+        format!(r#""id":"{}","movieTitle":{},"startTime":"{}""#, self.id, quoted(&self.movie_title), self.start_time)
+    }
+
+    /// `{id, movieTitle, startTime, sequence, seats:[{seatId, row, number, status}]}`
+    fn whole(&self, sequence: u64, statuses: &[u8], likely_bytes: usize) -> Bytes {
+        let mut body = String::with_capacity(likely_bytes);
+        body.push('{');
+        body.push_str(&self.members());
+        // Writing to a String cannot fail, here and below.
+        let mut written = write!(body, r#","sequence":{sequence},"seats":["#);
+        let prefix = SeatId::prefix(self.id);
+        let mut label: (&str, String) = ("", String::new());
+        let statuses = statuses.iter().flat_map(|byte| [byte & 3, byte >> 2 & 3, byte >> 4 & 3, byte >> 6]);
+        for ((index, row, number), status) in self.seat_map.seats().zip(statuses) {
+            if index > 0 {
+                body.push(',');
+            }
+            if label.0 != row || index == 0 {
+                label = (row, quoted(row));
+            }
+            let mut buffer = uuid::Uuid::encode_buffer();
+            body.push_str(r#"{"seatId":""#);
+            body.push_str(SeatId::with_prefix(prefix, index).0.as_hyphenated().encode_lower(&mut buffer));
+            body.push_str(r#"","row":"#);
+            body.push_str(&label.1);
+            body.push_str(r#","number":"#);
+            written = written.and(write!(body, "{number}"));
+            body.push_str(status_field(SeatStatus::from_code(status)));
+        }
+        body.push_str("]}");
+        finished(written, body)
+    }
+
+    /// `{id, movieTitle, startTime, seatIdPrefix, rows:[{row, seats}]}`
+    fn layout(&self, likely_bytes: usize) -> Bytes {
+        let mut body = String::with_capacity(likely_bytes);
+        body.push('{');
+        body.push_str(&self.members());
+        let mut prefix = SeatId::new(self.id, 0).to_string();
+        prefix.truncate(prefix.len().saturating_sub(INDEX_DIGITS));
+        let mut written = write!(body, r#","seatIdPrefix":"{prefix}","rows":["#);
+        for (position, Row { row, seats }) in self.seat_map.rows().iter().enumerate() {
+            let comma = if position == 0 { "" } else { "," };
+            written = written.and(write!(body, r#"{comma}{{"row":{},"seats":{seats}}}"#, quoted(row)));
+        }
+        body.push_str("]}");
+        finished(written, body)
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        let mut digest = Sha256::new().chain_update(self.id.0).chain_update(self.start_time.as_millis().to_be_bytes());
+        digest.update(self.movie_title.len().to_be_bytes());
+        digest.update(&self.movie_title);
+        for Row { row, seats } in self.seat_map.rows() {
+            digest.update(row.len().to_be_bytes());
+            digest.update(row);
+            digest.update(seats.to_be_bytes());
+        }
+        digest.finalize().into()
+    }
+}
+
+fn finished(written: std::fmt::Result, body: String) -> Bytes {
+    if written.is_err() {
+        tracing::error!("a showtime could not be written");
+    }
+    Bytes::from(body)
+}
+
+/// Two bits a seat in seat order, the lowest bits first: see [`SeatStatus::code`].
+fn packed(statuses: &[SeatStatus]) -> Bytes {
+    let byte = |seats: &[SeatStatus]| seats.iter().rev().fold(0, |byte, status| byte << 2 | status.code());
+    statuses.chunks(SEATS_PER_BYTE).map(byte).collect()
+}
+
+/// A few bytes of a hash, hexadecimal.
+fn short(digest: &[u8; 32]) -> String {
+    digest.iter().take(6).fold(String::with_capacity(12), |mut text, byte| {
         let digits = [byte >> 4, byte & 0x0f].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0'));
         text.extend(digits);
         text
-    });
-    // Hexadecimal digits, a hyphen and a number are always a valid header.
-    HeaderValue::from_str(&format!("\"{short}-{sequence}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"?\""))
+    })
 }
 
-fn status_field(status: SeatStatus) -> &'static str {
+fn status_field(status: Option<SeatStatus>) -> &'static str {
     match status {
-        SeatStatus::Available => r#","status":"Available"}"#,
-        SeatStatus::Reserved => r#","status":"Reserved"}"#,
-        SeatStatus::Sold => r#","status":"Sold"}"#,
+        Some(SeatStatus::Available) => r#","status":"Available"}"#,
+        Some(SeatStatus::Reserved) => r#","status":"Reserved"}"#,
+        // Two bits have a fourth value, which `packed` does not write.
+        Some(SeatStatus::Sold) | None => r#","status":"Sold"}"#,
     }
 }
 
@@ -208,33 +234,43 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{Row, SeatMap, Timestamp};
+    use crate::http::representation::Coding;
 
     fn view(id: u128, sequence: u64, sold: bool) -> ShowtimeView {
-        let rows = vec![Row { row: "A\"\\".to_owned(), seats: 2 }, Row { row: "B".to_owned(), seats: 1 }];
+        let rows = vec![Row { row: "A\"\\".to_owned(), seats: 4 }, Row { row: "B".to_owned(), seats: 1 }];
         let status = if sold { SeatStatus::Sold } else { SeatStatus::Available };
+        let [free, held] = [SeatStatus::Available, SeatStatus::Reserved];
         ShowtimeView {
             id: ShowtimeId(Uuid::from_u128(id)),
             movie_title: "\"Quoted\" \u{1F3AC} title".to_owned(),
             start_time: Timestamp::from_millis(1_000),
             sequence,
             seat_map: SeatMap::new(rows).unwrap(),
-            statuses: vec![SeatStatus::Available, SeatStatus::Reserved, status],
+            statuses: vec![free, held, status, free, held],
         }
     }
 
+    fn body(encoded: &EncodedShowtime, form: Form) -> Bytes {
+        encoded.form(form).make(Coding::Identity, &|_| ()).bytes
+    }
+
+    fn tag(encoded: &EncodedShowtime, form: Form) -> String {
+        encoded.form(form).tag(Coding::Identity).to_str().unwrap().to_owned()
+    }
+
     #[test]
-    fn the_body_is_json_with_every_seat_in_its_place() {
+    fn the_whole_is_json_with_every_seat_in_its_place() {
         let view = view(1, 7, true);
-        let body: serde_json::Value = serde_json::from_slice(&EncodedShowtime::of(&view).body).unwrap();
+        let body: Value = serde_json::from_slice(&body(&EncodedShowtime::of(&view, None), Form::Whole)).unwrap();
         assert_eq!(body["movieTitle"], view.movie_title.as_str());
         assert_eq!(body["sequence"], 7);
         assert_eq!(body["startTime"], "1970-01-01T00:00:01Z");
         let seats = body["seats"].as_array().unwrap();
-        assert_eq!(seats.len(), 3);
+        assert_eq!(seats.len(), 5);
         for (seat, (id, row, number, status)) in seats.iter().zip(view.seats()) {
             assert_eq!(seat["seatId"], id.to_string());
             assert_eq!(seat["row"], row);
@@ -244,31 +280,48 @@ mod tests {
     }
 
     #[test]
-    fn the_etag_changes_with_the_content_even_at_the_same_sequence() {
-        let etag = |view: &ShowtimeView| EncodedShowtime::of(view).etag;
-        assert_eq!(etag(&view(1, 7, true)), etag(&view(1, 7, true)));
-        assert_ne!(etag(&view(1, 7, true)), etag(&view(1, 7, false)));
-        assert_ne!(etag(&view(1, 7, true)), etag(&view(1, 8, true)));
-        assert_ne!(etag(&view(1, 7, true)), etag(&view(2, 7, true)));
+    fn layout_and_status_together_tell_every_seat() {
+        let view = view(1, 7, true);
+        let encoded = EncodedShowtime::of(&view, None);
+        let layout: Value = serde_json::from_slice(&body(&encoded, Form::Layout)).unwrap();
+        assert_eq!(
+            (&layout["movieTitle"], &layout["id"]),
+            (&view.movie_title.clone().into(), &view.id.to_string().into())
+        );
+        let status = body(&encoded, Form::Status);
+        assert_eq!(status[..], [0b0010_0100, 0b01]);
+        let prefix = layout["seatIdPrefix"].as_str().unwrap();
+        let mut told = Vec::new();
+        for row in layout["rows"].as_array().unwrap() {
+            for number in 1..=row["seats"].as_u64().unwrap() {
+                let index = told.len();
+                let status = status[index / 4] >> (2 * (index % 4)) & 3;
+                told.push((format!("{prefix}{index:08x}"), row["row"].as_str().unwrap(), number, status));
+            }
+        }
+        let all = view.seats().map(|(id, row, number, status)| (id.to_string(), row, number.into(), status.code()));
+        assert_eq!(told, all.collect::<Vec<_>>());
     }
 
     #[test]
-    fn the_shelf_keeps_the_newest_and_the_recently_used_within_its_bounds() {
-        let encoded = |id, sequence| Arc::new(EncodedShowtime::of(&view(id, sequence, true)));
-        let id = |id| ShowtimeId(Uuid::from_u128(id));
-        let one = encoded(1, 7).body.len();
-        let mut shelf =
-            Shelf { kept: HashMap::new(), bytes: 0, uses: 0, most_showtimes: 3, most_bytes: one * 2 + one / 2 };
-        shelf.keep(id(1), &encoded(1, 7));
-        shelf.keep(id(1), &encoded(1, 6));
-        assert_eq!(shelf.kept[&id(1)].0.sequence, 7);
-        shelf.keep(id(2), &encoded(2, 7));
-        shelf.keep(id(1), &encoded(1, 8));
-        shelf.keep(id(3), &encoded(3, 7));
-        assert!(!shelf.kept.contains_key(&id(2)), "the least recently used goes");
-        assert_eq!(shelf.bytes, shelf.kept.values().map(|(kept, _)| kept.body.len()).sum::<usize>());
-        shelf.most_showtimes = 1;
-        shelf.keep(id(4), &encoded(4, 7));
-        assert_eq!(shelf.kept.keys().collect::<Vec<_>>(), [&id(4)]);
+    fn the_tags_change_with_the_content_even_at_the_same_sequence() {
+        let of = |id, sequence, sold| EncodedShowtime::of(&view(id, sequence, sold), None);
+        for form in [Form::Whole, Form::Status] {
+            assert_eq!(tag(&of(1, 7, true), form), tag(&of(1, 7, true), form));
+            assert_ne!(tag(&of(1, 7, true), form), tag(&of(1, 7, false), form));
+            assert_ne!(tag(&of(1, 7, true), form), tag(&of(1, 8, true), form));
+            assert_ne!(tag(&of(1, 7, true), form), tag(&of(2, 7, true), form));
+        }
+        assert_eq!(tag(&of(1, 7, true), Form::Layout), tag(&of(1, 8, false), Form::Layout));
+        assert_ne!(tag(&of(1, 7, true), Form::Layout), tag(&of(2, 7, true), Form::Layout));
+    }
+
+    #[test]
+    fn the_layout_is_passed_on_unless_it_is_another_one() {
+        let first = EncodedShowtime::of(&view(1, 7, true), None);
+        let later = |view: &ShowtimeView| EncodedShowtime::of(view, Some(Arc::clone(first.layout())));
+        assert!(Arc::ptr_eq(later(&view(1, 8, true)).layout(), first.layout()));
+        let renamed = ShowtimeView { movie_title: "another".to_owned(), ..view(1, 8, true) };
+        assert!(!Arc::ptr_eq(later(&renamed).layout(), first.layout()));
     }
 }

@@ -10,6 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 
+/// How often a flight lets the thread take up what has arrived before it starts.
+const BOARDING_ROUNDS: u32 = 2;
+
 type Call<T> = BoxFuture<'static, T>;
 
 /// Calls under way, by what they ask for. Cheap to clone. Holds a call only as long as somebody waits for it.
@@ -27,7 +30,7 @@ struct Table<K, T: Clone> {
 struct Slot<T: Clone> {
     /// Has started.
     running: Option<Flight<T>>,
-    /// Starts when the running one has landed; until then it can be joined.
+    /// Starts when the running one has landed and those who are here have come aboard; until then it can be joined.
     waiting: Option<Flight<T>>,
 }
 
@@ -70,22 +73,29 @@ where
         if let Some(waiting) = slot.and_then(|slot| slot.waiting.as_ref()).and_then(Flight::joined) {
             return waiting;
         }
-        let Some(running) = slot.and_then(|slot| slot.running.as_ref()).and_then(Flight::joined) else {
-            return self.take_off(&mut table, key, start());
-        };
+        let running = slot.and_then(|slot| slot.running.as_ref()).and_then(Flight::joined);
         let number = table.number();
         let flights = self.clone();
         let call = async move {
-            running.await;
+            if let Some(running) = running {
+                running.await;
+            }
+            // Of a crowd, many arrive together: they all come along, instead of waiting for the flight of the first. (A task of
+            // its own, because whoever joins polls this one, and a second poll would end the wait.)
+            for _ in 0..BOARDING_ROUNDS {
+                drop(tokio::spawn(tokio::task::yield_now()).await);
+            }
             flights.promote(key, number);
             let answer = start().await;
             flights.land(key, number);
             answer
         };
         let call = call.boxed().shared();
-        if let (Some(slot), Some(weak)) = (table.slots.get_mut(&key), call.downgrade()) {
+        if let Some(weak) = call.downgrade() {
+            let slot = table.slots.entry(key).or_insert(Slot { running: None, waiting: None });
             slot.waiting = Some(Flight { number, call: weak });
         }
+        table.sweep();
         call
     }
 
@@ -184,24 +194,31 @@ mod tests {
         }
     }
 
-    /// Polls until the call waits for its permit.
-    fn begin<T: Clone>(call: &mut Shared<Call<T>>) {
-        assert!(call.now_or_never().is_none());
+    /// Polls until the call waits for its permit, or for the one before it.
+    async fn begin<T: Clone>(call: &mut Shared<Call<T>>) {
+        for _ in 0..20 {
+            assert!(call.now_or_never().is_none());
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test]
     async fn a_crowd_shares_the_next_call_and_never_one_that_had_started() {
         let (flights, source) = (Flights::new(), Source::new());
         let mut first = flights.join_next(7, source.call());
-        begin(&mut first);
+        begin(&mut first).await;
         let mut late: Vec<_> = (0..100).map(|_| flights.join_next(7, source.call())).collect();
-        late.iter_mut().for_each(begin);
+        for call in &mut late {
+            begin(call).await;
+        }
         assert_eq!(source.started.load(Ordering::SeqCst), 1);
         source.permits.add_permits(1);
         assert_eq!(first.await, 1);
-        late.iter_mut().for_each(begin);
+        for call in &mut late {
+            begin(call).await;
+        }
         let mut later = flights.join_next(7, source.call());
-        begin(&mut later);
+        begin(&mut later).await;
         source.permits.add_permits(1);
         for call in late {
             assert_eq!(call.await, 2);
@@ -212,12 +229,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn those_who_arrive_together_share_even_the_first_call() {
+        let (flights, source) = (Flights::new(), Source::new());
+        source.permits.add_permits(100);
+        let crowd = (0..50).map(|_| {
+            let (flights, source) = (flights.clone(), Arc::clone(&source));
+            tokio::spawn(async move { flights.join_next(7, source.call()).await })
+        });
+        for asked in crowd.collect::<Vec<_>>() {
+            assert_eq!(asked.await.unwrap(), 1);
+        }
+        assert_eq!(flights.join_next(7, source.call()).await, 2);
+    }
+
+    #[tokio::test]
     async fn a_call_left_by_everybody_is_replaced() {
         let (flights, source) = (Flights::new(), Source::new());
         let mut left = flights.join_next(7, source.call());
-        begin(&mut left);
+        begin(&mut left).await;
         let mut also_left = flights.join_next(7, source.call());
-        begin(&mut also_left);
+        begin(&mut also_left).await;
         drop((left, also_left));
         source.permits.add_permits(1);
         assert_eq!(flights.join_next(7, source.call()).await, 2);
@@ -228,7 +259,7 @@ mod tests {
     async fn a_running_call_is_joined_where_its_start_does_not_matter() {
         let (flights, source) = (Flights::new(), Source::new());
         let mut first = flights.join_running(7, source.call());
-        begin(&mut first);
+        begin(&mut first).await;
         let second = flights.join_running(7, source.call());
         source.permits.add_permits(1);
         assert_eq!((first.await, second.await), (1, 1));

@@ -18,6 +18,7 @@ mod body;
 mod bookings;
 mod code;
 mod credential;
+mod describe;
 mod document;
 mod encoded_showtime;
 mod exchange;
@@ -29,9 +30,12 @@ pub mod openapi;
 mod pages;
 mod problem;
 mod query;
+mod representation;
 mod schemas;
+mod seat_maps;
 mod server;
 mod settings;
+mod showtime_shelf;
 mod showtimes;
 mod unread;
 
@@ -44,6 +48,8 @@ pub use metrics::{Metrics, Source};
 pub use problem::{PROBLEM_JSON, Problem};
 pub use server::{bind, server};
 pub use settings::Settings;
+
+use showtime_shelf::ShowtimeShelf;
 
 /// What the handlers work with.
 pub struct Services {
@@ -67,7 +73,7 @@ pub struct AppState {
     live: LiveHub,
     health: Health,
     metrics: Metrics,
-    showtimes: encoded_showtime::EncodedShowtimes,
+    showtimes: ShowtimeShelf,
     settings: Settings,
     /// Only this machine can reach the server.
     loopback_only: bool,
@@ -76,18 +82,18 @@ pub struct AppState {
 impl AppState {
     /// The state of a server that listens on `listen`.
     pub fn new(services: Services, settings: Settings, listen: SocketAddr) -> Self {
-        let showtimes = encoded_showtime::EncodedShowtimes::new(
-            Arc::clone(&services.read_model),
-            settings.cached_showtimes,
-            settings.cached_bytes,
-        );
+        let read_model = Arc::clone(&services.read_model);
+        let showtimes = ShowtimeShelf::new(read_model, settings.cached_showtimes, settings.cached_bytes);
+        let metrics = Metrics::new(PATHS);
+        let made = showtimes.made();
+        metrics.add(Box::new(move |text| made.write(text)));
         Self {
             box_office: services.box_office,
             read_model: services.read_model,
             write_store: services.write_store,
             live: services.live,
             health: services.health,
-            metrics: Metrics::new(PATHS),
+            metrics,
             showtimes,
             settings,
             loopback_only: listen.ip().is_loopback(),
@@ -121,6 +127,8 @@ const PATHS: &[&str] = &[
     EXTEND,
     SHOWTIMES,
     SHOWTIME,
+    LAYOUT,
+    STATUS,
     SHOWTIME_BOOKINGS,
     HUB,
     NEGOTIATE,
@@ -142,6 +150,8 @@ const CANCEL: &str = "/api/bookings/{id}/cancel";
 const EXTEND: &str = "/api/bookings/{id}/extend";
 const SHOWTIMES: &str = "/api/showtimes";
 const SHOWTIME: &str = "/api/showtimes/{id}";
+const LAYOUT: &str = "/api/showtimes/{id}/layout";
+const STATUS: &str = "/api/showtimes/{id}/status";
 const SHOWTIME_BOOKINGS: &str = "/api/showtimes/{id}/bookings";
 const HUB: &str = "/hub/bookings";
 const NEGOTIATE: &str = "/hub/bookings/negotiate";
@@ -169,7 +179,9 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .service(at(CANCEL).route(web::post().to(bookings::cancel)))
         .service(at(EXTEND).route(web::post().to(bookings::extend)))
         .service(get(SHOWTIMES, showtimes::list).route(web::post().to(showtimes::schedule)))
-        .service(get(SHOWTIME, showtimes::show))
+        .service(get(SHOWTIME, seat_maps::show))
+        .service(get(LAYOUT, seat_maps::layout))
+        .service(get(STATUS, seat_maps::status))
         .service(at(SHOWTIME_BOOKINGS).route(web::post().to(bookings::reserve_at)))
         .service(at(HUB).route(web::get().to(live::hub)))
         .service(at(NEGOTIATE).route(web::post().to(live::negotiate)))

@@ -6,23 +6,17 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use bytes::Bytes;
 use utoipa::ToSchema;
-use utoipa::openapi::extensions::ExtensionsBuilder;
-use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, Header, InfoBuilder, KnownFormat, OpenApi, OpenApiBuilder, Paths, Ref, RefOr,
-    Required, ResponseBuilder, SchemaFormat,
-};
+use utoipa::openapi::path::{HttpMethod, Operation};
+use utoipa::openapi::schema::{Schema, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Paths, RefOr};
 
 use crate::http::bookings::{
     BookingAnswer, ConfirmationBody, HolderBody, OutcomeAnswer, ReservationBody, ReservedAnswer,
 };
-use crate::http::code::Code;
+use crate::http::describe::Describe;
 use crate::http::document::Document;
-use crate::http::problem::PROBLEM_JSON;
-use crate::http::schemas::ShowtimeAnswer;
+use crate::http::schemas::{LayoutAnswer, ShowtimeAnswer};
 use crate::http::showtimes::{PageAnswer, ScheduleBody, SummaryAnswer};
 use crate::http::{self as routes, health};
 
@@ -69,6 +63,7 @@ fn components() -> utoipa::openapi::Components {
     with::<SummaryAnswer>(&mut schemas);
     with::<PageAnswer>(&mut schemas);
     with::<ShowtimeAnswer>(&mut schemas);
+    with::<LayoutAnswer>(&mut schemas);
     with::<health::Report>(&mut schemas);
     with::<Document<'_>>(&mut schemas);
     schemas.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -151,6 +146,12 @@ fn booking_operations() -> Vec<Entry> {
     entries
 }
 
+const MIN_SEQUENCE: &str = "Wait, for a bounded time, until the view has this sequence";
+const LAYOUT_RULE: &str = "Seats are counted from 0, row by row in the order of `rows`, in each row from number 1 to `seats`. The id of a seat is \
+     `seatIdPrefix` followed by its count as eight lower-case hexadecimal digits. May be kept for ever.";
+const STATUS_RULE: &str = "The seat with count `n` in the layout has the bits `2 * (n % 4)` and one above it, counted from the lowest, of \
+     byte `n / 4`: 0 available, 1 reserved, 2 sold. The last byte is filled up with 0. The sequence stands in `Turnstile-Sequence`.";
+
 fn showtime_operations() -> Vec<Entry> {
     vec![
         (
@@ -177,10 +178,37 @@ fn showtime_operations() -> Vec<Entry> {
             HttpMethod::Get,
             Describe::new("showShowtime", "A showtime with all its seats at one sequence", "showtimes")
                 .id("The showtime")
-                .parameter("minSequence", "Wait, for a bounded time, until the view has this sequence", Type::Integer)
-                .header_parameter("If-None-Match", "Entity tags that the client has")
-                .ok("200", "The showtime", Some("Showtime"), &["ETag"])
-                .ok("304", "The client has it", None, &["ETag"])
+                .parameter("minSequence", MIN_SEQUENCE, Type::Integer)
+                .conditional()
+                .ok("200", "The showtime", Some("Showtime"), &["ETag", "Vary", "Content-Encoding?"])
+                .ok("304", "The client has it", None, &["ETag", "Vary"])
+                .problems(&[400, 404, 500, 503]),
+        ),
+        (
+            routes::LAYOUT,
+            HttpMethod::Get,
+            Describe::new(
+                "showLayout",
+                "What never changes about a showtime: its rows and the ids of its seats",
+                "showtimes",
+            )
+            .text(LAYOUT_RULE)
+            .id("The showtime")
+            .conditional()
+            .ok("200", "The layout", Some("Layout"), &["ETag", "Vary", "Cache-Control", "Content-Encoding?"])
+            .ok("304", "The client has it", None, &["ETag", "Vary", "Cache-Control"])
+            .problems(&[400, 404, 500, 503]),
+        ),
+        (
+            routes::STATUS,
+            HttpMethod::Get,
+            Describe::new("showStatus", "The live status of all seats in two bits each", "showtimes")
+                .text(STATUS_RULE)
+                .id("The showtime")
+                .parameter("minSequence", MIN_SEQUENCE, Type::Integer)
+                .conditional()
+                .binary("200", "Two bits a seat", &["ETag", "Vary", "Turnstile-Sequence", "Content-Encoding?"])
+                .ok("304", "The client has it", None, &["ETag", "Vary", "Turnstile-Sequence"])
                 .problems(&[400, 404, 500, 503]),
         ),
     ]
@@ -245,102 +273,4 @@ fn other_operations() -> Vec<Entry> {
             Describe::new("openapi", "This document", "operations").ok("200", "OpenAPI 3.1", None, &[]).build(),
         ),
     ]
-}
-
-/// Describes one operation.
-struct Describe(OperationBuilder);
-
-impl Describe {
-    fn new(name: &str, summary: &str, tag: &str) -> Self {
-        Self(OperationBuilder::new().operation_id(Some(name)).summary(Some(summary)).tag(tag))
-    }
-
-    fn id(self, what: &str) -> Self {
-        let schema =
-            ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
-        let parameter = ParameterBuilder::new().name("id").parameter_in(ParameterIn::Path).required(Required::True);
-        Self(self.0.parameter(parameter.description(Some(what)).schema(Some(schema))))
-    }
-
-    fn parameter(self, name: &str, what: &str, kind: Type) -> Self {
-        Self(self.0.parameter(optional(name, ParameterIn::Query, what, kind)))
-    }
-
-    fn header_parameter(self, name: &str, what: &str) -> Self {
-        Self(self.0.parameter(optional(name, ParameterIn::Header, what, Type::String)))
-    }
-
-    fn key(self) -> Self {
-        self.header_parameter("Idempotency-Key", "Same key, same answer, one effect; kept for 24 hours")
-    }
-
-    fn bearer(self) -> Self {
-        Self(
-            self.0
-                .security(SecurityRequirement::new("bearer", Vec::<String>::new()))
-                .security(SecurityRequirement::default()),
-        )
-    }
-
-    fn body(self, schema: &str, required: bool) -> Self {
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
-        let body = RequestBodyBuilder::new().content("application/json", content).required(Some(if required {
-            Required::True
-        } else {
-            Required::False
-        }));
-        Self(self.0.request_body(Some(body.build())))
-    }
-
-    /// Headers whose name ends with `?` may be absent.
-    fn ok(self, status: &str, what: &str, schema: Option<&str>, headers: &[&str]) -> Self {
-        let mut response = ResponseBuilder::new().description(what);
-        if let Some(schema) = schema {
-            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
-            response = response.content("application/json", content);
-        }
-        for name in headers {
-            response = response.header(name.trim_end_matches('?'), text_header(!name.ends_with('?')));
-        }
-        Self(self.0.response(status, response))
-    }
-
-    fn problems(self, statuses: &[u16]) -> Operation {
-        let described = statuses.iter().fold(self, |described, status| {
-            let titles: Vec<_> =
-                Code::ALL.iter().filter(|code| code.status().as_u16() == *status).map(|code| code.title()).collect();
-            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-            let mut response = ResponseBuilder::new().description(titles.join("; ")).content(PROBLEM_JSON, content);
-            match status {
-                503 => response = response.header("Retry-After", text_header(true)),
-                401 => response = response.header("WWW-Authenticate", text_header(true)),
-                _ => {}
-            }
-            Self(described.0.response(status.to_string(), response))
-        });
-        described.build()
-    }
-
-    fn build(self) -> Operation {
-        self.0.build()
-    }
-}
-
-/// Present in every such answer, unless marked `x-optional`.
-fn text_header(always: bool) -> Header {
-    let mut header = Header::new(ObjectBuilder::new().schema_type(Type::String));
-    if !always {
-        header.extensions = Some(ExtensionsBuilder::new().add("x-optional", true).build());
-    }
-    header
-}
-
-fn optional(name: &str, place: ParameterIn, what: &str, kind: Type) -> Parameter {
-    ParameterBuilder::new()
-        .name(name)
-        .parameter_in(place)
-        .required(Required::False)
-        .description(Some(what))
-        .schema(Some(ObjectBuilder::new().schema_type(kind)))
-        .build()
 }

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::http::code::Code;
 use crate::http::problem::Problem;
-use crate::http::showtimes::matches;
+use crate::http::representation::matches;
 use crate::web::{ASSETS, DOCS_PAGE, SEAT_MAP_PAGE};
 
 /// Scripts, styles, requests and sockets of this server only; no inline script, no frame around it.

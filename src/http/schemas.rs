@@ -5,6 +5,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::http::code::Code;
+use crate::http::showtimes::RowBody;
 
 /// A problem's stable word.
 pub(super) struct ProblemCode;
@@ -83,6 +84,26 @@ pub(super) struct SeatAnswer {
     /// What it is now.
     #[schema(value_type = SeatStatus)]
     status: SeatStatus,
+}
+
+/// What never changes about a showtime.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = Layout)]
+#[expect(dead_code, reason = "describes what encoded_showtime writes by hand")]
+pub(super) struct LayoutAnswer {
+    /// Its id.
+    id: uuid::Uuid,
+    /// What is shown.
+    movie_title: String,
+    /// When it starts.
+    #[schema(value_type = String, format = DateTime)]
+    start_time: String,
+    /// What all its seats' ids begin with; eight hexadecimal digits follow, the seat's count from 0.
+    #[schema(pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}$")]
+    seat_id_prefix: String,
+    /// Its rows, in the order in which seats are counted.
+    #[schema(value_type = Vec<RowBody>)]
+    rows: Vec<RowBody>,
 }
 
 pub(super) fn words(description: &str, words: impl Iterator<Item = &'static str>) -> RefOr<Schema> {

@@ -37,7 +37,7 @@ pub struct Settings {
     pub min_sequence_poll_milliseconds: u64,
     /// Showtimes whose encoded bodies are kept.
     pub cached_showtimes: usize,
-    /// Bytes of encoded bodies that are kept.
+    /// Bytes of encoded bodies that are kept, compressed ones included.
     pub cached_bytes: usize,
     /// Most showtimes on a page of the list.
     pub page_showtimes: u64,

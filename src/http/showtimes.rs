@@ -1,26 +1,21 @@
-//! Showtimes: one with all its seats, the list of them, and the operator's way to create one.
-
-use std::time::Duration;
+//! Showtimes: the list of them, and the operator's way to create one.
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Serialize;
 use serde_json::Value;
-use tokio::time::Instant;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::domain::{Rejection, Row, SeatMap, SeatMapError, ShowtimeId, Timestamp};
+use crate::domain::{Row, SeatMap, SeatMapError, ShowtimeId, Timestamp};
 use crate::http::AppState;
 use crate::http::body::{self, Bounds};
-use crate::http::code::Code;
 use crate::http::credential;
-use crate::http::document::{FieldError, Further};
-use crate::http::encoded_showtime::EncodedShowtime;
+use crate::http::document::FieldError;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
-use crate::read_model::{ReadError, ShowtimeSummary};
+use crate::read_model::ShowtimeSummary;
 
 /// A showtime to create.
 #[derive(ToSchema)]
@@ -160,69 +155,6 @@ fn wrong_row(error: &SeatMapError) -> String {
     }
 }
 
-/// `GET /api/showtimes/{id}`
-pub(super) async fn show(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let id = ShowtimeId(body::path_uuid(&request, "id")?);
-    let wanted = Query::of(&request)?.number("minSequence", 0, u64::MAX)?;
-    let sequence = reached(&state, id, wanted.unwrap_or(0)).await?;
-    let encoded = state.showtimes.at_least(id, sequence).await.map_err(|error| unreadable(&error))?;
-    // Gone between two looks: the read model is being rebuilt from nothing.
-    let encoded = encoded.ok_or_else(|| behind(&state, "the read model is being rebuilt"))?;
-    Ok(conditional(&request, &encoded))
-}
-
-/// The read model's sequence, once it is at least `wanted`; waits for it, bounded by the settings.
-async fn reached(state: &AppState, id: ShowtimeId, wanted: u64) -> Result<u64, Problem> {
-    let deadline = Instant::now() + Duration::from_millis(state.settings.min_sequence_wait_milliseconds);
-    let mut known_to_exist = false;
-    loop {
-        let have = state.showtimes.sequence(id).await.map_err(|error| unreadable(&error))?;
-        match have {
-            Some(have) if have >= wanted => return Ok(have),
-            Some(_) => {}
-            None if known_to_exist => {}
-            // The truth knows it before the view does.
-            None if state.exists_in_write_store(id).await? => known_to_exist = true,
-            None => return Err(Rejection::UnknownShowtime.into()),
-        }
-        let next = Instant::now() + Duration::from_millis(state.settings.min_sequence_poll_milliseconds);
-        if next >= deadline {
-            let detail = format!("the read model has sequence {} of this showtime", have.unwrap_or(0));
-            return Err(behind(state, &detail).with(Further { sequence: have.or(Some(0)), ..Further::default() }));
-        }
-        tokio::time::sleep_until(next).await;
-    }
-}
-
-fn behind(state: &AppState, detail: &str) -> Problem {
-    Problem::new(Code::NotCaughtUp, detail).retry_after(Duration::from_secs(state.settings.retry_after_seconds))
-}
-
-fn unreadable(error: &ReadError) -> Problem {
-    Problem::new(Code::Unavailable, "the read model is unavailable").because(error)
-}
-
-fn conditional(request: &HttpRequest, encoded: &EncodedShowtime) -> HttpResponse {
-    let known = request.headers().get_all(header::IF_NONE_MATCH).any(|list| matches(list, &encoded.etag));
-    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header((header::ETAG, encoded.etag.clone())).insert_header((header::CACHE_CONTROL, "no-cache"));
-    if known {
-        return response.finish();
-    }
-    response
-        .insert_header((header::CONTENT_TYPE, header::HeaderValue::from_static("application/json")))
-        .body(encoded.body.clone())
-}
-
-/// `If-None-Match`, RFC 9110, section 13.1.2: weak comparison with each entry of the list, or `*`.
-pub(super) fn matches(list: &header::HeaderValue, etag: &header::HeaderValue) -> bool {
-    let (Ok(list), Ok(etag)) = (list.to_str(), etag.to_str()) else {
-        return false;
-    };
-    // Ours has no comma and quotes cannot stand inside an entry, so parts of others never equal it.
-    list.split(',').map(str::trim).any(|entry| entry == "*" || entry.strip_prefix("W/").unwrap_or(entry) == etag)
-}
-
 /// `GET /api/showtimes`
 pub(super) async fn list(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let query = Query::of(&request)?;
@@ -278,8 +210,6 @@ fn read_cursor(text: &str) -> Option<(Timestamp, ShowtimeId)> {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::HeaderValue;
-
     use super::*;
 
     #[test]
@@ -292,16 +222,5 @@ mod tests {
         let mut beyond = i64::MAX.to_be_bytes().to_vec();
         beyond.extend_from_slice(&[0; 16]);
         assert_eq!(read_cursor(&URL_SAFE_NO_PAD.encode(beyond)), None);
-    }
-
-    #[test]
-    fn if_none_match_compares_weakly_with_every_entry() {
-        let etag = HeaderValue::from_static("\"abc-7\"");
-        for list in ["\"abc-7\"", "W/\"abc-7\"", "\"x\", \"abc-7\"", "\"x\",W/\"abc-7\" ,\"y\"", "*"] {
-            assert!(matches(&HeaderValue::from_static(list), &etag), "{list}");
-        }
-        for list in ["\"abc-8\"", "abc-7", "", "\"abc-7", "w/\"abc-7\""] {
-            assert!(!matches(&HeaderValue::from_static(list), &etag), "{list}");
-        }
     }
 }

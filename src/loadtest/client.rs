@@ -1,11 +1,13 @@
 //! Client: plays one script over one connection, at its pace, and enters what it is told.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::Uri;
+use hyper::header::HeaderValue;
+use hyper::{StatusCode, Uri};
 
 use crate::domain::HoldToken;
 use crate::loadtest::acknowledged::Acknowledged;
@@ -14,6 +16,7 @@ use crate::loadtest::house::House;
 use crate::loadtest::ledger::{Fate, Holding, Ledger, NewGrant};
 use crate::loadtest::outcome::{Operation, Outcome};
 use crate::loadtest::pace::Schedule;
+use crate::loadtest::plan::ReadPlan;
 use crate::loadtest::recorder::{Answered, Recorder};
 use crate::loadtest::scenario::{Learned, Script, Wish};
 use crate::loadtest::tally::Tally;
@@ -32,8 +35,9 @@ pub(super) struct Desk {
     /// Read and keep what was granted.
     pub(super) keeps_grants: bool,
     pub(super) in_path: bool,
+    pub(super) read: ReadPlan,
     /// What to read instead of seat maps.
-    pub(super) read: Option<Uri>,
+    pub(super) read_path: Option<Uri>,
     /// Where watchers look up when a 201 came.
     pub(super) acknowledged: Option<Arc<Acknowledged>>,
 }
@@ -55,6 +59,8 @@ pub(super) struct Client {
     pub(super) schedule: Schedule,
     /// Requests that it may still send.
     pub(super) budget: u64,
+    /// Of the last answer about each house, if they are to be shown.
+    pub(super) tags: HashMap<u32, HeaderValue>,
     pub(super) desk: Rc<Desk>,
 }
 
@@ -107,7 +113,12 @@ impl Client {
         let at = phase.start.elapsed();
         let outcome = reply.as_ref().map_or(Outcome::Failed, |reply| Outcome::of(reply.status));
         let due = due.unwrap_or(sent);
-        let answered = Answered { operation: request.operation, outcome, due, sent, at };
+        let operation = match &reply {
+            Ok(reply) if reply.status == StatusCode::NOT_MODIFIED => Operation::Unchanged,
+            Ok(_) | Err(_) => request.operation,
+        };
+        let body_bytes = reply.as_ref().map_or(0, |reply| reply.body_bytes);
+        let answered = Answered { operation, outcome, due, sent, at, body_bytes };
         {
             let mut recorder = self.desk.recorder.borrow_mut();
             recorder.record(answered);
@@ -116,6 +127,11 @@ impl Client {
             }
         }
         self.desk.tally.answered(outcome);
+        if let (Wish::Read { house }, true, Ok(Some(tag))) =
+            (wish, self.desk.read.revalidate, reply.as_ref().map(|reply| &reply.etag))
+        {
+            self.tags.insert(*house, tag.clone());
+        }
         let holding = self.desk.enter(wish, outcome, reply.ok().as_ref(), at);
         if !phase.settling {
             self.script.learn(Learned { outcome, holding });
@@ -144,11 +160,13 @@ impl Client {
                 Request { operation: Operation::Cancel, outgoing: command(*holding, "cancel", "{}")?, keep }
             }
             Wish::Read { house } => {
-                let uri = match &desk.read {
-                    Some(uri) => uri.clone(),
-                    None => desk.house(*house)?.show.clone(),
+                let uri = match &desk.read_path {
+                    Some(uri) => uri,
+                    None if desk.read.compact => &desk.house(*house)?.status,
+                    None => &desk.house(*house)?.show,
                 };
-                Request { operation: Operation::Read, outgoing: wire::get(uri), keep: Keep::Nothing }
+                let outgoing = wire::read(uri.clone(), desk.read.gzip, self.tags.get(house));
+                Request { operation: Operation::Read, outgoing, keep: Keep::Nothing }
             }
         })
     }

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::HOST;
+use hyper::header::{ETAG, HOST, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -30,6 +30,10 @@ pub struct Connection {
 pub struct Reply {
     /// Its status.
     pub status: StatusCode,
+    /// Its entity tag.
+    pub etag: Option<HeaderValue>,
+    /// Bytes of its body as it came, kept or not.
+    pub body_bytes: usize,
     /// Its body, if it was to be kept.
     pub body: Bytes,
 }
@@ -146,11 +150,14 @@ impl Connection {
 
 async fn read(response: Response<Incoming>, keep: Keep) -> Result<Reply, hyper::Error> {
     let status = response.status();
+    let etag = response.headers().get(ETAG).cloned();
     let mut incoming = response.into_body();
+    let mut body_bytes = 0;
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
     while let Some(frame) = incoming.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
+        body_bytes += data.len();
         if keep == Keep::Nothing || joined.len() + data.len() > LONGEST_KEPT_BODY {
             continue;
         }
@@ -164,5 +171,5 @@ async fn read(response: Response<Incoming>, keep: Keep) -> Result<Reply, hyper::
             joined.extend_from_slice(&data);
         }
     }
-    Ok(Reply { status, body: if joined.is_empty() { first } else { joined.freeze() } })
+    Ok(Reply { status, etag, body_bytes, body: if joined.is_empty() { first } else { joined.freeze() } })
 }

@@ -27,6 +27,8 @@ pub struct House {
     pub sequence: u64,
     /// `/api/showtimes/{id}`
     pub show: Uri,
+    /// `/api/showtimes/{id}/status`
+    pub status: Uri,
     /// `/api/showtimes/{id}/bookings`
     pub bookings: Uri,
     /// The body of a reservation up to its first seat id.
@@ -99,9 +101,10 @@ impl House {
         let free = (0_u32..).zip(&statuses).filter(|(_, status)| **status == SeatStatus::Available);
         let free = free.map(|(index, _)| index).collect();
         let show = Uri::try_from(format!("/api/showtimes/{id}"))?;
+        let status = Uri::try_from(format!("/api/showtimes/{id}/status"))?;
         let bookings = Uri::try_from(format!("/api/showtimes/{id}/bookings"))?;
         let opening = Bytes::from(format!(r#"{{"showtimeId":"{id}","seatIds":["#));
-        Ok(Self { id, seats, rows, statuses, free, sequence, show, bookings, opening })
+        Ok(Self { id, seats, rows, statuses, free, sequence, show, status, bookings, opening })
     }
 }
 

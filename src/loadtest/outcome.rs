@@ -15,6 +15,8 @@ pub enum Operation {
     Cancel,
     /// Read a showtime with its seats, or whatever path the scenario `read` was given.
     Read,
+    /// The same, answered with 304: the client has it.
+    Unchanged,
 }
 
 impl Operation {
@@ -25,6 +27,7 @@ impl Operation {
             Self::Confirm => "confirm",
             Self::Cancel => "cancel",
             Self::Read => "read",
+            Self::Unchanged => "unchanged",
         }
     }
 }

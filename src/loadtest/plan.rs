@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::domain::{MAX_SEATS_PER_SHOWTIME, ShowtimeId, Timestamp};
+use crate::loadtest::outcome::Operation;
 use crate::loadtest::pace::Pace;
 use crate::loadtest::recorder::Window;
 use crate::loadtest::scenario::Scenario;
@@ -44,8 +45,8 @@ pub struct Plan {
     pub operator_token: Option<String>,
     /// Name the showtime in the path of a reservation too.
     pub in_path: bool,
-    /// Path that `read` asks for instead of seat maps.
-    pub read_path: Option<String>,
+    /// How seat maps are read.
+    pub read: ReadPlan,
     /// What is checked when the run is over; nothing without it.
     pub check: Option<CheckPlan>,
     /// The wall clock's time at the start, for the report and for the deadlines of holds.
@@ -54,6 +55,19 @@ pub struct Plan {
     pub began: Instant,
     /// The command line's arguments, for the report.
     pub arguments: serde_json::Value,
+}
+
+/// How clients read seat maps.
+#[derive(Clone, Default, Debug)]
+pub struct ReadPlan {
+    /// Path that the scenario `read` asks for instead.
+    pub path: Option<String>,
+    /// Only the live status, two bits a seat.
+    pub compact: bool,
+    /// Take compressed answers, as browsers do.
+    pub gzip: bool,
+    /// Show the tag of the last answer.
+    pub revalidate: bool,
 }
 
 /// Where the seats are.
@@ -125,6 +139,12 @@ impl Plan {
     /// True if what clients were granted is kept.
     pub fn keeps_grants(&self) -> bool {
         self.check.is_some() || self.scenario.needs_grants()
+    }
+
+    /// The operation that the run's rates are about.
+    pub fn leading(&self) -> Operation {
+        let leading = self.scenario.leading();
+        if leading == Operation::Read && self.read.revalidate { Operation::Unchanged } else { leading }
     }
 
     /// The time in which what is left over is done.

@@ -38,6 +38,8 @@ pub struct Cell {
     /// Latencies of all requests that were due within the window, whenever they were answered: leaving out those that were
     /// answered after its end would leave out the slowest.
     pub latencies: Latencies,
+    /// Bytes of the bodies of the answers that came within the window.
+    pub body_bytes: u64,
 }
 
 /// See the module's documentation.
@@ -67,6 +69,14 @@ pub struct Answered {
     pub sent: Duration,
     /// When the answer had come.
     pub at: Duration,
+    /// Bytes of its body.
+    pub body_bytes: usize,
+}
+
+impl Cell {
+    fn new(blank: &Latencies) -> Self {
+        Self { finished: 0, latencies: blank.clone(), body_bytes: 0 }
+    }
 }
 
 impl Recorder {
@@ -90,7 +100,7 @@ impl Recorder {
 
     /// Counts an answer.
     pub fn record(&mut self, answered: Answered) {
-        let Answered { operation, outcome, due, sent, at } = answered;
+        let Answered { operation, outcome, due, sent, at, body_bytes } = answered;
         let latency = at.saturating_sub(due);
         self.timeline.record(at, outcome, latency);
         self.last_answer = self.last_answer.max(at);
@@ -101,8 +111,11 @@ impl Recorder {
         }
         let blank = &self.blank;
         let cell = self.cells.entry((operation, outcome));
-        let cell = cell.or_insert_with(|| Cell { finished: 0, latencies: blank.clone() });
-        cell.finished += u64::from(finished);
+        let cell = cell.or_insert_with(|| Cell::new(blank));
+        if finished {
+            cell.finished += 1;
+            cell.body_bytes += u64::try_from(body_bytes).unwrap_or(0);
+        }
         if counted {
             cell.latencies.record(latency);
             self.late.record(sent.saturating_sub(due));
@@ -128,8 +141,9 @@ impl Recorder {
     pub fn absorb(&mut self, other: Self) {
         let blank = &self.blank;
         for (key, theirs) in other.cells {
-            let ours = self.cells.entry(key).or_insert_with(|| Cell { finished: 0, latencies: blank.clone() });
+            let ours = self.cells.entry(key).or_insert_with(|| Cell::new(blank));
             ours.finished += theirs.finished;
+            ours.body_bytes += theirs.body_bytes;
             ours.latencies.absorb(&theirs.latencies);
         }
         self.timeline.absorb(other.timeline);
@@ -179,7 +193,7 @@ mod tests {
 
     fn at(due: u64, sent: u64, at: u64) -> Answered {
         let [due, sent, at] = [due, sent, at].map(Duration::from_millis);
-        Answered { operation: Operation::Reserve, outcome: Outcome::Accepted, due, sent, at }
+        Answered { operation: Operation::Reserve, outcome: Outcome::Accepted, due, sent, at, body_bytes: 100 }
     }
 
     fn recorder() -> Recorder {
@@ -194,7 +208,7 @@ mod tests {
         recorder.record(at(2_000, 2_000, 2_010));
         recorder.record(at(2_990, 2_990, 4_990));
         let cell = &recorder.cells()[&(Operation::Reserve, Outcome::Accepted)];
-        assert_eq!(cell.finished, 2, "answers within the window");
+        assert_eq!((cell.finished, cell.body_bytes), (2, 200), "answers within the window");
         assert_eq!(cell.latencies.count(), 2, "requests due within the window");
         assert!((cell.latencies.quantiles().max_millis - 2_000.0).abs() < 2.0);
         assert_eq!(recorder.measured(false), Duration::from_secs(2));

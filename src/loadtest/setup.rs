@@ -36,7 +36,7 @@ pub(super) async fn houses(plan: &Plan) -> Result<Arc<[House]>, LoadError> {
     connection.open().await?;
     match plan.houses {
         // A path of its own needs no showtime.
-        HousePlan::Create { .. } if plan.read_path.is_some() => {
+        HousePlan::Create { .. } if plan.read.path.is_some() => {
             let nowhere = ShowtimeId(uuid::Uuid::nil());
             Ok(Arc::from([House::derived(nowhere, vec![1])?]))
         }

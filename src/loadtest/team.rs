@@ -1,6 +1,7 @@
 //! Team: the clients on their threads. Each thread has a runtime of its own, and its clients never share a lock.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -126,7 +127,8 @@ impl Team {
             keeps_grants: self.plan.keeps_grants(),
             in_path: self.plan.in_path,
             acknowledged: self.acknowledged.clone(),
-            read: self.plan.read_path.as_deref().map(Uri::try_from).transpose()?,
+            read: self.plan.read.clone(),
+            read_path: self.plan.read.path.as_deref().map(Uri::try_from).transpose()?,
         })
     }
 
@@ -142,6 +144,7 @@ impl Team {
                 connection: Connection::new(Arc::clone(target), plan.patience),
                 schedule: Schedule::new(plan.pace, number, plan.clients),
                 budget: plan.budget(number),
+                tags: HashMap::new(),
                 desk: Rc::clone(&desk),
             });
         }

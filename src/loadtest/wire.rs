@@ -2,7 +2,7 @@
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http_body_util::Full;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderValue, IF_NONE_MATCH};
 use hyper::{Method, Request, Uri};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use crate::loadtest::house::House;
 /// `POST /api/bookings`
 const BOOKINGS: &str = "/api/bookings";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 
 /// What a request is that was made but not sent.
 pub type Outgoing = Request<Full<Bytes>>;
@@ -63,6 +64,18 @@ pub fn reserve(house: &House, seats: &[u32], user: &str, in_path: bool) -> Outgo
 pub fn get(uri: Uri) -> Outgoing {
     let mut request = Request::new(Full::new(Bytes::new()));
     *request.uri_mut() = uri;
+    request
+}
+
+/// `GET` by somebody who may take gzip and may have an earlier answer.
+pub fn read(uri: Uri, gzip: bool, tag: Option<&HeaderValue>) -> Outgoing {
+    let mut request = get(uri);
+    if gzip {
+        request.headers_mut().insert(ACCEPT_ENCODING, GZIP);
+    }
+    if let Some(tag) = tag {
+        request.headers_mut().insert(IF_NONE_MATCH, tag.clone());
+    }
     request
 }
 

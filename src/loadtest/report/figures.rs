@@ -18,6 +18,8 @@ pub struct Figures {
     pub count: u64,
     /// The same per second of it.
     pub per_second: f64,
+    /// Bytes of a body as it came, compressed or not; the mean.
+    pub body_bytes: u64,
     /// Latencies of the requests that were due within it.
     #[serde(flatten)]
     pub quantiles: Quantiles,
@@ -30,6 +32,7 @@ pub(super) fn of(recorder: &Recorder, measured: Duration) -> BTreeMap<&'static s
         *operations.entry(operation.as_str()).or_default().get_mut(*outcome) = Figures {
             count: cell.finished,
             per_second: per_second(cell.finished, measured),
+            body_bytes: cell.body_bytes.checked_div(cell.finished).unwrap_or(0),
             quantiles: cell.latencies.quantiles(),
         };
     }

@@ -51,7 +51,8 @@ pub struct Report {
     pub warm_up_seconds: f64,
     /// Time that all rates are over.
     pub measured_seconds: f64,
-    /// The operation that the four figures below are about: `reserve`, or `read` in the scenario `read`.
+    /// The operation that the four figures below are about: `reserve`, or in the scenario `read` `read`, or `unchanged` if
+    /// clients show what they have.
     pub leading_operation: Operation,
     /// The scenario's figures: accepted, refused, overloaded, failed.
     #[serde(flatten)]
@@ -189,7 +190,7 @@ impl Report {
         let run = &harvest.run;
         let measured = run.measured(ended_by != EndedBy::Time);
         let mut operations = figures::of(run, measured);
-        let leading = operations.entry(plan.scenario.leading().as_str()).or_default().clone();
+        let leading = operations.entry(plan.leading().as_str()).or_default().clone();
         let open_loop = match plan.pace {
             Pace::Closed => None,
             Pace::Open { .. } if plan.scenario.is_idle() => None,
@@ -212,7 +213,7 @@ impl Report {
             ended_by,
             warm_up_seconds: rounded(plan.window.warm_up.as_secs_f64()),
             measured_seconds: rounded(measured.as_secs_f64()),
-            leading_operation: plan.scenario.leading(),
+            leading_operation: plan.leading(),
             leading,
             operations,
             settling,
@@ -231,7 +232,7 @@ impl Report {
             check: facts.check,
             series: Series::of(&run.timeline().coarsened(Duration::from_secs(1))),
             fine: Series::of(run.timeline()),
-            distribution: figures::distribution(run, plan.scenario.leading()),
+            distribution: figures::distribution(run, plan.leading()),
             picture: SeatPicture::of(houses, &harvest.ledgers),
         }
     }

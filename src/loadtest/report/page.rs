@@ -227,7 +227,7 @@ fn tables(text: &mut String, report: &Report) -> std::fmt::Result {
 
 fn rows(text: &mut String, operation: &str, figures: &PerOutcome<Figures>) -> std::fmt::Result {
     for (outcome, figures) in figures::each(figures).filter(|(_, figures)| figures.quantiles.samples > 0) {
-        let Figures { count, per_second, quantiles } = figures;
+        let Figures { count, per_second, quantiles, body_bytes: _ } = figures;
         write!(text, "<tr><td>{operation} {}</td><td>{count}</td><td>{per_second:.1}</td>", outcome.as_str())?;
         let all = [
             quantiles.p50_millis,

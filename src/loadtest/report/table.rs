@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::loadtest::outcome::PerOutcome;
+use crate::loadtest::outcome::{Operation, PerOutcome};
 use crate::loadtest::report::figures::{Figures, each};
 use crate::loadtest::report::{EndedBy, Report};
 
@@ -62,6 +62,10 @@ fn write(text: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(text, "failed: {kind}: {count}")?;
     }
     writeln!(text)?;
+    let read = &report.operations.get(Operation::Read.as_str()).cloned().unwrap_or_default().accepted;
+    if read.count > 0 {
+        writeln!(text, "What was read came in bodies of {} bytes.", read.body_bytes)?;
+    }
     let houses = &report.houses;
     writeln!(
         text,
@@ -120,7 +124,7 @@ fn watching(text: &mut String, report: &Report) -> std::fmt::Result {
 
 fn rows(text: &mut String, operation: &str, figures: &PerOutcome<Figures>) -> std::fmt::Result {
     for (outcome, figures) in each(figures).filter(|(_, figures)| figures.count > 0 || figures.quantiles.samples > 0) {
-        let Figures { count, per_second, quantiles } = figures;
+        let Figures { count, per_second, quantiles, body_bytes: _ } = figures;
         writeln!(
             text,
             "{:<21}{count:>10}{per_second:>11.1}{:>10.2}{:>10.2}{:>10.2}{:>10.2}{:>10.2}",

@@ -11,7 +11,7 @@ use super::*;
 use crate::domain::{BookingId, HoldToken, ShowtimeId, Timestamp};
 use crate::loadtest::ledger::{Ledger, NewGrant};
 use crate::loadtest::outcome::Outcome;
-use crate::loadtest::plan::HousePlan;
+use crate::loadtest::plan::{HousePlan, ReadPlan};
 use crate::loadtest::recorder::{Answered, Recorder, Window};
 use crate::loadtest::scenario::Scenario;
 use crate::loadtest::target::Target;
@@ -31,7 +31,7 @@ fn plan() -> Plan {
         patience: Duration::from_secs(1),
         operator_token: None,
         in_path: false,
-        read_path: None,
+        read: ReadPlan::default(),
         check: None,
         started_at: Timestamp::from_millis(0),
         began: Instant::now(),
@@ -47,7 +47,7 @@ fn report(check: Option<CheckReport>) -> Report {
         let outcome = if number % 4 == 0 { Outcome::Refused } else { Outcome::Accepted };
         let due = Duration::from_millis(number * 10);
         let at = due + Duration::from_millis(if number % 100 == 99 { 8 } else { 2 });
-        run.record(Answered { operation: Operation::Reserve, outcome, due, sent: due, at });
+        run.record(Answered { operation: Operation::Reserve, outcome, due, sent: due, at, body_bytes: 1_000 });
     }
     let mut ledger = Ledger::default();
     for seat in 0..3_u32 {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::TryStreamExt;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 use mongodb::{Collection, Database, IndexModel};
 use tokio::time::Instant;
 
@@ -281,6 +281,15 @@ impl Generations {
             sequences.push(head.decode()?);
         }
         Ok(sequences)
+    }
+
+    /// The sequence of one showtime. Asked for with every read, so in the form that the server answers without planning: the id
+    /// alone, no sort.
+    pub(super) async fn sequence(&self, generation: u64, id: Bson) -> Result<Option<u64>, ReadError> {
+        let heads = self.database.collection::<SequenceDocument>(&heads_collection(generation));
+        let find = heads.find_one(doc! { "_id": id }).projection(doc! { "sequence": 1 });
+        let found = find.max_time(self.settings.operation_timeout()).await.map_err(unavailable)?;
+        found.map(|head| head.decode().map(|(_, sequence)| sequence)).transpose()
     }
 
     /// Writes to the document about nothing, durably.

@@ -159,8 +159,7 @@ impl Store {
     async fn sequence(&self, id: ShowtimeId) -> Result<Option<u64>, ReadError> {
         let mut known = self.generations.known().await?;
         for _ in 0..ATTEMPTS {
-            let heads = self.generations.sequences(known.live, doc! { "_id": head_id(id) }, Some(1)).await?;
-            let found = heads.first().map(|(_, sequence)| *sequence);
+            let found = self.generations.sequence(known.live, head_id(id)).await?;
             if found.is_some() && !self.is_outdated(&known) {
                 return Ok(found);
             }

@@ -112,7 +112,7 @@ async fn pages_of_configured_origins_may_use_the_server_and_no_others() {
     let read = from("https://tickets.example").await.unwrap();
     assert_eq!(read.headers["access-control-allow-origin"], "https://tickets.example");
     let exposed = read.headers["access-control-expose-headers"].to_str().unwrap().to_ascii_lowercase();
-    for name in ["etag", "location", "retry-after"] {
+    for name in ["etag", "location", "retry-after", "turnstile-sequence"] {
         assert!(exposed.contains(name), "{name} in {exposed}");
     }
     assert!(!from("https://evil.example").await.unwrap().headers.contains_key("access-control-allow-origin"));

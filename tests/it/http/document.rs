@@ -74,6 +74,8 @@ fn every_resource_of_the_contract_is_described() {
         ("get", "/api/showtimes"),
         ("post", "/api/showtimes"),
         ("get", "/api/showtimes/{id}"),
+        ("get", "/api/showtimes/{id}/layout"),
+        ("get", "/api/showtimes/{id}/status"),
         ("post", "/api/showtimes/{id}/bookings"),
         ("post", "/hub/bookings/negotiate"),
         ("get", "/hub/bookings"),
@@ -100,6 +102,7 @@ fn the_members_of_the_contract_keep_their_names() {
         ("NewShowtime", "movieTitle rows startTime"),
         ("Row", "row seats"),
         ("Showtime", "id movieTitle seats sequence startTime"),
+        ("Layout", "id movieTitle rows seatIdPrefix startTime"),
         ("Seat", "number row seatId status"),
         ("ShowtimeSummary", "available id movieTitle seats sequence startTime"),
         ("ShowtimePage", "items nextCursor"),
@@ -150,6 +153,7 @@ fn the_recorder_finds_wrong_answers() {
         "sequence": 1, "seats": [seat]});
     let mut headers = json_header("application/json");
     headers.insert("etag", HeaderValue::from_static("\"x\""));
+    headers.insert("vary", HeaderValue::from_static("Accept-Encoding"));
     let check = |status, headers: &HeaderMap, body: &Value| {
         contract.check("GET", "/api/showtimes/x?minSequence=1", status, headers, body)
     };

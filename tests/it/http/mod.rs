@@ -9,6 +9,7 @@ mod hostile;
 mod listing;
 mod pages;
 mod problems;
+mod seat_maps;
 
 use serde_json::{Value, json};
 

@@ -150,6 +150,30 @@ async fn reads_go_to_the_showtime_that_is_named_or_to_any_path() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn readers_take_gzip_or_not_show_what_they_have_or_ask_for_two_bits_a_seat() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let read = async |flags: &[&str]| {
+        let arguments = [&["read", "--seats", "1000", "--requests", "80", "--duration", "30"][..], flags].concat();
+        let (code, report) = load(&stack, &[server.address()], &arguments).await;
+        assert_eq!((code, &report["failed"]["count"]), (Some(0), &json!(0)), "{report:#}");
+        report
+    };
+    let bytes = |report: &Value| report["operations"]["read"]["accepted"]["bodyBytes"].as_u64().unwrap();
+    let (packed, plain) = (read(&[]).await, read(&["--no-gzip"]).await);
+    assert_eq!((&packed["accepted"]["count"], &plain["accepted"]["count"]), (&json!(80), &json!(80)));
+    assert!(bytes(&packed) * 8 < bytes(&plain), "{} of {}", bytes(&packed), bytes(&plain));
+    assert_eq!(bytes(&read(&["--no-gzip", "--compact"]).await), 250);
+    // Eight clients: each has it after its first answer.
+    let revalidated = read(&["--revalidate"]).await;
+    assert_eq!(
+        (&revalidated["leadingOperation"], &revalidated["accepted"]["count"]),
+        (&json!("unchanged"), &json!(72))
+    );
+    assert_eq!(revalidated["operations"]["read"]["accepted"]["count"], 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_nodes_of_the_real_stack_keep_their_promises_under_contention() {
     let stack = Stack::real(services::shared()).await;
     let servers = [stack.start(), stack.start()];

@@ -1,0 +1,134 @@
+//! Describe: puts together one operation of the OpenAPI document.
+
+use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::openapi::path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{ContentBuilder, Header, KnownFormat, Ref, Required, ResponseBuilder, SchemaFormat};
+
+use crate::http::code::Code;
+use crate::http::problem::PROBLEM_JSON;
+
+const BINARY: &str = "application/octet-stream";
+
+/// Describes one operation.
+pub(super) struct Describe(OperationBuilder);
+
+impl Describe {
+    pub(super) fn new(name: &str, summary: &str, tag: &str) -> Self {
+        Self(OperationBuilder::new().operation_id(Some(name)).summary(Some(summary)).tag(tag))
+    }
+
+    pub(super) fn id(self, what: &str) -> Self {
+        let schema =
+            ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
+        let parameter = ParameterBuilder::new().name("id").parameter_in(ParameterIn::Path).required(Required::True);
+        Self(self.0.parameter(parameter.description(Some(what)).schema(Some(schema))))
+    }
+
+    pub(super) fn parameter(self, name: &str, what: &str, kind: Type) -> Self {
+        Self(self.0.parameter(optional(name, ParameterIn::Query, what, kind)))
+    }
+
+    fn header_parameter(self, name: &str, what: &str) -> Self {
+        Self(self.0.parameter(optional(name, ParameterIn::Header, what, Type::String)))
+    }
+
+    /// What the summary leaves open, in Markdown.
+    pub(super) fn text(self, text: &str) -> Self {
+        Self(self.0.description(Some(text)))
+    }
+
+    pub(super) fn conditional(self) -> Self {
+        self.header_parameter("If-None-Match", "Entity tags that the client has")
+    }
+
+    pub(super) fn key(self) -> Self {
+        self.header_parameter("Idempotency-Key", "Same key, same answer, one effect; kept for 24 hours")
+    }
+
+    pub(super) fn bearer(self) -> Self {
+        Self(
+            self.0
+                .security(SecurityRequirement::new("bearer", Vec::<String>::new()))
+                .security(SecurityRequirement::default()),
+        )
+    }
+
+    pub(super) fn body(self, schema: &str, required: bool) -> Self {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
+        let body = RequestBodyBuilder::new().content("application/json", content).required(Some(if required {
+            Required::True
+        } else {
+            Required::False
+        }));
+        Self(self.0.request_body(Some(body.build())))
+    }
+
+    /// Headers whose name ends with `?` may be absent.
+    pub(super) fn ok(self, status: &str, what: &str, schema: Option<&str>, headers: &[&str]) -> Self {
+        let response = ResponseBuilder::new().description(what);
+        let response = match schema {
+            Some(schema) => {
+                let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
+                response.content("application/json", content)
+            }
+            None => response,
+        };
+        self.answered(status, response, headers)
+    }
+
+    /// Bytes. Headers as above.
+    pub(super) fn binary(self, status: &str, what: &str, headers: &[&str]) -> Self {
+        let schema = ObjectBuilder::new().schema_type(SchemaType::AnyValue).content_media_type(BINARY);
+        let content = ContentBuilder::new().schema(Some(schema)).build();
+        self.answered(status, ResponseBuilder::new().description(what).content(BINARY, content), headers)
+    }
+
+    fn answered(self, status: &str, response: ResponseBuilder, headers: &[&str]) -> Self {
+        let response = headers.iter().fold(response, |response, name| {
+            response.header(name.trim_end_matches('?'), text_header(!name.ends_with('?')))
+        });
+        Self(self.0.response(status, response))
+    }
+
+    pub(super) fn problems(self, statuses: &[u16]) -> Operation {
+        let described = statuses.iter().fold(self, |described, status| {
+            let titles: Vec<_> =
+                Code::ALL.iter().filter(|code| code.status().as_u16() == *status).map(|code| code.title()).collect();
+            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+            let mut response = ResponseBuilder::new().description(titles.join("; ")).content(PROBLEM_JSON, content);
+            match status {
+                503 => response = response.header("Retry-After", text_header(true)),
+                401 => response = response.header("WWW-Authenticate", text_header(true)),
+                _ => {}
+            }
+            Self(described.0.response(status.to_string(), response))
+        });
+        described.build()
+    }
+
+    pub(super) fn build(self) -> Operation {
+        self.0.build()
+    }
+}
+
+/// Present in every such answer, unless marked `x-optional`.
+fn text_header(always: bool) -> Header {
+    let mut header = Header::new(ObjectBuilder::new().schema_type(Type::String));
+    if !always {
+        header.extensions = Some(ExtensionsBuilder::new().add("x-optional", true).build());
+    }
+    header
+}
+
+fn optional(name: &str, place: ParameterIn, what: &str, kind: Type) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(place)
+        .required(Required::False)
+        .description(Some(what))
+        .schema(Some(ObjectBuilder::new().schema_type(kind)))
+        .build()
+}
