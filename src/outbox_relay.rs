@@ -127,13 +127,10 @@ async fn lead(deps: &Dependencies, mut leadership: Box<dyn Leadership>, stop: &C
     let poll = Duration::from_millis(deps.settings.poll_milliseconds);
     let mut resting = Resting::default();
     while !stop.is_cancelled() {
-        // Asked before each round: an overlap of two leaders costs duplicates only, but it should be short.
-        if !leadership.is_held().await {
-            return;
-        }
         let started = Instant::now();
-        let moved = match round(deps, &mut resting).await {
-            Ok(Moved { rows, messages }) => {
+        let moved = match round(deps, &mut *leadership, &mut resting).await {
+            Ok(None) => return,
+            Ok(Some(Moved { rows, messages })) => {
                 let rest = started.elapsed() * messages / MESSAGES_PER_REST;
                 let rest = rest.min(Duration::from_millis(deps.settings.max_rest_milliseconds));
                 // A full round means a backlog: that is worked off without a rest.
@@ -167,12 +164,21 @@ struct Moved {
     messages: u32,
 }
 
-/// Publishes what the outbox holds, once, and deletes what was confirmed.
-async fn round(deps: &Dependencies, resting: &mut Resting) -> Result<Moved, StoreError> {
-    let entries = deps.write_store.outbox(deps.settings.max_rows, resting.now()).await?;
-    let parcels = parcels(entries, deps.settings.max_events);
+/// Publishes what the outbox holds, once, and deletes what was confirmed. `None` if another leads by now.
+async fn round(
+    deps: &Dependencies,
+    leadership: &mut dyn Leadership,
+    resting: &mut Resting,
+) -> Result<Option<Moved>, StoreError> {
+    // Asked in each round: an overlap of two leaders costs duplicates only, but it should be short.
+    let rows = deps.write_store.outbox(deps.settings.max_rows, resting.now());
+    let (is_held, entries) = tokio::join!(leadership.is_held(), rows);
+    if !is_held {
+        return Ok(None);
+    }
+    let parcels = parcels(entries?, deps.settings.max_events);
     if parcels.is_empty() {
-        return Ok(Moved::default());
+        return Ok(Some(Moved::default()));
     }
     let messages = parcels.iter().map(|parcel| parcel.message.clone()).collect();
     let answers = deps.event_bus.publish(messages).await;
@@ -197,7 +203,7 @@ async fn round(deps: &Dependencies, resting: &mut Resting) -> Result<Moved, Stor
     if moved.rows > 0 {
         deps.write_store.outbox_confirmed(confirmed).await?;
     }
-    Ok(moved)
+    Ok(Some(moved))
 }
 
 /// One showtime's message of this round, and the rows that it carries.

@@ -63,15 +63,21 @@ impl Feed {
         lock(&self.ring).limit(max_bytes);
     }
 
-    /// As [`Ring::take`], and wakes who watches if anything is new.
-    pub(super) fn take(&self, events: &[RecordedEvent], now: u64) -> Taken {
-        let taken = lock(&self.ring).take(events);
-        if let Taken::New(_) = taken {
-            for watcher in lock(&self.watchers).values() {
-                watcher.wake(now);
-            }
+    /// As [`Ring::take`].
+    pub(super) fn take(&self, events: &[RecordedEvent]) -> Taken {
+        lock(&self.ring).take(events)
+    }
+
+    /// Wakes who watches. Never waits.
+    pub(super) fn wake(&self, now: u64) {
+        for watcher in lock(&self.watchers).values() {
+            watcher.wake(now);
         }
-        taken
+    }
+
+    /// How many watch.
+    pub(super) fn watchers(&self) -> usize {
+        lock(&self.watchers).len()
     }
 
     /// A new watch. Only the hub calls this, so that it never forgets a feed at the moment somebody begins to watch it.

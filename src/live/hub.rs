@@ -13,10 +13,12 @@ use crate::domain::{EventRun, RecordedEvent, ShowtimeId};
 use crate::live::feed::{Feed, Watch};
 use crate::live::node::{Node, count};
 use crate::live::ring::{Ring, Taken};
+use crate::live::watched::{Opening, Refetch, Turn, Watched};
 use crate::live::{LiveError, lock};
 use crate::write_store::{Head, StoreError};
 
-type Reply = oneshot::Sender<Result<Watch, LiveError>>;
+/// Where the answer to an [`Open`] goes.
+pub(super) type Reply = oneshot::Sender<Result<Watch, LiveError>>;
 
 /// Asks for a showtime's feed, answered once it is open and, if its head is below `at_least`, the journal has been asked.
 #[derive(Message)]
@@ -41,42 +43,6 @@ pub(super) struct Poll;
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct Tick;
-
-/// Whether a feed's gap is being closed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Refetch {
-    Idle,
-    Queued,
-    Running,
-}
-
-/// A feed, and what the hub alone knows of it.
-struct Watched {
-    feed: Arc<Feed>,
-    /// Highest sequence heard of.
-    known: u64,
-    refetch: Refetch,
-    /// Somebody asked after the running refetch had begun: once more.
-    again: bool,
-    /// Who waits for the end of the refetch.
-    waiting: Vec<Reply>,
-    /// When it was first found without a watch, in milliseconds since the node started.
-    idle_since: Option<u64>,
-}
-
-impl Watched {
-    fn new(feed: Arc<Feed>) -> Self {
-        let known = feed.head();
-        Self { feed, known, refetch: Refetch::Idle, again: false, waiting: Vec::new(), idle_since: None }
-    }
-}
-
-/// A feed being opened.
-struct Opening {
-    replies: Vec<(u64, Reply)>,
-    /// Highest sequence that the bus brought meanwhile.
-    known: u64,
-}
 
 /// See the module's documentation.
 pub(super) struct Hub {
@@ -174,10 +140,29 @@ impl Hub {
             return;
         };
         watched.known = watched.known.max(run.last_sequence());
-        match watched.feed.take(run.events(), self.node.now()) {
+        match watched.feed.take(run.events()) {
             Taken::Nothing => {}
-            Taken::New(count) => self.counted(count, run.events()),
+            Taken::New(count) => {
+                self.counted(count, run.events());
+                self.wake(id, ctx);
+            }
             Taken::Gap => self.refetch(id, ctx),
+        }
+    }
+
+    /// Wakes who watches, now or when it is time.
+    fn wake(&mut self, id: ShowtimeId, ctx: &mut Context<Self>) {
+        let now = self.node.now();
+        let Some(watched) = self.watched.get_mut(&id) else { return };
+        match watched.turn(watched.feed.watchers(), now, &self.node.settings) {
+            Turn::Now => watched.feed.wake(now),
+            Turn::In(pause) => drop(ctx.run_later(pause, move |hub, ctx| {
+                if let Some(watched) = hub.watched.get_mut(&id) {
+                    watched.turn_has_come();
+                }
+                hub.wake(id, ctx);
+            })),
+            Turn::Awaited => {}
         }
     }
 
@@ -225,10 +210,11 @@ impl Hub {
                     if let Some(last) = events.last() {
                         watched.known = watched.known.max(last.sequence);
                     }
-                    if let Taken::New(new) = watched.feed.take(&events, self.node.now()) {
+                    if let Taken::New(new) = watched.feed.take(&events) {
                         // Go on only after progress: a gap that the journal does not close is left to the next poll.
                         more |= watched.feed.head() < watched.known || events.len() >= self.node.settings.journal_page;
                         self.counted(new, &events);
+                        self.wake(id, ctx);
                     }
                 }
                 Err(error) => {
@@ -352,6 +338,10 @@ impl Actor for Hub {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(self.node.settings.hub_mailbox.max(1));
+        // The hub before this one may have owed it.
+        for id in self.watched.keys().copied().collect::<Vec<_>>() {
+            self.wake(id, ctx);
+        }
         self.poll(ctx);
     }
 }

@@ -31,6 +31,7 @@ pub mod signalr;
 mod signalr_session;
 mod snapshot;
 mod subscription;
+mod watched;
 
 use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
@@ -18,6 +19,9 @@ use crate::loadtest::target::Target;
 
 /// Pause before a lost connection is made again.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Of each connection.
+const READ_BUFFER_BYTES: usize = 8 * 1024;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -149,7 +153,10 @@ impl Watcher {
         let Some(house) = self.assignment.houses.get(self.assignment.house) else { return Ok(()) };
         let path = format!("/ws/showtimes/{}?after={}", house.id, self.watched.feed.last());
         let url = self.assignment.target.web_socket(&path);
-        let (socket, _) = tokio_tungstenite::connect_async_with_config(url, None, true).await.map_err(Box::new)?;
+        // The buffer is cleared before each read: the default of 128 KiB costs more than what comes.
+        let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER_BYTES);
+        let (socket, _) =
+            tokio_tungstenite::connect_async_with_config(url, Some(config), true).await.map_err(Box::new)?;
         self.socket = Some(socket);
         self.watched.connected = true;
         self.watched.connections += 1;
