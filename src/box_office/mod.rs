@@ -51,7 +51,7 @@ pub struct Settings {
     pub max_queued: usize,
     /// Commands in one batch, and so in one commit.
     pub max_batch: usize,
-    /// Showtimes with an actor at one time; one more is refused with 503.
+    /// Showtimes with an actor at one time; for one more, one that was not used for long makes room.
     pub max_open_showtimes: usize,
     /// Threads on which showtime actors live.
     pub arbiters: usize,

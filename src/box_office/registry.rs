@@ -1,7 +1,10 @@
 //! Actor: the registry. Owns the arbiters; accepts requests to open showtimes; keeps at most one open actor per showtime; on restart opens anew what is asked for.
+//!
+//! At the bound on open showtimes, each further one takes the place of one that was not used for long, whether or not that has
+//! pending holds: the sweeper ends those that come due. Found by the clock algorithm, also called second chance.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use actix::{Actor, Addr, Arbiter, Context, Handler, Message, MessageResult};
@@ -9,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::box_office::Dependencies;
 use crate::box_office::board::Board;
-use crate::box_office::showtime_actor::ShowtimeActor;
+use crate::box_office::showtime_actor::{PutAway, ShowtimeActor};
 use crate::domain::ShowtimeId;
 
 /// The way to one showtime's actor.
@@ -21,6 +24,17 @@ pub(super) struct Desk {
     /// What is certainly taken.
     board: Arc<Board>,
     opening: u64,
+    /// Asked for since the clock's hand last passed.
+    is_used: Arc<AtomicBool>,
+}
+
+impl Desk {
+    fn use_it(&self) {
+        // Most find it set: a write would take the line from the others' caches.
+        if !self.is_used.load(Ordering::Relaxed) {
+            self.is_used.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Every open showtime of this node, readable without asking the registry.
@@ -32,12 +46,29 @@ pub(super) struct Directory {
 
 impl Directory {
     pub(super) fn find(&self, id: ShowtimeId) -> Option<Desk> {
-        self.desks.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+        let desks = self.desks.read().unwrap_or_else(PoisonError::into_inner);
+        desks.get(&id).inspect(|desk| desk.use_it()).cloned()
     }
 
     /// The board of a showtime that is open here.
     pub(super) fn board(&self, id: ShowtimeId) -> Option<Arc<Board>> {
-        self.desks.read().unwrap_or_else(PoisonError::into_inner).get(&id).map(|desk| Arc::clone(&desk.board))
+        let desks = self.desks.read().unwrap_or_else(PoisonError::into_inner);
+        desks.get(&id).inspect(|desk| desk.use_it()).map(|desk| Arc::clone(&desk.board))
+    }
+
+    /// The actor of a desk that was not used since the last call about it.
+    fn unused(&self, id: ShowtimeId, opening: u64) -> Unused {
+        let desks = self.desks.read().unwrap_or_else(PoisonError::into_inner);
+        match desks.get(&id).filter(|desk| desk.opening == opening) {
+            None => Unused::Closed,
+            Some(desk) if desk.is_used.swap(false, Ordering::Relaxed) => Unused::No,
+            Some(desk) => Unused::Yes(desk.address.clone()),
+        }
+    }
+
+    fn openings(&self) -> VecDeque<(ShowtimeId, u64)> {
+        let desks = self.desks.read().unwrap_or_else(PoisonError::into_inner);
+        desks.iter().map(|(id, desk)| (*id, desk.opening)).collect()
     }
 
     /// Takes the desk off the list, unless a later opening has replaced it.
@@ -61,11 +92,20 @@ impl Directory {
     }
 }
 
+/// Whether the clock's hand may put a showtime away.
+enum Unused {
+    Yes(Addr<ShowtimeActor>),
+    No,
+    Closed,
+}
+
 /// See the module's documentation.
 pub(super) struct Registry {
     deps: Arc<Dependencies>,
     directory: Arc<Directory>,
     arbiters: Vec<Arbiter>,
+    /// Open showtimes in the order of the clock's hand, and some that are closed by now.
+    clock: VecDeque<(ShowtimeId, u64)>,
 }
 
 /// Opens a showtime, or gives the desk that is open; `None` if too many are open.
@@ -76,14 +116,16 @@ pub(super) struct Open(pub ShowtimeId);
 impl Registry {
     pub(super) fn new(deps: Arc<Dependencies>, directory: Arc<Directory>) -> Self {
         let arbiters = (0..deps.settings.arbiters.max(1)).map(|_| Arbiter::new()).collect();
-        Self { deps, directory, arbiters }
+        let clock = directory.openings();
+        Self { deps, directory, arbiters, clock }
     }
 
     fn open(&mut self, id: ShowtimeId) -> Option<Desk> {
         if let Some(desk) = self.directory.find(id).filter(|desk| desk.address.connected()) {
             return Some(desk);
         }
-        if self.directory.len() >= self.deps.settings.max_open_showtimes {
+        let most = self.deps.settings.max_open_showtimes;
+        if self.directory.len() >= most && !self.put_one_away() {
             return None;
         }
         let opening = self.directory.next_opening();
@@ -93,9 +135,31 @@ impl Registry {
         let actor = ShowtimeActor::new(id, Arc::clone(&self.deps), Arc::clone(&board), leave);
         let address = self.start(id, actor)?;
         let places = Arc::new(Semaphore::new(self.deps.settings.max_queued));
-        let desk = Desk { address, places, board, opening };
+        let desk = Desk { address, places, board, opening, is_used: Arc::default() };
         self.directory.list(id, desk.clone());
+        if self.clock.len() > 2 * most {
+            self.clock = self.directory.openings();
+        } else {
+            self.clock.push_back((id, opening));
+        }
         Some(desk)
+    }
+
+    /// Moves the clock's hand to the first that was not used since it passed there, and makes that one's place free.
+    fn put_one_away(&mut self) -> bool {
+        for _ in 0..2 * self.clock.len() {
+            let Some((id, opening)) = self.clock.pop_front() else { return false };
+            match self.directory.unused(id, opening) {
+                // A mailbox that is full belongs to a showtime that is used after all.
+                Unused::Yes(actor) if actor.try_send(PutAway).is_ok() => {
+                    self.directory.close(id, opening);
+                    return true;
+                }
+                Unused::Yes(_) | Unused::No => self.clock.push_back((id, opening)),
+                Unused::Closed => {}
+            }
+        }
+        false
     }
 
     /// A showtime always lives on the same arbiter, unless that has stopped: then on a new one in its place.

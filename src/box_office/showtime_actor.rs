@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
 use tokio::time::Instant;
@@ -27,6 +28,8 @@ pub(super) struct ShowtimeActor {
     board: Arc<Board>,
     /// A batch is in flight, and has the state and the claims with it.
     busy: bool,
+    /// Off the list of open showtimes: it serves what still comes and ends when nothing does.
+    leaving: bool,
     last_used: Instant,
     timer: Option<SpawnHandle>,
 }
@@ -41,6 +44,14 @@ pub(super) struct Submit(pub Pending);
 #[rtype(result = "()")]
 pub(super) struct EndDueHolds(pub Vec<BookingId>);
 
+/// Ends the actor for the sake of others, unless it is needed right now.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct PutAway;
+
+/// Who has found the actor on the list may still send to it for so long.
+const LEAVE: Duration = Duration::from_millis(250);
+
 impl ShowtimeActor {
     pub(super) fn new(id: ShowtimeId, deps: Arc<Dependencies>, board: Arc<Board>, leave: Box<dyn Fn() + Send>) -> Self {
         Self {
@@ -53,6 +64,7 @@ impl ShowtimeActor {
             claims: None,
             board,
             busy: false,
+            leaving: false,
             last_used: Instant::now(),
             timer: None,
         }
@@ -121,9 +133,8 @@ impl ShowtimeActor {
         }
         let idle = self.deps.settings.idle();
         let next_deadline = self.owned.as_ref().and_then(|owned| owned.showtime.next_deadline());
-        if next_deadline.is_none() && self.last_used.elapsed() >= idle {
-            tracing::debug!(showtime.id = %self.id, "an idle showtime is put away");
-            ctx.stop();
+        if self.leaving || (next_deadline.is_none() && self.last_used.elapsed() >= idle) {
+            self.put_away(ctx);
             return;
         }
         let pause = match next_deadline {
@@ -131,10 +142,23 @@ impl ShowtimeActor {
             None => idle.saturating_sub(self.last_used.elapsed()),
         };
         // A millisecond more than asked: a timer that fires early would only be set again.
-        let pause = pause + std::time::Duration::from_millis(1);
+        let pause = pause + Duration::from_millis(1);
         self.timer = Some(ctx.run_later(pause, |actor, ctx| {
             actor.timer = None;
             actor.pump(ctx);
+        }));
+    }
+
+    /// Leaves the list, so that whoever comes later opens a successor, and ends when those who came before are served.
+    fn put_away(&mut self, ctx: &mut Context<Self>) {
+        tracing::debug!(showtime.id = %self.id, "an idle showtime is put away");
+        (self.leave)();
+        self.leaving = true;
+        self.timer = Some(ctx.run_later(LEAVE, |actor, ctx| {
+            actor.timer = None;
+            if !actor.busy && actor.queue.is_empty() {
+                ctx.stop();
+            }
         }));
     }
 }
@@ -159,6 +183,16 @@ impl Handler<Submit> for ShowtimeActor {
     fn handle(&mut self, Submit(pending): Submit, ctx: &mut Context<Self>) {
         self.last_used = Instant::now();
         self.queue.push_back(pending);
+        self.pump(ctx);
+    }
+}
+
+impl Handler<PutAway> for ShowtimeActor {
+    type Result = ();
+
+    fn handle(&mut self, _: PutAway, ctx: &mut Context<Self>) {
+        // With a batch in flight it goes when that has landed.
+        self.leaving = true;
         self.pump(ctx);
     }
 }

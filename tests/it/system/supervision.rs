@@ -217,6 +217,30 @@ async fn an_idle_showtime_is_put_away_and_comes_back() {
     assert_eq!(office.counters.showtimes_opened.get(), opened + 1, "it was put away");
 }
 
+/// More showtimes with pending holds than may be open at once: each is served, and every hold ends all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn unused_showtimes_make_room_whatever_they_hold() {
+    const SHOWTIMES: u64 = 60;
+    let settings = Settings { max_open_showtimes: 16, hold_seconds: 3, idle_seconds: 3_600, ..Settings::default() };
+    let office = Office::open(settings).await;
+    for _ in 0..SHOWTIMES {
+        let row = SeatMap::new(vec![Row { row: "A".into(), seats: 2 }]).unwrap();
+        let created = office.office.schedule("M".into(), Timestamp::from_millis(0), row, None).await.unwrap();
+        let id = created.showtime_id;
+        let seats = SeatSelection::new(id, vec![SeatId::new(id, 0)]).unwrap();
+        let reserved =
+            office.office.reserve(id, seats, UserId::parse("u").unwrap(), RequestContext::default()).await.unwrap();
+        assert_eq!(reserved.outcome.sequence, 2);
+        // One that is used all the time keeps its place.
+        assert!(office.reserve(0).await.is_ok() || office.counters.rejected_from_board.get() > 0);
+    }
+    assert!(office.counters.showtimes_opened.get() >= SHOWTIMES);
+    crate::stack::eventually("every hold has ended", Duration::from_secs(20), || async {
+        office.counters.holds_expired.get() > SHOWTIMES
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_showtime_is_refused() {
     let office = Office::open(Settings::default()).await;
