@@ -1,5 +1,6 @@
 //! Request bodies: read within bounds of size and time, and taken apart field by field so that every wrong one is named.
 
+use std::fmt;
 use std::time::Duration;
 
 use actix_web::error::PayloadError;
@@ -7,7 +8,8 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use serde_json::{Map, Value};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::http::code::Code;
@@ -28,8 +30,44 @@ pub(super) struct Bounds {
 /// predecessor's clients may send more than is needed.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
-    object: Map<String, Value>,
+    object: Object,
     errors: Vec<FieldError>,
+}
+
+/// A JSON object's members as they came. Few are asked for, so they are looked for, not hashed.
+#[derive(Debug, Default)]
+struct Object(Vec<(String, Value)>);
+
+impl Object {
+    /// Takes a member out; of several with one name, the last.
+    fn remove(&mut self, name: &str) -> Option<Value> {
+        let position = self.0.iter().rposition(|(known, _)| known == name)?;
+        Some(self.0.swap_remove(position).1)
+    }
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Object, M::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Object(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members)
+    }
 }
 
 /// Reads a JSON object.
@@ -65,8 +103,11 @@ fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
     };
     let text = value.to_str().unwrap_or_default();
     let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
-    let essence = essence.trim().to_ascii_lowercase();
-    let is_json = essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
+    let essence = essence.trim();
+    let is_json = essence.eq_ignore_ascii_case("application/json") || {
+        let essence = essence.to_ascii_lowercase();
+        essence.starts_with("application/") && essence.ends_with("+json")
+    };
     if !is_json {
         return unsupported("the body must be application/json".to_owned());
     }
@@ -130,13 +171,14 @@ fn parse(body: &[u8]) -> Result<Fields, Problem> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(Problem::new(Code::MalformedJson, "the body is empty; a JSON object is needed"));
     }
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|error| Problem::new(Code::MalformedJson, format!("the body is not JSON: {error}")))?;
-    let Value::Object(object) = value else {
-        let detail = format!("the body must be an object, not {}", kind(&value));
-        return Err(Problem::field(FieldError::pointer("", detail)));
-    };
-    Ok(Fields { object, errors: Vec::new() })
+    let malformed = |error| Problem::new(Code::MalformedJson, format!("the body is not JSON: {error}"));
+    if body.trim_ascii_start().first() == Some(&b'{') {
+        let object = serde_json::from_slice(body).map_err(malformed)?;
+        return Ok(Fields { object, errors: Vec::new() });
+    }
+    let value: Value = serde_json::from_slice(body).map_err(malformed)?;
+    let detail = format!("the body must be an object, not {}", kind(&value));
+    Err(Problem::field(FieldError::pointer("", detail)))
 }
 
 /// What a value is, in words.
@@ -305,11 +347,21 @@ mod tests {
     }
 
     #[test]
+    fn of_members_with_one_name_the_last_counts() {
+        let mut fields = parse(br#" {"a": "first", "b": "x", "a": "last"}"#).unwrap();
+        assert_eq!(fields.optional_text("a").as_deref(), Some("last"));
+        assert_eq!(fields.optional_text("b").as_deref(), Some("x"));
+        assert_eq!(fields.optional_text("c"), None);
+    }
+
+    #[test]
     fn what_is_not_an_object_is_refused() {
         for (body, code) in [
             ("", Code::MalformedJson),
             ("  ", Code::MalformedJson),
             ("{", Code::MalformedJson),
+            ("{\"a\":1}x", Code::MalformedJson),
+            ("{\"a\":1,}", Code::MalformedJson),
             ("\"\\ud800\"", Code::MalformedJson),
             ("[]", Code::InvalidFields),
             ("null", Code::InvalidFields),

@@ -5,7 +5,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 
 use crate::box_office::BoxOfficeError;
@@ -20,6 +21,9 @@ use crate::write_store::StoreError;
 pub const PROBLEM_JSON: &str = "application/problem+json";
 /// When a client may try again if nobody knows better.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Room for most documents.
+const DOCUMENT_BYTES: usize = 768;
 
 /// An error on its way to the client.
 #[derive(Debug)]
@@ -159,8 +163,8 @@ impl Problem {
             further: &self.0.further,
         };
         let mut response = HttpResponse::build(self.0.status);
-        response.insert_header((header::CONTENT_TYPE, PROBLEM_JSON));
-        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON)));
+        response.insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
         if let Some(delay) = self.0.retry_after {
             response.insert_header((header::RETRY_AFTER, whole_seconds(delay)));
         }
@@ -170,8 +174,9 @@ impl Problem {
         if self.0.status == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"turnstile\""));
         }
-        match serde_json::to_vec(&document) {
-            Ok(body) => response.body(body),
+        let mut body = Vec::with_capacity(DOCUMENT_BYTES);
+        match serde_json::to_writer(&mut body, &document) {
+            Ok(()) => response.body(body),
             Err(error) => {
                 tracing::error!(%error, "a problem document could not be written");
                 response.finish()
@@ -225,17 +230,18 @@ impl From<BoxOfficeError> for Problem {
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
-        let detail = rejection.to_string();
+        let detail = if let Rejection::SeatsTaken { conflicts } = &rejection
+            && let [only] = conflicts.as_slice()
+        {
+            format!("seat {} is not free", only.seat_id)
+        } else {
+            rejection.to_string()
+        };
         match rejection {
             Rejection::UnknownShowtime => Self::new(Code::UnknownShowtime, detail),
             Rejection::SeatsTaken { conflicts } => {
-                let detail = match conflicts.as_slice() {
-                    [only] => format!("seat {} is not free", only.seat_id),
-                    _ => detail,
-                };
-                let conflicts = conflicts.iter().map(Conflict::from).collect();
                 let mut problem = Self::new(Code::SeatsTaken, detail);
-                problem.0.conflicts = conflicts;
+                problem.0.conflicts = conflicts.iter().map(Conflict::from).collect();
                 problem
             }
             Rejection::UnknownSeats { seat_ids } => {

@@ -200,7 +200,7 @@ mod tests {
         ring.take(&events(1, 5));
         let read = |ring: &mut Ring, cursor, room| match ring.read(cursor, Encoding::Plain, room) {
             Reading::Deltas { frames, cursor } => (frames, cursor),
-            other => panic!("{other:?}"),
+            other @ (Reading::UpToDate | Reading::Behind { .. }) => panic!("{other:?}"),
         };
         let (first, reached) = read(&mut ring, 2, 10_000);
         assert_eq!((sequences(&first), reached), (vec![3, 4, 5], 5));
