@@ -267,3 +267,30 @@ async fn a_caller_that_loses_interest_harms_nobody() {
     }
     publish(&bus, &[message(showtime(), 1, 1)]).await;
 }
+
+/// However many showtimes have something to tell at once, the broker gets a message for each partition.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn showtimes_of_a_partition_share_a_message() {
+    let url = services::rabbitmq();
+    let namespace = Namespace::new(&url);
+    let bus = connect(&url, &namespace.name).await;
+    let onlooker = channel(&url).await;
+    let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+    let queue = onlooker.queue_declare("".into(), exclusive, FieldTable::default()).await.unwrap().name().clone();
+    let (exchange, options) = (format!("{}.events", namespace.name).into(), QueueBindOptions::default());
+    onlooker.queue_bind(queue.clone(), exchange, "#".into(), options, FieldTable::default()).await.unwrap();
+    let sent: Vec<_> = (0..200).map(|_| message(showtime(), 1, 2)).collect();
+    publish(&bus, &sent).await;
+
+    let (mut bodies, mut told) = (0, Vec::new());
+    eventually("every showtime's message is there", async || {
+        while let Some(got) = onlooker.basic_get(queue.clone(), BasicGetOptions { no_ack: true }).await.unwrap() {
+            bodies += 1;
+            told.extend(decode(&got.delivery.data).unwrap());
+        }
+        told.len() == sent.len()
+    })
+    .await;
+    assert!(bodies <= 16, "{bodies} messages for 16 partitions");
+    assert!(sent.iter().all(|message| told.contains(message)));
+}

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::journal::{Dice, Journal, watch};
 use crate::ports::private_service::PrivateService;
+use crate::proxy::Proxy;
 use crate::services;
 
 /// A database of its own on the test server.
@@ -65,6 +66,32 @@ async fn a_server_that_is_down_stops_nothing_and_a_malformed_url_is_refused() {
     model.apply(&Journal::new(10, 0, 1, 1).run(1, 2)).await.unwrap_err();
     assert!(started.elapsed() < Duration::from_secs(3), "not bounded: {:?}", started.elapsed());
     assert!(MongoReadModel::connect("localhost:27017", &settings).await.is_err());
+}
+
+/// Writes of showtimes that wait at the same time share commands: chunks in one, heads in the next.
+#[tokio::test]
+async fn showtimes_written_at_the_same_time_share_round_trips() {
+    const SHOWTIMES: usize = 60;
+    let mongo = Mongo::start().await;
+    let server = url::Url::parse(&mongo.url).unwrap();
+    let proxy = Proxy::to(&format!("{}:{}", server.host_str().unwrap(), server.port().unwrap_or(27_017))).await;
+    let through = mongo.url.replacen(
+        &format!("{}:{}", server.host_str().unwrap(), server.port().unwrap_or(27_017)),
+        &proxy.address().to_string(),
+        1,
+    );
+    let node = MongoReadModel::connect(&through, &quick()).await.unwrap();
+    let journals: Vec<_> = (0..).take(SHOWTIMES).map(|seed| Journal::new(20, 0, 4, seed)).collect();
+    for journal in &journals {
+        assert_eq!(node.apply(&journal.run(1, 1)).await.unwrap(), Applied::UpTo(1));
+    }
+    let before = proxy.round_trips();
+    let runs: Vec<_> = journals.iter().map(|journal| journal.run(2, 5)).collect();
+    let applied = futures_util::future::join_all(runs.iter().map(|run| node.apply(run))).await;
+    let cost = proxy.round_trips() - before;
+    assert!(applied.into_iter().all(|applied| applied.unwrap() == Applied::UpTo(5)));
+    assert!(cost <= SHOWTIMES / 2, "{cost} round trips for {SHOWTIMES} showtimes");
+    mongo.drop().await;
 }
 
 #[tokio::test]
