@@ -108,6 +108,8 @@ class Bench:
             self.baseline,
         )
         self.a, self.process_a = self.node(self.environment)
+        # The store has nothing else in it now, and never again.
+        self.nearly_empty = self.churn()
         self.b, self.process_b = self.node(self.environment)
         self.embedded, self.process_embedded = self.node(
             {"TURNSTILE_LOG_FILTER": "warn"}, "--data-dir", f"{self.work}/embedded"
@@ -160,9 +162,27 @@ class Bench:
         self.drained(url)
         return report["accepted"]["perSecond"]
 
+    def churn(self):
+        """Holds taken and dropped again per second, in a showtime of 1,000 seats."""
+        report = self.loadtest("churn", "--clients", 64, "--seats", 1_000, "--warm-up", 1)
+        self.drained()
+        return report["accepted"]["perSecond"]
+
+    def churn_among_a_million(self):
+        """As churn, beside 1,000,000 seats more."""
+        rows = [{"row": f"R{number}", "seats": 100} for number in range(2_000)]
+        body = json.dumps({"movieTitle": "Others", "startTime": "2030-01-01T20:00:00Z", "rows": rows}).encode()
+        for _ in range(5):
+            headers = {"Content-Type": "application/json"}
+            urllib.request.urlopen(urllib.request.Request(f"{self.a}/api/showtimes", body, headers)).close()
+        self.drained()
+        # Until they are in the read model, and the store has looked at its new pages.
+        time.sleep(5)
+        return self.churn()
+
     def drained(self, url=None):
         """Seconds until the outbox is empty."""
-        if url == self.embedded:
+        if url and url == self.embedded:
             return 0.0
         began = time.monotonic()
         while self.sql("SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT 1) x") != "0":
@@ -319,6 +339,7 @@ def lines(bench):
         Line("resident memory per idle WebSocket", "KiB", 12, idle, lower=True),
         # Warmed up until most of them are open: loading is another limit.
         Line("accepted/s, 256 clients, 10,000 open showtimes / 1 showtime", "/s", 0.8, lambda: bench.sell(256, 10_000, warm_up=20), lambda: bench.sell(256)),
+        Line("accepted/s, 64 clients, 1,000,000 seats stored / 1,000", "/s", 0.8, bench.churn_among_a_million, lambda: bench.nearly_empty),
         Line("accepted/s, 256 clients, embedded / real stack", "/s", 1, lambda: bench.sell(256, url=bench.embedded), lambda: bench.sell(256)),
     ]
 
