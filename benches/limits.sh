@@ -2,7 +2,7 @@
 # Measures every limit beside its baseline in one run on this machine, on private instances of the real services with everything
 # durable, and prints one table. Takes some twenty minutes.
 #
-#   benches/limits.sh [--rounds N] [--seconds S] [--only WORD]... [--markdown FILE]
+#   benches/limits.sh [--rounds N] [--seconds S] [--only WORD]...
 #
 # --only keeps the lines whose name contains the word. Needs what tests/run.sh needs, and PostgreSQL's pgbench.
 set -euo pipefail

@@ -1,4 +1,4 @@
--- The write model, the journal of events, the outbox, and the two functions that change them.
+-- The write model, the journal of events, the outbox, and the functions that change them.
 
 -- One row per showtime. Its row lock is taken first by every change of the showtime, so that the order of sequences is the
 -- order of commits. Room on the page for the new row version of every commit; the counters come last, so that the log
@@ -282,5 +282,28 @@ BEGIN
     VALUES (p_id, 1, p_recorded_at, p_event_kind, p_event_payload);
     INSERT INTO outbox (showtime_id, first_sequence, last_sequence) VALUES (p_id, 1, 1);
     RETURN ARRAY[1];
+END
+$$;
+
+-- Makes the caller the owner of a showtime: voids all commits that name an earlier fence, after waiting for one in progress, and answers
+-- the showtime as it is from then on; no row if there is none. Statuses and versions in order of seat, then the bookings of reserved
+-- seats, repeated for each seat. Each statement sees what was committed before it began, so the second sees what the first has waited for.
+CREATE FUNCTION take_over(p_id uuid)
+RETURNS TABLE (
+    o_sequence int8, o_fence int8, o_seat_count int4, o_last int4, o_statuses int2[], o_versions int8[], o_holders uuid[]
+)
+LANGUAGE plpgsql
+SET enable_seqscan = off
+AS $$
+BEGIN
+    UPDATE showtimes t SET fence = t.fence + 1 WHERE t.id = p_id;
+    RETURN QUERY
+    SELECT t.sequence, t.fence, t.seat_count, s.last, s.statuses, s.versions, s.holders
+    FROM showtimes t CROSS JOIN LATERAL (
+        SELECT max(o.seat) AS last, array_agg(o.status) AS statuses, array_agg(o.version) AS versions,
+            array_agg(o.booking_id) FILTER (WHERE o.status = 1) AS holders
+        FROM (SELECT seat, status, version, booking_id FROM seats WHERE showtime_id = t.id ORDER BY seat) o
+    ) s
+    WHERE t.id = p_id;
 END
 $$;

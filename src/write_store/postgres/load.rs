@@ -4,7 +4,7 @@ use diesel::sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Uuid as SqlU
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use crate::domain::{BookingStatus, SeatStatus, Showtime, ShowtimeId};
+use crate::domain::{Booking, BookingStatus, SeatStatus, Showtime, ShowtimeId};
 use crate::write_store::postgres::access::Call;
 use crate::write_store::postgres::bookings::{BookingsById, to_bookings};
 use crate::write_store::postgres::column::{from_int8, from_seat_status};
@@ -31,9 +31,12 @@ statement! {
 }
 
 statement! {
-    /// Voids all commits that name an earlier fence, after waiting for one in progress.
-    RaiseFence -> BigInt:
-    "UPDATE showtimes SET fence = fence + 1 WHERE id = " {id: Uuid as SqlUuid} ""
+    /// As [`ShowtimeSeats`], after voiding all commits that name an earlier fence and waiting for one in progress.
+    TakeOver -> (
+        BigInt, BigInt, Integer, Nullable<Integer>, Nullable<Array<SmallInt>>, Nullable<Array<BigInt>>,
+        Nullable<Array<SqlUuid>>
+    ):
+    "SELECT * FROM take_over(" {id: Uuid as SqlUuid} ")"
 }
 
 /// See [`crate::write_store::WriteStore::load`]. May be repeated: raising the fence twice is as good as once.
@@ -46,46 +49,56 @@ impl Call for LoadShowtime {
     type Answer = Option<Loaded>;
 
     async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Option<Loaded>, Failure> {
-        let id = self.id;
+        // One statement sees one moment, and is enough for a showtime without pending bookings, as most are that nobody has asked for.
+        let Some(row) = self.seats(connection).await? else { return Ok(None) };
+        if row.6.is_none() {
+            return loaded(self.id, row, Vec::new()).map(Some);
+        }
         match self.load {
             // Read committed: each statement after the row lock sees all that was committed before it, and nothing can be
             // committed after it. The wait for the lock is the wait for a commit still in flight.
-            Load::Fence => {
-                connection
-                    .transaction(async |connection| {
-                        let raised = RaiseFence { id: id.0 }.execute(connection).await?;
-                        if raised == 0 { Ok(None) } else { read(connection, id).await }
-                    })
-                    .await
-            }
+            Load::Fence => connection.transaction(async |connection| self.with_pending(connection).await).await,
             // One snapshot for all statements.
             Load::Keep => {
                 connection
                     .build_transaction()
                     .repeatable_read()
                     .read_only()
-                    .run(async |connection| read(connection, id).await)
+                    .run(async |connection| self.with_pending(connection).await)
                     .await
             }
         }
     }
 }
 
-async fn read(connection: &mut AsyncPgConnection, id: ShowtimeId) -> Result<Option<Loaded>, Failure> {
-    let rows: Vec<SeatsRow> = ShowtimeSeats { id: id.0 }.load(connection).await?;
-    let Some((sequence, fence, seat_count, last_seat, statuses, versions, holders)) = rows.into_iter().next() else {
-        return Ok(None);
-    };
+impl LoadShowtime {
+    async fn seats(&self, connection: &mut AsyncPgConnection) -> Result<Option<SeatsRow>, Failure> {
+        let id = self.id.0;
+        let rows: Vec<SeatsRow> = match self.load {
+            Load::Fence => TakeOver { id }.load(connection).await?,
+            Load::Keep => ShowtimeSeats { id }.load(connection).await?,
+        };
+        Ok(rows.into_iter().next())
+    }
+
+    async fn with_pending(&self, connection: &mut AsyncPgConnection) -> Result<Option<Loaded>, Failure> {
+        let Some(row) = self.seats(connection).await? else { return Ok(None) };
+        // Pending bookings are found by the seats they hold: ended ones, however many, are not touched.
+        let mut ids = row.6.clone().unwrap_or_default();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut pending = to_bookings(BookingsById { ids }.load(connection).await?)?;
+        pending.retain(|booking| booking.status == BookingStatus::Pending);
+        loaded(self.id, row, pending).map(Some)
+    }
+}
+
+fn loaded(id: ShowtimeId, row: SeatsRow, pending: Vec<Booking>) -> Result<Loaded, Failure> {
+    let (sequence, fence, seat_count, last_seat, statuses, versions, _holders) = row;
     let seats = to_seats(statuses.unwrap_or_default(), versions.unwrap_or_default())?;
     check_seats(id, seat_count, last_seat, seats.len())?;
-    // Pending bookings are found by the seats they hold: ended ones, however many, are not touched.
-    let mut ids = holders.unwrap_or_default();
-    ids.sort_unstable();
-    ids.dedup();
-    let mut pending = to_bookings(BookingsById { ids }.load(connection).await?)?;
-    pending.retain(|booking| booking.status == BookingStatus::Pending);
     let showtime = Showtime::restore(id, from_int8(sequence)?, seats, pending);
-    Ok(Some(Loaded { showtime, fence: from_int8(fence)? }))
+    Ok(Loaded { showtime, fence: from_int8(fence)? })
 }
 
 fn to_seats(statuses: Vec<i16>, versions: Vec<i64>) -> Result<Vec<(SeatStatus, u64)>, Failure> {

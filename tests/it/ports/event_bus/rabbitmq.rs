@@ -7,7 +7,7 @@ use lapin::options::{
     BasicGetOptions, BasicPublishOptions, ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions,
     QueueDeleteOptions,
 };
-use lapin::types::FieldTable;
+use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use turnstile::event_bus::cloud_event::decode;
 use turnstile::event_bus::rabbitmq::{RabbitBus, Settings};
@@ -105,16 +105,22 @@ async fn only_a_malformed_url_or_namespace_is_refused() {
     assert!(nowhere.replay_dead_letters(1).await.is_err());
 }
 
+/// A queue that gets a copy of every message, and the channel that lives as long as it.
+async fn onlooker(url: &str, namespace: &Namespace) -> (Channel, ShortString) {
+    let channel = channel(url).await;
+    let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+    let queue = channel.queue_declare("".into(), exclusive, FieldTable::default()).await.unwrap().name().clone();
+    let (exchange, options) = (format!("{}.events", namespace.name).into(), QueueBindOptions::default());
+    channel.queue_bind(queue.clone(), exchange, "#".into(), options, FieldTable::default()).await.unwrap();
+    (channel, queue)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_have_the_promised_properties() {
     let url = services::rabbitmq();
     let namespace = Namespace::new(&url);
     let bus = connect(&url, &namespace.name).await;
-    let onlooker = channel(&url).await;
-    let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
-    let queue = onlooker.queue_declare("".into(), exclusive, FieldTable::default()).await.unwrap().name().clone();
-    let (exchange, options) = (format!("{}.events", namespace.name).into(), QueueBindOptions::default());
-    onlooker.queue_bind(queue.clone(), exchange, "#".into(), options, FieldTable::default()).await.unwrap();
+    let (onlooker, queue) = onlooker(&url, &namespace).await;
     let sent = message(showtime(), 7, 9);
     publish(&bus, std::slice::from_ref(&sent)).await;
     let mut got = None;
@@ -274,11 +280,7 @@ async fn showtimes_of_a_partition_share_a_message() {
     let url = services::rabbitmq();
     let namespace = Namespace::new(&url);
     let bus = connect(&url, &namespace.name).await;
-    let onlooker = channel(&url).await;
-    let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
-    let queue = onlooker.queue_declare("".into(), exclusive, FieldTable::default()).await.unwrap().name().clone();
-    let (exchange, options) = (format!("{}.events", namespace.name).into(), QueueBindOptions::default());
-    onlooker.queue_bind(queue.clone(), exchange, "#".into(), options, FieldTable::default()).await.unwrap();
+    let (onlooker, queue) = onlooker(&url, &namespace).await;
     let sent: Vec<_> = (0..200).map(|_| message(showtime(), 1, 2)).collect();
     publish(&bus, &sent).await;
 
