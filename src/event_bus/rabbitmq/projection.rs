@@ -43,19 +43,25 @@ pub(super) struct Projection {
 }
 
 /// A delivery of the broker, and how many of its messages are not settled yet. It is settled as a whole: acknowledged when the last of them
-/// is done, and buried first if one of them is dead, since those that are done do no harm when they are replayed.
-struct Pack {
-    raw: Raw,
+/// is done, and buried first if one of them is dead, since those that are done do no harm when they are replayed. With one that was dropped
+/// unsettled it is never settled, and comes again.
+struct Pack<R> {
+    raw: R,
     left: AtomicUsize,
     reason: Mutex<Option<String>>,
 }
 
 /// One message's share of its delivery.
-type Part = Arc<Pack>;
+type Part = Arc<Pack<Raw>>;
 
-impl Pack {
+impl<R> Pack<R> {
+    /// A delivery of so many messages.
+    fn of(raw: R, messages: usize) -> Arc<Self> {
+        Arc::new(Self { raw, left: AtomicUsize::new(messages), reason: Mutex::default() })
+    }
+
     /// Settles one message; the delivery and why it is dead, if it was the last.
-    fn settle(part: Part, dead: Option<String>) -> Option<(Raw, Option<String>)> {
+    fn settle(part: Arc<Self>, dead: Option<String>) -> Option<(R, Option<String>)> {
         if let Some(reason) = dead {
             part.reason.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason);
         }
@@ -195,8 +201,7 @@ impl Projection {
         match cloud_event::decode(&raw.data) {
             Ok(messages) => {
                 let redelivered = raw.redelivered;
-                let pack = Pack { raw, left: AtomicUsize::new(messages.len()), reason: Mutex::default() };
-                let pack = Arc::new(pack);
+                let pack = Pack::of(raw, messages.len());
                 for message in messages {
                     feed.offer(Entry { message, redelivered, token: Arc::clone(&pack) });
                 }
@@ -234,5 +239,40 @@ impl Projection {
         if let Err(error) = within(self.call_timeout, "close a channel", channel.close(200, "done".into())).await {
             tracing::debug!(%error, "a channel could not be closed in good order");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A delivery of three messages.
+    fn parts() -> [Arc<Pack<&'static str>>; 3] {
+        let pack = Pack::of("delivery", 3);
+        [Arc::clone(&pack), Arc::clone(&pack), pack]
+    }
+
+    #[test]
+    fn a_delivery_is_settled_with_the_last_of_its_messages() {
+        let [first, second, third] = parts();
+        assert_eq!(Pack::settle(second, None), None);
+        assert_eq!(Pack::settle(first, None), None);
+        assert_eq!(Pack::settle(third, None), Some(("delivery", None)));
+    }
+
+    #[test]
+    fn one_dead_message_buries_its_delivery() {
+        let [first, second, third] = parts();
+        assert_eq!(Pack::settle(first, Some("damaged".to_owned())), None);
+        assert_eq!(Pack::settle(second, None), None);
+        assert_eq!(Pack::settle(third, None), Some(("delivery", Some("damaged".to_owned()))));
+    }
+
+    #[test]
+    fn a_message_dropped_unsettled_leaves_its_delivery_to_come_again() {
+        let [first, second, third] = parts();
+        drop(first);
+        assert_eq!(Pack::settle(second, None), None);
+        assert_eq!(Pack::settle(third, None), None);
     }
 }
