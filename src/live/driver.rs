@@ -62,12 +62,17 @@ async fn keep_time(node: Weak<Node>, system: System) {
     }
 }
 
-/// Keeps a live subscription and passes on what it brings.
+/// Keeps a live subscription while somebody watches, and passes on what it brings.
 async fn keep_subscribed(node: Weak<Node>) {
-    loop {
+    let Some(mut listening) = node.upgrade().map(|node| node.listening.subscribe()) else { return };
+    // Fails when the node has ended.
+    while listening.wait_for(|listening| *listening).await.is_ok() {
         let Some(bus) = node.upgrade().map(|node| Arc::clone(&node.event_bus)) else { return };
         match bus.subscribe_live().await {
-            Ok(subscription) => pass_on(&node, subscription).await,
+            Ok(subscription) => tokio::select! {
+                () = pass_on(&node, subscription) => {}
+                _ = listening.wait_for(|listening| !*listening) => continue,
+            },
             Err(error) => tracing::warn!(%error, "no live subscription; the feed goes on with what the journal says"),
         }
         tokio::time::sleep(SUBSCRIBE_AGAIN).await;

@@ -84,6 +84,7 @@ impl Hub {
             return;
         }
         self.opening.insert(id, Opening { replies: vec![(at_least, reply)], known: 0 });
+        self.listen();
         let node = Arc::clone(&self.node);
         let reading = async move { read_feed(&node, id).await };
         ctx.spawn(reading.into_actor(self).map(move |result, hub, ctx| hub.opened(id, result, ctx)));
@@ -308,6 +309,13 @@ impl Hub {
             self.watched.remove(&id);
             lock(&self.node.feeds).remove(&id);
         }
+        self.listen();
+    }
+
+    /// Listens to the bus while there is somebody to tell. What is published before that is in effect is found by the poll that follows.
+    fn listen(&self) {
+        let is_needed = !self.watched.is_empty() || !self.opening.is_empty();
+        self.node.listening.send_if_modified(|listening| std::mem::replace(listening, is_needed) != is_needed);
     }
 }
 

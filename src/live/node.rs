@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use actix::Addr;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -79,6 +79,8 @@ pub(super) struct Node {
     pub(super) registry: Arc<Registry>,
     /// Every feed; written by the hub, which finds them here again after a restart.
     pub(super) feeds: Mutex<HashMap<ShowtimeId, Arc<Feed>>>,
+    /// Whether there are feeds, or soon will be; written by the hub. A node on which nobody watches does not listen to the bus.
+    pub(super) listening: watch::Sender<bool>,
     pub(super) counters: Counters,
     pub(super) draining: AtomicBool,
     /// Ends the driver's tasks and the hub's arbiter.
@@ -103,6 +105,7 @@ impl Node {
             allowed_origins: dependencies.allowed_origins,
             registry: Arc::default(),
             feeds: Mutex::default(),
+            listening: watch::Sender::new(false),
             counters: Counters::default(),
             draining: AtomicBool::new(false),
             ended: CancellationToken::new(),

@@ -1,4 +1,4 @@
-//! Live queue: this node's own copy of every message, for as long as it is connected. Nothing is acknowledged.
+//! Live queue: this node's own copy of every message, for as long as it listens and is connected. Nothing is acknowledged.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use turnstile::domain::EventRun;
+use turnstile::event_bus::EventBus as _;
 use turnstile::live::Settings;
 
 use crate::live::stage::{Stage, quick};

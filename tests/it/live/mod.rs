@@ -1,6 +1,7 @@
 //! The live feed: plain WebSocket and SignalR clients against a node on SQLite, the in-process bus and the embedded read model.
 
 mod abuse;
+mod counted_bus;
 mod delivery;
 mod faulty;
 mod hub_actor;

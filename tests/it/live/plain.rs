@@ -244,15 +244,20 @@ async fn a_drain_says_goodbye_to_all_over_time_and_refuses_new_clients() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_showtime_that_nobody_watches_is_forgotten() {
+async fn a_showtime_that_nobody_watches_is_forgotten_and_no_longer_listened_for() {
     let stage = Stage::open(Settings { idle_millis: 50, ..quick() }).await;
+    let bus = &stage.services.bus;
     let mut owner = stage.services.showtime(5).await;
+    assert_eq!(bus.listeners(), 0);
     let mut client = Client::open(&stage.plain_url(owner.id, None)).await;
     client.json().await;
     assert_eq!(stage.hub.statistics().showtimes, 1);
+    eventually("the node listens", || bus.listeners() == 1).await;
     drop(client);
     eventually("no feed", || stage.hub.statistics().showtimes == 0).await;
+    eventually("nobody listens", || bus.listeners() == 0).await;
     owner.act(3).await;
     let mut client = Client::open(&stage.plain_url(owner.id, Some(1))).await;
     client.catch_up(&mut Viewer::at(1), &owner).await;
+    eventually("the node listens again", || bus.listeners() == 1).await;
 }

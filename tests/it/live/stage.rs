@@ -11,7 +11,6 @@ use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use async_trait::async_trait;
 use turnstile::domain::{Clock, EventRun, ShowtimeId, Timestamp};
-use turnstile::event_bus::in_process::{self, InProcessBus};
 use turnstile::event_bus::{EventBus, Message};
 use turnstile::live::{self, LiveError, LiveHub, Settings};
 use turnstile::read_model::embedded::EmbeddedReadModel;
@@ -19,6 +18,7 @@ use turnstile::read_model::{Applied, Generation, PageStart, ReadError, ReadModel
 use turnstile::write_store::sqlite::{self, SqliteStore};
 use uuid::Uuid;
 
+use crate::live::counted_bus::CountedBus;
 use crate::live::faulty::Faulty;
 use crate::live::viewer::Owner;
 
@@ -76,7 +76,7 @@ impl Time {
 /// Stores that nodes share.
 pub struct Services {
     pub store: Arc<Faulty>,
-    pub bus: Arc<dyn EventBus>,
+    pub bus: Arc<CountedBus>,
     pub model: Arc<Model>,
     pub time: Arc<Time>,
     directory: PathBuf,
@@ -88,7 +88,7 @@ impl Services {
         let store = SqliteStore::open(&directory, &sqlite::Settings::default()).expect("the store opens");
         Arc::new(Self {
             store: Arc::new(Faulty::over(Arc::new(store))),
-            bus: Arc::new(InProcessBus::new(&in_process::Settings::default())),
+            bus: Arc::new(CountedBus::new()),
             model: Arc::new(Model { embedded: EmbeddedReadModel::new(), broken: AtomicBool::new(false) }),
             time: Arc::default(),
             directory,
@@ -156,7 +156,7 @@ impl Stage {
                 });
                 let hub = live::start(live::Dependencies {
                     write_store: shared.store.clone(),
-                    event_bus: Arc::clone(&shared.bus),
+                    event_bus: shared.bus.clone(),
                     read_model: shared.model.clone(),
                     clock,
                     runtime,

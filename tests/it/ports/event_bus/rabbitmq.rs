@@ -98,7 +98,7 @@ async fn only_a_malformed_url_or_namespace_is_refused() {
     let nowhere = connect("amqp://127.0.0.1:1", "test").await;
     let start = Instant::now();
     let answers = nowhere.publish(vec![message(showtime(), 1, 1), message(showtime(), 1, 1)]).await;
-    assert!(start.elapsed() < Duration::from_millis(200), "publishing without a connection took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(10), "publishing without a connection took {:?}", start.elapsed());
     assert!(answers.iter().all(|answer| answer.as_ref().is_err_and(|error| error.reason.contains("no connection"))));
     assert!(nowhere.ping().await.is_err());
     assert!(nowhere.dead_letters(1).await.is_err());
