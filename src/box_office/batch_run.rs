@@ -210,7 +210,7 @@ impl BatchRun {
         self.due.clear();
     }
 
-    /// Takes the seat locks of every reservation that has a chance, in one call. Returns those that the lock refuses.
+    /// Takes the seat locks of every reservation that has a chance and no locks yet, in one call. Returns those that the lock refuses.
     async fn claim_seats(
         &mut self,
         owned: &mut Owned,
@@ -221,6 +221,9 @@ impl BatchRun {
         let mut wanted = Vec::new();
         for pending in &self.commands {
             let Command::ReserveSeats { booking_id, seats, .. } = &pending.request.command else { continue };
+            if self.claims.take_early(&self.deps, *booking_id, pending.early_claim) {
+                continue;
+            }
             let has_a_chance = match owned.showtime.decide(&pending.request.command, now, &policy) {
                 Ok(_) => owned.showtime.booking(*booking_id).is_none(),
                 Err(Rejection::SeatsTaken { conflicts }) => {
@@ -358,7 +361,7 @@ impl BatchRun {
                 Verdict::AlreadyDone(answer) => pending.answer(Ok(answer)),
                 Verdict::Refused(error) => {
                     counters.commands_rejected.increment();
-                    self.claims.forgo(&self.deps, self.showtime_id, &pending.request.command);
+                    self.claims.forgo(&pending.request.command);
                     pending.answer(Err(error));
                 }
             }
@@ -376,7 +379,7 @@ impl BatchRun {
         let retry_after = self.deps.settings.retry_after();
         for pending in self.commands.drain(..) {
             self.deps.counters.commands_unavailable.increment();
-            self.claims.forgo(&self.deps, self.showtime_id, &pending.request.command);
+            self.claims.forgo(&pending.request.command);
             let booking_id = pending.request.command.booking_id();
             pending.answer(Err(match refusal {
                 Refusal::Unavailable => BoxOfficeError::Unavailable { retry_after },
@@ -387,7 +390,8 @@ impl BatchRun {
         self.finish(owned)
     }
 
-    fn finish(self, owned: Option<Owned>) -> (Finished, SeatClaims) {
+    fn finish(mut self, owned: Option<Owned>) -> (Finished, SeatClaims) {
+        self.claims.give_back(&self.deps, self.showtime_id);
         (Finished { owned, missing: false }, self.claims)
     }
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::box_office::expiry::Sweeper;
 use crate::box_office::registry::{Desk, Directory, Open, Registry};
-use crate::box_office::request::{Answer, KeyedRequest, Pending, Request, RequestContext};
+use crate::box_office::request::{Answer, EarlyClaim, KeyedRequest, Pending, Request, RequestContext};
 use crate::box_office::showtime_actor::{EndDueHolds, Submit};
 use crate::box_office::{BoxOfficeError, Dependencies, Outcome, Reserved};
 use crate::domain::{
@@ -248,7 +248,8 @@ impl BoxOffice {
         };
         let (reply, answer) = oneshot::channel();
         let deadline = Instant::now() + self.inner.deps.settings.queue_timeout();
-        if desk.address.try_send(Submit(Pending { request, reply, deadline, _place: place })).is_err() {
+        let pending = Pending { request, reply, deadline, early_claim: EarlyClaim::None, _place: place };
+        if desk.address.try_send(Submit(pending)).is_err() {
             return Delivered::Lost;
         }
         match answer.await {

@@ -25,6 +25,7 @@ mod expiry;
 mod handle;
 mod owned;
 mod plan;
+mod queue;
 mod registry;
 mod request;
 mod scheduling;

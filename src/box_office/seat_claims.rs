@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use crate::box_office::Dependencies;
+use crate::box_office::request::EarlyClaim;
 use crate::domain::{BookingId, Command, ConflictReason, Event, SeatConflict, SeatId, Showtime, ShowtimeId, Timestamp};
 use crate::seat_lock::{Claim, Claimed, LockError, Obstacle};
 use crate::write_store::StoreError;
@@ -16,7 +17,7 @@ pub(super) struct SeatClaims {
     following: Option<JoinHandle<()>>,
     /// Reservations of the batch at hand that may have their locks.
     granted: HashSet<BookingId>,
-    /// Locks of refused reservations, given back with the next follow-up.
+    /// Locks of refused reservations, to be given back.
     forgone: Vec<Claim>,
 }
 
@@ -72,6 +73,15 @@ impl SeatClaims {
             return Ok(LockedOut::default());
         }
         self.judge(deps, showtime, refused, &seats).await
+    }
+
+    /// Counts with the locks of an early claim. True if they are there: claimed not longer ago than half a lease.
+    pub(super) fn take_early(&mut self, deps: &Dependencies, booking_id: BookingId, early: EarlyClaim) -> bool {
+        if early == EarlyClaim::None {
+            return false;
+        }
+        self.granted.insert(booking_id);
+        matches!(early, EarlyClaim::Granted(asked) if asked.elapsed() < deps.settings.lease() / 2)
     }
 
     /// Looks at the owners of the locks in the way: live, not yet stored, or a ghost.
@@ -137,17 +147,18 @@ impl SeatClaims {
         self.spawn(deps, showtime.id(), keep.into_values().collect(), release);
     }
 
-    /// A refused reservation may have got its locks: they are given back.
-    pub(super) fn forgo(&mut self, deps: &Arc<Dependencies>, showtime: ShowtimeId, command: &Command) {
+    /// A refused reservation may have got its locks: they are given back with [`SeatClaims::give_back`] or the next follow-up.
+    pub(super) fn forgo(&mut self, command: &Command) {
         let Command::ReserveSeats { booking_id, seats, .. } = command else { return };
-        if !self.granted.remove(booking_id) {
-            return;
+        if self.granted.remove(booking_id) {
+            self.forgone.push(claim(*booking_id, seats.as_slice()));
         }
-        self.forgone.push(claim(*booking_id, seats.as_slice()));
-        if self.following.is_none() {
-            let release = std::mem::take(&mut self.forgone);
-            self.spawn(deps, showtime, Vec::new(), release);
-        }
+    }
+
+    /// Gives the locks of refused reservations back. Not awaited.
+    pub(super) fn give_back(&mut self, deps: &Arc<Dependencies>, showtime: ShowtimeId) {
+        let release = std::mem::take(&mut self.forgone);
+        self.spawn(deps, showtime, Vec::new(), release);
     }
 
     fn spawn(
@@ -191,7 +202,7 @@ impl SeatClaims {
     }
 }
 
-fn claim(booking_id: BookingId, seats: &[SeatId]) -> Claim {
+pub(super) fn claim(booking_id: BookingId, seats: &[SeatId]) -> Claim {
     Claim { booking_id, seats: seats.iter().map(|seat| seat.index()).collect() }
 }
 
@@ -240,7 +251,7 @@ fn conflicts(
         .collect()
 }
 
-fn count_failure(deps: &Dependencies, error: &LockError) {
+pub(super) fn count_failure(deps: &Dependencies, error: &LockError) {
     deps.counters.lock_failures.increment();
     tracing::debug!(error = %error, "the seat lock was left out");
 }

@@ -1,6 +1,5 @@
 //! Actor: one showtime. Owns its state; accepts commands and ticks; keeps them in order of arrival, one batch at a time; on restart loads the state from the store.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +9,9 @@ use tokio::time::Instant;
 use crate::box_office::batch_run::{BatchRun, Finished};
 use crate::box_office::board::Board;
 use crate::box_office::owned::Owned;
+use crate::box_office::queue::Queue;
 use crate::box_office::request::Pending;
-use crate::box_office::seat_claims::SeatClaims;
+use crate::box_office::seat_claims::{SeatClaims, count_failure};
 use crate::box_office::{BoxOfficeError, Dependencies};
 use crate::domain::{BookingId, ShowtimeId};
 
@@ -21,13 +21,13 @@ pub(super) struct ShowtimeActor {
     deps: Arc<Dependencies>,
     /// Takes the actor off the list of open showtimes.
     leave: Box<dyn Fn() + Send>,
-    queue: VecDeque<Pending>,
+    queue: Queue,
     due: Vec<BookingId>,
     owned: Option<Owned>,
     claims: Option<SeatClaims>,
     board: Arc<Board>,
-    /// A batch is in flight, and has the state and the claims with it.
-    busy: bool,
+    /// How many commands the batch in flight has, if there is one. It has the state and the claims with it.
+    in_flight: Option<usize>,
     /// Off the list of open showtimes: it serves what still comes and ends when nothing does.
     leaving: bool,
     last_used: Instant,
@@ -58,12 +58,12 @@ impl ShowtimeActor {
             id,
             deps,
             leave,
-            queue: VecDeque::new(),
+            queue: Queue::default(),
             due: Vec::new(),
             owned: None,
             claims: None,
             board,
-            busy: false,
+            in_flight: None,
             leaving: false,
             last_used: Instant::now(),
             timer: None,
@@ -72,7 +72,11 @@ impl ShowtimeActor {
 
     /// Starts the next batch unless one is in flight or there is nothing to do.
     fn pump(&mut self, ctx: &mut Context<Self>) {
-        if self.busy {
+        if let Some(in_flight) = self.in_flight {
+            self.claim_early(in_flight, ctx);
+            return;
+        }
+        if self.queue.is_claiming() {
             return;
         }
         self.refuse_overdue();
@@ -83,23 +87,44 @@ impl ShowtimeActor {
             self.wait(ctx);
             return;
         }
-        let size = self.queue.len().min(self.deps.settings.max_batch);
+        let commands = self.queue.take_batch(self.deps.settings.max_batch);
+        let in_flight = commands.len();
+        self.in_flight = Some(in_flight);
         let run = BatchRun {
             deps: Arc::clone(&self.deps),
             showtime_id: self.id,
             owned: self.owned.take(),
-            commands: self.queue.drain(..size).collect(),
+            commands,
             due: std::mem::take(&mut self.due),
             claims: self.claims.take().unwrap_or_default(),
             board: Arc::clone(&self.board),
         };
-        self.busy = true;
         let task = self.deps.runtime.spawn(run.run());
         ctx.spawn(task.into_actor(self).map(|finished, actor, ctx| actor.landed(finished, ctx)));
+        self.claim_early(in_flight, ctx);
+    }
+
+    /// Claims seats for those who wait behind the batch in flight.
+    fn claim_early(&mut self, in_flight: usize, ctx: &mut Context<Self>) {
+        let claims = self.queue.claim_early(in_flight, &self.board, &self.deps.settings);
+        if claims.is_empty() {
+            return;
+        }
+        let (deps, id, asked) = (Arc::clone(&self.deps), self.id, Instant::now());
+        let claiming = self.deps.runtime.spawn(async move {
+            let answers = deps.seat_lock.claim(id, claims.clone(), deps.settings.lease()).await;
+            let answers = answers.inspect_err(|error| count_failure(&deps, error)).ok();
+            (claims, answers)
+        });
+        ctx.spawn(claiming.into_actor(self).map(move |claimed, actor, ctx| {
+            let (claims, answers) = claimed.unwrap_or_default();
+            actor.queue.claimed(asked, &claims, answers.as_deref());
+            actor.pump(ctx);
+        }));
     }
 
     fn landed(&mut self, finished: Result<(Finished, SeatClaims), tokio::task::JoinError>, ctx: &mut Context<Self>) {
-        self.busy = false;
+        self.in_flight = None;
         match finished {
             Ok((finished, claims)) => {
                 self.owned = finished.owned;
@@ -118,11 +143,16 @@ impl ShowtimeActor {
     /// Commands that waited too long are refused before anything is done about them.
     fn refuse_overdue(&mut self) {
         let now = Instant::now();
-        while self.queue.front().is_some_and(|pending| pending.deadline <= now) {
-            if let Some(pending) = self.queue.pop_front() {
-                self.deps.counters.commands_unavailable.increment();
-                pending.answer(Err(BoxOfficeError::Overloaded { retry_after: self.deps.settings.retry_after() }));
-            }
+        while let Some(pending) = self.queue.take_overdue(now) {
+            let claims = self.claims.get_or_insert_default();
+            let command = &pending.request.command;
+            claims.take_early(&self.deps, command.booking_id(), pending.early_claim);
+            claims.forgo(command);
+            self.deps.counters.commands_unavailable.increment();
+            pending.answer(Err(BoxOfficeError::Overloaded { retry_after: self.deps.settings.retry_after() }));
+        }
+        if let Some(claims) = &mut self.claims {
+            claims.give_back(&self.deps, self.id);
         }
     }
 
@@ -156,7 +186,7 @@ impl ShowtimeActor {
         self.leaving = true;
         self.timer = Some(ctx.run_later(LEAVE, |actor, ctx| {
             actor.timer = None;
-            if !actor.busy && actor.queue.is_empty() {
+            if actor.in_flight.is_none() && actor.queue.is_empty() {
                 ctx.stop();
             }
         }));
@@ -182,7 +212,7 @@ impl Handler<Submit> for ShowtimeActor {
 
     fn handle(&mut self, Submit(pending): Submit, ctx: &mut Context<Self>) {
         self.last_used = Instant::now();
-        self.queue.push_back(pending);
+        self.queue.push(pending);
         self.pump(ctx);
     }
 }

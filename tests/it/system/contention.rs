@@ -2,13 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
 use crate::services;
-use crate::stack::{Held, Server, Stack};
+use crate::stack::{Answer, Held, Server, Stack, eventually};
+use crate::system::valkey::Valkey;
 
 /// Everybody wants the same seat.
 async fn one_seat(servers: Vec<Server>, clients: usize) {
@@ -124,5 +127,58 @@ async fn fifty_clients_want_overlapping_sets_on_the_embedded_profile() {
 async fn fifty_clients_want_overlapping_sets_on_two_nodes() {
     let stack = Stack::real(services::shared()).await;
     overlapping_sets(vec![stack.start(), stack.start()], 50, 6).await;
+    stack.check().await;
+}
+
+/// The first of two reservations commits until it has been seen that the other's seat is locked and `meanwhile` is over.
+async fn locked_behind_a_commit(stack: &Stack, meanwhile: Duration) -> (Answer, Arc<Server>, Valkey, String) {
+    let server = Arc::new(stack.start());
+    let (showtime, seats) = server.schedule(1).await;
+    server.hold(&showtime, &seats[9..]).await;
+    let mut holder = AsyncPgConnection::establish(&stack.postgres_url()).await.unwrap();
+    let hold = format!("BEGIN; SELECT 1 FROM showtimes WHERE id = '{showtime}' FOR UPDATE");
+    holder.batch_execute(&hold).await.unwrap();
+    let locks = Valkey::of(&stack.services().valkey).await;
+    let mut reservations = Vec::new();
+    for (index, seat) in (0..).zip(&seats[..2]) {
+        let (server, id, wanted) = (Arc::clone(&server), showtime.clone(), vec![seat.clone()]);
+        reservations.push(tokio::spawn(async move { server.reserve(&id, &wanted, "u").await }));
+        eventually("the seat is locked", Duration::from_secs(8), async || locks.is_locked(&showtime, index).await)
+            .await;
+    }
+    tokio::time::sleep(meanwhile).await;
+    assert!(!reservations[0].is_finished(), "it is being committed");
+    holder.batch_execute("COMMIT").await.unwrap();
+    let second = reservations.pop().unwrap().await.unwrap();
+    let first = reservations.pop().unwrap().await.unwrap();
+    assert_eq!(first.status, 201, "{first:?}");
+    (second, server, locks, showtime)
+}
+
+fn patient(stack: Stack) -> Stack {
+    ["LOCK", "STATEMENT", "COMMIT"]
+        .iter()
+        .fold(stack, |stack, of| stack.with(&format!("POSTGRES__{of}_TIMEOUT_MS"), 60_000))
+}
+
+/// The next batch finds its locks there, instead of asking for them while nothing is being committed.
+#[tokio::test(flavor = "multi_thread")]
+async fn seats_are_locked_while_the_batch_before_commits() {
+    let stack = patient(Stack::real(services::shared()).await);
+    let (second, server, _, showtime) = locked_behind_a_commit(&stack, Duration::ZERO).await;
+    assert_eq!(second.status, 201, "{second:?}");
+    server.seats(&showtime, 4).await;
+    stack.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_too_long_behind_a_commit_gives_the_locks_back() {
+    let stack = patient(Stack::real(services::shared()).await)
+        .with("BOX_OFFICE__QUEUE_SECONDS", 1)
+        .with("BOX_OFFICE__LEASE_MILLISECONDS", 600_000);
+    let (second, server, locks, showtime) = locked_behind_a_commit(&stack, Duration::from_secs(1)).await;
+    assert_eq!(second.status, 503, "{second:?}");
+    eventually("the seat is free", Duration::from_secs(8), async || !locks.is_locked(&showtime, 1).await).await;
+    server.seats(&showtime, 3).await;
     stack.check().await;
 }

@@ -6,4 +6,5 @@ mod loadtest;
 mod predecessor;
 mod projector;
 mod supervision;
+pub mod valkey;
 mod watching;

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::services::{self, Breakable};
 use crate::stack::{Stack, eventually};
+use crate::system::valkey::Valkey;
 
 /// Its write store accepted a second reservation over a reserved seat as soon as the lock was gone.
 #[tokio::test(flavor = "multi_thread")]
@@ -17,7 +18,7 @@ async fn a_lost_lock_does_not_sell_a_seat_twice() {
     // The other node knows the showtime from before, so that its state is old.
     two.hold(&showtime, &seats[9..]).await;
     one.hold(&showtime, &seats[..1]).await;
-    flush_all(&breakable.services.valkey).await;
+    Valkey::of(&breakable.services.valkey).await.flush_all().await;
     let answer = two.reserve(&showtime, &seats[..1], "second").await;
     assert_eq!(answer.status, 409, "{answer:?}");
     stack.check().await;
@@ -65,7 +66,7 @@ async fn a_ghost_lock_is_taken_over() {
     assert_eq!(server.cancel(&held).await.status, 200);
     breakable.control("kill", &["valkey"]).await;
     breakable.control("start", &["valkey"]).await;
-    set_lock(&breakable.services.valkey, &showtime, 0, &held.booking_id).await;
+    Valkey::of(&breakable.services.valkey).await.lock(&showtime, 0, &held.booking_id).await;
     eventually("the server reaches Valkey again", Duration::from_secs(10), || async {
         server.get("/readyz").await.body.to_string().contains("\"degraded\"").eq(&false)
     })
@@ -121,36 +122,4 @@ async fn an_invalid_seat_is_the_clients_error() {
     let unknown = json!({"showtimeId": uuid::Uuid::new_v4(), "seatId": seats[0], "userId": "u"});
     assert!((400..500).contains(&server.post("/api/bookings", &unknown).await.status));
     assert_eq!(server.hold(&showtime, &seats[..1]).await.sequence, 2, "nothing of it changed anything");
-}
-
-async fn flush_all(url: &str) {
-    valkey(url).await.flush_all().await;
-}
-
-async fn set_lock(url: &str, showtime: &str, seat: u32, owner: &str) {
-    valkey(url).await.set(&format!("lock:{{{showtime}}}:{seat}"), owner).await;
-}
-
-struct Valkey(deadpool_redis::Connection);
-
-async fn valkey(url: &str) -> Valkey {
-    let pool = deadpool_redis::Config::from_url(url).create_pool(Some(deadpool_redis::Runtime::Tokio1)).unwrap();
-    Valkey(pool.get().await.unwrap())
-}
-
-impl Valkey {
-    async fn flush_all(mut self) {
-        deadpool_redis::redis::cmd("FLUSHALL").query_async::<()>(&mut self.0).await.unwrap();
-    }
-
-    async fn set(mut self, key: &str, value: &str) {
-        deadpool_redis::redis::cmd("SET")
-            .arg(key)
-            .arg(value)
-            .arg("EX")
-            .arg(600)
-            .query_async::<()>(&mut self.0)
-            .await
-            .unwrap();
-    }
 }

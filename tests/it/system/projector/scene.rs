@@ -129,7 +129,7 @@ impl Scene {
     pub async fn messages(&self) -> Vec<Message> {
         let rows = self.store.outbox(100_000, Vec::new()).await.unwrap();
         self.store.outbox_confirmed(rows.iter().map(|row| row.position).collect()).await.unwrap();
-        rows.into_iter().map(|row| Message { run: row.run, traceparent: row.traceparent }).collect()
+        rows.into_iter().map(|row| Message { run: row.run.into(), traceparent: row.traceparent }).collect()
     }
 
     pub async fn publish(&self, messages: Vec<Message>) {
