@@ -225,11 +225,10 @@ fn parcels(entries: Vec<OutboxEntry>, max_events: usize) -> Vec<Parcel> {
     let mut open: HashMap<ShowtimeId, Open> = HashMap::new();
     for entry in entries {
         let showtime = entry.run.showtime_id();
-        let run = entry.run.events();
         match open.get_mut(&showtime) {
             None => {
                 order.push(showtime);
-                let events = run.to_vec();
+                let events = entry.run.into_events();
                 let full = events.len() >= max_events;
                 open.insert(
                     showtime,
@@ -238,11 +237,12 @@ fn parcels(entries: Vec<OutboxEntry>, max_events: usize) -> Vec<Parcel> {
             }
             Some(parcel) => {
                 let next = parcel.events.last().map(|event| event.sequence + 1);
-                let fits = parcel.events.len() + run.len() <= max_events && next == Some(entry.run.first_sequence());
+                let fits = parcel.events.len() + entry.run.events().len() <= max_events
+                    && next == Some(entry.run.first_sequence());
                 if parcel.full || !fits {
                     parcel.full = true;
                 } else {
-                    parcel.events.extend_from_slice(run);
+                    parcel.events.extend(entry.run.into_events());
                     parcel.positions.push(entry.position);
                 }
             }
@@ -311,7 +311,7 @@ mod tests {
                 },
             })
             .collect();
-        let run = Arc::new(EventRun::new(ShowtimeId(Uuid::from_u128(showtime)), events).unwrap());
+        let run = EventRun::new(ShowtimeId(Uuid::from_u128(showtime)), events).unwrap();
         OutboxEntry { position, run, traceparent: None }
     }
 

@@ -181,6 +181,11 @@ impl EventRun {
         &self.events
     }
 
+    /// The events, in order, without the run.
+    pub fn into_events(self) -> Vec<RecordedEvent> {
+        self.events
+    }
+
     /// Sequence of the first event.
     pub fn first_sequence(&self) -> u64 {
         self.events.first().map_or(0, |event| event.sequence)

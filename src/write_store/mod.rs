@@ -206,7 +206,7 @@ pub struct OutboxEntry {
     /// Position in the outbox; ascending positions of one showtime have ascending sequences.
     pub position: i64,
     /// The events, consecutive.
-    pub run: Arc<EventRun>,
+    pub run: EventRun,
     /// As in [`Batch::traceparent`].
     pub traceparent: Option<String>,
 }

@@ -13,6 +13,7 @@ use crate::write_store::OutboxEntry;
 use crate::write_store::postgres::access::Call;
 use crate::write_store::postgres::column::{Payload, from_int8, from_timestamptz, to_int8, to_limit};
 use crate::write_store::postgres::failure::Failure;
+use crate::write_store::postgres::recent::Recent;
 use crate::write_store::postgres::schema::events;
 use crate::write_store::postgres::statement::statement;
 
@@ -43,60 +44,89 @@ impl Call for Journal {
     }
 }
 
-/// Position, showtime, first and last sequence, trace, and the events' times and payloads in order of sequence.
-type OutboxRow = (i64, Uuid, i64, i64, Option<String>, Vec<PgTimestamp>, Vec<Payload>);
+/// Position, showtime, first and last sequence, trace.
+type OutboxRow = (i64, Uuid, i64, i64, Option<String>);
 
 statement! {
-    /// The first outbox rows with their events. The subqueries reach the journal by its key, whatever the planner believes.
-    OutboxRows -> (
-        BigInt, SqlUuid, BigInt, BigInt, Nullable<Text>, Array<Timestamptz>, Array<Jsonb>
-    ):
-    "SELECT o.position, o.showtime_id, o.first_sequence, o.last_sequence, o.traceparent, \
-     ARRAY(SELECT e.recorded_at FROM events e WHERE e.showtime_id = o.showtime_id \
-     AND e.sequence BETWEEN o.first_sequence AND o.last_sequence ORDER BY e.sequence), \
-     ARRAY(SELECT e.payload FROM events e WHERE e.showtime_id = o.showtime_id \
-     AND e.sequence BETWEEN o.first_sequence AND o.last_sequence ORDER BY e.sequence) \
-     FROM outbox o WHERE o.showtime_id <> ALL (" {except: Vec<Uuid> as Array<SqlUuid>} ") \
-     ORDER BY o.position LIMIT " {limit: i64 as BigInt} ""
+    /// The first outbox rows.
+    OutboxRows -> (BigInt, SqlUuid, BigInt, BigInt, Nullable<Text>):
+    "SELECT position, showtime_id, first_sequence, last_sequence, traceparent FROM outbox \
+     WHERE showtime_id <> ALL (" {except: Vec<Uuid> as Array<SqlUuid>} ") ORDER BY position LIMIT " {limit: i64 as BigInt} ""
 }
 
-/// See [`crate::write_store::WriteStore::outbox`].
+statement! {
+    /// Runs of events: for each the times and payloads in order of sequence. The subqueries reach the journal by its key, whatever the
+    /// planner believes.
+    Runs -> (Array<Timestamptz>, Array<Jsonb>):
+    "SELECT ARRAY(SELECT e.recorded_at FROM events e WHERE e.showtime_id = u.showtime_id \
+     AND e.sequence BETWEEN u.first AND u.last ORDER BY e.sequence), \
+     ARRAY(SELECT e.payload FROM events e WHERE e.showtime_id = u.showtime_id \
+     AND e.sequence BETWEEN u.first AND u.last ORDER BY e.sequence) \
+     FROM unnest(" {showtimes: Vec<Uuid> as Array<SqlUuid>} ", " {firsts: Vec<i64> as Array<BigInt>} ", "
+     {lasts: Vec<i64> as Array<BigInt>} ") WITH ORDINALITY AS u (showtime_id, first, last, number) ORDER BY u.number"
+}
+
+/// See [`crate::write_store::WriteStore::outbox`]. One round trip; a second one if events have to be read from the journal.
 pub(super) struct Outbox {
     pub(super) limit: usize,
     pub(super) except: Vec<ShowtimeId>,
+    pub(super) recent: Arc<Recent>,
 }
 
 impl Call for Outbox {
     type Answer = Vec<OutboxEntry>;
 
     async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Vec<OutboxEntry>, Failure> {
-        let rows: Vec<OutboxRow> =
-            OutboxRows { except: self.except.iter().map(|id| id.0).collect(), limit: to_limit(self.limit) }
-                .load(connection)
-                .await?;
-        rows.into_iter().map(to_entry).collect()
+        let except = self.except.iter().map(|id| id.0).collect();
+        let rows: Vec<OutboxRow> = OutboxRows { except, limit: to_limit(self.limit) }.load(connection).await?;
+        let mut entries = Vec::with_capacity(rows.len());
+        let (mut missing, mut runs) = (Vec::new(), Runs { showtimes: vec![], firsts: vec![], lasts: vec![] });
+        for (position, showtime, first, last, traceparent) in rows {
+            let known = self.recent.take(ShowtimeId(showtime), from_int8(first)?, from_int8(last)?);
+            if known.is_none() {
+                missing.push(entries.len());
+                runs.showtimes.push(showtime);
+                runs.firsts.push(first);
+                runs.lasts.push(last);
+            }
+            entries.push((position, known, traceparent));
+        }
+        if !missing.is_empty() {
+            let named: Vec<(Uuid, i64, i64)> = runs.spans().collect();
+            let read: Vec<(Vec<PgTimestamp>, Vec<Payload>)> = runs.load(connection).await?;
+            for ((index, span), (times, payloads)) in missing.into_iter().zip(named).zip(read) {
+                if let Some((_, run, _)) = entries.get_mut(index) {
+                    *run = Some(to_run(span, times, payloads)?);
+                }
+            }
+        }
+        let entries = entries.into_iter().map(|(position, run, traceparent)| {
+            let run =
+                run.ok_or_else(|| Failure::Corrupt(format!("no answer about the events of outbox row {position}")))?;
+            Ok(OutboxEntry { position, run, traceparent })
+        });
+        entries.collect()
     }
 }
 
-fn to_entry(row: OutboxRow) -> Result<OutboxEntry, Failure> {
-    let (position, showtime, first, last, traceparent, times, payloads) = row;
-    let showtime_id = ShowtimeId(showtime);
-    let (first_sequence, last_sequence) = (from_int8(first)?, from_int8(last)?);
-    let events: Vec<RecordedEvent> = (first_sequence..)
-        .zip(times.into_iter().zip(payloads))
-        .map(|(sequence, (time, Payload(event)))| RecordedEvent {
-            sequence,
-            recorded_at: from_timestamptz(time),
-            event,
-        })
-        .collect();
-    let found_last = events.last().map(|event| event.sequence);
-    match EventRun::new(showtime_id, events) {
-        Some(run) if found_last == Some(last_sequence) => Ok(OutboxEntry { position, run: Arc::new(run), traceparent }),
-        _ => Err(Failure::Corrupt(format!(
-            "the journal of showtime {showtime_id} lacks events of {first_sequence} to {last_sequence}, which outbox row {position} names"
-        ))),
+impl Runs {
+    /// Each run's showtime, first and last sequence.
+    fn spans(&self) -> impl Iterator<Item = (Uuid, i64, i64)> {
+        let spans = self.showtimes.iter().zip(&self.firsts).zip(&self.lasts);
+        spans.map(|((showtime, first), last)| (*showtime, *first, *last))
     }
+}
+
+fn to_run(span: (Uuid, i64, i64), times: Vec<PgTimestamp>, payloads: Vec<Payload>) -> Result<EventRun, Failure> {
+    let (showtime_id, first, last) = (ShowtimeId(span.0), from_int8(span.1)?, from_int8(span.2)?);
+    let events = (first..).zip(times.into_iter().zip(payloads)).map(|(sequence, (time, Payload(event)))| {
+        RecordedEvent { sequence, recorded_at: from_timestamptz(time), event }
+    });
+    EventRun::new(showtime_id, events.collect()).filter(|run| run.last_sequence() == last).ok_or_else(|| {
+        Failure::Corrupt(format!(
+            "the journal of showtime {showtime_id} lacks events of {first} to {last}, which an outbox row names"
+        ))
+    })
 }
 
 statement! {

@@ -16,6 +16,7 @@ use crate::write_store::postgres::Settings;
 use crate::write_store::postgres::access::Access;
 use crate::write_store::postgres::commit::{Trouble, commit};
 use crate::write_store::postgres::failure::unavailable_because;
+use crate::write_store::postgres::recent::Recent;
 use crate::write_store::{Batch, CommitError, Committed};
 
 /// See the module's documentation.
@@ -23,6 +24,7 @@ pub(super) struct Lanes {
     access: Access,
     settings: Settings,
     state: Mutex<State>,
+    recent: Arc<Recent>,
     /// Places beside the lanes, for batches that go alone.
     asides: Arc<Semaphore>,
 }
@@ -48,10 +50,10 @@ struct Lane {
 
 impl Lanes {
     /// Uses connections of `access`.
-    pub(super) fn new(access: Access, settings: Settings) -> Arc<Self> {
+    pub(super) fn new(access: Access, settings: Settings, recent: Arc<Recent>) -> Arc<Self> {
         // A connection of the pool is left for everything else.
         let asides = settings.pool_size.saturating_sub(settings.commit_lanes + 1).max(1);
-        Arc::new(Self { access, settings, state: Mutex::default(), asides: Arc::new(Semaphore::new(asides)) })
+        Arc::new(Self { access, settings, state: Mutex::default(), recent, asides: Arc::new(Semaphore::new(asides)) })
     }
 
     /// Commits a batch. The caller may go away: what has left is carried out.
@@ -115,11 +117,8 @@ impl Lanes {
                 Ok(sequences) => {
                     let count = sequences.len();
                     for (position, waiting) in load.into_iter().enumerate() {
-                        waiting.answer(
-                            sequences.get(position).map(|first| Committed { first_sequence: *first }).ok_or_else(
-                                || CommitError::Unknown { reason: format!("{count} sequences were answered") },
-                            ),
-                        );
+                        let first = sequences.get(position).copied();
+                        self.landed(waiting, first.ok_or_else(|| format!("{count} sequences were answered")));
                     }
                     return;
                 }
@@ -179,12 +178,22 @@ impl Lanes {
         // Never closed, so that the permit is always given.
         let _permit = self.asides.acquire().await;
         let alone = commit(&self.access, self.settings.commit_timeout(), [&*waiting.batch]).await;
-        let first = alone.map(|sequences| sequences.first().copied());
-        waiting.answer(match first {
-            Ok(Some(first_sequence)) => Ok(Committed { first_sequence }),
-            Ok(None) => Err(CommitError::Unknown { reason: "no sequence was answered".to_owned() }),
-            Err(trouble) => Err(trouble.into()),
-        });
+        match alone {
+            Ok(sequences) => {
+                let first = sequences.first().copied();
+                self.landed(waiting, first.ok_or_else(|| "no sequence was answered".to_owned()));
+            }
+            Err(trouble) => waiting.answer(Err(trouble.into())),
+        }
+    }
+
+    /// Answers a batch whose statement was carried out, with the sequence of its first event or what was wrong with the answer.
+    fn landed(&self, waiting: Waiting, first: Result<u64, String>) {
+        if let Ok(first_sequence) = first {
+            self.recent.keep(first_sequence, Arc::clone(&waiting.batch));
+        }
+        let outcome = first.map(|first_sequence| Committed { first_sequence });
+        waiting.answer(outcome.map_err(|reason| CommitError::Unknown { reason }));
     }
 }
 

@@ -10,6 +10,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use crate::write_store::postgres::access::Access;
 use crate::write_store::postgres::failure::{Failure, store_error, unavailable, unavailable_because};
 use crate::write_store::postgres::ping::is_answering;
+use crate::write_store::postgres::recent::Recent;
 use crate::write_store::postgres::statement::statement;
 use crate::write_store::{Leadership, StoreError};
 
@@ -27,6 +28,7 @@ struct RelayLeadership {
     /// `None` once a ping has failed: what was lost is never believed in again.
     connection: Option<AsyncPgConnection>,
     ping_timeout: Duration,
+    recent: Arc<Recent>,
 }
 
 #[async_trait]
@@ -38,12 +40,19 @@ impl Leadership for RelayLeadership {
             return true;
         }
         self.connection = None;
+        self.recent.lead(false);
         false
     }
 }
 
+impl Drop for RelayLeadership {
+    fn drop(&mut self) {
+        self.recent.lead(false);
+    }
+}
+
 /// See [`crate::write_store::WriteStore::lead`].
-pub(super) async fn lead(access: &Access) -> Result<Option<Box<dyn Leadership>>, StoreError> {
+pub(super) async fn lead(access: &Access, recent: Arc<Recent>) -> Result<Option<Box<dyn Leadership>>, StoreError> {
     let connector = Arc::clone(access.connector());
     let ping_timeout = access.ping_timeout();
     let attempt = access.runtime().spawn(async move {
@@ -56,8 +65,9 @@ pub(super) async fn lead(access: &Access) -> Result<Option<Box<dyn Leadership>>,
             .map_err(|elapsed| unavailable("PostgreSQL did not answer for the relay's lock", elapsed))?
             .map_err(|error| store_error(Failure::Database(error)))?;
         if taken.contains(&true) {
+            recent.lead(true);
             let leadership: Box<dyn Leadership> =
-                Box::new(RelayLeadership { connection: Some(connection), ping_timeout });
+                Box::new(RelayLeadership { connection: Some(connection), ping_timeout, recent });
             Ok(Some(leadership))
         } else {
             Ok(None)

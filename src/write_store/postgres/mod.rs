@@ -37,6 +37,7 @@ mod leadership;
 mod load;
 mod migration;
 mod ping;
+mod recent;
 mod schedule;
 mod schema;
 mod settings;
@@ -56,11 +57,13 @@ use journal::{Journal, Outbox, OutboxConfirmed, OutboxDepth};
 use lanes::Lanes;
 use load::LoadShowtime;
 use ping::Ping;
+use recent::Recent;
 
 /// The write store of a cluster: see the module's documentation.
 pub struct PostgresStore {
     access: Access,
     lanes: Arc<Lanes>,
+    recent: Arc<Recent>,
     settings: Settings,
 }
 
@@ -82,8 +85,9 @@ impl PostgresStore {
         }
         let connector = Arc::new(Connector::new(url, settings)?);
         let access = Access::new(connector, settings, runtime)?;
-        let lanes = Lanes::new(access.clone(), settings.clone());
-        let store = Self { access, lanes, settings: settings.clone() };
+        let recent = Arc::new(Recent::new(settings.max_recent_events));
+        let lanes = Lanes::new(access.clone(), settings.clone(), Arc::clone(&recent));
+        let store = Self { access, lanes, recent, settings: settings.clone() };
         store.ping().await?;
         Ok(store)
     }
@@ -132,7 +136,7 @@ impl WriteStore for PostgresStore {
     }
 
     async fn outbox(&self, limit: usize, except: Vec<ShowtimeId>) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.access.call(Outbox { limit, except }).await
+        self.access.call(Outbox { limit, except, recent: Arc::clone(&self.recent) }).await
     }
 
     async fn outbox_confirmed(&self, positions: Vec<i64>) -> Result<(), StoreError> {
@@ -144,7 +148,7 @@ impl WriteStore for PostgresStore {
     }
 
     async fn lead(&self) -> Result<Option<Box<dyn Leadership>>, StoreError> {
-        leadership::lead(&self.access).await
+        leadership::lead(&self.access, Arc::clone(&self.recent)).await
     }
 
     async fn audit(&self, id: ShowtimeId) -> Result<Option<Audit>, StoreError> {

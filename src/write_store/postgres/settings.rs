@@ -11,13 +11,15 @@ pub struct Settings {
     /// Most connections of one node, the relay leader's own connection not counted.
     pub pool_size: usize,
     /// Statements that commit batches at the same time; batches that come meanwhile share the next one. Fewer than `pool_size`. One
-    /// for every two cores: with more, there is less to share. Never one alone: a statement that waits for one showtime's row lock must
-    /// not hold up all the others.
+    /// for every two cores: with more, there is less to share. A statement of many that waits for one showtime's row lock gives up soon,
+    /// so that even a single lane is never held up for long.
     pub commit_lanes: usize,
     /// Most showtimes whose batches share one statement.
     pub max_batches_per_commit: usize,
     /// Events past which no further batch joins a statement.
     pub max_events_per_commit: usize,
+    /// Events of recent commits that the node which leads the relay keeps in memory, so that the relay need not read them back.
+    pub max_recent_events: usize,
     /// Longest wait for a free connection, in milliseconds.
     pub wait_timeout_ms: u64,
     /// Longest time to open a connection, in milliseconds.
@@ -47,9 +49,10 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             pool_size: 8,
-            commit_lanes: std::thread::available_parallelism().map_or(2, |cores| (cores.get() / 2).clamp(2, 4)),
+            commit_lanes: std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 4)),
             max_batches_per_commit: 128,
             max_events_per_commit: 512,
+            max_recent_events: 20_000,
             wait_timeout_ms: 2_000,
             connect_timeout_ms: 3_000,
             recycle_timeout_ms: 1_000,

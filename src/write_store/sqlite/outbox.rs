@@ -1,7 +1,5 @@
 //! The outbox: one row for each commit that the broker has not confirmed.
 
-use std::sync::Arc;
-
 use diesel::RunQueryDsl;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
@@ -77,7 +75,7 @@ pub(super) fn unconfirmed(
         }
         let run = EventRun::new(showtime_id(&showtime)?, events)
             .ok_or_else(|| corrupt(format!("the events of outbox row {position} have a gap")))?;
-        entries.push(OutboxEntry { position, run: Arc::new(run), traceparent });
+        entries.push(OutboxEntry { position, run, traceparent });
     }
     Ok(entries)
 }

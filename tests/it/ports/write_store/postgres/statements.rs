@@ -65,8 +65,48 @@ async fn every_call_costs_constant_round_trips_and_is_prepared_once() {
         store.ping().await.unwrap();
         costs.push(proxy.round_trips() - before);
     }
-    assert_eq!(costs[1..], [10, 10], "ten calls, ten round trips: nothing is prepared again");
+    assert_eq!(costs[1..], [11, 11], "ten calls, the outbox asking for rows and for events: nothing is prepared again");
     assert_eq!(proxy.connections(), 1);
+}
+
+/// The node that leads the relay knows what it has committed itself, and reads only what it does not know.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_does_not_read_its_own_commits_back() {
+    let adapter = Postgres::fresh().await;
+    let proxy = Proxy::to(&Database::server()).await;
+    let url = adapter.database.url_through(proxy.address());
+    let settings = Settings { pool_size: 1, ..Settings::default() };
+    let store: Arc<dyn WriteStore> = Arc::new(PostgresStore::connect(&url, &settings).await.unwrap());
+    let direct = adapter.store();
+    let id = scheduled(&direct, 100).await;
+    let reserve = |seats: &[SeatIndex]| Draft::new(id, 0).reserve(&booking(id, seats), 1).done();
+    let look = async |cost| {
+        let before = proxy.round_trips();
+        let rows = store.outbox(100, vec![]).await.unwrap();
+        assert_eq!(proxy.round_trips() - before, cost);
+        assert_eq!(rows, direct.outbox(100, vec![]).await.unwrap(), "as the journal has them");
+        rows
+    };
+    let settle = async || {
+        let positions = direct.outbox(100, vec![]).await.unwrap().iter().map(|row| row.position).collect();
+        store.outbox_confirmed(positions).await.unwrap();
+    };
+
+    let leadership = store.lead().await.unwrap().unwrap();
+    store.outbox(100, vec![]).await.unwrap();
+    settle().await;
+    store.commit(reserve(&[1, 2])).await.unwrap();
+    store.commit(reserve(&[3])).await.unwrap();
+    assert_eq!(look(1).await.len(), 2);
+    look(2).await;
+    settle().await;
+    store.commit(reserve(&[4])).await.unwrap();
+    direct.commit(reserve(&[5])).await.unwrap();
+    look(2).await;
+    settle().await;
+    drop(leadership);
+    store.commit(reserve(&[6])).await.unwrap();
+    look(2).await;
 }
 
 /// Plans are made once and kept. Those made while the tables were nearly empty must not read whole showtimes later.

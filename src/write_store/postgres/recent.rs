@@ -1,0 +1,147 @@
+//! Recent commits of this node, for its relay: an outbox row that it has just written itself need not be read back with all its events.
+//!
+//! Kept only while this node leads the relay, and only so many events: what is missing here is read from the journal.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::domain::{EventRun, RecordedEvent, ShowtimeId};
+use crate::write_store::Batch;
+
+/// Which run of events: its showtime and first sequence.
+type Key = (ShowtimeId, u64);
+
+/// See the module's documentation.
+pub(super) struct Recent {
+    is_leading: AtomicBool,
+    max_events: usize,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    batches: HashMap<Key, Arc<Batch>>,
+    /// The keys by age; some may have been taken.
+    order: VecDeque<Key>,
+    events: usize,
+}
+
+impl Recent {
+    pub(super) fn new(max_events: usize) -> Self {
+        Self { is_leading: AtomicBool::new(false), max_events, kept: Mutex::default() }
+    }
+
+    /// From now on, or no longer, this node leads the relay.
+    pub(super) fn lead(&self, leads: bool) {
+        self.is_leading.store(leads, Ordering::Release);
+        if !leads {
+            *self.kept() = Kept::default();
+        }
+    }
+
+    /// Keeps a batch that is certainly committed.
+    pub(super) fn keep(&self, first_sequence: u64, batch: Arc<Batch>) {
+        if !self.is_leading.load(Ordering::Acquire) {
+            return;
+        }
+        let key = (batch.showtime_id, first_sequence);
+        let mut kept = self.kept();
+        kept.events += batch.events.len();
+        kept.order.push_back(key);
+        kept.batches.insert(key, batch);
+        while kept.events > self.max_events
+            && let Some(oldest) = kept.order.pop_front()
+        {
+            kept.remove(oldest);
+        }
+    }
+
+    /// The run of events from `first` to `last`, if it is kept. It is not kept any longer.
+    pub(super) fn take(&self, showtime: ShowtimeId, first: u64, last: u64) -> Option<EventRun> {
+        let batch = {
+            let mut kept = self.kept();
+            let batch = kept.remove((showtime, first))?;
+            while kept.order.front().is_some_and(|oldest| !kept.batches.contains_key(oldest)) {
+                kept.order.pop_front();
+            }
+            batch
+        };
+        let recorded_at = batch.recorded_at;
+        let events = Arc::try_unwrap(batch).map_or_else(|shared| shared.events.clone(), |batch| batch.events);
+        let recorded = (first..).zip(events).map(|(sequence, event)| RecordedEvent { sequence, recorded_at, event });
+        EventRun::new(showtime, recorded.collect()).filter(|run| run.last_sequence() == last)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn remove(&mut self, key: Key) -> Option<Arc<Batch>> {
+        let batch = self.batches.remove(&key)?;
+        self.events -= batch.events.len();
+        Some(batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::{BookingId, Event, Timestamp};
+
+    const SHOWTIME: ShowtimeId = ShowtimeId(Uuid::from_u128(1));
+
+    fn batch(events: u128) -> Arc<Batch> {
+        let event = |number| Event::HoldExpired { booking_id: BookingId(Uuid::from_u128(number)), seat_ids: vec![] };
+        Arc::new(Batch {
+            showtime_id: SHOWTIME,
+            fence: 1,
+            recorded_at: Timestamp::from_millis(7),
+            events: (0..events).map(event).collect(),
+            seats: vec![],
+            releases: vec![],
+            claims: vec![],
+            new_bookings: vec![],
+            booking_changes: vec![],
+            idempotency: vec![],
+            traceparent: None,
+        })
+    }
+
+    #[test]
+    fn a_run_is_given_once_and_only_whole() {
+        let recent = Recent::new(100);
+        recent.lead(true);
+        recent.keep(4, batch(3));
+        let run = recent.take(SHOWTIME, 4, 6).unwrap();
+        assert_eq!((run.first_sequence(), run.last_sequence()), (4, 6));
+        assert!(run.events().iter().all(|event| event.recorded_at == Timestamp::from_millis(7)));
+        assert_eq!(recent.take(SHOWTIME, 4, 6), None);
+        recent.keep(7, batch(2));
+        assert_eq!(recent.take(SHOWTIME, 7, 9), None, "the row names more events than were kept");
+    }
+
+    #[test]
+    fn the_oldest_make_room_and_only_a_leader_keeps_any() {
+        let recent = Recent::new(5);
+        recent.keep(1, batch(1));
+        assert_eq!(recent.take(SHOWTIME, 1, 1), None, "it does not lead");
+        recent.lead(true);
+        for first in [1, 3, 5] {
+            recent.keep(first, batch(2));
+        }
+        assert_eq!(recent.take(SHOWTIME, 1, 2), None, "six events are too many");
+        assert!(recent.take(SHOWTIME, 5, 6).is_some());
+        assert!(recent.take(SHOWTIME, 3, 4).is_some());
+        assert!(recent.kept().order.is_empty() && recent.kept().events == 0);
+        recent.keep(7, batch(9));
+        assert_eq!(recent.take(SHOWTIME, 7, 15), None, "too large to be kept at all");
+        recent.keep(20, batch(1));
+        recent.lead(false);
+        assert_eq!(recent.take(SHOWTIME, 20, 20), None);
+    }
+}
