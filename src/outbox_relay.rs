@@ -45,7 +45,7 @@ impl Default for Settings {
         Self {
             max_rows: 500,
             max_events: 1_000,
-            max_rest_milliseconds: 50,
+            max_rest_milliseconds: 100,
             poll_milliseconds: 200,
             lead_milliseconds: 500,
             backoff_milliseconds: 50,

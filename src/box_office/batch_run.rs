@@ -114,6 +114,8 @@ impl BatchRun {
 
     async fn attempt(&mut self, mut owned: Owned, repeated: bool) -> Attempt {
         if owned.is_older_than(self.deps.settings.freshness())
+            && (!self.due.is_empty()
+                || owned.might_refuse(&self.commands, (self.deps.clock)(), &self.deps.settings.policy()))
             && let Err(error) = owned.catch_up(self.deps.write_store.as_ref()).await
         {
             return self.unavailable(owned, &error);

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::box_office::board::Board;
-use crate::domain::{Event, Showtime};
+use crate::box_office::request::Pending;
+use crate::domain::{Decision, Event, HoldPolicy, Showtime, Timestamp};
 use crate::write_store::{Load, Loaded, StoreError, WriteStore};
 
 /// Events read from the journal in one call while catching up.
@@ -34,6 +35,15 @@ impl Owned {
 
     pub(super) fn is_older_than(&self, age: Duration) -> bool {
         self.synced_at.elapsed() > age
+    }
+
+    /// Whether a command would be refused, or a hold ended, on the word of this state. What is accepted is checked by its commit.
+    pub(super) fn might_refuse(&self, commands: &[Pending], now: Timestamp, policy: &HoldPolicy) -> bool {
+        let is_accepted = |pending: &Pending| {
+            let decision = self.showtime.decide(&pending.request.command, now, policy);
+            !pending.request.repeated && matches!(decision, Ok(Decision::Accepted(_)))
+        };
+        self.showtime.due_holds(now).next().is_some() || !commands.iter().all(is_accepted)
     }
 
     /// These events have just been committed: everybody may know.

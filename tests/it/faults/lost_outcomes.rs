@@ -29,6 +29,11 @@ struct Office {
 
 impl Office {
     async fn open() -> Self {
+        // State is never too old to be relied on.
+        Self::open_with(3_600_000).await
+    }
+
+    async fn open_with(freshness_milliseconds: u64) -> Self {
         let dir = std::env::temp_dir().join(format!("turnstile-lost-{}", Uuid::new_v4()));
         let store = UnluckyStore::new(SqliteStore::open(&dir, &sqlite::Settings::default()).unwrap());
         let millis = Arc::new(AtomicI64::new(1_000_000));
@@ -41,11 +46,11 @@ impl Office {
             runtime: tokio::runtime::Handle::current(),
             wake_relay: Arc::new(Notify::new()),
             counters: Arc::new(Counters::default()),
-            // Holds end only when a test says so: not by the sweeper, not for being old knowledge.
+            // Holds end only when a test says so, not by the sweeper.
             settings: Settings {
                 hold_seconds: 10,
                 sweep_milliseconds: 3_600_000,
-                freshness_milliseconds: 3_600_000,
+                freshness_milliseconds,
                 settle_seconds: 2,
                 ..Settings::default()
             },
@@ -233,4 +238,19 @@ async fn a_certain_refusal_asks_nobody_and_ends_with_the_hold() {
     // Another seat's command is what moves this clock's holds along.
     office.reserve(1).await.unwrap();
     office.reserve(0).await.unwrap();
+}
+
+/// What is accepted on old knowledge is checked by its commit; only who is refused must be told what is true now.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_refusals_ask_the_journal() {
+    let office = Office::open_with(0).await;
+    office.reserve(0).await.unwrap();
+    office.store.plan(&[(On::Journal, Fate::Fails)]);
+    office.reserve(1).await.unwrap();
+    assert!(!office.store.is_done(), "the journal was read for a reservation that nothing was in the way of");
+    let refused = office.reserve(1).await;
+    assert!(matches!(refused, Err(BoxOfficeError::Unavailable { .. })), "{refused:?}");
+    assert!(office.store.is_done());
+    let refused = office.reserve(1).await;
+    assert!(matches!(refused, Err(BoxOfficeError::Rejected(Rejection::SeatsTaken { .. }))), "{refused:?}");
 }
