@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use crate::domain::{RecordedEvent, ShowtimeId, Timestamp};
 use crate::live::delta::Encoding;
 use crate::live::lock;
+use crate::live::pace::Answer;
 use crate::live::registry::SessionHandle;
 use crate::live::ring::{Reading, Ring, Taken};
 use crate::live::snapshot::Snapshot;
@@ -75,9 +76,9 @@ impl Feed {
         }
     }
 
-    /// How many watch.
-    pub(super) fn watchers(&self) -> usize {
-        lock(&self.watchers).len()
+    /// What has become of the wake-ups at `time`. Who had not looked since an earlier one was not woken again, and does not count.
+    pub(super) fn answers(&self, time: u64) -> Vec<Answer> {
+        lock(&self.watchers).values().filter_map(|watcher| watcher.answer_to(time)).collect()
     }
 
     /// A new watch. Only the hub calls this, so that it never forgets a feed at the moment somebody begins to watch it.

@@ -12,8 +12,9 @@ use tokio::sync::oneshot;
 use crate::domain::{EventRun, RecordedEvent, ShowtimeId};
 use crate::live::feed::{Feed, Watch};
 use crate::live::node::{Node, count};
+use crate::live::pace::Turn;
 use crate::live::ring::{Ring, Taken};
-use crate::live::watched::{Opening, Refetch, Turn, Watched};
+use crate::live::watched::{Opening, Refetch, Watched};
 use crate::live::{LiveError, lock};
 use crate::write_store::{Head, StoreError};
 
@@ -155,11 +156,12 @@ impl Hub {
     fn wake(&mut self, id: ShowtimeId, ctx: &mut Context<Self>) {
         let now = self.node.now();
         let Some(watched) = self.watched.get_mut(&id) else { return };
-        match watched.turn(watched.feed.watchers(), now, &self.node.settings) {
+        let feed = &watched.feed;
+        match watched.pace.turn(now, self.node.settings.max_pause_millis, |time| feed.answers(time)) {
             Turn::Now => watched.feed.wake(now),
             Turn::In(pause) => drop(ctx.run_later(pause, move |hub, ctx| {
                 if let Some(watched) = hub.watched.get_mut(&id) {
-                    watched.turn_has_come();
+                    watched.pace.turn_has_come();
                 }
                 hub.wake(id, ctx);
             })),

@@ -22,6 +22,7 @@ mod limits;
 mod node;
 mod open;
 mod outflow;
+mod pace;
 pub mod plain;
 mod registry;
 mod ring;

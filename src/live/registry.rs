@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use actix::Addr;
 use uuid::Uuid;
 
+use crate::live::pace::Answer;
 use crate::live::session::{Session, Wake};
 use crate::live::{LiveError, Settings, lock};
 
@@ -17,6 +18,7 @@ pub(super) struct SessionHandle {
     /// True from a wake-up until the session looks: so its mailbox never holds more than one.
     woken: AtomicBool,
     woken_at: AtomicU64,
+    looked_at: AtomicU64,
     received_at: AtomicU64,
     sent_at: AtomicU64,
     /// When the handshake must be done; `u64::MAX` once it is.
@@ -34,6 +36,7 @@ impl SessionHandle {
             address,
             woken: AtomicBool::new(false),
             woken_at: AtomicU64::new(now),
+            looked_at: AtomicU64::new(now),
             received_at: AtomicU64::new(now),
             sent_at: AtomicU64::new(now),
             handshake_by: AtomicU64::new(handshake_by),
@@ -61,10 +64,20 @@ impl SessionHandle {
 
     /// The session looks: whatever happens from now on wakes it again.
     pub(super) fn looked(&self, now: u64) {
+        self.looked_at.store(now, Ordering::Relaxed);
         self.woken.store(false, Ordering::Release);
         if now >= self.again_at.load(Ordering::Relaxed) {
             self.again_at.store(u64::MAX, Ordering::Relaxed);
         }
+    }
+
+    /// What it has made of its last wake-up, if that was at `time`.
+    pub(super) fn answer_to(&self, time: u64) -> Option<Answer> {
+        if self.woken_at.load(Ordering::Relaxed) != time {
+            return None;
+        }
+        let has_looked = !self.woken.load(Ordering::Acquire);
+        Some(if has_looked { Answer::LookedAt(self.looked_at.load(Ordering::Relaxed)) } else { Answer::NotYet })
     }
 
     /// Asks to be woken at `time`, if nothing wakes the session before.

@@ -49,9 +49,7 @@ pub struct Settings {
     /// A snapshot made before is used again while it is at most so many events old, and at most half of `resume_events`.
     pub snapshot_reuse_events: u64,
 
-    /// Pause between two rounds of waking those who watch a showtime, in microseconds for each of them.
-    pub pause_micros_per_watcher: u64,
-    /// Longest such pause, in milliseconds.
+    /// Longest pause between two rounds of waking those who watch a showtime, in milliseconds.
     pub max_pause_millis: u64,
     /// Bytes handed to a client's connection before it must have taken some of them; the bound of its outgoing buffer.
     pub write_bytes: usize,
@@ -102,7 +100,6 @@ impl Default for Settings {
             join_replay_seconds: 10,
             snapshot_part_seats: 500,
             snapshot_reuse_events: 256,
-            pause_micros_per_watcher: 50,
             max_pause_millis: 100,
             write_bytes: 32_768,
             max_message_bytes: 32_768,
