@@ -3,7 +3,6 @@
 //! Kept only while this node leads the relay, and only so many events: what is missing here is read from the journal.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::{EventRun, RecordedEvent, ShowtimeId};
@@ -14,13 +13,13 @@ type Key = (ShowtimeId, u64);
 
 /// See the module's documentation.
 pub(super) struct Recent {
-    is_leading: AtomicBool,
     max_events: usize,
     kept: Mutex<Kept>,
 }
 
 #[derive(Default)]
 struct Kept {
+    is_leading: bool,
     batches: HashMap<Key, Arc<Batch>>,
     /// The keys by age; some may have been taken.
     order: VecDeque<Key>,
@@ -29,28 +28,27 @@ struct Kept {
 
 impl Recent {
     pub(super) fn new(max_events: usize) -> Self {
-        Self { is_leading: AtomicBool::new(false), max_events, kept: Mutex::default() }
+        Self { max_events, kept: Mutex::default() }
     }
 
     /// From now on, or no longer, this node leads the relay.
     pub(super) fn lead(&self, leads: bool) {
-        self.is_leading.store(leads, Ordering::Release);
-        if !leads {
-            *self.kept() = Kept::default();
-        }
+        let mut kept = self.kept();
+        *kept = Kept { is_leading: leads, ..Kept::default() };
     }
 
     /// Keeps a batch that is certainly committed.
     pub(super) fn keep(&self, first_sequence: u64, batch: Arc<Batch>) {
-        if !self.is_leading.load(Ordering::Acquire) {
-            return;
-        }
         let key = (batch.showtime_id, first_sequence);
         let mut kept = self.kept();
+        if !kept.is_leading {
+            return;
+        }
         kept.events += batch.events.len();
         kept.order.push_back(key);
         kept.batches.insert(key, batch);
-        while kept.events > self.max_events
+        // A row that was read back before its batch came here is never asked for: it must not keep the keys behind it.
+        while kept.events.max(kept.order.len()) > self.max_events
             && let Some(oldest) = kept.order.pop_front()
         {
             kept.remove(oldest);
@@ -143,5 +141,19 @@ mod tests {
         recent.keep(20, batch(1));
         recent.lead(false);
         assert_eq!(recent.take(SHOWTIME, 20, 20), None);
+    }
+
+    #[test]
+    fn what_is_never_asked_for_does_not_keep_the_rest() {
+        let recent = Recent::new(5);
+        recent.lead(true);
+        recent.keep(1, batch(1));
+        for first in 2..1_000 {
+            recent.keep(first, batch(1));
+            assert!(recent.take(SHOWTIME, first, first).is_some());
+            assert!(recent.kept().order.len() <= 5, "{} keys", recent.kept().order.len());
+        }
+        assert_eq!(recent.take(SHOWTIME, 1, 1), None);
+        assert_eq!(recent.kept().events, 0);
     }
 }
