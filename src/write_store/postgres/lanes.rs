@@ -3,12 +3,14 @@
 //!
 //! A batch that finds a free lane leaves at once; what comes while all lanes are under way is the next one's load. Each lane uses one
 //! connection at a time. A load is committed whole or not at all: of a refused one, the batches to blame are answered and the others
-//! go again without them. If none is named, for one because somebody holds on to a showtime's row, each goes alone, beside the lanes:
-//! a batch that has to wait there holds up no other showtime's.
+//! go again without them. If none is named, for one because somebody holds on to a showtime's row, each goes alone, beside the lanes.
+//! A load that takes long, as a batch may that is alone from the start, is left to come in beside its lane: it holds up no other
+//! showtime's.
 
 use std::collections::HashSet;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, oneshot};
 
@@ -19,13 +21,16 @@ use crate::write_store::postgres::failure::unavailable_because;
 use crate::write_store::postgres::recent::Recent;
 use crate::write_store::{Batch, CommitError, Committed};
 
+/// How long a lane waits for its load before the next one leaves.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 /// See the module's documentation.
 pub(super) struct Lanes {
     access: Access,
     settings: Settings,
     state: Mutex<State>,
     recent: Arc<Recent>,
-    /// Places beside the lanes, for batches that go alone.
+    /// Places beside the lanes, for batches that go alone and loads that take long.
     asides: Arc<Semaphore>,
 }
 
@@ -229,7 +234,29 @@ impl Lane {
                 }
                 load
             };
-            self.lanes.carry(load).await;
+            self.carry(load).await;
+        }
+    }
+
+    /// Carries a load, or leaves it to a place beside the lanes when it takes long and there is one.
+    async fn carry(&self, load: Vec<Waiting>) {
+        let runtime = self.lanes.access.runtime();
+        let lanes = Arc::clone(&self.lanes);
+        let mut carrying = runtime.spawn(async move { lanes.carry(load).await });
+        let asides = Arc::clone(&self.lanes.asides);
+        let place = async move {
+            tokio::time::sleep(PATIENCE).await;
+            asides.acquire_owned().await
+        };
+        tokio::select! {
+            // Lost by a panic, its batches are answered that their outcome is unknown.
+            _ended = &mut carrying => {}
+            place = place => {
+                runtime.spawn(async move {
+                    let _ended = carrying.await;
+                    drop(place);
+                });
+            }
         }
     }
 }

@@ -11,8 +11,8 @@ pub struct Settings {
     /// Most connections of one node, the relay leader's own connection not counted.
     pub pool_size: usize,
     /// Statements that commit batches at the same time; batches that come meanwhile share the next one. Fewer than `pool_size`. One
-    /// for every two cores: with more, there is less to share. A statement of many that waits for one showtime's row lock gives up soon,
-    /// so that even a single lane is never held up for long.
+    /// for every two cores: with more, there is less to share. One that takes longer than a tenth of a second is left to come in beside
+    /// them, so that even a single lane is never held up for long.
     pub commit_lanes: usize,
     /// Most showtimes whose batches share one statement.
     pub max_batches_per_commit: usize,

@@ -229,15 +229,27 @@ async fn showtimes_that_wait_at_the_same_time_share_a_commit() {
     assert!(cost <= 5, "{cost} round trips: one to prepare, one alone, and 32 batches in each further one");
 }
 
-/// Somebody holds on to a showtime's row for as long as the test wants: the batches that share statements with its batch land
-/// meanwhile, again and again, and its own lands in the end.
+/// Its batch shares a statement with theirs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stuck_showtime_holds_up_no_other() {
+    holds_up_no_other(false).await;
+}
+
+/// Its batch has the only lane for itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stuck_showtime_that_came_first_holds_up_no_other() {
+    holds_up_no_other(true).await;
+}
+
+/// Somebody holds on to a showtime's row for as long as the test wants: the batches of other showtimes land meanwhile, again and
+/// again, and its own lands in the end.
+async fn holds_up_no_other(is_first: bool) {
     let adapter = Postgres::fresh().await;
     let patience = Settings {
         lock_timeout_ms: 60_000,
         statement_timeout_ms: 60_000,
         commit_timeout_ms: 60_000,
+        commit_lanes: 1,
         ..Settings::default()
     };
     let store: Arc<dyn WriteStore> = adapter.node(&patience).await;
@@ -255,6 +267,14 @@ async fn a_stuck_showtime_holds_up_no_other() {
         tokio::spawn(async move { store.commit(batch).await.unwrap().first_sequence })
     };
     let mut late = None;
+    if is_first {
+        late = Some(reserve(stuck, 0));
+        let waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let watcher = adapter.database.client().await;
+        while watcher.query(waiting, &[]).await.unwrap().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
     for seat in 0..3 {
         let (before, after) = others.split_at(others.len() / 2);
         let mut landing: Vec<_> = before.iter().map(|id| reserve(*id, seat)).collect();
