@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use crate::domain::{RecordedEvent, ShowtimeId, Timestamp};
 use crate::live::delta::Encoding;
 use crate::live::lock;
-use crate::live::pace::Answer;
+use crate::live::pace::Round;
 use crate::live::registry::SessionHandle;
 use crate::live::ring::{Reading, Ring, Taken};
 use crate::live::snapshot::Snapshot;
@@ -76,8 +76,8 @@ impl Feed {
         }
     }
 
-    /// What has become of the wake-ups at `time`. Who had not looked since an earlier one was not woken again, and does not count.
-    pub(super) fn answers(&self, time: u64) -> Vec<Answer> {
+    /// How the round of wake-ups at `time` stands. Who had not looked since an earlier one was not woken again, and does not count.
+    pub(super) fn round(&self, time: u64) -> Round {
         lock(&self.watchers).values().filter_map(|watcher| watcher.answer_to(time)).collect()
     }
 

@@ -84,7 +84,7 @@ impl Hub {
             answer(reply, Err(LiveError::Busy("showtimes watched")));
             return;
         }
-        self.opening.insert(id, Opening { replies: vec![(at_least, reply)], known: 0 });
+        self.opening.insert(id, Opening { replies: vec![(at_least, reply)], known: 0, polled: false });
         self.listen();
         let node = Arc::clone(&self.node);
         let reading = async move { read_feed(&node, id).await };
@@ -99,7 +99,7 @@ impl Hub {
                 lock(&self.node.feeds).insert(id, Arc::clone(&feed));
                 let mut watched = Watched::new(feed);
                 watched.known = watched.known.max(opening.known);
-                let behind = watched.known > watched.feed.head();
+                let behind = opening.polled || watched.known > watched.feed.head();
                 self.watched.insert(id, watched);
                 for (at_least, reply) in opening.replies {
                     self.join(id, at_least, reply, ctx);
@@ -157,7 +157,7 @@ impl Hub {
         let now = self.node.now();
         let Some(watched) = self.watched.get_mut(&id) else { return };
         let feed = &watched.feed;
-        match watched.pace.turn(now, self.node.settings.max_pause_millis, |time| feed.answers(time)) {
+        match watched.pace.turn(now, self.node.settings.max_pause_millis, |time| feed.round(time)) {
             Turn::Now => watched.feed.wake(now),
             Turn::In(pause) => drop(ctx.run_later(pause, move |hub, ctx| {
                 if let Some(watched) = hub.watched.get_mut(&id) {
@@ -238,6 +238,7 @@ impl Hub {
     }
 
     fn poll(&mut self, ctx: &mut Context<Self>) {
+        self.opening.values_mut().for_each(|opening| opening.polled = true);
         if self.polling {
             self.poll_again = true;
             return;

@@ -15,6 +15,26 @@ pub(super) enum Answer {
     NotYet,
 }
 
+/// How a round of wake-ups stands: collected from the answers to it.
+#[derive(Default)]
+pub(super) struct Round {
+    woken: usize,
+    outstanding: usize,
+    last_look: u64,
+}
+
+impl FromIterator<Answer> for Round {
+    fn from_iter<I: IntoIterator<Item = Answer>>(answers: I) -> Self {
+        answers.into_iter().fold(Self::default(), |round, answer| {
+            let woken = round.woken + 1;
+            match answer {
+                Answer::LookedAt(time) => Self { woken, last_look: round.last_look.max(time), ..round },
+                Answer::NotYet => Self { woken, outstanding: round.outstanding + 1, ..round },
+            }
+        })
+    }
+}
+
 /// When to wake who watches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Turn {
@@ -36,20 +56,20 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// When to wake who watches, as there is something new. `answers`: to the wake-ups at a time.
-    pub(super) fn turn(&mut self, now: u64, max_pause_millis: u64, answers: impl FnOnce(u64) -> Vec<Answer>) -> Turn {
+    /// When to wake who watches, as there is something new. `round` tells of the round that began at a time.
+    pub(super) fn turn(&mut self, now: u64, max_pause_millis: u64, round: impl FnOnce(u64) -> Round) -> Turn {
         if self.is_due {
             return Turn::Awaited;
         }
         let since = now.saturating_sub(self.woken_at);
         let left = max_pause_millis.saturating_sub(since);
-        let pause = if left == 0 { 0 } else { pause(self.woken_at, since, &answers(self.woken_at)).min(left) };
-        if pause == 0 {
+        let rest = if left == 0 { 0 } else { rest(self.woken_at, since, &round(self.woken_at)).min(left) };
+        if rest == 0 {
             self.woken_at = now;
             return Turn::Now;
         }
         self.is_due = true;
-        Turn::In(Duration::from_millis(pause))
+        Turn::In(Duration::from_millis(rest))
     }
 
     /// The pause has ended.
@@ -60,19 +80,12 @@ impl Pace {
 
 /// Milliseconds until the rest after the round at `woken_at`, `since` milliseconds ago, is over, or until it is time to see whether the
 /// round is.
-fn pause(woken_at: u64, since: u64, answers: &[Answer]) -> u64 {
-    let (mut outstanding, mut last) = (0, woken_at);
-    for answer in answers {
-        match answer {
-            Answer::LookedAt(time) => last = last.max(*time),
-            Answer::NotYet => outstanding += 1,
-        }
-    }
+fn rest(woken_at: u64, since: u64, round: &Round) -> u64 {
     // A few slow connections do not hold up the others.
-    if outstanding > (answers.len() / 8).max(8) {
+    if round.outstanding > (round.woken / 8).max(8) {
         return since.div_ceil(2).max(1);
     }
-    let took = last - woken_at;
+    let took = round.last_look.saturating_sub(woken_at);
     (took + took / 2).saturating_sub(since)
 }
 
@@ -82,7 +95,7 @@ mod tests {
 
     const MAX_PAUSE: u64 = 100;
 
-    fn answers(looked_at: &[u64], outstanding: usize) -> Vec<Answer> {
+    fn round(looked_at: &[u64], outstanding: usize) -> Round {
         let looked = looked_at.iter().map(|time| Answer::LookedAt(*time));
         looked.chain(std::iter::repeat_n(Answer::NotYet, outstanding)).collect()
     }
@@ -97,36 +110,32 @@ mod tests {
         assert_eq!(pace.turn(1_000, MAX_PAUSE, |_| panic!("long ago")), Turn::Now);
         let took_ten = |time| {
             assert_eq!(time, 1_000);
-            answers(&[1_004, 1_010, 1_003], 0)
+            round(&[1_004, 1_010, 1_003], 0)
         };
         assert_eq!(pace.turn(1_011, MAX_PAUSE, took_ten), pause(4));
-        assert_eq!(pace.turn(1_012, MAX_PAUSE, |_| answers(&[], 0)), Turn::Awaited);
+        assert_eq!(pace.turn(1_012, MAX_PAUSE, |_| round(&[], 0)), Turn::Awaited);
         pace.turn_has_come();
         assert_eq!(pace.turn(1_015, MAX_PAUSE, took_ten), Turn::Now);
-        assert_eq!(
-            pace.turn(1_015, MAX_PAUSE, |_| answers(&[1_015; 3], 0)),
-            Turn::Now,
-            "who is quick is woken at once"
-        );
+        assert_eq!(pace.turn(1_015, MAX_PAUSE, |_| round(&[1_015; 3], 0)), Turn::Now, "who is quick is woken at once");
     }
 
     #[test]
     fn a_round_under_way_is_looked_at_again_and_again_until_it_is_over() {
         let mut pace = Pace::default();
-        assert_eq!(pace.turn(1_000, MAX_PAUSE, |_| answers(&[], 0)), Turn::Now);
+        assert_eq!(pace.turn(1_000, MAX_PAUSE, |_| round(&[], 0)), Turn::Now);
         for (now, wait) in [(1_000, 1), (1_001, 1), (1_002, 1), (1_003, 2), (1_060, 30), (1_090, 10)] {
-            assert_eq!(pace.turn(now, MAX_PAUSE, |_| answers(&[1_000; 50], 50)), pause(wait), "at {now}");
+            assert_eq!(pace.turn(now, MAX_PAUSE, |_| round(&[1_000; 50], 50)), pause(wait), "at {now}");
             pace.turn_has_come();
         }
-        assert_eq!(pace.turn(1_100, MAX_PAUSE, |_| answers(&[], 100)), Turn::Now, "nobody waits longer");
+        assert_eq!(pace.turn(1_100, MAX_PAUSE, |_| round(&[], 100)), Turn::Now, "nobody waits longer");
     }
 
     #[test]
     fn a_few_slow_connections_do_not_hold_up_the_others() {
         let mut pace = Pace::default();
-        assert_eq!(pace.turn(1_000, MAX_PAUSE, |_| answers(&[], 0)), Turn::Now);
-        assert_eq!(pace.turn(1_003, MAX_PAUSE, |_| answers(&[1_002], 8)), Turn::Now);
-        assert_eq!(pace.turn(1_006, MAX_PAUSE, |_| answers(&[1_005; 700], 100)), Turn::Now);
-        assert_eq!(pace.turn(1_009, MAX_PAUSE, |_| answers(&[1_008; 699], 101)), pause(2));
+        assert_eq!(pace.turn(1_000, MAX_PAUSE, |_| round(&[], 0)), Turn::Now);
+        assert_eq!(pace.turn(1_003, MAX_PAUSE, |_| round(&[1_002], 8)), Turn::Now);
+        assert_eq!(pace.turn(1_006, MAX_PAUSE, |_| round(&[1_005; 700], 100)), Turn::Now);
+        assert_eq!(pace.turn(1_009, MAX_PAUSE, |_| round(&[1_008; 699], 101)), pause(2));
     }
 }

@@ -50,4 +50,6 @@ pub(super) struct Opening {
     pub(super) replies: Vec<(u64, Reply)>,
     /// Highest sequence that the bus brought meanwhile.
     pub(super) known: u64,
+    /// A poll came meanwhile: what was not heard before it may be missing in what is being read.
+    pub(super) polled: bool,
 }

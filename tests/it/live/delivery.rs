@@ -78,10 +78,11 @@ async fn a_gap_is_closed_at_once_when_a_later_event_comes() {
     let mut owner = stage.services.showtime(30).await;
     let mut client = Client::open(&stage.plain_url(owner.id, Some(1))).await;
     client.is_quiet_at(1).await;
+    let before = stage.hub.statistics().refetches;
     let runs = owner.act(10).await;
     stage.services.publish(&runs[9]).await;
     client.catch_up(&mut Viewer::at(1), &owner).await;
-    assert_eq!(stage.hub.statistics().refetches, 1);
+    assert_eq!(stage.hub.statistics().refetches, before + 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
