@@ -29,8 +29,8 @@
 //!    bounded queue. The actor runs one batch at a time; what queues meanwhile is the next batch, so under contention one commit
 //!    carries many bookings. A batch runs as a task of its own: neither a client that hangs up nor an actor that is lost
 //!    interrupts it.
-//! 3. The [`seat_lock`] is asked once for the whole batch. It refuses what another node is about to sell; if it is away, the
-//!    batch goes on without it.
+//! 3. The [`seat_lock`] is asked once for the whole batch, or, for those who came while the batch before was committed, meanwhile. It
+//!    refuses what another node is about to sell; if it is away, the batch goes on without it.
 //! 4. [`domain::Showtime::decide`] turns each command, in order of arrival, into an event or a [`domain::Rejection`], and
 //!    [`domain::Showtime::evolve`] applies it at once, so the next command sees it.
 //! 5. [`write_store::WriteStore::commit`] writes the batch in one round trip, in one transaction that batches of other showtimes may
@@ -41,7 +41,7 @@
 //! 7. The [`outbox_relay`], on the one node that leads, publishes the row's events to the [`event_bus`] and deletes the row when the broker has
 //!    confirmed it. Events of showtimes in one partition travel in one message of the broker.
 //! 8. The [`projector`] applies the events to the [`read_model`], writes of different showtimes in one command; each node's [`live`] hub sends them
-//!    to whoever watches: framed once, and joined while the last round of writes lasts and half as long again. Both go by sequence: what comes twice is
+//!    to whoever watches: each is framed once, and what comes during a round of writes or the rest after it goes out joined. Both go by sequence: what comes twice is
 //!    dropped, what is missing is read from the journal.
 //! 9. The hold is confirmed, cancelled or ended by its deadline in the same way. The showtime's actor has a timer for
 //!    it; a sweeper on every node finds holds whose node has died, or whose actor has made room for others.

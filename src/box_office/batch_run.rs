@@ -14,7 +14,7 @@ use crate::box_office::seat_claims::SeatClaims;
 use crate::box_office::verdict::{Bench, Verdict};
 use crate::box_office::{BoxOfficeError, Dependencies};
 use crate::domain::{BookingId, Command, Rejection, SeatConflict, SeatId, Showtime, ShowtimeId, Timestamp};
-use crate::write_store::{CommitError, Committed, IdempotencyRecord, Load, StoreError};
+use crate::write_store::{CommitError, Committed, Load, StoreError};
 
 /// How often a batch is decided again because another writer was faster, before its commands are refused as overload.
 const MAX_ATTEMPTS: u32 = 8;
@@ -113,9 +113,9 @@ impl BatchRun {
     }
 
     async fn attempt(&mut self, mut owned: Owned, repeated: bool) -> Attempt {
-        if owned.is_older_than(self.deps.settings.freshness())
-            && (!self.due.is_empty()
-                || owned.might_refuse(&self.commands, (self.deps.clock)(), &self.deps.settings.policy()))
+        let settings = &self.deps.settings;
+        if owned.is_older_than(settings.freshness())
+            && (!self.due.is_empty() || owned.might_refuse(&self.commands, (self.deps.clock)(), &settings.policy()))
             && let Err(error) = owned.catch_up(self.deps.write_store.as_ref()).await
         {
             return self.unavailable(owned, &error);
@@ -147,59 +147,6 @@ impl BatchRun {
         self.commit(plan, owned, decided).await
     }
 
-    /// Reads from the store what the commands need and the state does not have: answers recorded under their idempotency
-    /// keys (given back at once) and bookings that have ended or were made elsewhere. At most two calls, whatever the batch's size.
-    async fn recall(&mut self, owned: &mut Owned, repeated: bool) -> Result<(), StoreError> {
-        let keys: Vec<[u8; 32]> =
-            self.commands.iter().filter_map(|pending| pending.request.key.as_ref().map(|key| key.key_hash)).collect();
-        if !keys.is_empty() {
-            let records = self.deps.write_store.idempotency(keys).await?;
-            self.replay(&records);
-        }
-        let mut wanted: HashSet<BookingId> = self.due.iter().copied().collect();
-        for pending in &self.commands {
-            match &pending.request.command {
-                Command::ReserveSeats { booking_id, .. } if repeated || pending.request.repeated => {
-                    wanted.insert(*booking_id)
-                }
-                Command::ReserveSeats { .. } => false,
-                Command::ConfirmBooking { booking_id, .. }
-                | Command::CancelBooking { booking_id, .. }
-                | Command::ExtendHold { booking_id, .. }
-                | Command::ExpireHold { booking_id } => wanted.insert(*booking_id),
-            };
-        }
-        wanted.retain(|id| owned.showtime.booking(*id).is_none());
-        if !wanted.is_empty() {
-            for booking in self.deps.write_store.bookings(wanted.into_iter().collect()).await? {
-                if booking.showtime_id == self.showtime_id && booking.version <= owned.showtime.sequence() {
-                    owned.showtime.recall(booking);
-                } else if booking.showtime_id == self.showtime_id {
-                    // Newer than the state: somebody wrote since. The journal brings seats and bookings together.
-                    let id = booking.id;
-                    owned.showtime.recall(booking);
-                    owned.catch_up(self.deps.write_store.as_ref()).await?;
-                    tracing::debug!(booking.id = %id, "a booking was newer than its showtime's state");
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn replay(&mut self, records: &[IdempotencyRecord]) {
-        let mut kept = Vec::with_capacity(self.commands.len());
-        for pending in self.commands.drain(..) {
-            let record = pending.request.key.as_ref().and_then(|key| {
-                records.iter().find(|record| record.key_hash == key.key_hash).map(|record| (key.clone(), record))
-            });
-            match record {
-                Some((key, record)) => pending.answer(key.replay(record)),
-                None => kept.push(pending),
-            }
-        }
-        self.commands = kept;
-    }
-
     /// Holds that are due end before anything else is decided, so their seats are free for this very batch.
     fn expire_due(&mut self, plan: &mut Plan, showtime: &mut Showtime, now: Timestamp) {
         let due: Vec<BookingId> = showtime.due_holds(now).take(self.deps.settings.max_batch).collect();
@@ -223,7 +170,7 @@ impl BatchRun {
         let mut wanted = Vec::new();
         for pending in &self.commands {
             let Command::ReserveSeats { booking_id, seats, .. } = &pending.request.command else { continue };
-            if self.claims.take_early(&self.deps, *booking_id, pending.early_claim) {
+            if self.claims.note_early(&self.deps, *booking_id, pending.early_claim) {
                 continue;
             }
             let has_a_chance = match owned.showtime.decide(&pending.request.command, now, &policy) {
@@ -267,8 +214,9 @@ impl BatchRun {
     async fn commit(&mut self, plan: Plan, mut owned: Owned, decided: Vec<(Pending, Verdict)>) -> Attempt {
         let traceparent = decided.iter().find_map(|(pending, _)| pending.request.traceparent.clone());
         let batch = Arc::new(plan.batch(&owned.showtime, owned.fence, traceparent));
+        let asked = Instant::now();
         match self.deps.write_store.commit(Arc::clone(&batch)).await {
-            Ok(committed) => self.committed(&plan, owned, decided, committed).await,
+            Ok(committed) => self.committed(&plan, owned, decided, committed, asked).await,
             Err(error) => {
                 plan.revert(&mut owned.showtime);
                 self.commands = decided.into_iter().map(|(pending, _)| pending).collect();
@@ -283,6 +231,7 @@ impl BatchRun {
         mut owned: Owned,
         decided: Vec<(Pending, Verdict)>,
         committed: Committed,
+        asked: Instant,
     ) -> Attempt {
         let counters = &self.deps.counters;
         counters.batches_committed.increment();
@@ -294,7 +243,7 @@ impl BatchRun {
         let shift = committed.first_sequence.saturating_sub(plan.base() + 1);
         self.answer(decided, shift);
         if shift == 0 {
-            owned.is_in_sync();
+            owned.agreed_at(asked);
         } else {
             owned.showtime.restore_sequence(plan.base());
             if let Err(error) = owned.catch_up(self.deps.write_store.as_ref()).await {
@@ -363,7 +312,7 @@ impl BatchRun {
                 Verdict::AlreadyDone(answer) => pending.answer(Ok(answer)),
                 Verdict::Refused(error) => {
                     counters.commands_rejected.increment();
-                    self.claims.forgo(&pending.request.command);
+                    self.claims.forgo(&pending);
                     pending.answer(Err(error));
                 }
             }
@@ -371,29 +320,32 @@ impl BatchRun {
     }
 
     fn missing(mut self) -> (Finished, SeatClaims) {
-        for pending in self.commands.drain(..) {
-            pending.answer(Err(Rejection::UnknownShowtime.into()));
-        }
-        (Finished { owned: None, missing: true }, self.claims)
+        self.refuse_each(|_| Rejection::UnknownShowtime.into());
+        let (finished, claims) = self.finish(None);
+        (Finished { missing: true, ..finished }, claims)
     }
 
     fn refuse(mut self, owned: Option<Owned>, refusal: Refusal) -> (Finished, SeatClaims) {
         let retry_after = self.deps.settings.retry_after();
-        for pending in self.commands.drain(..) {
-            self.deps.counters.commands_unavailable.increment();
-            self.claims.forgo(&pending.request.command);
-            let booking_id = pending.request.command.booking_id();
-            pending.answer(Err(match refusal {
-                Refusal::Unavailable => BoxOfficeError::Unavailable { retry_after },
-                Refusal::Contended => BoxOfficeError::Overloaded { retry_after },
-                Refusal::Unsettled => BoxOfficeError::OutcomeUnknown { booking_id },
-            }));
-        }
+        self.deps.counters.commands_unavailable.add(u64::try_from(self.commands.len()).unwrap_or(u64::MAX));
+        self.refuse_each(|booking_id| match refusal {
+            Refusal::Unavailable => BoxOfficeError::Unavailable { retry_after },
+            Refusal::Contended => BoxOfficeError::Overloaded { retry_after },
+            Refusal::Unsettled => BoxOfficeError::OutcomeUnknown { booking_id },
+        });
         self.finish(owned)
     }
 
+    fn refuse_each(&mut self, why: impl Fn(BookingId) -> BoxOfficeError) {
+        for pending in self.commands.drain(..) {
+            self.claims.forgo(&pending);
+            let booking_id = pending.request.command.booking_id();
+            pending.answer(Err(why(booking_id)));
+        }
+    }
+
     fn finish(mut self, owned: Option<Owned>) -> (Finished, SeatClaims) {
-        self.claims.give_back(&self.deps, self.showtime_id);
+        self.claims.settle(&self.deps, self.showtime_id);
         (Finished { owned, missing: false }, self.claims)
     }
 }

@@ -31,6 +31,16 @@ impl Board {
     /// The seats in the way of a reservation that must be refused; `None` if it is the actor's to decide: all its seats look free,
     /// one is unknown, or the board is older than `freshness`.
     pub(super) fn conflicts(&self, wanted: &[SeatId], freshness: Duration) -> Option<Vec<SeatConflict>> {
+        self.obstacles(wanted, freshness).filter(|conflicts| !conflicts.is_empty())
+    }
+
+    /// Whether all these seats are certainly free, as far as `freshness` goes.
+    pub(super) fn are_free(&self, wanted: &[SeatId], freshness: Duration) -> bool {
+        self.obstacles(wanted, freshness).is_some_and(|conflicts| conflicts.is_empty())
+    }
+
+    /// The seats that are taken; `None` if that is not certain.
+    fn obstacles(&self, wanted: &[SeatId], freshness: Duration) -> Option<Vec<SeatConflict>> {
         let seats = self.seats.get()?;
         let synced = self.synced.load(Ordering::Acquire);
         if synced == 0 || self.opened.elapsed() > Duration::from_micros(synced) + freshness {
@@ -47,7 +57,7 @@ impl Board {
             };
             conflicts.push(SeatConflict { seat_id: *seat_id, reason });
         }
-        (!conflicts.is_empty()).then_some(conflicts)
+        Some(conflicts)
     }
 
     /// Shows all of a showtime just loaded.
@@ -99,8 +109,10 @@ mod tests {
         board.change(&seats[1..2], SeatStatus::Reserved);
         board.change(&seats[2..3], SeatStatus::Sold);
         assert_eq!(board.conflicts(&seats[1..2], FRESHNESS), None, "it was never known to agree with the store");
+        assert!(!board.are_free(&seats[..1], FRESHNESS));
         board.agreed_at(Instant::now());
         assert_eq!(board.conflicts(&seats[..1], FRESHNESS), None);
+        assert!(board.are_free(&seats[..1], FRESHNESS) && !board.are_free(&seats[..2], FRESHNESS));
         let conflicts = board.conflicts(&seats[..4], FRESHNESS).unwrap();
         assert_eq!(
             conflicts,

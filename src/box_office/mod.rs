@@ -26,6 +26,7 @@ mod handle;
 mod owned;
 mod plan;
 mod queue;
+mod recall;
 mod registry;
 mod request;
 mod scheduling;

@@ -54,12 +54,9 @@ impl Owned {
         }
     }
 
-    /// A commit has just shown that nobody else had written before it.
-    pub(super) fn is_in_sync(&mut self) {
-        self.agreed_at(Instant::now());
-    }
-
-    fn agreed_at(&mut self, moment: Instant) {
+    /// The state is the store's as of `moment`: when the commit or the journal that shows it was asked for. Before the answer came
+    /// others may have written.
+    pub(super) fn agreed_at(&mut self, moment: Instant) {
         self.synced_at = moment;
         self.board.agreed_at(moment);
     }

@@ -1,7 +1,7 @@
 //! A showtime's queue: commands in order of arrival. While a batch commits, the seats of those that wait behind it are claimed early, so
 //! that the next batch finds its locks there and leaves at once.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use tokio::time::Instant;
 
@@ -9,16 +9,18 @@ use crate::box_office::Settings;
 use crate::box_office::board::Board;
 use crate::box_office::request::{EarlyClaim, Pending};
 use crate::box_office::seat_claims::claim;
-use crate::domain::{BookingId, Command};
+use crate::domain::{BookingId, Command, SeatId};
 use crate::seat_lock::{Claim, Claimed};
 
 /// See the module's documentation. One early claim is under way at a time.
 #[derive(Default)]
 pub(super) struct Queue {
     waiting: VecDeque<Pending>,
-    /// How many, from the front, were looked at for an early claim.
-    looked_at: usize,
+    /// How many, from the front, were considered for an early claim.
+    considered: usize,
     is_claiming: bool,
+    /// Seats that the batch in flight wants: its own claims come first.
+    wanted_before: HashSet<SeatId>,
 }
 
 impl Queue {
@@ -38,7 +40,7 @@ impl Queue {
     /// The first command, if it has waited too long.
     pub(super) fn take_overdue(&mut self, now: Instant) -> Option<Pending> {
         let overdue = self.waiting.pop_front_if(|first| first.deadline <= now)?;
-        self.looked_at = self.looked_at.saturating_sub(1);
+        self.considered = self.considered.saturating_sub(1);
         Some(overdue)
     }
 
@@ -46,51 +48,148 @@ impl Queue {
     /// their locks. At most `most`.
     pub(super) fn take_batch(&mut self, most: usize) -> Vec<Pending> {
         let waiting = self.waiting.len();
-        let size = if self.looked_at >= waiting.div_ceil(2) { self.looked_at } else { waiting }.min(most);
-        self.looked_at = self.looked_at.saturating_sub(size);
-        self.waiting.drain(..size).collect()
+        let size = if self.considered >= waiting.div_ceil(2) { self.considered } else { waiting }.min(most);
+        self.considered = self.considered.saturating_sub(size);
+        let batch: Vec<Pending> = self.waiting.drain(..size).collect();
+        self.wanted_before = batch.iter().flat_map(|pending| pending.request.command.wanted_seats()).copied().collect();
+        batch
     }
 
-    /// What to claim now, behind a batch of `in_flight` commands: nothing until half as many have come, so that a batch costs about
-    /// one call as before. [`Queue::claimed`] is owed for what is returned.
-    pub(super) fn claim_early(&mut self, in_flight: usize, board: &Board, settings: &Settings) -> Vec<Claim> {
-        let new = self.waiting.len().saturating_sub(self.looked_at).min(settings.max_batch);
+    /// What to claim now, behind a batch of `in_flight` commands, for those who come with the next one: nothing until half as many
+    /// have come, so that a batch costs about one call as before. [`Queue::claimed`] is owed for what is returned.
+    pub(super) fn next_claims(&mut self, in_flight: usize, board: &Board, settings: &Settings) -> Vec<Claim> {
+        let new = self.waiting.len().min(settings.max_batch).saturating_sub(self.considered);
         if self.is_claiming || new == 0 || new < in_flight / 2 {
             return Vec::new();
         }
         let claims: Vec<Claim> = self
             .waiting
-            .range(self.looked_at..self.looked_at + new)
+            .range(self.considered..self.considered + new)
             .filter_map(|pending| {
                 let request = &pending.request;
                 let Command::ReserveSeats { booking_id, seats, .. } = &request.command else { return None };
                 // A repeated request may have its booking already, and an answer that was recorded.
                 let is_first = request.key.is_none() && !request.repeated;
-                let has_a_chance = is_first && board.conflicts(seats.as_slice(), settings.freshness()).is_none();
-                has_a_chance.then(|| claim(*booking_id, seats.as_slice()))
+                let seats = seats.as_slice();
+                let is_next = is_first && !seats.iter().any(|seat| self.wanted_before.contains(seat));
+                let may_have_them = is_next && board.are_free(seats, settings.freshness());
+                may_have_them.then(|| claim(*booking_id, seats))
             })
             .collect();
-        self.looked_at += new;
+        self.considered += new;
         self.is_claiming = !claims.is_empty();
         claims
     }
 
-    /// The answers to an early claim, made at `asked`; none if the call failed and may or may not have been executed.
+    /// The answers to an early claim, made at `asked`; none if the call failed, and may have been executed or not.
     pub(super) fn claimed(&mut self, asked: Instant, claims: &[Claim], answers: Option<&[Claimed]>) {
         self.is_claiming = false;
-        let outcomes: HashMap<BookingId, EarlyClaim> = claims
-            .iter()
-            .enumerate()
-            .filter_map(|(position, claim)| match answers.map(|answers| answers.get(position)) {
-                Some(Some(Claimed::Granted)) => Some((claim.booking_id, EarlyClaim::Granted(asked))),
-                Some(Some(Claimed::Refused(_)) | None) => None,
-                None => Some((claim.booking_id, EarlyClaim::Unknown)),
-            })
-            .collect();
-        for pending in self.waiting.iter_mut().take(self.looked_at) {
+        let outcome = |position| match answers.map(|answers| answers.get(position)) {
+            Some(Some(Claimed::Granted)) => EarlyClaim::Granted(asked),
+            Some(Some(Claimed::Refused(_))) => EarlyClaim::None,
+            Some(None) | None => EarlyClaim::Unknown,
+        };
+        let outcomes: HashMap<BookingId, EarlyClaim> =
+            claims.iter().enumerate().map(|(position, claim)| (claim.booking_id, outcome(position))).collect();
+        for pending in self.waiting.iter_mut().take(self.considered) {
             if let Some(outcome) = outcomes.get(&pending.request.command.booking_id()) {
                 pending.early_claim = *outcome;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use tokio::sync::{Semaphore, oneshot};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::box_office::request::Request;
+    use crate::domain::{HoldToken, Row, SeatMap, SeatSelection, Showtime, ShowtimeId, UserId};
+
+    const ID: ShowtimeId = ShowtimeId(Uuid::from_u128(7));
+
+    fn settings() -> Settings {
+        Settings { max_batch: 4, ..Settings::default() }
+    }
+
+    /// All of its seats are free.
+    fn board() -> Board {
+        let board = Board::new(ID);
+        board.show(&Showtime::scheduled(ID, &SeatMap::new(vec![Row { row: "A".into(), seats: 20 }]).unwrap()));
+        board.agreed_at(Instant::now());
+        board
+    }
+
+    fn reserve(seat: u32) -> Pending {
+        let command = Command::ReserveSeats {
+            booking_id: BookingId(Uuid::from_u128(seat.into())),
+            seats: SeatSelection::new(ID, vec![SeatId::new(ID, seat)]).unwrap(),
+            user_id: UserId::parse("u").unwrap(),
+            token: HoldToken::from_bytes([0; 32]).hash(),
+        };
+        Pending {
+            request: Arc::new(Request { command, key: None, traceparent: None, repeated: false }),
+            reply: oneshot::channel().0,
+            deadline: Instant::now() + Duration::from_secs(1),
+            early_claim: EarlyClaim::None,
+            _place: Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap(),
+        }
+    }
+
+    fn queue(seats: impl IntoIterator<Item = u32>) -> Queue {
+        let mut queue = Queue::default();
+        for seat in seats {
+            queue.push(reserve(seat));
+        }
+        queue
+    }
+
+    fn next_seats(queue: &mut Queue, in_flight: usize, board: &Board) -> Vec<u32> {
+        let claims = queue.next_claims(in_flight, board, &settings());
+        let granted = vec![Claimed::Granted; claims.len()];
+        queue.claimed(Instant::now(), &claims, Some(&granted));
+        claims.iter().flat_map(|claim| claim.seats.clone()).collect()
+    }
+
+    #[tokio::test]
+    async fn seats_are_claimed_for_the_next_batch_and_not_beyond() {
+        let mut queue = queue(0..10);
+        let board = board();
+        assert_eq!(next_seats(&mut queue, 4, &board), [0, 1, 2, 3]);
+        assert!(next_seats(&mut queue, 4, &board).is_empty());
+        let batch = queue.take_batch(4);
+        assert!(batch.iter().all(|pending| matches!(pending.early_claim, EarlyClaim::Granted(_))));
+        assert_eq!(next_seats(&mut queue, 4, &board), [4, 5, 6, 7]);
+    }
+
+    #[tokio::test]
+    async fn the_seats_of_the_batch_in_flight_are_left_to_it() {
+        let mut queue = queue([0, 1]);
+        assert_eq!(queue.take_batch(4).len(), 2);
+        queue.push(reserve(1));
+        queue.push(reserve(2));
+        assert_eq!(next_seats(&mut queue, 2, &board()), [2]);
+    }
+
+    #[tokio::test]
+    async fn only_seats_that_are_certainly_free_are_claimed() {
+        let board = board();
+        board.change(&[SeatId::new(ID, 1)], crate::domain::SeatStatus::Sold);
+        assert_eq!(next_seats(&mut queue([0, 1, 2]), 2, &board), [0, 2]);
+        assert!(next_seats(&mut queue([0, 1, 2]), 2, &Board::new(ID)).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_claim_without_an_answer_may_have_been_executed() {
+        let mut queue = queue([0, 1]);
+        let claims = queue.next_claims(1, &board(), &settings());
+        queue.claimed(Instant::now(), &claims, None);
+        let early = queue.take_batch(4).into_iter().map(|pending| pending.early_claim);
+        assert_eq!(early.collect::<Vec<_>>(), [EarlyClaim::Unknown; 2]);
     }
 }

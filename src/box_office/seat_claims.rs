@@ -6,12 +6,12 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use crate::box_office::Dependencies;
-use crate::box_office::request::EarlyClaim;
+use crate::box_office::request::{EarlyClaim, Pending};
 use crate::domain::{BookingId, Command, ConflictReason, Event, SeatConflict, SeatId, Showtime, ShowtimeId, Timestamp};
 use crate::seat_lock::{Claim, Claimed, LockError, Obstacle};
 use crate::write_store::StoreError;
 
-/// One showtime's lock traffic, in order: what follows a commit is sent before the next batch claims.
+/// One showtime's lock traffic, in order: what follows a commit is sent before the next batch claims what was not claimed early.
 #[derive(Default)]
 pub(super) struct SeatClaims {
     following: Option<JoinHandle<()>>,
@@ -75,12 +75,12 @@ impl SeatClaims {
         self.judge(deps, showtime, refused, &seats).await
     }
 
-    /// Counts with the locks of an early claim. True if they are there: claimed not longer ago than half a lease.
-    pub(super) fn take_early(&mut self, deps: &Dependencies, booking_id: BookingId, early: EarlyClaim) -> bool {
-        if early == EarlyClaim::None {
-            return false;
+    /// Takes note of the locks that an early claim has got or may have. True if they need not be claimed again: they were there not
+    /// longer than half a lease ago.
+    pub(super) fn note_early(&mut self, deps: &Dependencies, booking_id: BookingId, early: EarlyClaim) -> bool {
+        if early != EarlyClaim::None {
+            self.granted.insert(booking_id);
         }
-        self.granted.insert(booking_id);
         matches!(early, EarlyClaim::Granted(asked) if asked.elapsed() < deps.settings.lease() / 2)
     }
 
@@ -96,7 +96,7 @@ impl SeatClaims {
         let owners: HashSet<BookingId> = refused
             .iter()
             .flat_map(|(_, obstacles)| obstacles.iter().map(|obstacle| obstacle.owner))
-            .filter(|owner| !wanted.contains_key(owner))
+            .filter(|owner| !wanted.contains_key(owner) && !self.granted.contains(owner))
             .collect();
         let stored: HashMap<BookingId, bool> = if owners.is_empty() {
             HashMap::new()
@@ -147,16 +147,17 @@ impl SeatClaims {
         self.spawn(deps, showtime.id(), keep.into_values().collect(), release);
     }
 
-    /// A refused reservation may have got its locks: they are given back with [`SeatClaims::give_back`] or the next follow-up.
-    pub(super) fn forgo(&mut self, command: &Command) {
-        let Command::ReserveSeats { booking_id, seats, .. } = command else { return };
-        if self.granted.remove(booking_id) {
+    /// A refused reservation may have got its locks: they are given back with [`SeatClaims::settle`] or the next follow-up.
+    pub(super) fn forgo(&mut self, pending: &Pending) {
+        let Command::ReserveSeats { booking_id, seats, .. } = &pending.request.command else { return };
+        if self.granted.remove(booking_id) || pending.early_claim != EarlyClaim::None {
             self.forgone.push(claim(*booking_id, seats.as_slice()));
         }
     }
 
-    /// Gives the locks of refused reservations back. Not awaited.
-    pub(super) fn give_back(&mut self, deps: &Arc<Dependencies>, showtime: ShowtimeId) {
+    /// When all of a batch is answered: gives the locks of refused reservations back. Not awaited.
+    pub(super) fn settle(&mut self, deps: &Arc<Dependencies>, showtime: ShowtimeId) {
+        self.granted.clear();
         let release = std::mem::take(&mut self.forgone);
         self.spawn(deps, showtime, Vec::new(), release);
     }
@@ -172,8 +173,8 @@ impl SeatClaims {
             return;
         }
         let before = self.following.take();
-        let deps = Arc::clone(deps);
-        self.following = Some(tokio::spawn(async move {
+        let (deps, runtime) = (Arc::clone(deps), deps.runtime.clone());
+        self.following = Some(runtime.spawn(async move {
             if let Some(before) = before
                 && let Err(error) = before.await
             {

@@ -70,7 +70,7 @@ impl ShowtimeActor {
         }
     }
 
-    /// Starts the next batch unless one is in flight or there is nothing to do.
+    /// Starts the next batch; with one in flight, claims seats for the next. With nothing to do, sets the timer.
     fn pump(&mut self, ctx: &mut Context<Self>) {
         if let Some(in_flight) = self.in_flight {
             self.claim_early(in_flight, ctx);
@@ -106,7 +106,7 @@ impl ShowtimeActor {
 
     /// Claims seats for those who wait behind the batch in flight.
     fn claim_early(&mut self, in_flight: usize, ctx: &mut Context<Self>) {
-        let claims = self.queue.claim_early(in_flight, &self.board, &self.deps.settings);
+        let claims = self.queue.next_claims(in_flight, &self.board, &self.deps.settings);
         if claims.is_empty() {
             return;
         }
@@ -145,14 +145,12 @@ impl ShowtimeActor {
         let now = Instant::now();
         while let Some(pending) = self.queue.take_overdue(now) {
             let claims = self.claims.get_or_insert_default();
-            let command = &pending.request.command;
-            claims.take_early(&self.deps, command.booking_id(), pending.early_claim);
-            claims.forgo(command);
+            claims.forgo(&pending);
             self.deps.counters.commands_unavailable.increment();
             pending.answer(Err(BoxOfficeError::Overloaded { retry_after: self.deps.settings.retry_after() }));
         }
         if let Some(claims) = &mut self.claims {
-            claims.give_back(&self.deps, self.id);
+            claims.settle(&self.deps, self.id);
         }
     }
 

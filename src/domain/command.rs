@@ -62,6 +62,17 @@ impl Command {
             | Self::ExpireHold { booking_id } => *booking_id,
         }
     }
+
+    /// The seats that it would reserve; none if it is no reservation.
+    pub fn wanted_seats(&self) -> &[SeatId] {
+        match self {
+            Self::ReserveSeats { seats, .. } => seats.as_slice(),
+            Self::ConfirmBooking { .. }
+            | Self::CancelBooking { .. }
+            | Self::ExtendHold { .. }
+            | Self::ExpireHold { .. } => &[],
+        }
+    }
 }
 
 /// What a client shows to act on a booking.

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
-use turnstile::box_office::{BoxOffice, BoxOfficeError, Dependencies, RequestContext, Reserved, Settings};
+use turnstile::box_office::{
+    BoxOffice, BoxOfficeError, Dependencies, IdempotencyKey, RequestContext, Reserved, Settings,
+};
 use turnstile::domain::{
-    BookingStatus, Credential, Rejection, Row, SeatId, SeatMap, SeatSelection, ShowtimeId, Timestamp, UserId,
+    BookingId, BookingStatus, Credential, Rejection, Row, SeatId, SeatMap, SeatSelection, ShowtimeId, Timestamp, UserId,
 };
 use turnstile::seat_lock::in_process::InProcessLock;
+use turnstile::seat_lock::{Claim, Claimed, SeatLock as _};
 use turnstile::telemetry::Counters;
 use turnstile::write_store::WriteStore;
 use turnstile::write_store::sqlite::{self, SqliteStore};
@@ -20,6 +24,7 @@ use crate::faults::unlucky_store::{Fate, On, UnluckyStore};
 struct Office {
     office: BoxOffice,
     store: Arc<UnluckyStore>,
+    lock: Arc<InProcessLock>,
     showtime: ShowtimeId,
     millis: Arc<AtomicI64>,
     stop: Option<oneshot::Sender<()>>,
@@ -39,9 +44,10 @@ impl Office {
         let millis = Arc::new(AtomicI64::new(1_000_000));
         let time = Arc::clone(&millis);
         let clock: turnstile::domain::Clock = Arc::new(move || Timestamp::from_millis(time.load(Ordering::SeqCst)));
+        let lock = Arc::new(InProcessLock::new(Arc::clone(&clock)));
         let deps = Dependencies {
             write_store: store.clone(),
-            seat_lock: Arc::new(InProcessLock::new(Arc::clone(&clock))),
+            seat_lock: lock.clone(),
             clock,
             runtime: tokio::runtime::Handle::current(),
             wake_relay: Arc::new(Notify::new()),
@@ -66,12 +72,35 @@ impl Office {
         let office: BoxOffice = office.await.unwrap();
         let showtime =
             office.schedule("M".into(), Timestamp::from_millis(0), seat_map(), None).await.unwrap().showtime_id;
-        Self { office, store, showtime, millis, stop: Some(stop), system: Some(system), dir }
+        Self { office, store, lock, showtime, millis, stop: Some(stop), system: Some(system), dir }
     }
 
     async fn reserve(&self, seat: u32) -> Result<Reserved, BoxOfficeError> {
+        self.reserve_as(seat, None).await
+    }
+
+    async fn reserve_as(&self, seat: u32, key: Option<&str>) -> Result<Reserved, BoxOfficeError> {
         let seats = SeatSelection::new(self.showtime, vec![SeatId::new(self.showtime, seat)]).unwrap();
-        self.office.reserve(self.showtime, seats, UserId::parse("u").unwrap(), RequestContext::default()).await
+        let key = key.map(|key| IdempotencyKey::parse(key).unwrap());
+        let context = RequestContext { key, ..RequestContext::default() };
+        self.office.reserve(self.showtime, seats, UserId::parse("u").unwrap(), context).await
+    }
+
+    /// Waits until somebody has locked the seat, or nobody has.
+    async fn until_locked(&self, seat: u32, is_locked: bool) {
+        let seats = vec![SeatId::new(self.showtime, seat).index()];
+        let look = async || {
+            let claim = Claim { booking_id: BookingId(Uuid::new_v4()), seats: seats.clone() };
+            let answers = self.lock.claim(self.showtime, vec![claim.clone()], Duration::from_secs(1)).await.unwrap();
+            self.lock.release(self.showtime, vec![claim]).await.unwrap();
+            answers != [Claimed::Granted]
+        };
+        let waiting = async {
+            while look().await != is_locked {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("a change of the lock");
     }
 
     /// Reserves under these fates, and compares what is answered with what is stored.
@@ -253,4 +282,59 @@ async fn only_refusals_ask_the_journal() {
     assert!(office.store.is_done());
     let refused = office.reserve(1).await;
     assert!(matches!(refused, Err(BoxOfficeError::Rejected(Rejection::SeatsTaken { .. }))), "{refused:?}");
+}
+
+/// Somebody else may have written between a commit and its answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_answered_late_does_not_make_old_knowledge_new() {
+    let office = Office::open_with(90).await;
+    office.store.plan(&[(On::Commit, Fate::LandsLate), (On::Journal, Fate::Fails)]);
+    office.reserve(0).await.unwrap();
+    let refused = office.reserve(0).await;
+    assert!(matches!(refused, Err(BoxOfficeError::Unavailable { .. })), "{refused:?}");
+}
+
+/// Who comes while a batch commits has the seats locked before the next batch begins; if that is refused, they are free again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_claimed_early_is_given_back_when_its_batch_is_refused() {
+    let office = Office::open_with(90).await;
+    office.store.plan(&[(On::Commit, Fate::Fine), (On::Commit, Fate::LandsLate), (On::Journal, Fate::Fails)]);
+    office.reserve(9).await.unwrap();
+    let behind = async |seat| {
+        office.until_locked(0, true).await;
+        office.reserve(seat).await
+    };
+    let locked = async {
+        office.until_locked(1, true).await;
+    };
+    // Seat 0 is taken when their turn comes, by a commit so long ago that the journal is asked.
+    let (first, again, other, ()) = tokio::join!(office.reserve(0), behind(0), behind(1), locked);
+    first.unwrap();
+    for refused in [again, other] {
+        assert!(matches!(refused, Err(BoxOfficeError::Unavailable { .. })), "{refused:?}");
+    }
+    assert!(office.store.is_done());
+    office.until_locked(1, false).await;
+}
+
+/// A lock that a later command of the same batch has got early is in nobody's way: they are decided in order of arrival.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_claimed_early_is_not_in_the_way_of_who_came_first() {
+    let office = Office::open_with(500).await;
+    office.store.plan(&[(On::Commit, Fate::Fine), (On::Commit, Fate::LandsLate)]);
+    office.reserve(9).await.unwrap();
+    let keyed = async {
+        office.until_locked(0, true).await;
+        // A repeated request may have its answer already, so nothing is claimed for it before that is known.
+        office.reserve_as(1, Some("key")).await
+    };
+    let later = async {
+        office.until_locked(0, true).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        office.reserve(1).await
+    };
+    let (first, keyed, later) = tokio::join!(office.reserve(0), keyed, later);
+    first.unwrap();
+    keyed.unwrap();
+    assert!(matches!(later, Err(BoxOfficeError::Rejected(Rejection::SeatsTaken { .. }))), "{later:?}");
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use turnstile::domain::{Booking, BookingId, RecordedEvent, ShowtimeId, Timestamp};
@@ -15,6 +16,8 @@ use turnstile::write_store::{
 pub enum Fate {
     /// Carried out and answered.
     Fine,
+    /// A commit that is carried out, its answer a tenth of a second late.
+    LandsLate,
     /// A commit that is carried out, its answer lost.
     LandsUnheard,
     /// A commit that is not carried out, its answer lost.
@@ -90,6 +93,11 @@ impl WriteStore for UnluckyStore {
     async fn commit(&self, batch: Arc<Batch>) -> Result<Committed, CommitError> {
         match self.fate(On::Commit) {
             Fate::Fine => self.store.commit(batch).await,
+            Fate::LandsLate => {
+                let committed = self.store.commit(batch).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                committed
+            }
             Fate::LandsUnheard => {
                 self.store.commit(batch).await.unwrap();
                 Err(unheard())
@@ -106,7 +114,7 @@ impl WriteStore for UnluckyStore {
     async fn schedule(&self, new: NewShowtime) -> Result<(), CommitError> {
         match self.fate(On::Schedule) {
             Fate::Fine => self.store.schedule(new).await,
-            Fate::LandsUnheard | Fate::LandsAndPanics => {
+            Fate::LandsLate | Fate::LandsUnheard | Fate::LandsAndPanics => {
                 self.store.schedule(new).await.unwrap();
                 Err(unheard())
             }

@@ -1,0 +1,63 @@
+//! What a batch reads from the store before it is decided: recorded answers, and bookings that its showtime's state does not have.
+
+use std::collections::HashSet;
+
+use crate::box_office::batch_run::BatchRun;
+use crate::box_office::owned::Owned;
+use crate::domain::{BookingId, Command};
+use crate::write_store::{IdempotencyRecord, StoreError};
+
+impl BatchRun {
+    /// Reads from the store what the commands need and the state does not have: answers recorded under their idempotency
+    /// keys (given back at once) and bookings that have ended or were made elsewhere. At most two calls, whatever the batch's size.
+    pub(super) async fn recall(&mut self, owned: &mut Owned, repeated: bool) -> Result<(), StoreError> {
+        let keys: Vec<[u8; 32]> =
+            self.commands.iter().filter_map(|pending| pending.request.key.as_ref().map(|key| key.key_hash)).collect();
+        if !keys.is_empty() {
+            let records = self.deps.write_store.idempotency(keys).await?;
+            self.replay(&records);
+        }
+        let mut wanted: HashSet<BookingId> = self.due.iter().copied().collect();
+        for pending in &self.commands {
+            match &pending.request.command {
+                Command::ReserveSeats { booking_id, .. } if repeated || pending.request.repeated => {
+                    wanted.insert(*booking_id)
+                }
+                Command::ReserveSeats { .. } => false,
+                Command::ConfirmBooking { booking_id, .. }
+                | Command::CancelBooking { booking_id, .. }
+                | Command::ExtendHold { booking_id, .. }
+                | Command::ExpireHold { booking_id } => wanted.insert(*booking_id),
+            };
+        }
+        wanted.retain(|id| owned.showtime.booking(*id).is_none());
+        if !wanted.is_empty() {
+            for booking in self.deps.write_store.bookings(wanted.into_iter().collect()).await? {
+                if booking.showtime_id == self.showtime_id && booking.version <= owned.showtime.sequence() {
+                    owned.showtime.recall(booking);
+                } else if booking.showtime_id == self.showtime_id {
+                    // Newer than the state: somebody wrote since. The journal brings seats and bookings together.
+                    let id = booking.id;
+                    owned.showtime.recall(booking);
+                    owned.catch_up(self.deps.write_store.as_ref()).await?;
+                    tracing::debug!(booking.id = %id, "a booking was newer than its showtime's state");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn replay(&mut self, records: &[IdempotencyRecord]) {
+        let mut kept = Vec::with_capacity(self.commands.len());
+        for pending in self.commands.drain(..) {
+            let record = pending.request.key.as_ref().and_then(|key| {
+                records.iter().find(|record| record.key_hash == key.key_hash).map(|record| (key.clone(), record))
+            });
+            match record {
+                Some((key, record)) => pending.answer(key.replay(record)),
+                None => kept.push(pending),
+            }
+        }
+        self.commands = kept;
+    }
+}
