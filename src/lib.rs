@@ -40,9 +40,9 @@
 //! 6. The callers are answered. The locks' expiry is set to the holds' deadline.
 //! 7. The [`outbox_relay`], on the one node that leads, publishes the row's events to the [`event_bus`] and deletes the row when the broker has
 //!    confirmed it. Events of showtimes in one partition travel in one message of the broker.
-//! 8. The [`projector`] applies the events to the [`read_model`], writes of different showtimes in one command; each node's [`live`] hub sends them
-//!    to whoever watches: each is framed once, and what comes during a round of writes or the rest after it goes out joined. Both go by sequence: what comes twice is
-//!    dropped, what is missing is read from the journal.
+//! 8. The [`projector`] applies the events to the [`read_model`], writes of different showtimes in one command; each node's [`live`] hub
+//!    sends them to whoever watches: each is framed once, and what comes during a round of writes, or the rest after it, goes out
+//!    joined. Both go by sequence: what comes twice is dropped, what is missing is read from the journal.
 //! 9. The hold is confirmed, cancelled or ended by its deadline in the same way. The showtime's actor has a timer for
 //!    it; a sweeper on every node finds holds whose node has died, or whose actor has made room for others.
 //!
