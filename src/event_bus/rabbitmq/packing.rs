@@ -9,6 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::domain::ShowtimeId;
 use crate::event_bus::{BusError, Message, partition};
 
+/// Showtimes that travel alone at most. So many failures are no single message's fault.
+const MOST_APART: usize = 10_000;
+
 /// See the module's documentation.
 pub(super) struct Packing {
     /// Events that share one message; a single run may be longer.
@@ -73,10 +76,10 @@ impl Packing {
         let mut apart = self.apart();
         for (message, answer) in messages.iter().zip(&answers) {
             let showtime = message.run.showtime_id();
-            if answer.is_err() {
-                apart.insert(showtime);
-            } else {
+            if answer.is_ok() {
                 apart.remove(&showtime);
+            } else if apart.len() < MOST_APART {
+                apart.insert(showtime);
             }
         }
         answers

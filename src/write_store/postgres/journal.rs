@@ -79,52 +79,55 @@ impl Call for Outbox {
     async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Vec<OutboxEntry>, Failure> {
         let except = self.except.iter().map(|id| id.0).collect();
         let rows: Vec<OutboxRow> = OutboxRows { except, limit: to_limit(self.limit) }.load(connection).await?;
+        let mut missing = Vec::new();
         let mut entries = Vec::with_capacity(rows.len());
-        let (mut missing, mut runs) = (Vec::new(), Runs { showtimes: vec![], firsts: vec![], lasts: vec![] });
         for (position, showtime, first, last, traceparent) in rows {
-            let known = self.recent.take(ShowtimeId(showtime), from_int8(first)?, from_int8(last)?);
+            let span = Span { showtime: ShowtimeId(showtime), first: from_int8(first)?, last: from_int8(last)? };
+            let known = self.recent.take(span.showtime, span.first, span.last);
             if known.is_none() {
-                missing.push(entries.len());
-                runs.showtimes.push(showtime);
-                runs.firsts.push(first);
-                runs.lasts.push(last);
+                missing.push(span);
             }
             entries.push((position, known, traceparent));
         }
-        if !missing.is_empty() {
-            let named: Vec<(Uuid, i64, i64)> = runs.spans().collect();
-            let read: Vec<(Vec<PgTimestamp>, Vec<Payload>)> = runs.load(connection).await?;
-            for ((index, span), (times, payloads)) in missing.into_iter().zip(named).zip(read) {
-                if let Some((_, run, _)) = entries.get_mut(index) {
-                    *run = Some(to_run(span, times, payloads)?);
-                }
-            }
-        }
-        let entries = entries.into_iter().map(|(position, run, traceparent)| {
-            let run =
-                run.ok_or_else(|| Failure::Corrupt(format!("no answer about the events of outbox row {position}")))?;
+        let mut read = read_runs(&missing, connection).await?.into_iter();
+        let entries = entries.into_iter().map(|(position, known, traceparent)| {
+            let lacking = || Failure::Corrupt(format!("no answer about the events of outbox row {position}"));
+            let run = known.or_else(|| read.next()).ok_or_else(lacking)?;
             Ok(OutboxEntry { position, run, traceparent })
         });
         entries.collect()
     }
 }
 
-impl Runs {
-    /// Each run's showtime, first and last sequence.
-    fn spans(&self) -> impl Iterator<Item = (Uuid, i64, i64)> {
-        let spans = self.showtimes.iter().zip(&self.firsts).zip(&self.lasts);
-        spans.map(|((showtime, first), last)| (*showtime, *first, *last))
-    }
+/// Which run of events: its showtime, first and last sequence.
+struct Span {
+    showtime: ShowtimeId,
+    first: u64,
+    last: u64,
 }
 
-fn to_run(span: (Uuid, i64, i64), times: Vec<PgTimestamp>, payloads: Vec<Payload>) -> Result<EventRun, Failure> {
-    let (showtime_id, first, last) = (ShowtimeId(span.0), from_int8(span.1)?, from_int8(span.2)?);
+/// The runs, in the order of `spans`.
+async fn read_runs(spans: &[Span], connection: &mut AsyncPgConnection) -> Result<Vec<EventRun>, Failure> {
+    if spans.is_empty() {
+        return Ok(Vec::new());
+    }
+    let runs = Runs {
+        showtimes: spans.iter().map(|span| span.showtime.0).collect(),
+        firsts: spans.iter().map(|span| to_int8(span.first)).collect::<Result<_, _>>()?,
+        lasts: spans.iter().map(|span| to_int8(span.last)).collect::<Result<_, _>>()?,
+    };
+    let read: Vec<(Vec<PgTimestamp>, Vec<Payload>)> = runs.load(connection).await?;
+    spans.iter().zip(read).map(|(span, (times, payloads))| to_run(span, times, payloads)).collect()
+}
+
+fn to_run(span: &Span, times: Vec<PgTimestamp>, payloads: Vec<Payload>) -> Result<EventRun, Failure> {
+    let Span { showtime, first, last } = *span;
     let events = (first..).zip(times.into_iter().zip(payloads)).map(|(sequence, (time, Payload(event)))| {
         RecordedEvent { sequence, recorded_at: from_timestamptz(time), event }
     });
-    EventRun::new(showtime_id, events.collect()).filter(|run| run.last_sequence() == last).ok_or_else(|| {
+    EventRun::new(showtime, events.collect()).filter(|run| run.last_sequence() == last).ok_or_else(|| {
         Failure::Corrupt(format!(
-            "the journal of showtime {showtime_id} lacks events of {first} to {last}, which an outbox row names"
+            "the journal of showtime {showtime} lacks events of {first} to {last}, which an outbox row names"
         ))
     })
 }
