@@ -14,8 +14,8 @@ const LOCK: &str = "turnstile.lock";
 #[derive(Debug)]
 pub(super) struct DataDirectory {
     path: PathBuf,
-    /// Held open: the operating system ends the lock with the file.
-    _lock: File,
+    /// Held open: the operating system ends the lock with the process.
+    lock: File,
 }
 
 impl DataDirectory {
@@ -33,7 +33,7 @@ impl DataDirectory {
             .open(path.join(LOCK))
             .map_err(|error| unusable(&path, "write to", error))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock }),
+            Ok(()) => Ok(Self { path, lock }),
             Err(TryLockError::WouldBlock) => Err(StoreError::Unavailable {
                 reason: format!(
                     "the data directory {} is in use by another turnstile process; stop it, or choose another directory",
@@ -58,6 +58,15 @@ impl DataDirectory {
     }
 }
 
+impl Drop for DataDirectory {
+    /// Not left to the closing of the file: a program that is being started shares it for a moment, and the lock with it.
+    fn drop(&mut self) {
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(directory = %self.path.display(), %error, "the data directory stays locked until this process ends");
+        }
+    }
+}
+
 fn create(directory: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -71,5 +80,21 @@ fn unusable(directory: &Path, verb: &str, error: std::io::Error) -> StoreError {
     StoreError::Unavailable {
         reason: format!("could not {verb} the data directory {}: {error}", directory.display()),
         source: Some(Box::new(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_free_though_a_program_being_started_has_its_lock_file_open() {
+        let directory = std::env::temp_dir().join(format!("turnstile-unit-{}", uuid::Uuid::new_v4()));
+        let first = DataDirectory::lock(&directory).unwrap();
+        let inherited = first.lock.try_clone().unwrap();
+        drop(first);
+        DataDirectory::lock(&directory).unwrap();
+        drop(inherited);
+        std::fs::remove_dir_all(&directory).unwrap();
     }
 }
