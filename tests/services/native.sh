@@ -3,14 +3,19 @@
 #
 # DIR/<service>/pid holds "pid start-time": a process id alone may by then belong to somebody else.
 
-# Kernel start time of a process that lives (a zombie does not).
+# Kernel start time of a process that lives. A zombie does not once its other threads have ended, too: until then it has its ports.
 start_time() {
   local stat
+  local -a threads
   { IFS= read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
   # The name in parentheses may hold spaces: count from behind it. State is field 3, start time field 22.
   local -a field
   read -ra field <<<"${stat##*) }"
-  [[ ${field[0]} != Z && ${field[0]} != X ]] && printf '%s\n' "${field[19]}"
+  if [[ ${field[0]} == [ZX] ]]; then
+    threads=("/proc/$1/task/"*)
+    ((${#threads[@]} > 1)) || return 1
+  fi
+  printf '%s\n' "${field[19]}"
 }
 
 # The living process of a service, or failure. Usage: native_pid DIR NAME
