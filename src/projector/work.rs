@@ -53,7 +53,7 @@ struct Work {
 /// Works until stopped: then finishes the writes under way, settles their deliveries and leaves the others to be delivered again.
 pub(super) async fn run(shared: Shared) {
     let (behind, mut reports) = mpsc::channel(REPORTS);
-    let mut sweeper = sweeper(&shared, behind.clone());
+    let mut sweeper = sweeper(&shared, behind.clone(), Duration::ZERO);
     let mut subscription: Option<Subscription> = None;
     let mut subscribing = subscribe(&shared);
     let mut work = Work::new(shared.clone());
@@ -82,8 +82,8 @@ pub(super) async fn run(shared: Shared) {
                 if let Err(error) = ended {
                     tracing::error!("the sweep broke and is started anew: {error}");
                 }
-                tokio::time::sleep(Duration::from_millis(shared.dependencies.settings.restart_delay_millis)).await;
-                sweeper = self::sweeper(&shared, behind.clone());
+                let pause = Duration::from_millis(shared.dependencies.settings.restart_delay_millis);
+                sweeper = self::sweeper(&shared, behind.clone(), pause);
             }
         }
     }
@@ -96,14 +96,18 @@ pub(super) async fn run(shared: Shared) {
 /// Wrapped so that the sweep ends with the work, however that ends.
 struct RunningSweeper(AbortOnDropHandle<()>);
 
-fn sweeper(shared: &Shared, behind: mpsc::Sender<Behind>) -> RunningSweeper {
+/// Sweeps after a pause. Deliveries are taken in meanwhile.
+fn sweeper(shared: &Shared, behind: mpsc::Sender<Behind>, pause: Duration) -> RunningSweeper {
     let sweeper = Sweeper {
         dependencies: shared.dependencies.clone(),
         wanted: Arc::clone(&shared.sweep_wanted),
         behind,
         caught_up: shared.caught_up.clone(),
     };
-    RunningSweeper(AbortOnDropHandle::new(tokio::spawn(sweeper.run())))
+    RunningSweeper(AbortOnDropHandle::new(tokio::spawn(async move {
+        tokio::time::sleep(pause).await;
+        sweeper.run().await;
+    })))
 }
 
 /// Subscribes until it succeeds. Meanwhile the sweeps keep the read model going.

@@ -78,7 +78,7 @@ impl Link {
     /// Gives `line` up after no answer came in time: it may be a dead connection, and the next one tells.
     pub(super) fn timed_out(&self, line: &Line) -> LockError {
         self.give_up(line);
-        LockError { reason: "no answer within the response timeout".to_owned() }
+        late()
     }
 
     fn give_up(&self, line: &Line) {
@@ -90,7 +90,12 @@ impl Link {
     }
 }
 
-fn is_connection_lost(error: &RedisError) -> bool {
+/// A call had no answer within the response timeout.
+pub(super) fn late() -> LockError {
+    LockError { reason: "no answer within the response timeout".to_owned() }
+}
+
+pub(super) fn is_connection_lost(error: &RedisError) -> bool {
     // A server that became a replica answers every script with READONLY; its successor is found by connecting again.
     error.is_io_error()
         || error.is_unrecoverable_error()

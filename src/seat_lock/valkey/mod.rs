@@ -1,17 +1,18 @@
-//! Seat lock on Valkey (8 or newer) or Redis (7 or newer): one script call for any number of bookings.
+//! Seat lock on Valkey (8 or newer) or Redis (7 or newer): one script call for any number of bookings and showtimes.
 
+mod lane;
 mod link;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use deadpool_redis::redis::{self, FromRedisValue, Script, ScriptInvocation};
-use tokio::time::Instant;
-use uuid::Uuid;
+use deadpool_redis::redis;
 
 use crate::domain::{BookingId, Clock, ShowtimeId, Timestamp};
 use crate::seat_lock::{Claim, Claimed, LockError, Obstacle, SeatLock};
 
+use self::lane::{Action, Lane, Operation};
 use self::link::Link;
 
 /// Bounds of the connection to Valkey.
@@ -26,8 +27,10 @@ pub struct Settings {
     pub reconnect_longest_pause_milliseconds: u64,
     /// Time between two checks of an idle connection, in milliseconds.
     pub probe_interval_milliseconds: u64,
-    /// Most locks that one script call touches; a list of claims that has more is sent in several calls, never splitting a claim.
+    /// Most locks that one script call touches; more are sent in several calls, never splitting a claim.
     pub max_keys_per_call: usize,
+    /// Most calls that may wait for the one under way; more fail at once.
+    pub max_waiting_calls: usize,
 }
 
 impl Default for Settings {
@@ -38,6 +41,7 @@ impl Default for Settings {
             reconnect_longest_pause_milliseconds: 1_000,
             probe_interval_milliseconds: 2_000,
             max_keys_per_call: 5_000,
+            max_waiting_calls: 20_000,
         }
     }
 }
@@ -46,12 +50,10 @@ impl Default for Settings {
 ///
 /// **Invariant:** no call takes longer than the response timeout; while there is no connection, calls fail at once.
 pub struct ValkeyLock {
-    link: Link,
+    link: Arc<Link>,
+    lane: Lane,
     clock: Clock,
     response_timeout: Duration,
-    max_keys_per_call: usize,
-    claim_script: Script,
-    keep_script: Script,
 }
 
 impl ValkeyLock {
@@ -62,83 +64,23 @@ impl ValkeyLock {
     /// # Errors
     /// Only if the URL is malformed.
     pub async fn connect(url: &str, settings: &Settings, clock: Clock) -> Result<Self, LockError> {
+        let link = Arc::new(Link::open(url, settings).await?);
         Ok(Self {
-            link: Link::open(url, settings).await?,
+            lane: Lane::open(Arc::clone(&link), settings),
+            link,
             clock,
             response_timeout: Duration::from_millis(settings.response_timeout_milliseconds),
-            max_keys_per_call: settings.max_keys_per_call.max(1),
-            claim_script: Script::new(include_str!("claim.lua")),
-            keep_script: Script::new(include_str!("keep.lua")),
         })
     }
 
-    /// Runs a script under `deadline`; the script is loaded first where the server does not know it (any more).
-    async fn run<T: FromRedisValue>(
-        &self,
-        invocation: &ScriptInvocation<'_>,
-        deadline: Instant,
-    ) -> Result<T, LockError> {
-        let mut line = self.link.line()?;
-        match tokio::time::timeout_at(deadline, invocation.invoke_async(&mut line.connection)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(self.link.failed(&line, &error)),
-            Err(_elapsed) => Err(self.link.timed_out(&line)),
-        }
+    async fn decide(&self, operations: Vec<Operation>) -> Result<Vec<Claimed>, LockError> {
+        let answers = self.lane.carry(operations).await?;
+        let claimed = |found: Vec<Obstacle>| if found.is_empty() { Claimed::Granted } else { Claimed::Refused(found) };
+        Ok(answers.into_iter().map(claimed).collect())
     }
 
-    async fn decide(
-        &self,
-        showtime: ShowtimeId,
-        ghosts: &[BookingId],
-        claims: &[Claim],
-        lease: Duration,
-    ) -> Result<Vec<Claimed>, LockError> {
-        let deadline = Instant::now() + self.response_timeout;
-        let lease_millis = millis_at_least_one(lease);
-        let mut answers = Vec::with_capacity(claims.len());
-        for part in parts(claims, self.max_keys_per_call, |claim| claim.seats.len()) {
-            let mut invocation = self.claim_script.prepare_invoke();
-            invocation.arg(lease_millis).arg(ghosts.len());
-            for ghost in ghosts {
-                invocation.arg(ghost.to_string());
-            }
-            for claim in part {
-                invocation.arg(claim.booking_id.to_string()).arg(claim.seats.len());
-                add_keys(&mut invocation, showtime, claim);
-            }
-            let obstacles: Vec<Vec<(usize, String, i64)>> = self.run(&invocation, deadline).await?;
-            if obstacles.len() != part.len() {
-                return Err(unexpected("another number of answers than of claims"));
-            }
-            for (claim, obstacles) in part.iter().zip(obstacles) {
-                answers.push(claimed(claim, obstacles)?);
-            }
-        }
-        Ok(answers)
-    }
-
-    /// `lasting` gives each claim's time to live in milliseconds, 0 to remove its locks.
-    async fn keep<T>(
-        &self,
-        showtime: ShowtimeId,
-        items: &[T],
-        claim_of: impl Fn(&T) -> &Claim + Send + Sync,
-        lasting: impl Fn(&T) -> u64 + Send + Sync,
-    ) -> Result<(), LockError>
-    where
-        T: Sync,
-    {
-        let deadline = Instant::now() + self.response_timeout;
-        for part in parts(items, self.max_keys_per_call, |item| claim_of(item).seats.len()) {
-            let mut invocation = self.keep_script.prepare_invoke();
-            for item in part {
-                let claim = claim_of(item);
-                invocation.arg(claim.booking_id.to_string()).arg(lasting(item)).arg(claim.seats.len());
-                add_keys(&mut invocation, showtime, claim);
-            }
-            let _owned: u64 = self.run(&invocation, deadline).await?;
-        }
-        Ok(())
+    async fn keep(&self, operations: Vec<Operation>) -> Result<(), LockError> {
+        self.lane.carry(operations).await.map(drop)
     }
 }
 
@@ -150,7 +92,9 @@ impl SeatLock for ValkeyLock {
         claims: Vec<Claim>,
         lease: Duration,
     ) -> Result<Vec<Claimed>, LockError> {
-        self.decide(showtime, &[], &claims, lease).await
+        let operation =
+            |claim| Operation { showtime, claim, action: Action::Claim { ghosts: Vec::new() }, lasting: lease };
+        self.decide(claims.into_iter().map(operation).collect()).await
     }
 
     async fn take_over(
@@ -160,18 +104,23 @@ impl SeatLock for ValkeyLock {
         claim: Claim,
         lease: Duration,
     ) -> Result<Claimed, LockError> {
-        let answers = self.decide(showtime, &ghosts, std::slice::from_ref(&claim), lease).await?;
+        let operation = Operation { showtime, claim, action: Action::Claim { ghosts }, lasting: lease };
+        let answers = self.decide(vec![operation]).await?;
         answers.into_iter().next().ok_or_else(|| unexpected("no answer"))
     }
 
     async fn keep_until(&self, showtime: ShowtimeId, claims: Vec<(Claim, Timestamp)>) -> Result<(), LockError> {
         let now = (self.clock)();
-        let lasting = |item: &(Claim, Timestamp)| whole_millis(item.1.since(now));
-        self.keep(showtime, &claims, |item| &item.0, lasting).await
+        let operation = |(claim, deadline): (Claim, Timestamp)| {
+            let lasting = deadline.since(now);
+            Operation { showtime, claim, action: Action::Keep, lasting }
+        };
+        self.keep(claims.into_iter().map(operation).collect()).await
     }
 
     async fn release(&self, showtime: ShowtimeId, claims: Vec<Claim>) -> Result<(), LockError> {
-        self.keep(showtime, &claims, |claim| claim, |_claim| 0).await
+        let operation = |claim| Operation { showtime, claim, action: Action::Keep, lasting: Duration::ZERO };
+        self.keep(claims.into_iter().map(operation).collect()).await
     }
 
     async fn ping(&self) -> Result<(), LockError> {
@@ -185,71 +134,6 @@ impl SeatLock for ValkeyLock {
     }
 }
 
-/// The braces put all locks of a showtime into one cluster slot.
-fn add_keys(invocation: &mut ScriptInvocation<'_>, showtime: ShowtimeId, claim: &Claim) {
-    for seat in &claim.seats {
-        invocation.key(format!("lock:{{{showtime}}}:{seat}"));
-    }
-}
-
-fn claimed(claim: &Claim, obstacles: Vec<(usize, String, i64)>) -> Result<Claimed, LockError> {
-    if obstacles.is_empty() {
-        return Ok(Claimed::Granted);
-    }
-    let obstacles = obstacles.into_iter().map(|(position, owner, millis)| {
-        let seat =
-            *claim.seats.get(position).ok_or_else(|| unexpected("an obstacle at a seat that was not claimed"))?;
-        let owner = Uuid::parse_str(&owner).map_err(|_not_uuid| unexpected("a lock whose value is no booking id"))?;
-        // A lock without an expiry was not made by this adapter; it may last for ever.
-        let remaining = u64::try_from(millis).map_or(Duration::MAX, Duration::from_millis);
-        Ok(Obstacle { seat, owner: BookingId(owner), remaining })
-    });
-    Ok(Claimed::Refused(obstacles.collect::<Result<_, LockError>>()?))
-}
-
-/// Splits `items` into runs of at most `max_keys` keys, but at least one item each.
-fn parts<T>(items: &[T], max_keys: usize, keys_of: impl Fn(&T) -> usize) -> Vec<&[T]> {
-    let mut parts = Vec::new();
-    let mut rest = items;
-    while !rest.is_empty() {
-        let mut keys = 0_usize;
-        let fitting = rest
-            .iter()
-            .take_while(|item| {
-                keys = keys.saturating_add(keys_of(item));
-                keys <= max_keys
-            })
-            .count();
-        let (part, others) = rest.split_at(fitting.max(1));
-        parts.push(part);
-        rest = others;
-    }
-    parts
-}
-
-fn whole_millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Valkey refuses a time to live of 0.
-fn millis_at_least_one(duration: Duration) -> u64 {
-    whole_millis(duration).max(1)
-}
-
 fn unexpected(what: &str) -> LockError {
     LockError { reason: format!("Valkey answered with {what}") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn claims_are_sent_in_parts_but_never_split() {
-        let sizes = [3_usize, 3, 3, 9, 1, 1, 1];
-        let parts: Vec<&[usize]> = parts(&sizes, 6, |size| *size);
-        assert_eq!(parts, [&[3, 3][..], &[3], &[9], &[1, 1, 1]]);
-        let nothing: [usize; 0] = [];
-        assert!(super::parts(&nothing, 6, |size| *size).is_empty());
-    }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpool_redis::redis;
+use futures_util::future::join_all;
 use turnstile::domain::{BookingId, ShowtimeId};
 use turnstile::seat_lock::valkey::{Settings, ValkeyLock};
 use turnstile::seat_lock::{Claim, Claimed, SeatLock};
@@ -91,6 +92,55 @@ async fn long_lists_are_sent_in_parts_that_split_no_claim() {
     lock.release(showtime, all).await.unwrap();
     assert_eq!(owner(&lock, showtime, 29).await, None);
     assert_eq!(owner(&lock, showtime, 105).await, None);
+}
+
+/// Claims a seat in each of the showtimes while the server is frozen, so that all wait for the first; then thaws it.
+async fn claim_while_frozen(
+    private: &PrivateService,
+    lock: &ValkeyLock,
+    showtimes: &[ShowtimeId],
+) -> Vec<Option<Claimed>> {
+    private.pause();
+    let calls = showtimes.iter().map(|showtime| async {
+        let answers = lock.claim(*showtime, vec![claim(&[1])], LONG).await;
+        answers.ok().map(|mut answers| answers.remove(0))
+    });
+    // Polled last, when every call has been made.
+    let thaw = async { private.resume() };
+    let (answers, ()) = tokio::join!(join_all(calls), thaw);
+    answers
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_wait_travel_together() {
+    let private = PrivateService::start("valkey");
+    let lock = connect(&private.url()).await;
+    let mut inspector = inspector(&private.url()).await;
+    claim_one(&lock, showtime(), &claim(&[0]), LONG).await;
+    redis::cmd("CONFIG").arg("RESETSTAT").query_async::<()>(&mut inspector).await.unwrap();
+    let showtimes: Vec<ShowtimeId> = (0..100).map(|_| showtime()).collect();
+    let answers = claim_while_frozen(&private, &lock, &showtimes).await;
+    assert!(answers.iter().all(|answer| *answer == Some(Claimed::Granted)), "{answers:?}");
+    let calls = calls(&mut inspector, "evalsha").await;
+    assert!(calls <= 2, "one call for the first and one for all who waited, not {calls}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_calls_that_travel_together_each_fails_for_its_own_fault_only() {
+    let private = PrivateService::start("valkey");
+    let lock = connect(&private.url()).await;
+    let mut inspector = inspector(&private.url()).await;
+    let [good, no_string, no_booking, taken, last] = std::array::from_fn(|_| showtime());
+    let key = |showtime: ShowtimeId| format!("lock:{{{showtime}}}:1");
+    redis::cmd("LPUSH").arg(key(no_string)).arg("list").query_async::<()>(&mut inspector).await.unwrap();
+    redis::cmd("SET").arg(key(no_booking)).arg("somebody").query_async::<()>(&mut inspector).await.unwrap();
+    assert_eq!(claim_one(&lock, taken, &claim(&[1]), LONG).await, Claimed::Granted);
+    // The first may leave alone; all others wait.
+    let answers = claim_while_frozen(&private, &lock, &[showtime(), good, no_string, no_booking, taken, last]).await;
+    let [_, good, no_string, no_booking, taken, last] = <[_; 6]>::try_from(answers).unwrap();
+    assert_eq!((good, last), (Some(Claimed::Granted), Some(Claimed::Granted)));
+    assert_eq!((no_string, no_booking), (None, None));
+    assert!(matches!(taken, Some(Claimed::Refused(obstacles)) if obstacles.len() == 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -294,6 +294,21 @@ fn panics_cost_one_write_or_a_fresh_start_but_never_the_projection() {
 }
 
 #[test]
+fn a_sweep_that_broke_holds_up_no_delivery() {
+    on_stage(|stage| async move {
+        let mut scene = Scene::new(stage, Arc::new(EmbeddedReadModel::new()), 3, 9).await;
+        scene.model.heads_panics.store(1, Ordering::SeqCst);
+        let projector = scene.start(Settings { restart_delay_millis: 3_600_000, ..without_sweeps() });
+        eventually("the sweep breaks", || async { scene.model.heads_panics.load(Ordering::SeqCst) == 0 }).await;
+        scene.happen(20).await;
+        scene.relay().await;
+        scene.assert_caught_up().await;
+        scene.assert_all_settled().await;
+        assert!(projector.stop().await);
+    });
+}
+
+#[test]
 fn an_interrupted_subscription_is_followed_by_a_sweep() {
     on_stage(|stage| async move {
         let mut scene = Scene::new(stage, Arc::new(EmbeddedReadModel::new()), 3, 10).await;
