@@ -1,4 +1,4 @@
-//! Heads and chunks as BSON documents. Statuses take two bits a seat; the 200,000 seats of the largest house 200 chunks of a few hundred bytes.
+//! Heads and chunks as BSON documents. Statuses take two bits a seat; the 200,000 seats of the largest house 49 chunks of a kilobyte.
 
 use std::fmt::Display;
 
@@ -12,7 +12,7 @@ use crate::domain::{Row, SeatStatus, ShowtimeId, Timestamp};
 use crate::read_model::{ReadError, ShowtimeSummary};
 
 use super::chunk::{Chunk, Undo, to_usize};
-use super::head::Head;
+use super::head::{Head, Within};
 
 /// Bytes of one undo entry: sequence (8), offset (4), status before (1), all in network order.
 const UNDO_BYTES: usize = 13;
@@ -31,6 +31,9 @@ pub(super) struct HeadDocument {
     seats_per_chunk: i64,
     chunk_sequences: Binary,
     fence: i64,
+    statuses: Option<Binary>,
+    #[serde(default)]
+    rows: Vec<Row>,
 }
 
 /// What the list of showtimes needs of a head.
@@ -83,15 +86,21 @@ impl HeadDocument {
         let (sequences, []) = self.chunk_sequences.bytes.as_chunks::<8>() else {
             return Err(damaged("chunkSequences"));
         };
+        let seats = number(self.seats)?;
+        let within = |statuses: Binary| {
+            let statuses = unpack(&statuses.bytes, to_usize(seats)).ok_or_else(|| damaged("statuses"))?;
+            Ok(Within { statuses, rows: self.rows.into() })
+        };
         Ok(Head {
             movie_title: self.movie_title,
             start_time: Timestamp::from_millis(self.start_time.timestamp_millis()),
             sequence: number(self.sequence)?,
-            seats: number(self.seats)?,
+            seats,
             available: number(self.available)?,
             seats_per_chunk: number(self.seats_per_chunk)?,
             chunk_sequences: sequences.iter().map(|bytes| u64::from_be_bytes(*bytes)).collect(),
             fence: number(self.fence)?,
+            within: self.statuses.map(within).transpose()?,
         })
     }
 }
@@ -145,26 +154,36 @@ pub(super) fn whole_head(head: &Head) -> Result<Document, ReadError> {
         "seatsPerChunk": i64::from(head.seats_per_chunk),
         "fence": integer(head.fence)?,
     });
+    if let Some(within) = &head.within {
+        document.insert("rows", rows(&within.rows)?);
+    }
     Ok(document)
 }
 
 /// The fields of a head that a run changes.
 pub(super) fn moved_head(head: &Head) -> Result<Document, ReadError> {
     let sequences = head.chunk_sequences.iter().flat_map(|sequence| sequence.to_be_bytes()).collect();
-    Ok(doc! {
+    let mut document = doc! {
         "sequence": integer(head.sequence)?,
         "available": i64::from(head.available),
         "chunkSequences": binary(sequences),
-    })
+    };
+    if let Some(within) = &head.within {
+        document.insert("statuses", binary(pack(&within.statuses)));
+    }
+    Ok(document)
 }
 
 /// All fields of a chunk but its id.
 pub(super) fn whole_chunk(chunk: &Chunk) -> Result<Document, ReadError> {
     let mut document = moved_chunk(chunk)?;
     let seats = i64::try_from(chunk.statuses.len()).map_err(damaged)?;
-    let rows = mongodb::bson::to_bson(&chunk.rows).map_err(damaged)?;
-    document.extend(doc! { "seats": seats, "rows": rows });
+    document.extend(doc! { "seats": seats, "rows": rows(&chunk.rows)? });
     Ok(document)
+}
+
+fn rows(rows: &[Row]) -> Result<Bson, ReadError> {
+    mongodb::bson::to_bson(rows).map_err(damaged)
 }
 
 /// The fields of a chunk that a run changes.

@@ -1,8 +1,10 @@
-//! A showtime's head: what is small about it, at which sequence readers see it, and what its chunks must have for that.
+//! A showtime's head: what is small about it, at which sequence readers see it, and what its chunks must have for that. The seats of
+//! all but the largest houses are within it: such a showtime is one document.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::domain::{Event, EventRun, SeatMap, ShowtimeId, Timestamp};
+use crate::domain::{Event, EventRun, Row, SeatMap, SeatStatus, ShowtimeId, Timestamp};
 use crate::read_model::ShowtimeView;
 
 use super::chunk::{Change, Chunk, SEATS_PER_CHUNK, available, to_usize};
@@ -27,6 +29,15 @@ pub(super) struct Head {
     pub(super) chunk_sequences: Vec<u64>,
     /// Writers that do not know of this generation must not move the head.
     pub(super) fence: u64,
+    /// The seats, if one chunk would hold them all: then there are no chunks.
+    pub(super) within: Option<Within>,
+}
+
+/// All seats of a showtime at its head's sequence.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Within {
+    pub(super) statuses: Vec<SeatStatus>,
+    pub(super) rows: Arc<[Row]>,
 }
 
 /// A chunk's new content, to be written only over what it was made from.
@@ -71,7 +82,10 @@ pub(super) type Chunks = BTreeMap<u32, Chunk>;
 impl Head {
     /// The numbers of the chunks that the run's new events are about.
     pub(super) fn touched(&self, run: &EventRun) -> Vec<u32> {
-        changes(run, self.sequence, self.seats, self.seats_per_chunk).into_keys().collect()
+        if self.within.is_some() {
+            return Vec::new();
+        }
+        self.changes(run).into_keys().collect()
     }
 
     /// The plan for a run that starts at or before the sequence after the head's.
@@ -79,7 +93,16 @@ impl Head {
         let mut head = self.clone();
         head.sequence = run.last_sequence();
         let mut writes = Vec::new();
-        for (number, changes) in changes(run, self.sequence, self.seats, self.seats_per_chunk) {
+        if let Some(within) = &mut head.within {
+            for change in self.changes(run).into_values().flatten() {
+                if let Some(status) = within.statuses.get_mut(to_usize(change.offset)) {
+                    *status = change.status;
+                }
+            }
+            head.available = available(&within.statuses);
+            return Ok(Plan { chunks: writes, head: HeadWrite { expected: Some(self.sequence), head } });
+        }
+        for (number, changes) in self.changes(run) {
             let chunk = self.checked(number, chunks)?;
             let before = chunk.at(self.sequence).ok_or(Misfit::Overtaken)?;
             let mut after = before.to_vec();
@@ -102,8 +125,21 @@ impl Head {
         Ok(Plan { chunks: writes, head: HeadWrite { expected: Some(self.sequence), head } })
     }
 
-    /// The showtime at the head's sequence, from all its chunks.
+    /// The showtime at the head's sequence, from all its chunks if it has any.
     pub(super) fn view(&self, id: ShowtimeId, chunks: &Chunks) -> Result<ShowtimeView, Misfit> {
+        let (statuses, rows) = match &self.within {
+            Some(within) => (within.statuses.clone(), within.rows.to_vec()),
+            None => self.gathered(chunks)?,
+        };
+        let seat_map = SeatMap::new(rows).map_err(|_damaged| Misfit::Lacking)?;
+        if seat_map.seat_count() != self.seats || statuses.len() != to_usize(self.seats) {
+            return Err(Misfit::Lacking);
+        }
+        let (movie_title, start_time) = (self.movie_title.clone(), self.start_time);
+        Ok(ShowtimeView { id, movie_title, start_time, sequence: self.sequence, seat_map, statuses })
+    }
+
+    fn gathered(&self, chunks: &Chunks) -> Result<(Vec<SeatStatus>, Vec<Row>), Misfit> {
         let mut statuses = Vec::with_capacity(to_usize(self.seats));
         let mut rows = Vec::new();
         for number in (0..).take(self.chunk_sequences.len()) {
@@ -111,12 +147,12 @@ impl Head {
             statuses.extend_from_slice(&chunk.at(self.sequence).ok_or(Misfit::Overtaken)?);
             rows.extend_from_slice(&chunk.rows);
         }
-        let seat_map = SeatMap::new(rows).map_err(|_damaged| Misfit::Lacking)?;
-        if seat_map.seat_count() != self.seats || statuses.len() != to_usize(self.seats) {
-            return Err(Misfit::Lacking);
-        }
-        let (movie_title, start_time) = (self.movie_title.clone(), self.start_time);
-        Ok(ShowtimeView { id, movie_title, start_time, sequence: self.sequence, seat_map, statuses })
+        Ok((statuses, rows))
+    }
+
+    /// By chunk, what the run's events after this head change.
+    fn changes(&self, run: &EventRun) -> BTreeMap<u32, Vec<Change>> {
+        changes(run, self.sequence, self.seats, self.seats_per_chunk)
     }
 
     fn checked<'a>(&self, number: u32, chunks: &'a Chunks) -> Result<&'a Chunk, Misfit> {
@@ -132,17 +168,25 @@ pub(super) fn plan_first(run: &EventRun, stored: &Chunks, fence: u64) -> Option<
     let Event::ShowtimeScheduled { movie_title, start_time, rows } = &first.event else {
         return None;
     };
-    let blanks = Chunk::blanks(rows);
     let mut head = Head {
         movie_title: movie_title.clone(),
         start_time: *start_time,
-        sequence: run.last_sequence(),
+        sequence: first.sequence,
         seats: rows.seat_count(),
         available: 0,
         seats_per_chunk: SEATS_PER_CHUNK,
-        chunk_sequences: Vec::with_capacity(blanks.len()),
+        chunk_sequences: Vec::new(),
         fence,
+        within: None,
     };
+    if rows.seat_count() <= SEATS_PER_CHUNK {
+        let statuses = vec![SeatStatus::Available; to_usize(rows.seat_count())];
+        head.within = Some(Within { statuses, rows: rows.rows().into() });
+        let plan = head.plan(run, stored);
+        return Some(plan.map(|plan| Plan { head: HeadWrite { expected: None, ..plan.head }, ..plan }));
+    }
+    head.sequence = run.last_sequence();
+    let blanks = Chunk::blanks(rows);
     let changes = changes(run, 0, head.seats, SEATS_PER_CHUNK);
     let mut writes = Vec::new();
     for blank in blanks {

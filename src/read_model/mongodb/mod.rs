@@ -1,7 +1,7 @@
 //! Read model on MongoDB (6 or newer, standalone or replica set; no transactions).
 //!
-//! A showtime is a small head and chunks of 4,096 seats; `protocol` says how they are written and read, and
-//! why no reader sees half an event. `generations` says how a rebuilt copy takes the place of the live one.
+//! A showtime is one document, its head; of a house with more than 4,096 seats also one for each 4,096 of them, the chunks. `protocol`
+//! says how they are written and read, and why no reader sees half an event. `generations` says how a rebuilt copy takes the place of the live one.
 //! Everything is majority-written, journaled and majority-read on the primary; `updates` lets writes of different showtimes share commands.
 
 mod chunk;
@@ -202,7 +202,10 @@ impl Store {
             return Ok(Vec::new());
         }
         let heads = self.database.collection::<SummaryDocument>(&heads_collection(generation));
-        let find = heads.find(filter).projection(doc! { "chunkSequences": 0 }).sort(doc! { "startTime": 1, "_id": 1 });
+        let find = heads
+            .find(filter)
+            .projection(doc! { "chunkSequences": 0, "statuses": 0, "rows": 0 })
+            .sort(doc! { "startTime": 1, "_id": 1 });
         let find = find.limit(limit).max_time(self.settings.operation_timeout());
         let mut found = find.await.map_err(unavailable)?;
         let mut page = Vec::new();

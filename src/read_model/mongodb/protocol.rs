@@ -4,7 +4,7 @@
 //! each only over the sequence it was made from; when all are acknowledged, write the head over H. Whatever does not match
 //! means that somebody else wrote: start again from the head.
 //!
-//! **Reading**: take the head and all chunks; show every chunk as it was at the head's sequence ([`Chunk::at`](super::chunk::Chunk::at)).
+//! **Reading**: take the head, then all chunks; show every chunk as it was at the head's sequence ([`Chunk::at`](super::chunk::Chunk::at)).
 //!
 //! **Why a read is the fold at exactly one sequence.**
 //! 1. A chunk's content is a function of the journal: the fold at its `sequence`, with the way back to its `base`. Two writers
@@ -14,9 +14,10 @@
 //!    that is undone, event by event, so any boundary in between can be shown.
 //! 3. A writer forgets undo entries only up to a head that it has read, and heads only grow. So a reader finds its
 //!    sequence forgotten only if the head has moved on, and starts again with the newer one.
-//! 4. The head names for each chunk the last event about it. So also documents from different moments (the chunks are read
-//!    beside the head, not after it; a new primary; a collection that was emptied under a writer) cannot be
-//!    mistaken for a fitting set: what does not fit is read again, and if it stays so, removed, to be refilled from the journal.
+//! 4. The head names for each chunk the last event about it. So also documents from different moments (a new primary;
+//!    a collection that was emptied under a writer) cannot be mistaken for a fitting set: what does not fit is read again, and if it stays so, removed, to be refilled from the journal.
+//!
+//! A showtime whose seats one chunk would hold has them within its head: then there is one document, and nothing to fit.
 //!
 //! **Why a dead writer leaves no harm**: what it wrote is either ahead of the head, hence invisible, or complete. The same
 //! events, cut into other runs, find the chunks that have them already and leave these alone.
@@ -75,9 +76,9 @@ pub(super) struct Remembered {
 }
 
 impl Remembered {
-    /// For a bound on memory: how many chunks it holds, and one for the head.
+    /// For a bound on memory: how many chunks it holds (seats within the head are one), and one for the head.
     pub(super) fn size(&self) -> usize {
-        self.chunks.len() + 1
+        self.chunks.len() + 1 + usize::from(self.head.within.is_some())
     }
 }
 
@@ -187,20 +188,14 @@ pub(super) async fn read(documents: &impl Documents, id: ShowtimeId) -> Result<O
         if attempt > 0 {
             documents.pause(attempt).await;
         }
-        // Side by side: point 4 above tells if the chunks are from before the head's last events. Afterwards one after
-        // the other, which cannot lack anything.
-        let (head, chunks) = if attempt == 0 {
-            futures_util::future::try_join(documents.head(), documents.all_chunks()).await?
-        } else {
-            (documents.head().await?, documents.all_chunks().await?)
-        };
-        let Some(head) = head else {
+        let Some(head) = documents.head().await? else {
             return Ok(None);
         };
+        let chunks = if head.within.is_some() { Chunks::new() } else { documents.all_chunks().await? };
         match head.view(id, &chunks) {
             Ok(view) => return Ok(Some(view)),
             Err(misfit) => {
-                if attempt > 0 && misfits.is_damage(Some(head.sequence), misfit) {
+                if misfits.is_damage(Some(head.sequence), misfit) {
                     repair(documents, misfits.head).await?;
                     return Err(ReadError { reason: format!("the showtime {id} was damaged and is being refilled") });
                 }

@@ -178,7 +178,7 @@ async fn a_node_that_has_not_heard_of_a_new_copy_cannot_leave_it_behind() {
 #[tokio::test]
 async fn the_dropped_copy_leaves_nothing_behind() {
     let mongo = Mongo::start().await;
-    let journal = Journal::new(100, 0, 20, 4);
+    let journal = Journal::new(5_000, 0, 20, 4);
     let node = mongo.node().await;
     journal.apply_all(&*node, 1).await;
     let forgotten = node.begin_rebuild().await.unwrap();
@@ -211,6 +211,22 @@ async fn a_lost_chunk_is_never_shown_and_the_showtime_is_refilled() {
 
     mongo.collection("seats_g1").delete_many(doc! {}).await.unwrap();
     assert_eq!(node.apply(&journal.run(1, journal.last())).await.unwrap(), Applied::UpTo(journal.last()));
+    mongo.drop().await;
+}
+
+#[tokio::test]
+async fn a_showtime_is_one_document_up_to_4096_seats() {
+    let mongo = Mongo::start().await;
+    let node = mongo.node().await;
+    for (seats, chunks) in [(4_096, 0), (4_097, 2)] {
+        let journal = Journal::new(seats, 0, 50, 8);
+        journal.apply_all(&*node, 3).await;
+        journal.assert_complete(&*node).await;
+        assert_eq!(mongo.collection("seats_g1").count_documents(doc! {}).await.unwrap(), chunks);
+        // Nor does a node need chunks that has not written it.
+        journal.assert_complete(&*mongo.node().await).await;
+    }
+    assert_eq!(mongo.collection("showtimes_g1").count_documents(doc! {}).await.unwrap(), 2);
     mongo.drop().await;
 }
 
