@@ -49,6 +49,7 @@ type Answers = Result<Vec<Vec<Obstacle>>, LockError>;
 
 /// See the module's documentation. Dropping it ends its task.
 pub(super) struct Lane {
+    link: Arc<Link>,
     waiting: mpsc::Sender<Waiting>,
     response_timeout: Duration,
     max_keys: usize,
@@ -61,12 +62,14 @@ impl Lane {
         let response_timeout = Duration::from_millis(settings.response_timeout_milliseconds);
         let max_keys = settings.max_keys_per_call.max(1);
         let script = Script::new(include_str!("locks.lua"));
-        tokio::spawn(Runner { link, response_timeout, max_keys, script }.run(receiver));
-        Self { waiting: sender, response_timeout, max_keys }
+        tokio::spawn(Runner { link: Arc::clone(&link), response_timeout, max_keys, script }.run(receiver));
+        Self { link, waiting: sender, response_timeout, max_keys }
     }
 
     /// Carries operations out. Bounded by the response timeout.
     pub(super) async fn carry(&self, operations: Vec<Operation>) -> Answers {
+        // Without a connection nobody waits behind a call that is stuck on the one that was lost.
+        self.link.line()?;
         let mut answers = Vec::new();
         for part in parts(operations, self.max_keys) {
             let (sender, answer) = oneshot::channel();
@@ -123,14 +126,15 @@ impl Runner {
             Ok(answers) => {
                 let mut answers = answers.into_iter();
                 for waiting in load {
-                    waiting.answer(answers.by_ref());
+                    let own = answers.by_ref().take(waiting.operations.len()).collect();
+                    waiting.answer(own);
                 }
             }
             // It may be the fault of one of them, for one of a key that is no string: each finds out alone.
             Err(Trouble::Refused(_)) if load.len() > 1 => {
                 for waiting in load {
                     match self.call(waiting.operations.iter()).await {
-                        Ok(answers) => waiting.answer(&mut answers.into_iter()),
+                        Ok(answers) => waiting.answer(answers),
                         Err(trouble) => waiting.send(Err(trouble.into())),
                     }
                 }
@@ -185,9 +189,8 @@ impl Waiting {
         self.operations.iter().map(Operation::keys).sum()
     }
 
-    /// Takes its own answers off the front.
-    fn answer(self, all: &mut impl Iterator<Item = Vec<Found>>) {
-        let answers = self.operations.iter().zip(all).map(|(operation, found)| operation.obstacles(found)).collect();
+    fn answer(self, found: Vec<Vec<Found>>) {
+        let answers = self.operations.iter().zip(found).map(|(operation, found)| operation.obstacles(found)).collect();
         self.send(answers);
     }
 

@@ -62,6 +62,8 @@ impl Link {
     /// The present connection, or at once the reason why there is none.
     pub(super) fn line(&self) -> Result<Line, LockError> {
         match &*self.state.borrow() {
+            // Given up a moment ago, and not yet taken down.
+            State::Up(line) if line.generation <= *self.broken.borrow() => Err(late()),
             State::Up(line) => Ok(line.clone()),
             State::Down(reason) => Err(LockError { reason: reason.to_string() }),
         }
