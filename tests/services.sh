@@ -42,6 +42,15 @@ source "$here/services/docker.sh"
 
 port_answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
+# After a kill a port may be held for a moment longer than its process can be seen.
+wait_free() {
+  local deadline=$((SECONDS + STOP_SECONDS))
+  while port_answers "$1"; do
+    ((SECONDS < deadline)) || { say "the port $1 is not free: $(grep -i ":$(printf %04X "$1") .* 0A " /proc/net/tcp)"; return 1; }
+    sleep 0.05
+  done
+}
+
 # Reserves a free port for the lifetime of DIR: the book has one file per port, naming the directory that owns it.
 reserve_port() {
   local dir=$1 port owner tries
@@ -142,9 +151,13 @@ write_env() {
 }
 
 start_one() {
+  local port
   mkdir -p "$1/$2"
-  kept_port "$1" "$1/$2/port" >/dev/null
-  "${backend}_alive" "$1" "$2" || "${backend}_start" "$1" "$2" "$(<"$1/$2/port")" || return 1
+  port=$(kept_port "$1" "$1/$2/port")
+  if ! "${backend}_alive" "$1" "$2"; then
+    wait_free "$port" || return 1
+    "${backend}_start" "$1" "$2" "$port" || return 1
+  fi
   wait_ready "$1" "$2"
 }
 
