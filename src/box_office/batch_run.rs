@@ -10,7 +10,7 @@ use crate::box_office::board::Board;
 use crate::box_office::owned::Owned;
 use crate::box_office::plan::Plan;
 use crate::box_office::request::Pending;
-use crate::box_office::seat_claims::SeatClaims;
+use crate::box_office::seat_claims::{SeatClaims, wanted_lock};
 use crate::box_office::verdict::{Bench, Verdict};
 use crate::box_office::{BoxOfficeError, Dependencies};
 use crate::domain::{BookingId, Command, Rejection, SeatConflict, SeatId, Showtime, ShowtimeId, Timestamp};
@@ -169,19 +169,20 @@ impl BatchRun {
         let may_free = self.seats_that_may_be_freed(&owned.showtime, now);
         let mut wanted = Vec::new();
         for pending in &self.commands {
-            let Command::ReserveSeats { booking_id, seats, .. } = &pending.request.command else { continue };
-            if self.claims.note_early(&self.deps, *booking_id, pending.early_claim) {
+            let command = &pending.request.command;
+            let Some((claim, deadline)) = wanted_lock(command, &policy) else { continue };
+            if self.claims.note_early(&self.deps, claim.booking_id, pending.early_claim) {
                 continue;
             }
-            let has_a_chance = match owned.showtime.decide(&pending.request.command, now, &policy) {
-                Ok(_) => owned.showtime.booking(*booking_id).is_none(),
+            let has_a_chance = match owned.showtime.decide(command, now, &policy) {
+                Ok(_) => owned.showtime.booking(claim.booking_id).is_none(),
                 Err(Rejection::SeatsTaken { conflicts }) => {
                     conflicts.iter().all(|conflict| may_free.contains(&conflict.seat_id))
                 }
                 Err(_) => false,
             };
             if has_a_chance {
-                wanted.push((*booking_id, seats.as_slice().to_vec()));
+                wanted.push((claim, deadline));
             }
         }
         if wanted.is_empty() {

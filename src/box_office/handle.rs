@@ -84,7 +84,13 @@ impl BoxOffice {
             Some(key) => key.hold_token(nonce),
             None => HoldToken::from_bytes(rand::random()),
         };
-        let command = Command::ReserveSeats { booking_id, seats, user_id, token: hold_token.hash() };
+        let command = Command::ReserveSeats {
+            booking_id,
+            seats,
+            user_id,
+            token: hold_token.hash(),
+            asked_at: (self.inner.deps.clock)(),
+        };
         let key = context.key.as_ref();
         let keyed = key.and_then(|key| KeyedRequest::for_command(key, showtime_id, &command, nonce));
         let request = Request { command, key: keyed, traceparent: context.traceparent, repeated: false };

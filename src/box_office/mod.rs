@@ -47,7 +47,8 @@ pub struct Settings {
     /// Seconds from a reservation to the last deadline that extensions can reach. Set from the top level.
     #[serde(skip)]
     pub hold_total_seconds: u64,
-    /// Milliseconds that a seat lock is leased for before its booking is committed.
+    /// Milliseconds for which a seat lock counts although its booking is not in the store: time enough to commit. After that it is
+    /// taken over by whoever wants the seat.
     pub lease_milliseconds: u64,
     /// Commands that may wait for one showtime; one more is refused with 503.
     pub max_queued: usize,

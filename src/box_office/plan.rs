@@ -214,12 +214,13 @@ mod tests {
         BookingId(Uuid::from_u128(number))
     }
 
-    fn reserve(number: u128, seats: &[u32]) -> Command {
+    fn reserve(number: u128, seats: &[u32], asked_at: Timestamp) -> Command {
         Command::ReserveSeats {
             booking_id: booking(number),
             seats: SeatSelection::new(ID, seats.iter().map(|seat| SeatId::new(ID, *seat)).collect()).unwrap(),
             user_id: UserId::parse("u").unwrap(),
             token: HoldToken::from_bytes([0; 32]).hash(),
+            asked_at,
         }
     }
 
@@ -230,7 +231,7 @@ mod tests {
     fn showtime_with_hold() -> Showtime {
         let mut showtime = Showtime::scheduled(ID, &SeatMap::new(vec![Row { row: "A".into(), seats: 4 }]).unwrap());
         let mut plan = Plan::new(&showtime, at(0));
-        plan.decide(&mut showtime, &reserve(1, &[0, 1]), &POLICY).unwrap();
+        plan.decide(&mut showtime, &reserve(1, &[0, 1], at(0)), &POLICY).unwrap();
         showtime
     }
 
@@ -239,7 +240,7 @@ mod tests {
         let mut showtime = showtime_with_hold();
         let mut plan = Plan::new(&showtime, at(11));
         plan.decide(&mut showtime, &Command::ExpireHold { booking_id: booking(1) }, &POLICY).unwrap();
-        plan.decide(&mut showtime, &reserve(2, &[1, 2]), &POLICY).unwrap();
+        plan.decide(&mut showtime, &reserve(2, &[1, 2], at(11)), &POLICY).unwrap();
         let batch = plan.batch(&showtime, 5, None);
         assert_eq!(batch.fence, 5);
         assert_eq!(batch.releases, [(0, booking(1)), (1, booking(1))]);
@@ -266,9 +267,9 @@ mod tests {
     fn a_booking_made_and_cancelled_in_one_batch_leaves_no_claim() {
         let mut showtime = showtime_with_hold();
         let mut plan = Plan::new(&showtime, at(1));
-        plan.decide(&mut showtime, &reserve(2, &[3]), &POLICY).unwrap();
+        plan.decide(&mut showtime, &reserve(2, &[3], at(1)), &POLICY).unwrap();
         plan.decide(&mut showtime, &cancel(2), &POLICY).unwrap();
-        plan.decide(&mut showtime, &reserve(3, &[3]), &POLICY).unwrap();
+        plan.decide(&mut showtime, &reserve(3, &[3], at(1)), &POLICY).unwrap();
         let batch = plan.batch(&showtime, 1, None);
         assert!(batch.releases.is_empty());
         assert_eq!(batch.claims, [(3, booking(3))]);
@@ -281,11 +282,11 @@ mod tests {
         let before = showtime_with_hold();
         let mut showtime = before.clone();
         let mut plan = Plan::new(&showtime, at(5));
-        plan.decide(&mut showtime, &reserve(2, &[2, 3]), &POLICY).unwrap();
+        plan.decide(&mut showtime, &reserve(2, &[2, 3], at(5)), &POLICY).unwrap();
         let extend = Command::ExtendHold { booking_id: booking(1), credential: Credential::Operator, asked_at: at(5) };
         plan.decide(&mut showtime, &extend, &POLICY).unwrap();
         plan.decide(&mut showtime, &cancel(1), &POLICY).unwrap();
-        plan.decide(&mut showtime, &reserve(3, &[0]), &POLICY).unwrap();
+        plan.decide(&mut showtime, &reserve(3, &[0], at(5)), &POLICY).unwrap();
         assert_ne!(showtime, before);
         plan.revert(&mut showtime);
         assert_eq!(showtime, before);

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use crate::box_office::Settings;
 use crate::box_office::board::Board;
 use crate::box_office::request::{EarlyClaim, Pending};
-use crate::box_office::seat_claims::claim;
-use crate::domain::{BookingId, Command, SeatId};
+use crate::box_office::seat_claims::wanted_lock;
+use crate::domain::{BookingId, SeatId, Timestamp};
 use crate::seat_lock::{Claim, Claimed};
 
 /// See the module's documentation. One early claim is under way at a time.
@@ -57,23 +57,28 @@ impl Queue {
 
     /// What to claim now, behind a batch of `in_flight` commands, for those who come with the next one: nothing until half as many
     /// have come, so that a batch costs about one call as before. [`Queue::claimed`] is owed for what is returned.
-    pub(super) fn next_claims(&mut self, in_flight: usize, board: &Board, settings: &Settings) -> Vec<Claim> {
+    pub(super) fn next_claims(
+        &mut self,
+        in_flight: usize,
+        board: &Board,
+        settings: &Settings,
+    ) -> Vec<(Claim, Timestamp)> {
         let new = self.waiting.len().min(settings.max_batch).saturating_sub(self.considered);
         if self.is_claiming || new == 0 || new < in_flight / 2 {
             return Vec::new();
         }
-        let claims: Vec<Claim> = self
+        let policy = settings.policy();
+        let claims: Vec<(Claim, Timestamp)> = self
             .waiting
             .range(self.considered..self.considered + new)
             .filter_map(|pending| {
                 let request = &pending.request;
-                let Command::ReserveSeats { booking_id, seats, .. } = &request.command else { return None };
                 // A repeated request may have its booking already, and an answer that was recorded.
                 let is_first = request.key.is_none() && !request.repeated;
-                let seats = seats.as_slice();
+                let seats = request.command.wanted_seats();
                 let is_next = is_first && !seats.iter().any(|seat| self.wanted_before.contains(seat));
                 let may_have_them = is_next && board.are_free(seats, settings.freshness());
-                may_have_them.then(|| claim(*booking_id, seats))
+                if may_have_them { wanted_lock(&request.command, &policy) } else { None }
             })
             .collect();
         self.considered += new;
@@ -82,7 +87,7 @@ impl Queue {
     }
 
     /// The answers to an early claim, made at `asked`; none if the call failed, and may have been executed or not.
-    pub(super) fn claimed(&mut self, asked: Instant, claims: &[Claim], answers: Option<&[Claimed]>) {
+    pub(super) fn claimed(&mut self, asked: Instant, claims: &[(Claim, Timestamp)], answers: Option<&[Claimed]>) {
         self.is_claiming = false;
         let outcome = |position| match answers.map(|answers| answers.get(position)) {
             Some(Some(Claimed::Granted)) => EarlyClaim::Granted(asked),
@@ -90,7 +95,7 @@ impl Queue {
             Some(None) | None => EarlyClaim::Unknown,
         };
         let outcomes: HashMap<BookingId, EarlyClaim> =
-            claims.iter().enumerate().map(|(position, claim)| (claim.booking_id, outcome(position))).collect();
+            claims.iter().enumerate().map(|(position, (claim, _))| (claim.booking_id, outcome(position))).collect();
         for pending in self.waiting.iter_mut().take(self.considered) {
             if let Some(outcome) = outcomes.get(&pending.request.command.booking_id()) {
                 pending.early_claim = *outcome;
@@ -109,7 +114,7 @@ mod tests {
 
     use super::*;
     use crate::box_office::request::Request;
-    use crate::domain::{HoldToken, Row, SeatMap, SeatSelection, Showtime, ShowtimeId, UserId};
+    use crate::domain::{Command, HoldToken, Row, SeatMap, SeatSelection, Showtime, ShowtimeId, UserId};
 
     const ID: ShowtimeId = ShowtimeId(Uuid::from_u128(7));
 
@@ -131,6 +136,7 @@ mod tests {
             seats: SeatSelection::new(ID, vec![SeatId::new(ID, seat)]).unwrap(),
             user_id: UserId::parse("u").unwrap(),
             token: HoldToken::from_bytes([0; 32]).hash(),
+            asked_at: Timestamp::from_millis(0),
         };
         Pending {
             request: Arc::new(Request { command, key: None, traceparent: None, repeated: false }),
@@ -153,7 +159,7 @@ mod tests {
         let claims = queue.next_claims(in_flight, board, &settings());
         let granted = vec![Claimed::Granted; claims.len()];
         queue.claimed(Instant::now(), &claims, Some(&granted));
-        claims.iter().flat_map(|claim| claim.seats.clone()).collect()
+        claims.iter().flat_map(|(claim, _)| claim.seats.clone()).collect()
     }
 
     #[tokio::test]

@@ -7,7 +7,9 @@ use tokio::task::JoinHandle;
 
 use crate::box_office::Dependencies;
 use crate::box_office::request::{EarlyClaim, Pending};
-use crate::domain::{BookingId, Command, ConflictReason, Event, SeatConflict, SeatId, Showtime, ShowtimeId, Timestamp};
+use crate::domain::{
+    BookingId, Command, ConflictReason, Event, HoldPolicy, SeatConflict, SeatId, Showtime, ShowtimeId, Timestamp,
+};
 use crate::seat_lock::{Claim, Claimed, LockError, Obstacle};
 use crate::write_store::StoreError;
 
@@ -21,6 +23,13 @@ pub(super) struct SeatClaims {
     forgone: Vec<Claim>,
 }
 
+/// A claim that the lock refused.
+struct Refused {
+    claim: Claim,
+    deadline: Timestamp,
+    obstacles: Vec<Obstacle>,
+}
+
 /// What the lock refused.
 #[derive(Default)]
 pub(super) struct LockedOut {
@@ -31,7 +40,8 @@ pub(super) struct LockedOut {
 }
 
 impl SeatClaims {
-    /// Claims seats for bookings, in order. Ghost locks (their booking is no longer live) are taken over.
+    /// Claims seats for bookings, in order, each until its hold's deadline: a booking that is then committed needs no further call.
+    /// Ghost locks (their booking is not live) are taken over.
     ///
     /// # Errors
     /// Only the write store's, when it has to be asked about the owner of a lock.
@@ -39,40 +49,32 @@ impl SeatClaims {
         &mut self,
         deps: &Arc<Dependencies>,
         showtime: ShowtimeId,
-        wanted: Vec<(BookingId, Vec<SeatId>)>,
+        wanted: Vec<(Claim, Timestamp)>,
     ) -> Result<LockedOut, StoreError> {
         self.settle_following().await;
-        let lease = deps.settings.lease();
-        let seats: HashMap<BookingId, Vec<SeatId>> = wanted.iter().cloned().collect();
-        let claims: Vec<Claim> = wanted.into_iter().map(|(booking_id, seats)| claim(booking_id, &seats)).collect();
-        let answers = match deps.seat_lock.claim(showtime, claims.clone(), lease).await {
+        let bookings: HashSet<BookingId> = wanted.iter().map(|(claim, _)| claim.booking_id).collect();
+        let answers = match deps.seat_lock.claim(showtime, wanted.clone()).await {
             Ok(answers) => answers,
             Err(error) => {
                 // The call may have been executed: whoever is refused later gives back what it may have got.
-                self.granted.extend(claims.iter().map(|claim| claim.booking_id));
+                self.granted.extend(bookings);
                 count_failure(deps, &error);
                 return Ok(LockedOut::default());
             }
         };
-        self.granted.extend(
-            claims
-                .iter()
-                .zip(&answers)
-                .filter(|(_, answer)| **answer == Claimed::Granted)
-                .map(|(claim, _)| claim.booking_id),
-        );
-        let refused: Vec<(Claim, Vec<Obstacle>)> = claims
-            .into_iter()
-            .zip(answers)
-            .filter_map(|(claim, answer)| match answer {
-                Claimed::Granted => None,
-                Claimed::Refused(obstacles) => Some((claim, obstacles)),
-            })
-            .collect();
+        let mut refused = Vec::new();
+        for ((claim, deadline), answer) in wanted.into_iter().zip(answers) {
+            match answer {
+                Claimed::Granted => {
+                    self.granted.insert(claim.booking_id);
+                }
+                Claimed::Refused(obstacles) => refused.push(Refused { claim, deadline, obstacles }),
+            }
+        }
         if refused.is_empty() {
             return Ok(LockedOut::default());
         }
-        self.judge(deps, showtime, refused, &seats).await
+        self.judge(deps, showtime, refused, &bookings).await
     }
 
     /// Takes note of the locks that an early claim has got or may have. True if they need not be claimed again: they were there not
@@ -89,14 +91,14 @@ impl SeatClaims {
         &mut self,
         deps: &Arc<Dependencies>,
         showtime: ShowtimeId,
-        refused: Vec<(Claim, Vec<Obstacle>)>,
-        wanted: &HashMap<BookingId, Vec<SeatId>>,
+        refused: Vec<Refused>,
+        wanted: &HashSet<BookingId>,
     ) -> Result<LockedOut, StoreError> {
         // An owner in this very batch needs no judgement: the commands are decided in order.
         let owners: HashSet<BookingId> = refused
             .iter()
-            .flat_map(|(_, obstacles)| obstacles.iter().map(|obstacle| obstacle.owner))
-            .filter(|owner| !wanted.contains_key(owner) && !self.granted.contains(owner))
+            .flat_map(|refused| refused.obstacles.iter().map(|obstacle| obstacle.owner))
+            .filter(|owner| !wanted.contains(owner) && !self.granted.contains(owner))
             .collect();
         let stored: HashMap<BookingId, bool> = if owners.is_empty() {
             HashMap::new()
@@ -105,43 +107,44 @@ impl SeatClaims {
             bookings.into_iter().map(|booking| (booking.id, booking.status.is_live())).collect()
         };
         let mut locked_out = LockedOut::default();
-        for (claim, obstacles) in refused {
+        for Refused { claim, deadline, obstacles } in refused {
             let (ghosts, real): (Vec<Obstacle>, Vec<Obstacle>) = obstacles
                 .into_iter()
                 .filter(|obstacle| owners.contains(&obstacle.owner))
                 .partition(|obstacle| is_ghost(deps, &stored, obstacle));
             let mut in_the_way = real;
             if in_the_way.is_empty() && !ghosts.is_empty() {
-                in_the_way = take_over(deps, showtime, &claim, &ghosts).await;
+                in_the_way = take_over(deps, showtime, &claim, deadline, &ghosts).await;
             }
             if in_the_way.is_empty() {
                 self.granted.insert(claim.booking_id);
                 continue;
             }
             locked_out.stale |= in_the_way.iter().any(|obstacle| stored.get(&obstacle.owner) == Some(&true));
-            let conflicts = conflicts(&in_the_way, &stored, wanted.get(&claim.booking_id));
+            let conflicts = conflicts(&in_the_way, &stored, showtime);
             locked_out.conflicts.insert(claim.booking_id, conflicts);
         }
         Ok(locked_out)
     }
 
-    /// After a commit: locks of holds are kept until the deadline, locks of ended holds and of sales are released. Not awaited.
+    /// After a commit: locks of extended holds are kept until the new deadline, those of ended holds and of sales are released. New
+    /// holds have their locks already. Not awaited.
     pub(super) fn follow(&mut self, deps: &Arc<Dependencies>, showtime: &Showtime, events: &[Event]) {
         let mut keep: HashMap<BookingId, (Claim, Timestamp)> = HashMap::new();
         let mut release: Vec<Claim> = std::mem::take(&mut self.forgone);
         for event in events {
             let Some(booking_id) = event.booking_id() else { continue };
-            let claim = claim(booking_id, event.seats_status().seat_ids);
+            let seats = event.seats_status().seat_ids;
             self.granted.remove(&booking_id);
             match event {
-                Event::SeatsReserved { expires_at, .. } | Event::HoldExtended { expires_at, .. } => {
-                    keep.insert(booking_id, (claim, *expires_at));
+                Event::HoldExtended { expires_at, .. } => {
+                    keep.insert(booking_id, (claim(booking_id, seats), *expires_at));
                 }
                 Event::BookingConfirmed { .. } | Event::BookingCancelled { .. } | Event::HoldExpired { .. } => {
                     keep.remove(&booking_id);
-                    release.push(claim);
+                    release.push(claim(booking_id, seats));
                 }
-                Event::ShowtimeScheduled { .. } => {}
+                Event::SeatsReserved { .. } | Event::ShowtimeScheduled { .. } => {}
             }
         }
         self.spawn(deps, showtime.id(), keep.into_values().collect(), release);
@@ -203,15 +206,25 @@ impl SeatClaims {
     }
 }
 
-pub(super) fn claim(booking_id: BookingId, seats: &[SeatId]) -> Claim {
+/// The locks that a reservation wants, and until when: its hold's deadline. `None` for every other command.
+pub(super) fn wanted_lock(command: &Command, policy: &HoldPolicy) -> Option<(Claim, Timestamp)> {
+    let Command::ReserveSeats { booking_id, seats, asked_at, .. } = command else { return None };
+    Some((claim(*booking_id, seats.as_slice()), policy.first_deadline(*asked_at)))
+}
+
+fn claim(booking_id: BookingId, seats: &[SeatId]) -> Claim {
     Claim { booking_id, seats: seats.iter().map(|seat| seat.index()).collect() }
 }
 
-/// A lock whose booking has ended; or whose booking was never stored, though the lock was kept for longer than a lease.
+/// A lock whose booking has ended; or whose booking is not stored, though it was asked for longer than a lease ago. (The lock was
+/// set to fall a whole hold after that; no reservation of this policy's has a longer one.)
 fn is_ghost(deps: &Dependencies, stored: &HashMap<BookingId, bool>, obstacle: &Obstacle) -> bool {
     match stored.get(&obstacle.owner) {
         Some(live) => !live,
-        None => obstacle.remaining > deps.settings.lease(),
+        None => match deps.settings.policy().first_hold().checked_sub(obstacle.remaining) {
+            Some(age) => age > deps.settings.lease(),
+            None => true,
+        },
     }
 }
 
@@ -219,10 +232,11 @@ async fn take_over(
     deps: &Arc<Dependencies>,
     showtime: ShowtimeId,
     claim: &Claim,
+    deadline: Timestamp,
     ghosts: &[Obstacle],
 ) -> Vec<Obstacle> {
     let owners = ghosts.iter().map(|ghost| ghost.owner).collect();
-    match deps.seat_lock.take_over(showtime, owners, claim.clone(), deps.settings.lease()).await {
+    match deps.seat_lock.take_over(showtime, owners, claim.clone(), deadline).await {
         Ok(Claimed::Granted) => {
             deps.counters.locks_taken_over.add(u64::try_from(ghosts.len()).unwrap_or(u64::MAX));
             Vec::new()
@@ -235,21 +249,13 @@ async fn take_over(
     }
 }
 
-fn conflicts(
-    obstacles: &[Obstacle],
-    stored: &HashMap<BookingId, bool>,
-    wanted: Option<&Vec<SeatId>>,
-) -> Vec<SeatConflict> {
-    let Some(wanted) = wanted else { return Vec::new() };
-    wanted
-        .iter()
-        .filter_map(|seat_id| {
-            let obstacle = obstacles.iter().find(|obstacle| obstacle.seat == seat_id.index())?;
-            let live = stored.get(&obstacle.owner) == Some(&true);
-            let reason = if live { ConflictReason::Reserved } else { ConflictReason::Locked };
-            Some(SeatConflict { seat_id: *seat_id, reason })
-        })
-        .collect()
+fn conflicts(obstacles: &[Obstacle], stored: &HashMap<BookingId, bool>, showtime: ShowtimeId) -> Vec<SeatConflict> {
+    let conflict = |obstacle: &Obstacle| {
+        let live = stored.get(&obstacle.owner) == Some(&true);
+        let reason = if live { ConflictReason::Reserved } else { ConflictReason::Locked };
+        SeatConflict { seat_id: SeatId::new(showtime, obstacle.seat), reason }
+    };
+    obstacles.iter().map(conflict).collect()
 }
 
 pub(super) fn count_failure(deps: &Dependencies, error: &LockError) {

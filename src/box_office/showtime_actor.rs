@@ -112,7 +112,7 @@ impl ShowtimeActor {
         }
         let (deps, id, asked) = (Arc::clone(&self.deps), self.id, Instant::now());
         let claiming = self.deps.runtime.spawn(async move {
-            let answers = deps.seat_lock.claim(id, claims.clone(), deps.settings.lease()).await;
+            let answers = deps.seat_lock.claim(id, claims.clone()).await;
             let answers = answers.inspect_err(|error| count_failure(&deps, error)).ok();
             (claims, answers)
         });

@@ -1,6 +1,5 @@
 //! Commands: what clients and clocks ask of one showtime.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::domain::{BookingId, SeatId, ShowtimeId, Timestamp, TokenHash, UserId};
@@ -18,6 +17,8 @@ pub enum Command {
         user_id: UserId,
         /// Hash of the token that the holder will show.
         token: TokenHash,
+        /// When it was asked: the hold's deadline is reckoned from here, so that seats can be locked until then before it is decided.
+        asked_at: Timestamp,
     },
     /// Turn a hold into a sale.
     ConfirmBooking {
@@ -140,12 +141,12 @@ impl SeatSelection {
             return Err(SelectionError::TooMany { count: seats.len() });
         }
         let prefix = SeatId::prefix(showtime);
-        let mut seen = HashSet::with_capacity(seats.len());
         for (position, seat) in seats.iter().copied().enumerate() {
             if seat.index_under(prefix).is_none() {
                 return Err(SelectionError::Foreign { position, seat });
             }
-            if !seen.insert(seat) {
+            // So few are looked through, not hashed.
+            if seats.iter().take(position).any(|earlier| *earlier == seat) {
                 return Err(SelectionError::Duplicate { position, seat });
             }
         }
@@ -181,9 +182,14 @@ impl PaymentReference {
 }
 
 impl HoldPolicy {
-    /// The first deadline of a hold made at `now`.
+    /// From a reservation to the first deadline of its hold.
+    pub fn first_hold(&self) -> Duration {
+        self.hold.min(self.max_total)
+    }
+
+    /// The first deadline of a hold asked for at `now`.
     pub fn first_deadline(&self, now: Timestamp) -> Timestamp {
-        now + self.hold.min(self.max_total)
+        now + self.first_hold()
     }
 
     /// The deadline that an extension asked at `now` gives to a hold made at `reserved_at`.

@@ -131,16 +131,20 @@ impl Showtime {
     /// The [`Rejection`] says why nothing will change.
     pub fn decide(&self, command: &Command, now: Timestamp, policy: &HoldPolicy) -> Result<Decision, Rejection> {
         match command {
-            Command::ReserveSeats { booking_id, seats, user_id, token } => {
+            Command::ReserveSeats { booking_id, seats, user_id, token, asked_at } => {
                 if let Some(booking) = self.bookings.get(booking_id) {
                     return already_reserved(booking, seats, token);
                 }
                 self.check_free(seats)?;
+                let expires_at = policy.first_deadline(*asked_at);
+                if expires_at <= now {
+                    return Err(Rejection::HoldExpired { expired_at: expires_at });
+                }
                 Ok(Decision::Accepted(Event::SeatsReserved {
                     booking_id: *booking_id,
                     seat_ids: seats.as_slice().to_vec(),
                     user_id: user_id.clone(),
-                    expires_at: policy.first_deadline(now),
+                    expires_at,
                 }))
             }
             Command::ConfirmBooking { booking_id, credential, payment_reference } => {

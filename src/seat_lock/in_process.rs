@@ -49,7 +49,7 @@ impl Lock {
 }
 
 impl InProcessLock {
-    /// An empty lock table. Leases run on tokio's clock; `clock` turns deadlines into leases.
+    /// An empty lock table. Locks fall by tokio's clock; `clock` says how far away a deadline is.
     pub fn new(clock: Clock) -> Self {
         Self { clock, table: Mutex::default() }
     }
@@ -65,7 +65,7 @@ impl Table {
         self.locks.get(&(showtime, seat)).copied().filter(|lock| lock.is_live(now))
     }
 
-    fn claim(&mut self, showtime: ShowtimeId, ghosts: &[BookingId], claim: &Claim, lease: Duration) -> Claimed {
+    fn claim(&mut self, showtime: ShowtimeId, ghosts: &[BookingId], claim: &Claim, lasting: Duration) -> Claimed {
         let now = Instant::now();
         let in_the_way = |lock: &Lock| lock.owner != claim.booking_id && !ghosts.contains(&lock.owner);
         let obstacles: Vec<Obstacle> = claim
@@ -81,9 +81,9 @@ impl Table {
         }
         for &seat in &claim.seats {
             let own = self.live(showtime, seat, now).filter(|lock| lock.owner == claim.booking_id);
-            // An own lock that lasts longer than the lease, because its deadline was set before, stays as it is.
-            if own.is_none_or(|lock| lock.remaining(now) < lease) {
-                self.locks.insert((showtime, seat), Lock::lasting(claim.booking_id, now, lease));
+            // An own lock that lasts longer stays as it is.
+            if own.is_none_or(|lock| lock.remaining(now) < lasting) {
+                self.locks.insert((showtime, seat), Lock::lasting(claim.booking_id, now, lasting));
             }
         }
         Claimed::Granted
@@ -115,14 +115,11 @@ impl Table {
 
 #[async_trait]
 impl SeatLock for InProcessLock {
-    async fn claim(
-        &self,
-        showtime: ShowtimeId,
-        claims: Vec<Claim>,
-        lease: Duration,
-    ) -> Result<Vec<Claimed>, LockError> {
+    async fn claim(&self, showtime: ShowtimeId, claims: Vec<(Claim, Timestamp)>) -> Result<Vec<Claimed>, LockError> {
+        let now = (self.clock)();
         let mut table = self.table();
-        let answers = claims.iter().map(|claim| table.claim(showtime, &[], claim, lease)).collect();
+        let claim = |(claim, deadline): &(Claim, Timestamp)| table.claim(showtime, &[], claim, deadline.since(now));
+        let answers = claims.iter().map(claim).collect();
         table.sweep();
         Ok(answers)
     }
@@ -132,9 +129,10 @@ impl SeatLock for InProcessLock {
         showtime: ShowtimeId,
         ghosts: Vec<BookingId>,
         claim: Claim,
-        lease: Duration,
+        deadline: Timestamp,
     ) -> Result<Claimed, LockError> {
-        Ok(self.table().claim(showtime, &ghosts, &claim, lease))
+        let lasting = deadline.since((self.clock)());
+        Ok(self.table().claim(showtime, &ghosts, &claim, lasting))
     }
 
     async fn keep_until(&self, showtime: ShowtimeId, claims: Vec<(Claim, Timestamp)>) -> Result<(), LockError> {
@@ -173,7 +171,7 @@ mod tests {
         let showtime = ShowtimeId(Uuid::from_u128(1));
         for round in 0..10_000_u32 {
             let claim = Claim { booking_id: BookingId(Uuid::from_u128(round.into())), seats: vec![round] };
-            lock.claim(showtime, vec![claim], Duration::from_millis(100)).await.unwrap();
+            lock.claim(showtime, vec![(claim, Timestamp::from_millis(100))]).await.unwrap();
             tokio::time::advance(Duration::from_millis(1)).await;
         }
         assert!(lock.table().locks.len() <= 2 * 100 + SWEEP_SLACK + 1);

@@ -44,7 +44,7 @@ pub struct Obstacle {
 /// What became of a claim.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Claimed {
-    /// Every seat is locked for the booking, at least until the lease ends.
+    /// Every seat is locked for the booking, at least until the deadline.
     Granted,
     /// Nothing was locked; these locks are in the way (all of them).
     Refused(Vec<Obstacle>),
@@ -53,9 +53,9 @@ pub enum Claimed {
 /// See the module's documentation.
 #[async_trait]
 pub trait SeatLock: Send + Sync + 'static {
-    /// Decides the claims in order, atomically, in one call. One answer per claim, in order.
-    async fn claim(&self, showtime: ShowtimeId, claims: Vec<Claim>, lease: Duration)
-    -> Result<Vec<Claimed>, LockError>;
+    /// Decides the claims in order, atomically, in one call. What is granted falls at the claim's deadline, unless the booking had
+    /// it for longer. One answer per claim, in order.
+    async fn claim(&self, showtime: ShowtimeId, claims: Vec<(Claim, Timestamp)>) -> Result<Vec<Claimed>, LockError>;
 
     /// Takes over locks by compare-and-set: a seat whose owner is still `ghost` goes to `claim`'s booking. All of the claim's seats or
     /// none, as in [`SeatLock::claim`], seats in no one's or the booking's own hands included.
@@ -64,7 +64,7 @@ pub trait SeatLock: Send + Sync + 'static {
         showtime: ShowtimeId,
         ghosts: Vec<BookingId>,
         claim: Claim,
-        lease: Duration,
+        deadline: Timestamp,
     ) -> Result<Claimed, LockError>;
 
     /// Sets the locks that each booking still owns to fall at `deadline`; locks owned by others stay untouched.

@@ -60,6 +60,7 @@ fn command(step: &Step, asked_at: Timestamp) -> Command {
             seats: SeatSelection::new(ID, seats.iter().map(|seat| SeatId::new(ID, *seat)).collect()).unwrap(),
             user_id: UserId::parse("someone").unwrap(),
             token: token(*booking).hash(),
+            asked_at,
         },
         Step::Confirm { booking, stranger, payment: number } => Command::ConfirmBooking {
             booking_id: booking_id(*booking),
@@ -250,7 +251,7 @@ proptest! {
 #[test]
 fn an_extension_tried_twice_has_one_effect() {
     let mut showtime = fresh();
-    let reserve = command(&Step::Reserve { booking: 1, seats: vec![0] }, Timestamp::MIN);
+    let reserve = command(&Step::Reserve { booking: 1, seats: vec![0] }, Timestamp::from_millis(0));
     let Ok(Decision::Accepted(event)) = showtime.decide(&reserve, Timestamp::from_millis(0), &POLICY) else {
         panic!("free seat")
     };
@@ -266,13 +267,13 @@ fn an_extension_tried_twice_has_one_effect() {
 #[test]
 fn a_refusal_names_every_seat_in_the_way() {
     let mut showtime = fresh();
-    let reserve = command(&Step::Reserve { booking: 1, seats: vec![0, 1] }, Timestamp::MIN);
+    let reserve = command(&Step::Reserve { booking: 1, seats: vec![0, 1] }, Timestamp::from_millis(0));
     let Ok(Decision::Accepted(event)) = showtime.decide(&reserve, Timestamp::from_millis(0), &POLICY) else {
         panic!("free seats")
     };
     showtime.evolve(&event, 2, Timestamp::from_millis(0), Some(token(1).hash()));
     let refused = showtime.decide(
-        &command(&Step::Reserve { booking: 2, seats: vec![1, 2, 0] }, Timestamp::MIN),
+        &command(&Step::Reserve { booking: 2, seats: vec![1, 2, 0] }, Timestamp::from_millis(0)),
         Timestamp::from_millis(1),
         &POLICY,
     );
@@ -281,9 +282,23 @@ fn a_refusal_names_every_seat_in_the_way() {
 }
 
 #[test]
+fn a_hold_is_reckoned_from_when_it_was_asked_for() {
+    let showtime = fresh();
+    let reserve = command(&Step::Reserve { booking: 1, seats: vec![0] }, Timestamp::from_millis(0));
+    let expires = Timestamp::from_millis(60_000);
+    let late = showtime.decide(&reserve, Timestamp::from_millis(59_999), &POLICY);
+    assert!(
+        matches!(&late, Ok(Decision::Accepted(Event::SeatsReserved { expires_at, .. })) if *expires_at == expires),
+        "{late:?}"
+    );
+    let too_late = showtime.decide(&reserve, expires, &POLICY);
+    assert_eq!(too_late, Err(Rejection::HoldExpired { expired_at: expires }));
+}
+
+#[test]
 fn a_confirmation_after_the_deadline_loses_even_before_the_clock_has_ended_the_hold() {
     let mut showtime = fresh();
-    let reserve = command(&Step::Reserve { booking: 1, seats: vec![0] }, Timestamp::MIN);
+    let reserve = command(&Step::Reserve { booking: 1, seats: vec![0] }, Timestamp::from_millis(0));
     let Ok(Decision::Accepted(event)) = showtime.decide(&reserve, Timestamp::from_millis(0), &POLICY) else {
         panic!("free seat")
     };

@@ -6,22 +6,27 @@
 -- Answer: for each operation its obstacles as {position within the operation from 0, owner, remaining milliseconds}; an empty list
 --         means that a claim was granted. A keep has none: it leaves alone what is not its booking's.
 local function claim(booking, lasting, first, last, ghosts)
-  local obstacles = {}
-  local own = {}
+  local obstacles, taken, rewritten = {}, {}, {}
   for k = first, last do
-    local owner = redis.call('GET', KEYS[k])
-    if owner == booking then
-      own[k] = true
-    elseif owner and not ghosts[owner] then
+    local owner = redis.call('SET', KEYS[k], booking, 'NX', 'GET', 'PX', lasting)
+    if not owner then
+      taken[#taken + 1] = KEYS[k]
+    elseif ghosts[owner] then
+      rewritten[#rewritten + 1] = KEYS[k]
+    elseif owner ~= booking then
       obstacles[#obstacles + 1] = { k - first, owner, redis.call('PTTL', KEYS[k]) }
+    elseif redis.call('PTTL', KEYS[k]) < tonumber(lasting) then
+      -- An own lock that lasts longer stays as it is.
+      rewritten[#rewritten + 1] = KEYS[k]
     end
   end
-  if #obstacles == 0 then
-    for k = first, last do
-      -- An own lock that lasts longer than the lease, because its deadline was set before, stays as it is.
-      if not own[k] or redis.call('PTTL', KEYS[k]) < tonumber(lasting) then
-        redis.call('SET', KEYS[k], booking, 'PX', lasting)
-      end
+  if #obstacles > 0 then
+    for _, key in ipairs(taken) do
+      redis.call('DEL', key)
+    end
+  else
+    for _, key in ipairs(rewritten) do
+      redis.call('SET', key, booking, 'PX', lasting)
     end
   end
   return obstacles

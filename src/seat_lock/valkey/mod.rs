@@ -86,14 +86,12 @@ impl ValkeyLock {
 
 #[async_trait]
 impl SeatLock for ValkeyLock {
-    async fn claim(
-        &self,
-        showtime: ShowtimeId,
-        claims: Vec<Claim>,
-        lease: Duration,
-    ) -> Result<Vec<Claimed>, LockError> {
-        let operation =
-            |claim| Operation { showtime, claim, action: Action::Claim { ghosts: Vec::new() }, lasting: lease };
+    async fn claim(&self, showtime: ShowtimeId, claims: Vec<(Claim, Timestamp)>) -> Result<Vec<Claimed>, LockError> {
+        let now = (self.clock)();
+        let operation = |(claim, deadline): (Claim, Timestamp)| {
+            let lasting = deadline.since(now);
+            Operation { showtime, claim, action: Action::Claim { ghosts: Vec::new() }, lasting }
+        };
         self.decide(claims.into_iter().map(operation).collect()).await
     }
 
@@ -102,9 +100,10 @@ impl SeatLock for ValkeyLock {
         showtime: ShowtimeId,
         ghosts: Vec<BookingId>,
         claim: Claim,
-        lease: Duration,
+        deadline: Timestamp,
     ) -> Result<Claimed, LockError> {
-        let operation = Operation { showtime, claim, action: Action::Claim { ghosts }, lasting: lease };
+        let lasting = deadline.since((self.clock)());
+        let operation = Operation { showtime, claim, action: Action::Claim { ghosts }, lasting };
         let answers = self.decide(vec![operation]).await?;
         answers.into_iter().next().ok_or_else(|| unexpected("no answer"))
     }

@@ -91,7 +91,8 @@ impl Office {
         let seats = vec![SeatId::new(self.showtime, seat).index()];
         let look = async || {
             let claim = Claim { booking_id: BookingId(Uuid::new_v4()), seats: seats.clone() };
-            let answers = self.lock.claim(self.showtime, vec![claim.clone()], Duration::from_secs(1)).await.unwrap();
+            let soon = Timestamp::from_millis(self.millis.load(Ordering::SeqCst) + 1_000);
+            let answers = self.lock.claim(self.showtime, vec![(claim.clone(), soon)]).await.unwrap();
             self.lock.release(self.showtime, vec![claim]).await.unwrap();
             answers != [Claimed::Granted]
         };

@@ -80,6 +80,7 @@ impl Owner {
                     seats: SeatSelection::new(self.id, vec![seat_id]).unwrap(),
                     user_id: UserId::parse("ada").unwrap(),
                     token: HoldToken::from_bytes([3; 32]).hash(),
+                    asked_at: self.time.now(),
                 },
             };
             runs.push(self.carry_out(&command, holder).await);

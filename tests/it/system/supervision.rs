@@ -49,14 +49,9 @@ struct UnluckyLock {
 
 #[async_trait]
 impl SeatLock for UnluckyLock {
-    async fn claim(
-        &self,
-        showtime: ShowtimeId,
-        claims: Vec<Claim>,
-        lease: Duration,
-    ) -> Result<Vec<Claimed>, LockError> {
+    async fn claim(&self, showtime: ShowtimeId, claims: Vec<(Claim, Timestamp)>) -> Result<Vec<Claimed>, LockError> {
         assert!(!self.mishap.strikes(PANIC_IN_THE_BATCH), "a planned panic in the batch");
-        self.lock.claim(showtime, claims, lease).await
+        self.lock.claim(showtime, claims).await
     }
 
     async fn take_over(
@@ -64,9 +59,9 @@ impl SeatLock for UnluckyLock {
         showtime: ShowtimeId,
         ghosts: Vec<BookingId>,
         claim: Claim,
-        lease: Duration,
+        deadline: Timestamp,
     ) -> Result<Claimed, LockError> {
-        self.lock.take_over(showtime, ghosts, claim, lease).await
+        self.lock.take_over(showtime, ghosts, claim, deadline).await
     }
 
     async fn keep_until(&self, showtime: ShowtimeId, claims: Vec<(Claim, Timestamp)>) -> Result<(), LockError> {

@@ -22,6 +22,14 @@ impl Valkey {
         set.query_async::<()>(&mut self.0.clone()).await.unwrap();
     }
 
+    /// Milliseconds until the lock of a seat falls, and whose it is.
+    pub async fn left(&self, showtime: &str, seat: u32) -> (i64, String) {
+        let key = key(showtime, seat);
+        let mut both = redis::pipe();
+        both.atomic().cmd("PTTL").arg(&key).cmd("GET").arg(&key);
+        both.query_async(&mut self.0.clone()).await.unwrap()
+    }
+
     pub async fn is_locked(&self, showtime: &str, seat: u32) -> bool {
         redis::cmd("EXISTS").arg(key(showtime, seat)).query_async(&mut self.0.clone()).await.unwrap()
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use turnstile::domain::{SeatIndex, ShowtimeId};
 use turnstile::seat_lock::{Claim, Claimed, SeatLock};
 
-use super::{LONG, claim, claim_one, clock, eventually, owner, showtime};
+use super::{LONG, claim, claim_one, clock, eventually, lasting, owner, showtime, until};
 
 type Lock = Arc<dyn SeatLock>;
 
@@ -27,7 +27,7 @@ pub async fn all_seats_of_a_claim_or_none(lock: Lock, other: Lock) {
 pub async fn claims_of_one_call_are_decided_in_order(lock: Lock, _other: Lock) {
     let showtime = showtime();
     let claims = vec![claim(&[0, 1]), claim(&[1, 2]), claim(&[2, 3]), claim(&[4]), claim(&[3, 4])];
-    let answers = lock.claim(showtime, claims.clone(), LONG).await.unwrap();
+    let answers = lock.claim(showtime, lasting(LONG, &claims)).await.unwrap();
     assert_eq!(answers[0], Claimed::Granted);
     assert!(refused_by(&answers[1], &claims[0]));
     assert_eq!(answers[2], Claimed::Granted, "the refused claim before it has locked nothing");
@@ -75,17 +75,17 @@ pub async fn claiming_again_never_shortens_a_lock(lock: Lock, other: Lock) {
     assert!(remaining().await > LONG * 2, "not lengthened");
 }
 
-pub async fn a_lease_ends_by_itself(lock: Lock, other: Lock) {
+pub async fn a_lock_falls_at_its_deadline(lock: Lock, other: Lock) {
     let showtime = showtime();
-    let lease = Duration::from_millis(300);
+    let lasts = Duration::from_millis(300);
     let start = Instant::now();
-    assert_eq!(claim_one(&*lock, showtime, &claim(&[0, 1]), lease).await, Claimed::Granted);
+    assert_eq!(claim_one(&*lock, showtime, &claim(&[0, 1]), lasts).await, Claimed::Granted);
     let next = claim(&[0, 1]);
-    eventually(Duration::from_secs(5), "the lease ends", async || {
+    eventually(Duration::from_secs(5), "the lock falls", async || {
         claim_one(&*other, showtime, &next, LONG).await == Claimed::Granted
     })
     .await;
-    assert!(start.elapsed() >= lease, "the lease ended after {:?}", start.elapsed());
+    assert!(start.elapsed() >= lasts, "the lock fell after {:?}", start.elapsed());
 }
 
 pub async fn release_is_checked_against_the_owner(lock: Lock, other: Lock) {
@@ -103,12 +103,12 @@ pub async fn release_is_checked_against_the_owner(lock: Lock, other: Lock) {
 pub async fn a_deadline_is_set_only_by_the_owner(lock: Lock, other: Lock) {
     let showtime = showtime();
     let (mine, theirs) = (claim(&[0]), claim(&[1]));
-    let lease = Duration::from_millis(400);
-    lock.claim(showtime, vec![mine.clone(), theirs.clone()], lease).await.unwrap();
+    let short = Duration::from_millis(400);
+    lock.claim(showtime, lasting(short, &[mine.clone(), theirs.clone()])).await.unwrap();
     let deadline = clock()() + LONG;
     let both = Claim { seats: vec![0, 1, 2], ..mine.clone() };
     other.keep_until(showtime, vec![(both, deadline)]).await.unwrap();
-    // Theirs still falls after the lease, mine does not, and a seat without a lock did not get one.
+    // Theirs still falls soon, mine does not, and a seat without a lock did not get one.
     assert_eq!(owner(&*lock, showtime, 2).await, None);
     eventually(Duration::from_secs(5), "the other lock falls", async || owner(&*lock, showtime, 1).await.is_none())
         .await;
@@ -125,7 +125,7 @@ pub async fn a_deadline_is_set_only_by_the_owner(lock: Lock, other: Lock) {
 pub async fn a_deadline_in_the_past_frees_the_seat(lock: Lock, other: Lock) {
     let showtime = showtime();
     let (mine, theirs) = (claim(&[0]), claim(&[1]));
-    lock.claim(showtime, vec![mine.clone(), theirs.clone()], LONG).await.unwrap();
+    lock.claim(showtime, lasting(LONG, &[mine.clone(), theirs.clone()])).await.unwrap();
     let past = clock()() - Duration::from_secs(1);
     let wide = Claim { seats: vec![0, 1], ..mine };
     lock.keep_until(showtime, vec![(wide, past)]).await.unwrap();
@@ -136,14 +136,14 @@ pub async fn a_deadline_in_the_past_frees_the_seat(lock: Lock, other: Lock) {
 pub async fn only_a_named_ghost_is_displaced(lock: Lock, other: Lock) {
     let showtime = showtime();
     let (ghost, living, mine) = (claim(&[0]), claim(&[1]), claim(&[0, 1]));
-    lock.claim(showtime, vec![ghost.clone(), living.clone()], LONG).await.unwrap();
-    let answer = other.take_over(showtime, vec![ghost.booking_id], mine.clone(), LONG).await.unwrap();
+    lock.claim(showtime, lasting(LONG, &[ghost.clone(), living.clone()])).await.unwrap();
+    let answer = other.take_over(showtime, vec![ghost.booking_id], mine.clone(), until(LONG)).await.unwrap();
     assert!(refused_by(&answer, &living), "{answer:?}");
     assert_eq!(owner(&*lock, showtime, 0).await, Some(ghost.booking_id), "nothing may be taken on a refusal");
     let one = Claim { seats: vec![0], ..mine.clone() };
-    let nobody = lock.take_over(showtime, vec![claim(&[]).booking_id], one.clone(), LONG).await.unwrap();
+    let nobody = lock.take_over(showtime, vec![claim(&[]).booking_id], one.clone(), until(LONG)).await.unwrap();
     assert!(refused_by(&nobody, &ghost));
-    assert_eq!(lock.take_over(showtime, vec![ghost.booking_id], one, LONG).await.unwrap(), Claimed::Granted);
+    assert_eq!(lock.take_over(showtime, vec![ghost.booking_id], one, until(LONG)).await.unwrap(), Claimed::Granted);
     assert_eq!(owner(&*other, showtime, 0).await, Some(mine.booking_id));
     assert_eq!(owner(&*other, showtime, 1).await, Some(living.booking_id));
 }
@@ -152,11 +152,11 @@ pub async fn a_takeover_takes_all_or_nothing(lock: Lock, other: Lock) {
     let showtime = showtime();
     let ghosts = [claim(&[0]), claim(&[1])];
     let mine = claim(&[0, 1, 2, 3]);
-    lock.claim(showtime, ghosts.to_vec(), LONG).await.unwrap();
+    lock.claim(showtime, lasting(LONG, &ghosts)).await.unwrap();
     claim_one(&*lock, showtime, &Claim { seats: vec![2], ..mine.clone() }, LONG).await;
     // Two ghosts, one own lock and one free seat.
     let names = ghosts.iter().map(|ghost| ghost.booking_id).collect();
-    assert_eq!(other.take_over(showtime, names, mine.clone(), LONG).await.unwrap(), Claimed::Granted);
+    assert_eq!(other.take_over(showtime, names, mine.clone(), until(LONG)).await.unwrap(), Claimed::Granted);
     for seat in 0..4 {
         assert_eq!(owner(&*lock, showtime, seat).await, Some(mine.booking_id), "seat {seat}");
     }
@@ -229,7 +229,7 @@ async fn owned_seats(lock: &dyn SeatLock, showtime: ShowtimeId, seats: SeatIndex
 
 pub async fn empty_lists_are_fine(lock: Lock, _other: Lock) {
     let showtime = showtime();
-    assert_eq!(lock.claim(showtime, Vec::new(), LONG).await.unwrap(), []);
+    assert_eq!(lock.claim(showtime, Vec::new()).await.unwrap(), []);
     assert_eq!(claim_one(&*lock, showtime, &claim(&[]), LONG).await, Claimed::Granted);
     lock.release(showtime, Vec::new()).await.unwrap();
     lock.keep_until(showtime, Vec::new()).await.unwrap();

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::ports::private_service::PrivateService;
 use crate::services;
 
-use super::{LONG, Locks, claim, claim_one, clock, eventually, owner, showtime};
+use super::{LONG, Locks, claim, claim_one, clock, eventually, lasting, owner, showtime};
 
 /// Longest time to be back after the service is.
 const BACK: Duration = Duration::from_mins(1);
@@ -59,7 +59,7 @@ async fn a_thousand_claims_are_one_command() {
     redis::cmd("CONFIG").arg("RESETSTAT").query_async::<()>(&mut inspector).await.unwrap();
 
     let claims: Vec<Claim> = (0..1_000).map(|seat| claim(&[seat, seat + 1_000, seat + 2_000])).collect();
-    let answers = lock.claim(showtime, claims.clone(), LONG).await.unwrap();
+    let answers = lock.claim(showtime, lasting(LONG, &claims)).await.unwrap();
     assert!(answers.iter().all(|answer| *answer == Claimed::Granted));
     assert_eq!(calls(&mut inspector, "evalsha").await, 1);
 
@@ -85,7 +85,7 @@ async fn long_lists_are_sent_in_parts_that_split_no_claim() {
     let wide = claim(&[100, 101, 102, 103, 104, 105]);
     let late = claim(&[100, 0]);
     let all: Vec<Claim> = claims.iter().cloned().chain([wide.clone(), late]).collect();
-    let answers = lock.claim(showtime, all.clone(), LONG).await.unwrap();
+    let answers = lock.claim(showtime, lasting(LONG, &all)).await.unwrap();
     assert_eq!(answers.len(), 12);
     assert!(answers[..11].iter().all(|answer| *answer == Claimed::Granted));
     assert!(matches!(&answers[11], Claimed::Refused(obstacles) if obstacles.len() == 2));
@@ -101,8 +101,9 @@ async fn claim_while_frozen(
     calls: Vec<(ShowtimeId, Vec<Claim>)>,
 ) -> Vec<Option<Vec<Claimed>>> {
     private.pause();
-    let calls =
-        calls.into_iter().map(|(showtime, claims)| async move { lock.claim(showtime, claims, LONG).await.ok() });
+    let calls = calls
+        .into_iter()
+        .map(|(showtime, claims)| async move { lock.claim(showtime, lasting(LONG, &claims)).await.ok() });
     // Polled last, when every call has been made.
     let thaw = async { private.resume() };
     let (answers, ()) = tokio::join!(join_all(calls), thaw);
@@ -174,7 +175,7 @@ async fn a_lock_that_is_no_booking_is_an_error_and_not_a_free_seat() {
     let showtime = ShowtimeId(Uuid::new_v4());
     let key = format!("lock:{{{}}}:1", showtime.0);
     redis::cmd("SET").arg(&key).arg("somebody").arg("PX").arg(60_000).query_async::<()>(&mut inspector).await.unwrap();
-    let error = lock.claim(showtime, vec![claim(&[0, 1])], LONG).await.unwrap_err();
+    let error = lock.claim(showtime, lasting(LONG, &[claim(&[0, 1])])).await.unwrap_err();
     assert!(error.reason.contains("no booking id"), "{error}");
     assert_eq!(owner(&lock, showtime, 0).await, None);
     lock.ping().await.expect("the connection is kept");
@@ -188,7 +189,7 @@ async fn only_a_malformed_url_is_refused() {
     // Nobody listens on port 1.
     let nowhere = ValkeyLock::connect("redis://127.0.0.1:1", &settings(), clock()).await.unwrap();
     let start = Instant::now();
-    let error = nowhere.claim(showtime(), vec![claim(&[0])], LONG).await.unwrap_err();
+    let error = nowhere.claim(showtime(), lasting(LONG, &[claim(&[0])])).await.unwrap_err();
     assert!(start.elapsed() < Duration::from_secs(5), "a call without a connection took {:?}", start.elapsed());
     assert!(error.reason.contains("cannot be reached"), "{error}");
     assert!(nowhere.ping().await.is_err());
@@ -206,7 +207,7 @@ async fn it_survives_what_happens_to_the_server() {
     let showtime = showtime();
     let works = async |seat| {
         let mine = claim(&[seat]);
-        let answer = lock.claim(showtime, vec![mine.clone()], LONG).await;
+        let answer = lock.claim(showtime, lasting(LONG, std::slice::from_ref(&mine))).await;
         answer.is_ok_and(|answers| answers == [Claimed::Granted])
     };
     assert!(works(0).await);
@@ -241,12 +242,12 @@ async fn a_frozen_server_costs_no_more_than_the_response_timeout() {
     assert_eq!(claim_one(&lock, showtime, &claim(&[0]), LONG).await, Claimed::Granted);
     private.pause();
     let start = Instant::now();
-    let error = lock.claim(showtime, vec![claim(&[1])], LONG).await.unwrap_err();
+    let error = lock.claim(showtime, lasting(LONG, &[claim(&[1])])).await.unwrap_err();
     let waited = start.elapsed();
     assert!(waited < Duration::from_secs(10), "{error} after {waited:?}");
     // By then the connection is given up: nobody waits for the frozen server any more.
     let start = Instant::now();
-    lock.claim(showtime, vec![claim(&[1])], LONG).await.unwrap_err();
+    lock.claim(showtime, lasting(LONG, &[claim(&[1])])).await.unwrap_err();
     lock.ping().await.unwrap_err();
     assert!(start.elapsed() < Duration::from_secs(1), "a call without a connection took {:?}", start.elapsed());
     private.resume();
