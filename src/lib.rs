@@ -30,14 +30,15 @@
 //!    carries many bookings. A batch runs as a task of its own: neither a client that hangs up nor an actor that is lost
 //!    interrupts it.
 //! 3. The [`seat_lock`] is asked once for the whole batch, or, for those who came while the batch before was committed, meanwhile. It
-//!    refuses what another node is about to sell; if it is away, the batch goes on without it.
+//!    refuses what another node is about to sell, and locks the rest until the holds' deadlines, which count from when they were asked
+//!    for; if it is away, the batch goes on without it.
 //! 4. [`domain::Showtime::decide`] turns each command, in order of arrival, into an event or a [`domain::Rejection`], and
 //!    [`domain::Showtime::evolve`] applies it at once, so the next command sees it.
 //! 5. [`write_store::WriteStore::commit`] writes the batch in one round trip, in one transaction that batches of other showtimes may
 //!    share: the showtime's sequence, seats and bookings by expected version, claims under a unique index, events, one outbox row,
 //!    idempotency keys. If another writer was faster it is rolled back, the actor reads what it missed from the journal, and
 //!    decides again.
-//! 6. The callers are answered. The locks' expiry is set to the holds' deadline.
+//! 6. The callers are answered.
 //! 7. The [`outbox_relay`], on the one node that leads, publishes the row's events to the [`event_bus`] and deletes the row when the broker has
 //!    confirmed it. Events of showtimes in one partition travel in one message of the broker.
 //! 8. The [`projector`] applies the events to the [`read_model`], writes of different showtimes in one command; each node's [`live`] hub
@@ -57,7 +58,8 @@
 //! - **One event per change, gap-free per showtime.** The sequence is taken from the showtime's row inside the transaction.
 //! - **Read model = fold of the events = write model**, when traffic stops. `turnstile check` compares the three.
 //! - **A hold ends at its deadline, and its seats can be booked through every node.** A state older than
-//!   [`box_office::Settings::freshness_milliseconds`] is never the ground for a refusal; a lock whose booking has ended is taken over.
+//!   [`box_office::Settings::freshness_milliseconds`] is never the ground for a refusal; a lock whose booking has ended, or
+//!   has not come within [`box_office::Settings::lease_milliseconds`], is taken over.
 //! - **Only the write store is the truth.** Valkey, RabbitMQ and MongoDB may be down, restarted empty or repeat themselves.
 //! - **Everything is bounded.** Each module's `Settings` name the bounds; past them the answer is a refusal with `Retry-After`.
 
