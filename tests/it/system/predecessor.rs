@@ -80,20 +80,20 @@ async fn a_ghost_lock_is_taken_over() {
 /// A node that died between lock and commit leaves a lock that no booking stands behind: it counts for a lease, no longer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_without_a_booking_counts_for_a_lease() {
-    let stack = Stack::real(services::shared()).await.with("BOX_OFFICE__LEASE_MILLISECONDS", 1_500);
+    let stack = Stack::real(services::shared()).await.with("BOX_OFFICE__LEASE_MILLISECONDS", 3_000);
     let server = stack.start();
     let (showtime, seats) = server.schedule(1).await;
     let locks = Valkey::of(&stack.services().valkey).await;
-    locks.lock(&showtime, 0, &uuid::Uuid::new_v4().to_string()).await;
     let locked = std::time::Instant::now();
+    locks.lock(&showtime, 0, &uuid::Uuid::new_v4().to_string()).await;
     let refused = server.reserve(&showtime, &seats[..1], "soon").await;
-    assert!(locked.elapsed() < Duration::from_millis(1_500), "too slow to see the lock count");
+    assert!(locked.elapsed() < Duration::from_secs(3), "too slow to see the lock count");
     assert_eq!((refused.status, refused.body["conflicts"][0]["reason"].as_str()), (409, Some("Locked")), "{refused:?}");
-    eventually("the lease is over", Duration::from_secs(5), || async {
+    eventually("the lease is over", Duration::from_secs(15), || async {
         server.reserve(&showtime, &seats[..1], "later").await.status == 201
     })
     .await;
-    assert!(locked.elapsed() >= Duration::from_millis(1_500), "taken over after {:?}", locked.elapsed());
+    assert!(locked.elapsed() >= Duration::from_secs(3), "taken over after {:?}", locked.elapsed());
 }
 
 /// One owner sets both clocks: a lock falls when its hold ends, whether it was claimed with its batch or early, or extended.
@@ -103,25 +103,30 @@ async fn a_lock_falls_when_its_hold_ends() {
     let server = stack.start();
     let (showtime, seats) = server.schedule(1).await;
     let locks = Valkey::of(&stack.services().valkey).await;
-    // How far apart the two ends are, in milliseconds, and whose the lock is.
+    // How far apart the two ends are, in milliseconds, as far as can be told.
     let apart = async |held: &Answer, seat: u32| {
         let deadline: Timestamp = serde_json::from_value(held.body["expiresAt"].clone()).unwrap();
+        let before = now();
         let (left, owner) = locks.left(&showtime, seat).await;
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         assert_eq!(owner, held.body["bookingId"].as_str().unwrap());
-        (deadline.as_millis() - i64::try_from(now.as_millis()).unwrap() - left).abs()
+        (before + left - deadline.as_millis()).max(deadline.as_millis() - now() - left)
     };
     // Those that come while the first commits are claimed early, all for the next batch.
     let held = join_all((0..8).map(|seat| server.reserve(&showtime, &seats[seat..=seat], "u"))).await;
     for (seat, held) in (0..).zip(&held) {
         let apart = apart(held, seat).await;
-        assert!(apart < 250, "the lock of seat {seat} falls {apart} ms before or after its hold");
+        assert!(apart < 500, "the lock of seat {seat} falls {apart} ms before or after its hold");
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
     let (first, token) = (&held[0].body["bookingId"], &held[0].body["holdToken"]);
     let path = format!("/api/bookings/{}/extend", first.as_str().unwrap());
     let extended = server.post(&path, &json!({ "holdToken": token })).await;
-    eventually("the lock is extended too", Duration::from_secs(5), || async { apart(&extended, 0).await < 250 }).await;
+    eventually("the lock is extended too", Duration::from_secs(5), || async { apart(&extended, 0).await < 500 }).await;
+}
+
+fn now() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    now.as_millis().try_into().unwrap()
 }
 
 /// Its N replicas expired one booking N times.
