@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::domain::text::{self, TextError};
 use crate::domain::{BookingId, SeatId, ShowtimeId, Timestamp, TokenHash, UserId};
 
 /// A request to change one showtime. Every command may be repeated: a second time it changes nothing and is answered as the first time.
@@ -159,7 +160,7 @@ impl SeatSelection {
     }
 }
 
-/// What the payment provider calls a payment: 1 to 200 characters, no control characters.
+/// What the payment provider calls a payment: 1 to 200 characters.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct PaymentReference(String);
@@ -168,14 +169,20 @@ impl PaymentReference {
     /// Longest accepted reference, in characters.
     pub const MAX_CHARACTERS: usize = 200;
 
-    /// `None` if the text is blank, too long or has control characters.
-    pub fn parse(text: impl Into<String>) -> Option<Self> {
-        let text = text.into();
-        let fits = text.chars().count() <= Self::MAX_CHARACTERS;
-        (fits && !text.trim().is_empty() && !text.chars().any(char::is_control)).then_some(Self(text))
+    /// A reference that a client gives, in the form in which it is kept: see the module `text`.
+    ///
+    /// # Errors
+    /// It is empty, too long, or has characters that cannot be seen.
+    pub fn parse(text: impl AsRef<str>) -> Result<Self, TextError> {
+        text::plain(text.as_ref(), Self::MAX_CHARACTERS).map(Self)
     }
 
-    /// The reference as it was given.
+    /// A reference that a store has kept, as it is: earlier versions accepted more.
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The reference as it is kept.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::domain::text::{self, TextError};
+
 /// Position of a seat in its showtime's seat map, counted from 0, row by row.
 pub type SeatIndex = u32;
 
@@ -65,61 +67,31 @@ impl SeatId {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SeatIdPrefix(u128);
 
-/// Who books: an opaque name of 1 to 128 characters, given by the client.
+/// Who books: a name of 1 to 128 characters, given by the client; what it means is the client's affair.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(transparent)]
 pub struct UserId(String);
-
-/// Why a text is no [`UserId`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum UserIdError {
-    /// Nothing but white space.
-    #[error("the user id is empty")]
-    Empty,
-    /// More than [`UserId::MAX_CHARACTERS`].
-    #[error("the user id is longer than {} characters", UserId::MAX_CHARACTERS)]
-    TooLong,
-    /// Control characters cannot be stored or shown.
-    #[error("the user id contains a control character")]
-    ControlCharacter,
-}
 
 impl UserId {
     /// Longest accepted name, in characters.
     pub const MAX_CHARACTERS: usize = 128;
 
-    /// Checks the text.
-    pub fn parse(text: impl Into<String>) -> Result<Self, UserIdError> {
-        let text = text.into();
-        if text.trim().is_empty() {
-            return Err(UserIdError::Empty);
-        }
-        if text.chars().count() > Self::MAX_CHARACTERS {
-            return Err(UserIdError::TooLong);
-        }
-        if text.chars().any(char::is_control) {
-            return Err(UserIdError::ControlCharacter);
-        }
-        Ok(Self(text))
+    /// A name that a client gives, in the form in which it is kept: see the module `text`.
+    ///
+    /// # Errors
+    /// It is empty, too long, or has characters that cannot be seen.
+    pub fn parse(text: impl AsRef<str>) -> Result<Self, TextError> {
+        text::plain(text.as_ref(), Self::MAX_CHARACTERS).map(Self)
     }
 
-    /// The name as it was given.
+    /// A name that a store has kept, as it is: earlier versions accepted more.
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The name as it is kept.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-impl TryFrom<String> for UserId {
-    type Error = UserIdError;
-
-    fn try_from(text: String) -> Result<Self, UserIdError> {
-        Self::parse(text)
-    }
-}
-
-impl From<UserId> for String {
-    fn from(user: UserId) -> Self {
-        user.0
     }
 }
 

@@ -8,14 +8,16 @@ mod ids;
 mod rejection;
 mod seat_map;
 mod showtime;
+mod text;
 mod timestamp;
 
 pub use booking::{Booking, BookingStatus};
 pub use command::{Command, Credential, HoldPolicy, PaymentReference, SeatSelection, SelectionError};
 pub use event::{Event, EventKind, EventRun, RecordedEvent, SeatsStatus};
 pub use hold_token::{HoldToken, TokenHash};
-pub use ids::{BookingId, SeatId, SeatIdPrefix, SeatIndex, ShowtimeId, UserId, UserIdError};
+pub use ids::{BookingId, SeatId, SeatIdPrefix, SeatIndex, ShowtimeId, UserId};
 pub use rejection::{ConflictReason, Rejection, SeatConflict};
 pub use seat_map::{MAX_SEATS_PER_SHOWTIME, Row, SeatMap, SeatMapError, SeatStatus};
 pub use showtime::{Decision, Showtime};
+pub use text::{Fault, TextError, movie_title};
 pub use timestamp::{Clock, Timestamp, TimestampError};

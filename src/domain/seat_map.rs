@@ -1,8 +1,11 @@
 //! Seat maps: the rows of an auditorium, and how a seat's index and its row and number give each other.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::SeatIndex;
+use crate::domain::text::{self, TextError};
 
 /// Most seats that one showtime may have.
 pub const MAX_SEATS_PER_SHOWTIME: u32 = 200_000;
@@ -61,7 +64,10 @@ pub struct Row {
     pub seats: u32,
 }
 
-/// The rows of a showtime, checked: at least one seat, at most [`MAX_SEATS_PER_SHOWTIME`], labels unique.
+/// The rows of a showtime: at least one seat, at most [`MAX_SEATS_PER_SHOWTIME`].
+///
+/// [`SeatMap::new`] also sees to it that people can tell the rows apart. Reading it from a store does not: earlier versions
+/// accepted more.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Row>", into = "Vec<Row>")]
 pub struct SeatMap {
@@ -85,15 +91,15 @@ pub enum SeatMapError {
         /// The row's label.
         label: String,
     },
-    /// A label that is blank, too long or has control characters.
-    #[error("the row label {label:?} must have 1 to 16 printable characters")]
+    /// A label that is empty, too long or has characters that cannot be seen.
+    #[error("{error}")]
     BadLabel {
         /// Position in the list.
         index: usize,
-        /// The row's label.
-        label: String,
+        /// What is wrong with the label.
+        error: TextError,
     },
-    /// Two rows with one label.
+    /// Two rows with labels that look alike.
     #[error("row {label:?} is listed twice")]
     DuplicateRow {
         /// Position of the second of the two.
@@ -107,25 +113,38 @@ pub enum SeatMapError {
 }
 
 impl SeatMap {
-    /// Checks the rows.
-    pub fn new(rows: Vec<Row>) -> Result<Self, SeatMapError> {
+    /// Rows that a client gives, their labels brought into the form in which texts are kept.
+    ///
+    /// # Errors
+    /// A label is no text or looks like another one, or the rows have no seats or too many.
+    pub fn new(mut rows: Vec<Row>) -> Result<Self, SeatMapError> {
+        for (index, row) in rows.iter_mut().enumerate() {
+            let plain = text::plain(&row.row, MAX_LABEL_CHARACTERS);
+            row.row = plain.map_err(|error| SeatMapError::BadLabel { index, error })?;
+        }
+        let mut labels = HashSet::with_capacity(rows.len());
+        for (index, row) in rows.iter().enumerate() {
+            if !labels.insert(text::seen(&row.row)) {
+                return Err(SeatMapError::DuplicateRow { index, label: row.row.clone() });
+            }
+        }
+        drop(labels);
+        Self::stored(rows)
+    }
+
+    /// Rows that a store has kept, their labels as they are.
+    ///
+    /// # Errors
+    /// They have no seats or too many.
+    pub fn stored(rows: Vec<Row>) -> Result<Self, SeatMapError> {
         if rows.is_empty() {
             return Err(SeatMapError::NoRows);
         }
-        let mut labels = std::collections::HashSet::new();
         let mut starts = Vec::with_capacity(rows.len());
         let mut seat_count = 0_u32;
         for (index, row) in rows.iter().enumerate() {
-            let label = row.row.clone();
-            let characters = label.chars().count();
-            if label.trim().is_empty() || characters > MAX_LABEL_CHARACTERS || label.chars().any(char::is_control) {
-                return Err(SeatMapError::BadLabel { index, label });
-            }
             if row.seats == 0 {
-                return Err(SeatMapError::EmptyRow { index, label });
-            }
-            if !labels.insert(row.row.as_str()) {
-                return Err(SeatMapError::DuplicateRow { index, label });
+                return Err(SeatMapError::EmptyRow { index, label: row.row.clone() });
             }
             starts.push(seat_count);
             seat_count = seat_count.checked_add(row.seats).ok_or(SeatMapError::TooManySeats)?;
@@ -169,7 +188,7 @@ impl TryFrom<Vec<Row>> for SeatMap {
     type Error = SeatMapError;
 
     fn try_from(rows: Vec<Row>) -> Result<Self, SeatMapError> {
-        Self::new(rows)
+        Self::stored(rows)
     }
 }
 
@@ -208,7 +227,27 @@ mod tests {
             SeatMap::new(vec![row("A", 1), row("A", 2)]),
             Err(SeatMapError::DuplicateRow { index: 1, .. })
         ));
+        for (labels, position) in
+            [(["A", "A "], 1), (["A  B", "A B"], 1), (["e\u{301}", "é"], 1), (["☎\u{FE0F}", "☎"], 1)]
+        {
+            let rows = labels.map(|label| row(label, 1)).to_vec();
+            assert!(matches!(SeatMap::new(rows), Err(SeatMapError::DuplicateRow { index, .. }) if index == position));
+        }
+        for label in ["A\u{200B}", "\u{202E}A", "A\u{A0}B"] {
+            assert!(matches!(
+                SeatMap::new(vec![row("B", 1), row(label, 1)]),
+                Err(SeatMapError::BadLabel { index: 1, .. })
+            ));
+        }
         assert_eq!(SeatMap::new(vec![row("A", 200_001)]), Err(SeatMapError::TooManySeats));
         assert_eq!(SeatMap::new(vec![row("A", u32::MAX), row("B", u32::MAX)]), Err(SeatMapError::TooManySeats));
+    }
+
+    #[test]
+    fn labels_of_earlier_versions_are_read_as_they_are() {
+        let stored = r#"[{"row":"A ","seats":1},{"row":"A\u200b","seats":2}]"#;
+        let map: SeatMap = serde_json::from_str(stored).unwrap();
+        assert_eq!((map.place(0), map.place(2)), (Some(("A ", 1)), Some(("A\u{200B}", 2))));
+        assert!(serde_json::from_str::<SeatMap>("[]").is_err());
     }
 }

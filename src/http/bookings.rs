@@ -12,11 +12,13 @@ use crate::domain::{
     UserId,
 };
 use crate::http::AppState;
-use crate::http::body::{self, Bounds, Fields};
+use crate::http::body::{self, Bounds};
 use crate::http::code::Code;
 use crate::http::credential;
 use crate::http::document::FieldError;
+use crate::http::fields::{self, Fields};
 use crate::http::problem::{self, Problem};
+use crate::http::query::Query;
 
 /// Seats to reserve: `seatIds`, or one `seatId`.
 #[derive(ToSchema)]
@@ -137,8 +139,9 @@ pub(super) async fn reserve(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let fields = body::json(&request, payload, bounds(&state)).await?;
-    let wanted = read_reservation(fields, None)?;
+    Query::none(&request)?;
+    let body = body::json(&request, payload, bounds(&state)).await?;
+    let wanted = read_reservation(body.fields()?, None)?;
     place(&state, &request, wanted).await
 }
 
@@ -148,9 +151,10 @@ pub(super) async fn reserve_at(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
+    Query::none(&request)?;
     let showtime = body::path_uuid(&request, "id")?;
-    let fields = body::json(&request, payload, bounds(&state)).await?;
-    let wanted = read_reservation(fields, Some(showtime))?;
+    let body = body::json(&request, payload, bounds(&state)).await?;
+    let wanted = read_reservation(body.fields()?, Some(showtime))?;
     place(&state, &request, wanted).await
 }
 
@@ -160,15 +164,12 @@ pub(super) async fn confirm(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
+    Query::none(&request)?;
     let id = BookingId(body::path_uuid(&request, "id")?);
-    let mut fields = body::json(&request, payload, bounds(&state)).await?;
+    let body = body::json(&request, payload, bounds(&state)).await?;
+    let mut fields = body.fields()?;
     let hold_token = fields.optional_text("holdToken");
-    let reference = fields.text("paymentReference", |text| {
-        PaymentReference::parse(text).ok_or(
-            format_args!("must have 1 to {} characters, no control characters", PaymentReference::MAX_CHARACTERS)
-                .to_string(),
-        )
-    });
+    let reference = fields.text("paymentReference", PaymentReference::parse);
     let reference = fields.finish(reference)?;
     let holder = credential::of_booking(&state, &request, hold_token.as_deref())?;
     let context = credential::context(&request)?;
@@ -182,6 +183,7 @@ pub(super) async fn cancel(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
+    Query::none(&request)?;
     let id = BookingId(body::path_uuid(&request, "id")?);
     let holder = holder(&state, &request, payload).await?;
     let context = credential::context(&request)?;
@@ -195,6 +197,7 @@ pub(super) async fn extend(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
+    Query::none(&request)?;
     let id = BookingId(body::path_uuid(&request, "id")?);
     let holder = holder(&state, &request, payload).await?;
     let context = credential::context(&request)?;
@@ -204,6 +207,7 @@ pub(super) async fn extend(
 
 /// `GET /api/bookings/{id}`
 pub(super) async fn show(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    Query::none(&request)?;
     let id = BookingId(body::path_uuid(&request, "id")?);
     let holder = credential::of_booking(&state, &request, None)?;
     let booking = state.box_office.booking(id, holder).await?;
@@ -253,7 +257,8 @@ async fn holder(
     request: &HttpRequest,
     payload: web::Payload,
 ) -> Result<crate::domain::Credential, Problem> {
-    let mut fields = body::optional_json(request, payload, bounds(state)).await?;
+    let body = body::optional_json(request, payload, bounds(state)).await?;
+    let mut fields = body.fields()?;
     let hold_token = fields.optional_text("holdToken");
     fields.finish(Some(()))?;
     credential::of_booking(state, request, hold_token.as_deref())
@@ -281,9 +286,9 @@ impl Wanted {
     }
 }
 
-fn read_reservation(mut fields: Fields, in_path: Option<Uuid>) -> Result<Wanted, Problem> {
+fn read_reservation(mut fields: Fields<'_>, in_path: Option<Uuid>) -> Result<Wanted, Problem> {
     let showtime = match in_path {
-        None => fields.text("showtimeId", |text| body::uuid(&text)),
+        None => fields.text("showtimeId", |text| fields::uuid(&text)),
         Some(in_path) => {
             let named = fields.optional_text("showtimeId");
             if named.is_some_and(|named| Uuid::try_parse(&named) != Ok(in_path)) {
@@ -293,7 +298,7 @@ fn read_reservation(mut fields: Fields, in_path: Option<Uuid>) -> Result<Wanted,
         }
     };
     // More than SeatSelection takes, so that its own refusal counts them; less than would fill an answer.
-    let listed = fields.optional_list("seatIds", 1_000, |value| body::uuid_entry(value).map(SeatId));
+    let listed = fields.optional_list("seatIds", 1_000, |value| fields::uuid_entry(value).map(SeatId));
     let single = fields.optional_text("seatId");
     let (seats, listed) = match (listed, single) {
         (Some(_), Some(_)) => {
@@ -302,7 +307,7 @@ fn read_reservation(mut fields: Fields, in_path: Option<Uuid>) -> Result<Wanted,
         }
         (Some(seats), None) => (Some(seats), true),
         (None, Some(text)) => {
-            let seat = body::uuid(&text).map_err(|detail| fields.wrong("/seatId".to_owned(), detail)).ok();
+            let seat = fields::uuid(&text).map_err(|detail| fields.wrong("/seatId".to_owned(), detail)).ok();
             (seat.map(|seat| vec![SeatId(seat)]), false)
         }
         (None, None) => {

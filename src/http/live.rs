@@ -10,7 +10,7 @@ use crate::http::{AppState, body};
 
 /// `POST /hub/bookings/negotiate`: always 200, as the protocol wants it; a refusal is in the body.
 pub(super) async fn negotiate(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let answer = state.live.negotiate(Query::of(&request)?.get("negotiateVersion"));
+    let answer = state.live.negotiate(Query::open(&request, &["negotiateVersion"])?.get("negotiateVersion"));
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
 }
 
@@ -20,7 +20,7 @@ pub(super) async fn hub(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    Ok(state.live.open_hub(&request, payload, Query::of(&request)?.get("id"))?)
+    Ok(state.live.open_hub(&request, payload, Query::open(&request, &["id"])?.get("id"))?)
 }
 
 /// `GET /ws/showtimes/{id}?after=<sequence>`
@@ -30,6 +30,6 @@ pub(super) async fn showtime(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let id = ShowtimeId(body::path_uuid(&request, "id")?);
-    let after = Query::of(&request)?.number("after", 0, u64::MAX)?;
+    let after = Query::of(&request, &["after"])?.number("after", 0, u64::MAX)?;
     Ok(state.live.open_plain(&request, payload, id, after).await?)
 }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actix_web::{Resource, web};
+use tokio::sync::Semaphore;
 
 use crate::box_office::BoxOffice;
 use crate::domain::ShowtimeId;
@@ -22,6 +23,7 @@ mod describe;
 mod document;
 mod encoded_showtime;
 mod exchange;
+mod fields;
 mod flight;
 pub mod health;
 mod live;
@@ -74,6 +76,8 @@ pub struct AppState {
     health: Health,
     metrics: Metrics,
     showtimes: ShowtimeShelf,
+    /// Large bodies that may be in memory at once.
+    large_bodies: Semaphore,
     settings: Settings,
     /// Only this machine can reach the server.
     loopback_only: bool,
@@ -95,6 +99,7 @@ impl AppState {
             health: services.health,
             metrics,
             showtimes,
+            large_bodies: Semaphore::new(settings.large_bodies),
             settings,
             loopback_only: listen.ip().is_loopback(),
         }

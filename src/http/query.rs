@@ -1,4 +1,4 @@
-//! Query parameters: each at most once, wrong ones named.
+//! Query parameters: each known and at most once, wrong ones named.
 
 use std::borrow::Cow;
 
@@ -7,24 +7,54 @@ use actix_web::HttpRequest;
 use crate::http::document::FieldError;
 use crate::http::problem::Problem;
 
-/// Most parameters in a request; each is compared with all others.
-const MOST_PARAMETERS: usize = 32;
+/// Characters of an unknown name that the answer repeats.
+const NAME_CHARACTERS: usize = 64;
+/// Against caches: clients such as jQuery add it with a value that changes.
+const CACHE_BUSTER: &str = "_";
 
-/// The parameters of a request. Unknown ones are ignored.
+/// The parameters of a request that its resource knows.
 pub(super) struct Query<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 impl<'a> Query<'a> {
-    /// Refuses a parameter that is there twice: which one counts would be a guess.
-    pub(super) fn of(request: &'a HttpRequest) -> Result<Self, Problem> {
-        let mut parameters = Vec::new();
+    /// Refuses parameters that the resource does not know: what the client means by them would not happen. And one that is there
+    /// twice: which one counts would be a guess.
+    pub(super) fn of(request: &'a HttpRequest, known: &[&str]) -> Result<Self, Problem> {
+        Self::read(request, known, |name| {
+            if name == CACHE_BUSTER {
+                return Ok(());
+            }
+            let detail = match known {
+                [] => "is not known here; this resource has no query parameters".to_owned(),
+                known => format!("is not known here; this resource has {}", known.join(", ")),
+            };
+            Err(Problem::field(FieldError::parameter(&shown(name), detail)))
+        })
+    }
+
+    /// The same for resources whose clients add parameters of their own, such as SignalR's.
+    pub(super) fn open(request: &'a HttpRequest, known: &[&str]) -> Result<Self, Problem> {
+        Self::read(request, known, |_name| Ok(()))
+    }
+
+    /// Refuses any parameter.
+    pub(super) fn none(request: &HttpRequest) -> Result<(), Problem> {
+        Query::of(request, &[]).map(drop)
+    }
+
+    fn read(
+        request: &'a HttpRequest,
+        known: &[&str],
+        unknown: impl Fn(&str) -> Result<(), Problem>,
+    ) -> Result<Self, Problem> {
+        let mut parameters: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
         for (name, value) in url::form_urlencoded::parse(request.query_string().as_bytes()) {
-            if parameters.iter().any(|(known, _)| *known == name) {
+            if !known.contains(&name.as_ref()) {
+                unknown(&name)?;
+            } else if parameters.iter().any(|(other, _)| *other == name) {
                 return Err(Problem::field(FieldError::parameter(&name, "is there more than once")));
+            } else {
+                parameters.push((name, value));
             }
-            if parameters.len() >= MOST_PARAMETERS {
-                return Err(Problem::field(FieldError::parameter(&name, "is one parameter too many")));
-            }
-            parameters.push((name, value));
         }
         Ok(Self(parameters))
     }
@@ -49,6 +79,11 @@ impl<'a> Query<'a> {
     }
 }
 
+/// As much of an unknown name as an answer repeats.
+fn shown(name: &str) -> String {
+    name.chars().take(NAME_CHARACTERS).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use actix_web::test::TestRequest;
@@ -57,10 +92,8 @@ mod tests {
 
     #[test]
     fn numbers_are_checked_and_named() {
-        let request = TestRequest::with_uri("/x?a=7&b=-1&c=&d=99999999999999999999&e=%37&f=1&f=2").to_http_request();
-        assert!(Query::of(&request).is_err());
-        let request = TestRequest::with_uri("/x?a=7&b=-1&c=&d=99999999999999999999&e=%37").to_http_request();
-        let query = Query::of(&request).unwrap();
+        let request = TestRequest::with_uri("/x?a=7&b=-1&c=&d=99999999999999999999&e=%37&_=1").to_http_request();
+        let query = Query::of(&request, &["a", "b", "c", "d", "e"]).unwrap();
         assert_eq!(query.number("a", 0, 9).unwrap(), Some(7));
         assert_eq!(query.number("e", 0, 9).unwrap(), Some(7));
         assert_eq!(query.number("absent", 0, 9).unwrap(), None);
@@ -68,5 +101,24 @@ mod tests {
             assert!(query.number(wrong, 0, u64::MAX).is_err(), "{wrong}");
         }
         assert!(query.number("a", 0, 6).is_err());
+    }
+
+    #[test]
+    fn doubled_and_unknown_parameters_are_named() {
+        let told = |query: &str, known: &[&str]| {
+            let request = TestRequest::with_uri(&format!("/x?{query}")).to_http_request();
+            let problem = Query::of(&request, known).err().unwrap();
+            serde_json::to_string(problem.errors()).unwrap()
+        };
+        assert!(told("f=1&%66=2", &["f"]).contains("\"parameter\":\"f\",\"detail\":\"is there more than once"));
+        assert!(
+            told("f=1&limt=2", &["f", "limit"])
+                .contains("\"limt\",\"detail\":\"is not known here; this resource has f, limit")
+        );
+        assert!(told(&format!("{}=1", "x".repeat(60_000)), &[]).len() < 300);
+        let request = TestRequest::with_uri("/x?id=7&transport=webSockets").to_http_request();
+        assert_eq!(Query::open(&request, &["id"]).unwrap().get("id"), Some("7"));
+        let request = TestRequest::with_uri("/x?id=7&id=8").to_http_request();
+        assert!(Query::open(&request, &["id"]).is_err());
     }
 }

@@ -38,6 +38,7 @@ pub(super) async fn status(state: web::Data<AppState>, request: HttpRequest) -> 
 /// `GET /api/showtimes/{id}/layout`
 pub(super) async fn layout(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let id = ShowtimeId(body::path_uuid(&request, "id")?);
+    Query::none(&request)?;
     // Any sequence will do.
     let found = match state.showtimes.kept(id, 0) {
         Some(kept) => kept,
@@ -48,7 +49,7 @@ pub(super) async fn layout(state: web::Data<AppState>, request: HttpRequest) -> 
 
 async fn live(state: &AppState, request: &HttpRequest, form: Form) -> Result<HttpResponse, Problem> {
     let id = ShowtimeId(body::path_uuid(request, "id")?);
-    let wanted = Query::of(request)?.number("minSequence", 0, u64::MAX)?;
+    let wanted = Query::of(request, &["minSequence"])?.number("minSequence", 0, u64::MAX)?;
     let found = current(state, id, wanted.unwrap_or(0)).await?;
     answer(state, request, (id, found), form).await
 }

@@ -29,8 +29,10 @@ pub struct Settings {
     pub shutdown_timeout_seconds: u64,
     /// Longest body of commands about bookings, in bytes.
     pub booking_body_bytes: usize,
-    /// Longest body that creates a showtime, in bytes.
+    /// Longest body that creates a showtime, in bytes. With RabbitMQ, below its `max_message_size` (16 MiB): the event has the rows.
     pub showtime_body_bytes: usize,
+    /// Bodies above 1 MiB that may be in memory at once.
+    pub large_bodies: usize,
     /// Milliseconds that `?minSequence=` waits for the read model.
     pub min_sequence_wait_milliseconds: u64,
     /// Milliseconds between two looks of such a wait.
@@ -63,7 +65,8 @@ impl Default for Settings {
             unread_timeout_seconds: 20,
             shutdown_timeout_seconds: 20,
             booking_body_bytes: 64 * 1024,
-            showtime_body_bytes: 1024 * 1024,
+            showtime_body_bytes: 15 * 1024 * 1024,
+            large_bodies: 2,
             min_sequence_wait_milliseconds: 5_000,
             min_sequence_poll_milliseconds: 15,
             cached_showtimes: 256,

@@ -4,15 +4,18 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
+use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::domain::{Row, SeatMap, SeatMapError, ShowtimeId, Timestamp};
+use crate::domain::{Row, SeatMap, SeatMapError, ShowtimeId, Timestamp, movie_title};
 use crate::http::AppState;
-use crate::http::body::{self, Bounds};
+use crate::http::body::{self, Body, Bounds};
+use crate::http::code::Code;
 use crate::http::credential;
 use crate::http::document::FieldError;
+use crate::http::fields::{self, Object, Wrong};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::read_model::ShowtimeSummary;
@@ -81,8 +84,10 @@ pub(super) struct PageAnswer {
 
 /// Most rows: a seat each.
 const MOST_ROWS: usize = 200_000;
-/// Longest title, in characters.
-const TITLE_CHARACTERS: usize = 200;
+/// A longer body needs a place among the few that are in memory at once.
+const LARGE_BODY_BYTES: usize = 1024 * 1024;
+/// A longer body is taken apart off the HTTP workers, which would stand still for milliseconds.
+const BYTES_READ_INLINE: usize = 64 * 1024;
 
 /// `POST /api/showtimes`
 pub(super) async fn schedule(
@@ -91,22 +96,16 @@ pub(super) async fn schedule(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     credential::require_operator(&state, &request)?;
+    Query::none(&request)?;
     let key = credential::idempotency_key(&request)?;
+    let _room = room(&state, &request)?;
     let bounds = Bounds { bytes: state.settings.showtime_body_bytes, time: state.settings.body_timeout() };
-    let mut fields = body::json(&request, payload, bounds).await?;
-    let title = fields.text("movieTitle", read_title);
-    let start = fields.text("startTime", |text| Timestamp::parse(&text));
-    let rows = fields.list("rows", MOST_ROWS, read_row);
-    let seat_map = rows.and_then(|rows| {
-        let made = SeatMap::new(rows);
-        made.map_err(|error| fields.wrong(wrong_row(&error), error.to_string())).ok()
-    });
-    let made = title.zip(start).zip(seat_map).map(|((movie_title, start_time), rows)| ScheduleBody {
-        movie_title,
-        start_time,
-        rows,
-    });
-    let new = fields.finish(made)?;
+    let body = body::json(&request, payload, bounds).await?;
+    let new = if body.length() > BYTES_READ_INLINE {
+        web::block(move || read_showtime(&body)).await.map_err(Problem::bug)??
+    } else {
+        read_showtime(&body)?
+    };
     let seats = new.rows.seat_count();
     let scheduled = state.box_office.schedule(new.movie_title.clone(), new.start_time, new.rows, key).await?;
     let answer = SummaryAnswer {
@@ -123,26 +122,49 @@ pub(super) async fn schedule(
         .json(answer))
 }
 
-fn read_title(text: String) -> Result<String, String> {
-    let characters = text.chars().count();
-    if text.trim().is_empty() || characters > TITLE_CHARACTERS || text.chars().any(char::is_control) {
-        return Err(format!("must have 1 to {TITLE_CHARACTERS} characters, no control characters"));
+/// A place among the few large bodies that are in memory at once; none is needed for a small one.
+fn room<'a>(state: &'a AppState, request: &HttpRequest) -> Result<Option<SemaphorePermit<'a>>, Problem> {
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    if declared.and_then(|length| length.parse().ok()).is_some_and(|length: usize| length <= LARGE_BODY_BYTES) {
+        return Ok(None);
     }
-    Ok(text)
+    let place = state.large_bodies.try_acquire();
+    place.map(Some).map_err(|_full| Problem::new(Code::Overloaded, "other large showtimes are being created"))
 }
 
-fn read_row(value: &Value) -> Result<Row, (&'static str, String)> {
-    let Value::Object(row) = value else {
-        return Err(("", "must be an object with row and seats".to_owned()));
+fn read_showtime(body: &Body) -> Result<ScheduleBody, Problem> {
+    let mut fields = body.fields()?;
+    let title = fields.text("movieTitle", movie_title);
+    let start = fields.text("startTime", |text| Timestamp::parse(&text));
+    let rows = fields.list("rows", MOST_ROWS, read_row);
+    let seat_map = rows.and_then(|rows| {
+        let made = SeatMap::new(rows);
+        made.map_err(|error| fields.wrong(wrong_row(&error), error.to_string())).ok()
+    });
+    let made = title.zip(start).zip(seat_map).map(|((movie_title, start_time), rows)| ScheduleBody {
+        movie_title,
+        start_time,
+        rows,
+    });
+    fields.finish(made)
+}
+
+fn read_row(value: &RawValue) -> Result<Row, Wrong> {
+    let Some(mut row) = Object::of(value) else {
+        return Err(("".into(), "must be an object with row and seats".to_owned()));
     };
-    let Some(label) = row.get("row").and_then(Value::as_str) else {
-        return Err(("/row", "must be a string".to_owned()));
+    let label = row.take("row").and_then(|label| serde_json::from_str(label.get()).ok());
+    let seats = row.take("seats").and_then(|seats| serde_json::from_str(seats.get()).ok());
+    if let Some((name, why)) = row.left_over().next() {
+        return Err((fields::pointer(&name).into(), why.to_owned()));
+    }
+    let Some(label) = label else {
+        return Err(("/row".into(), "must be a string".to_owned()));
     };
-    let seats = row.get("seats").and_then(Value::as_u64).and_then(|seats| u32::try_from(seats).ok());
     let Some(seats) = seats else {
-        return Err(("/seats", "must be a whole number, at least 1".to_owned()));
+        return Err(("/seats".into(), "must be a whole number, at least 1".to_owned()));
     };
-    Ok(Row { row: label.to_owned(), seats })
+    Ok(Row { row: label, seats })
 }
 
 fn wrong_row(error: &SeatMapError) -> String {
@@ -157,7 +179,7 @@ fn wrong_row(error: &SeatMapError) -> String {
 
 /// `GET /api/showtimes`
 pub(super) async fn list(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let query = Query::of(&request)?;
+    let query = Query::of(&request, &["limit", "cursor"])?;
     let limit =
         query.number("limit", 1, state.settings.page_showtimes)?.unwrap_or(state.settings.page_showtimes.min(50));
     let start = match query.get("cursor") {

@@ -131,7 +131,7 @@ impl Head {
             Some(within) => (within.statuses.clone(), within.rows.to_vec()),
             None => self.gathered(chunks)?,
         };
-        let seat_map = SeatMap::new(rows).map_err(|_damaged| Misfit::Lacking)?;
+        let seat_map = SeatMap::stored(rows).map_err(|_damaged| Misfit::Lacking)?;
         if seat_map.seat_count() != self.seats || statuses.len() != to_usize(self.seats) {
             return Err(Misfit::Lacking);
         }

@@ -60,24 +60,16 @@ fn to_booking(row: BookingRow) -> Result<Booking, Failure> {
         .into_iter()
         .map(|seat| from_seat(seat).map(|index| SeatId::with_prefix(prefix, index)))
         .collect::<Result<Vec<_>, _>>()?;
-    let user_id = UserId::parse(user)
-        .map_err(|error| Failure::Corrupt(format!("the user of booking {id} is unusable: {error}")))?;
-    let payment_reference = payment
-        .map(|text| {
-            PaymentReference::parse(text)
-                .ok_or_else(|| Failure::Corrupt(format!("the payment of booking {id} is unusable")))
-        })
-        .transpose()?;
     Ok(Booking {
         id: BookingId(id),
         showtime_id,
         seat_ids,
-        user_id,
+        user_id: UserId::stored(user),
         token: TokenHash(from_bytea(&token)?),
         status: from_booking_status(status)?,
         reserved_at: from_timestamptz(reserved_at),
         expires_at: from_timestamptz(expires_at),
-        payment_reference,
+        payment_reference: payment.map(PaymentReference::stored),
         version: from_int8(version)?,
     })
 }

@@ -238,22 +238,16 @@ fn read(rows: Vec<BookingRow>) -> Result<Vec<Booking>, StoreError> {
                 _ => prefix.insert((showtime_id, SeatId::prefix(showtime_id))).1,
             };
             let seats: Vec<SeatIndex> = serde_json::from_str(&seats).map_err(corrupt)?;
-            let payment_reference = match payment {
-                None => None,
-                Some(text) => {
-                    Some(PaymentReference::parse(text).ok_or_else(|| corrupt("a payment reference is malformed"))?)
-                }
-            };
             Ok(Booking {
                 id: booking_id(&id)?,
                 showtime_id,
                 seat_ids: seats.into_iter().map(|index| SeatId::with_prefix(prefix, index)).collect(),
-                user_id: UserId::parse(user).map_err(corrupt)?,
+                user_id: UserId::stored(user),
                 token: TokenHash(fixed(token)?),
                 status: status(code, BookingStatus::from_code)?,
                 reserved_at: Timestamp::from_millis(reserved_at),
                 expires_at: Timestamp::from_millis(expires_at),
-                payment_reference,
+                payment_reference: payment.map(PaymentReference::stored),
                 version: unsigned(version)?,
             })
         })

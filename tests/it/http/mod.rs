@@ -10,6 +10,8 @@ mod listing;
 mod pages;
 mod problems;
 mod seat_maps;
+mod strictness;
+mod text;
 
 use serde_json::{Value, json};
 

@@ -70,6 +70,7 @@ macro_rules! contract_tests {
                 reserved_and_cancelled_within_one_batch
                 reserved_and_confirmed_within_one_batch
                 timestamps_and_texts_survive_unchanged
+                texts_of_earlier_versions_stay_readable
                 a_dropped_caller_does_not_stop_a_commit
             }
             booking_lifecycle {
