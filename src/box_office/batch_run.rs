@@ -25,6 +25,8 @@ pub(super) struct Finished {
     pub owned: Option<Owned>,
     /// The store has no such showtime.
     pub missing: bool,
+    /// The store could not be asked, or did not take the batch.
+    pub refused: bool,
 }
 
 /// Carries out one batch. Runs as a task of its own: neither a lost client nor a lost actor interrupts it.
@@ -79,7 +81,7 @@ impl BatchRun {
                     Ok(Some(loaded)) => loaded,
                     Ok(None) => return self.missing(),
                     Err(error) => {
-                        tracing::warn!(showtime.id = %self.showtime_id, error = %error, "a showtime could not be loaded");
+                        self.deps.counters.commit_outage.failed("showtimes cannot be loaded", &error);
                         return self.refuse(None, Refusal::Unavailable.after(unsettled));
                     }
                 },
@@ -236,6 +238,7 @@ impl BatchRun {
     ) -> Attempt {
         let counters = &self.deps.counters;
         counters.batches_committed.increment();
+        counters.commit_outage.ended("bookings are committed again");
         counters.holds_expired.add(plan.expired_holds());
         self.deps.wake_relay.notify_one();
         // Before anybody is answered: who is told that a seat is free again must find it free.
@@ -296,7 +299,7 @@ impl BatchRun {
     }
 
     fn unavailable(&self, owned: Owned, error: &StoreError) -> Attempt {
-        tracing::warn!(showtime.id = %self.showtime_id, error = %error, "a batch was not committed");
+        self.deps.counters.commit_outage.failed("bookings cannot be committed", error);
         Attempt::Refuse(Some(owned), Refusal::Unavailable)
     }
 
@@ -334,7 +337,8 @@ impl BatchRun {
             Refusal::Contended => BoxOfficeError::Overloaded { retry_after },
             Refusal::Unsettled => BoxOfficeError::OutcomeUnknown { booking_id },
         });
-        self.finish(owned)
+        let (finished, claims) = self.finish(owned);
+        (Finished { refused: true, ..finished }, claims)
     }
 
     fn refuse_each(&mut self, why: impl Fn(BookingId) -> BoxOfficeError) {
@@ -347,6 +351,6 @@ impl BatchRun {
 
     fn finish(mut self, owned: Option<Owned>) -> (Finished, SeatClaims) {
         self.claims.settle(&self.deps, self.showtime_id);
-        (Finished { owned, missing: false }, self.claims)
+        (Finished { owned, missing: false, refused: false }, self.claims)
     }
 }

@@ -292,7 +292,7 @@ impl BoxOffice {
         if self.is_draining() {
             return BoxOfficeError::Draining;
         }
-        tracing::warn!(error = %error, "the write store did not answer");
+        tracing::debug!(error = %error, "the write store did not answer");
         self.inner.deps.counters.commands_unavailable.increment();
         BoxOfficeError::Unavailable { retry_after: self.inner.deps.settings.retry_after() }
     }

@@ -32,6 +32,8 @@ pub(super) struct ShowtimeActor {
     leaving: bool,
     last_used: Instant,
     timer: Option<SpawnHandle>,
+    /// Due holds are not tried before this moment, because the store has just failed: it is not asked again and again.
+    expiry_rests_until: Option<Instant>,
 }
 
 /// Queues a command. The sender holds a place in the queue, so the queue is bounded.
@@ -67,6 +69,7 @@ impl ShowtimeActor {
             leaving: false,
             last_used: Instant::now(),
             timer: None,
+            expiry_rests_until: None,
         }
     }
 
@@ -81,8 +84,8 @@ impl ShowtimeActor {
         }
         self.refuse_overdue();
         let now = (self.deps.clock)();
-        let deadline_passed =
-            self.owned.as_ref().and_then(|owned| owned.showtime.next_deadline()).is_some_and(|d| d <= now);
+        let deadline_passed = self.expiry_rest().is_zero()
+            && self.owned.as_ref().and_then(|owned| owned.showtime.next_deadline()).is_some_and(|d| d <= now);
         if self.queue.is_empty() && self.due.is_empty() && !deadline_passed {
             self.wait(ctx);
             return;
@@ -129,6 +132,7 @@ impl ShowtimeActor {
             Ok((finished, claims)) => {
                 self.owned = finished.owned;
                 self.claims = Some(claims);
+                self.expiry_rests_until = finished.refused.then(|| Instant::now() + self.deps.settings.retry_after());
                 if finished.missing && self.queue.is_empty() {
                     ctx.stop();
                     return;
@@ -154,6 +158,11 @@ impl ShowtimeActor {
         }
     }
 
+    /// Time until due holds may be tried again.
+    fn expiry_rest(&self) -> Duration {
+        self.expiry_rests_until.map_or(Duration::ZERO, |end| end.saturating_duration_since(Instant::now()))
+    }
+
     /// Sets the one timer: for the next deadline of a hold, else for passivation.
     fn wait(&mut self, ctx: &mut Context<Self>) {
         if let Some(timer) = self.timer.take() {
@@ -166,7 +175,7 @@ impl ShowtimeActor {
             return;
         }
         let pause = match next_deadline {
-            Some(deadline) => deadline.since((self.deps.clock)()).min(idle),
+            Some(deadline) => deadline.since((self.deps.clock)()).max(self.expiry_rest()).min(idle),
             None => idle.saturating_sub(self.last_used.elapsed()),
         };
         // A millisecond more than asked: a timer that fires early would only be set again.

@@ -102,7 +102,8 @@ fn log_failure(problem: &Problem, path: &str, id: &str) {
     if problem.code().status().as_u16() == 500 {
         tracing::error!(request.id = id, http.path = path, cause, "request failed: a bug");
     } else {
-        tracing::warn!(request.id = id, http.path = path, cause, "request refused: {code}");
+        // An outage is logged by whoever meets it; a line for each refused request would fill the log.
+        tracing::debug!(request.id = id, http.path = path, cause, "request refused: {code}");
     }
 }
 

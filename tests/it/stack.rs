@@ -21,6 +21,8 @@ pub struct Stack {
     real: Option<Services>,
     data_dir: PathBuf,
     settings: Vec<(String, String)>,
+    /// The data directory is a disk of its own, of so many MiB.
+    disk_mebibytes: Option<u32>,
 }
 
 impl Stack {
@@ -40,7 +42,13 @@ impl Stack {
     fn new(real: Option<Services>) -> Self {
         let name = format!("test_{}", Uuid::new_v4().simple());
         let data_dir = std::env::temp_dir().join(&name);
-        Self { name, real, data_dir, settings: Vec::new() }
+        Self { name, real, data_dir, settings: Vec::new(), disk_mebibytes: None }
+    }
+
+    /// Gives the one server of this stack a small disk, which only its process sees; see [`Server::data_dir`].
+    pub fn on_small_disk(mut self, mebibytes: u32) -> Self {
+        self.disk_mebibytes = Some(mebibytes);
+        self
     }
 
     /// Sets `TURNSTILE_<key>` for every server and tool of this stack.
@@ -74,7 +82,10 @@ impl Stack {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_turnstile"));
+        let mut command = match self.disk_mebibytes {
+            None => Command::new(env!("CARGO_BIN_EXE_turnstile")),
+            Some(size) => on_small_disk(&self.data_dir, size),
+        };
         command.args(arguments).env("TURNSTILE_LISTEN", "127.0.0.1:0").env("TURNSTILE_DATA_DIR", &self.data_dir);
         command.env("TURNSTILE_LOG_FILTER", "warn");
         // An empty folder: a turnstile.toml that lies about must not change the test.
@@ -111,6 +122,12 @@ impl Stack {
         // Whatever else it prints must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
         Server { child, address, client: reqwest::Client::new() }
+    }
+
+    /// Lines of the servers' log so far.
+    pub fn log_lines(&self) -> Vec<String> {
+        let log = std::fs::read_to_string(self.log_file()).unwrap_or_default();
+        log.lines().map(str::to_owned).collect()
     }
 
     /// Runs a subcommand to its end.
@@ -185,6 +202,12 @@ impl Server {
 
     pub fn process_id(&self) -> String {
         self.child.id().to_string()
+    }
+
+    /// The data directory of `stack` as this process sees it, on a disk of its own or not.
+    pub fn data_dir(&self, stack: &Stack) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.child.id()));
+        root.join(stack.data_dir.strip_prefix("/").unwrap())
     }
 
     /// kill -9.
@@ -309,6 +332,21 @@ impl From<&Value> for Held {
             seat_ids: body["seatIds"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect(),
         }
     }
+}
+
+/// The program in a mount namespace of its own, in which the data directory is a memory disk. Needs no root where users may have
+/// namespaces.
+fn on_small_disk(data_dir: &std::path::Path, mebibytes: u32) -> Command {
+    std::fs::create_dir_all(data_dir).unwrap();
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
+    command.arg(format!(
+        r#"mount -t tmpfs -o size={mebibytes}m none '{}' && exec {} "$@""#,
+        data_dir.display(),
+        env!("CARGO_BIN_EXE_turnstile")
+    ));
+    command.arg("turnstile");
+    command
 }
 
 /// Polls until the condition holds; fails after `limit`.

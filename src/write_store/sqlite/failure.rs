@@ -46,6 +46,14 @@ pub(super) fn failed(what: &str, error: Error) -> StoreError {
     StoreError::Unavailable { reason: format!("could not {what}: {error}"), source: Some(Box::new(error)) }
 }
 
+/// True if a failed commit has certainly left nothing behind. SQLite writes the pages of a transaction to its log, the one that
+/// marks the commit last; when the disk is full or takes no writes, that one is not complete, and no recovery takes it for a commit.
+/// Any other failure may come after it. The texts are SQLite's own for `SQLITE_FULL` and `SQLITE_READONLY`; Diesel keeps no code.
+pub(super) fn is_certainly_undone(error: &Error) -> bool {
+    const TEXTS: [&str; 2] = ["database or disk is full", "attempt to write a readonly database"];
+    matches!(error, Error::DatabaseError(_, information) if TEXTS.contains(&information.message()))
+}
+
 /// [`failed`], for use with `map_err`.
 pub(super) fn failed_to<E: From<StoreError>>(what: &str) -> impl FnOnce(Error) -> E {
     move |error| failed(what, error).into()

@@ -25,6 +25,7 @@ mod failure;
 mod idempotency;
 mod journal;
 mod outbox;
+mod probe;
 mod readers;
 mod seats;
 mod secret;
@@ -182,8 +183,7 @@ impl WriteStore for SqliteStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        // An empty write: the writer's thread is alive and gets SQLite's lock for writing.
-        self.writer.write(|_connection| Ok(())).await
+        self.writer.ping().await
     }
 }
 

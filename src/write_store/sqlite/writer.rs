@@ -2,6 +2,8 @@
 //! synchronisation of the disk serves many; a write that is refused is undone alone, and nobody is answered before the commit.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -9,10 +11,12 @@ use diesel::connection::SimpleConnection;
 use diesel::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::telemetry::Outage;
 use crate::write_store::StoreError;
 use crate::write_store::sqlite::Settings;
 use crate::write_store::sqlite::connection::Opener;
-use crate::write_store::sqlite::failure::{WriteFailure, failed_to, unavailable};
+use crate::write_store::sqlite::failure::{WriteFailure, failed_to, is_certainly_undone, unavailable};
+use crate::write_store::sqlite::probe;
 
 /// Handle of the writer's thread. Dropped, it lets the thread finish what is queued, and waits for that.
 pub(super) struct Writer {
@@ -20,6 +24,16 @@ pub(super) struct Writer {
     thread: Option<JoinHandle<()>>,
     queue_wait: Duration,
     answer_wait: Duration,
+    disk: Arc<Disk>,
+}
+
+/// What the writer knows of its disk.
+#[derive(Debug, Default)]
+struct Disk {
+    /// The time in which no transaction can be committed.
+    outage: Outage,
+    /// A transaction was committed since the last ping.
+    has_committed: AtomicBool,
 }
 
 /// How the transaction of a write ended.
@@ -78,9 +92,11 @@ impl Writer {
     pub(super) fn start(connection: SqliteConnection, opener: Opener, settings: &Settings) -> Result<Self, StoreError> {
         let (queue, waiting) = mpsc::channel(settings.write_queue.max(1));
         let most = settings.writes_per_transaction.max(1);
+        let disk = Arc::new(Disk::default());
+        let watched = Arc::clone(&disk);
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || Loop { waiting, connection: Some(connection), opener, most }.run())
+            .spawn(move || Loop { waiting, connection: Some(connection), opener, most, disk: watched }.run())
             .map_err(|error| StoreError::Unavailable {
                 reason: format!("could not start the writer: {error}"),
                 source: Some(Box::new(error)),
@@ -90,7 +106,23 @@ impl Writer {
             thread: Some(thread),
             queue_wait: Duration::from_millis(settings.queue_wait_milliseconds),
             answer_wait: Duration::from_millis(settings.answer_wait_milliseconds),
+            disk,
         })
+    }
+
+    /// Answers if a booking could be committed now. A commit since the last ping is proof enough; else something is written. After
+    /// a failure it is as much as a batch may need, so that a few free bytes are not taken for the end of a full disk.
+    pub(super) async fn ping(&self) -> Result<(), StoreError> {
+        let is_failing = self.disk.outage.is_on();
+        let is_proven = self.disk.has_committed.swap(false, Ordering::AcqRel) && !is_failing;
+        let probe = self.write(move |connection| match (is_proven, is_failing) {
+            (true, _) => Ok(()),
+            (false, is_failing) => probe::write(connection, is_failing),
+        });
+        probe.await?;
+        // Its own commit proves nothing for the next one.
+        self.disk.has_committed.store(false, Ordering::Release);
+        Ok(())
     }
 
     /// Runs `work` in a transaction of its own or with others, and answers when it is on the disk. `work` is undone if it
@@ -143,6 +175,7 @@ struct Loop {
     connection: Option<SqliteConnection>,
     opener: Opener,
     most: usize,
+    disk: Arc<Disk>,
 }
 
 impl Loop {
@@ -165,10 +198,16 @@ impl Loop {
 
     fn serve(&mut self, mut writes: Vec<Box<dyn Write>>) {
         let end = self.transact(&mut writes);
-        if let End::Lost(reason) | End::Unknown(reason) = &end {
-            tracing::error!(writes.count = writes.len(), "the database failed: {reason}");
-            // What state the connection is in is not worth guessing: closing it ends the transaction.
-            self.connection = None;
+        match &end {
+            End::Committed => {
+                self.disk.has_committed.store(true, Ordering::Release);
+                self.disk.outage.ended("the database can be written to again");
+            }
+            End::Lost(reason) | End::Unknown(reason) => {
+                self.disk.outage.failed("the database cannot be written to", reason);
+                // What state the connection is in is not worth guessing: closing it ends the transaction.
+                self.connection = None;
+            }
         }
         for write in writes {
             write.answer(&end);
@@ -183,10 +222,10 @@ impl Loop {
         if let Err(error) = in_savepoints(connection, writes) {
             return End::Lost(error.to_string());
         }
-        match connection.batch_execute("COMMIT").map_err(failed_to::<StoreError>("commit")) {
-            Ok(()) => End::Committed,
-            Err(error) => End::Unknown(error.to_string()),
-        }
+        let Err(error) = connection.batch_execute("COMMIT") else { return End::Committed };
+        let is_undone = is_certainly_undone(&error);
+        let reason = failed_to::<StoreError>("commit")(error).to_string();
+        if is_undone { End::Lost(reason) } else { End::Unknown(reason) }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod audit;
 mod ear;
+mod full_disk;
 mod history;
 mod ledger;
 mod lost_outcomes;
