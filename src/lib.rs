@@ -4,7 +4,7 @@
 //! # The house
 //!
 //! ```text
-//! domain  telemetry                            pure rules; logs and counters
+//! domain  telemetry  coalesce                  pure rules; logs and counters; calls shared by a crowd
 //!    ^
 //! write_store  seat_lock  event_bus  read_model        ports, each beside its adapters
 //!    ^
@@ -24,8 +24,8 @@
 //!
 //! 1. `POST /api/bookings` reaches [`http`], which parses it into ids, a [`domain::SeatSelection`] and a [`domain::UserId`]; what does not parse
 //!    is refused there with the field's name.
-//! 2. [`box_office::BoxOffice`] refuses seats that are certainly taken from the showtime's board, which its actor publishes. Everything
-//!    else gets the booking's id and its hold token, and is brought to the showtime's actor: one per showtime and node, with a
+//! 2. [`box_office::BoxOffice`] refuses seats that are taken from the showtime's board, which its actor publishes, once the store has
+//!    said that nothing newer was written; a crowd shares one such question. Everything else gets the booking's id and its hold token, and is brought to the showtime's actor: one per showtime and node, with a
 //!    bounded queue. The actor runs one batch at a time; what queues meanwhile is the next batch, so under contention one commit
 //!    carries many bookings. A batch runs as a task of its own: neither a client that hangs up nor an actor that is lost
 //!    interrupts it.
@@ -57,8 +57,8 @@
 //! - **All seats of a booking or none.** One event, one transaction.
 //! - **One event per change, gap-free per showtime.** The sequence is taken from the showtime's row inside the transaction.
 //! - **Read model = fold of the events = write model**, when traffic stops. `turnstile check` compares the three.
-//! - **A hold ends at its deadline, and its seats can be booked through every node.** A state older than
-//!   [`box_office::Settings::freshness_milliseconds`] is never the ground for a refusal; a lock whose booking has ended, or
+//! - **A hold ends at its deadline, and its seats can be booked through every node.** A refusal never
+//!   rests on a state older than the request, whatever other nodes have done since; a lock whose booking has ended, or
 //!   has not come within [`box_office::Settings::lease_milliseconds`], is taken over.
 //! - **Only the write store is the truth.** Valkey, RabbitMQ and MongoDB may be down, restarted empty or repeat themselves.
 //! - **Everything is bounded.** Each module's `Settings` name the bounds; past them the answer is a refusal with `Retry-After`.
@@ -66,6 +66,7 @@
 pub mod app;
 pub mod box_office;
 pub mod cli;
+pub mod coalesce;
 pub mod config;
 pub mod domain;
 pub mod event_bus;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::box_office::arrivals::Arrivals;
 use crate::box_office::board::Board;
 use crate::box_office::owned::Owned;
 use crate::box_office::plan::Plan;
@@ -39,6 +40,7 @@ pub(super) struct BatchRun {
     pub due: Vec<BookingId>,
     pub claims: SeatClaims,
     pub board: Arc<Board>,
+    pub arrivals: Arc<Arrivals>,
 }
 
 /// How one attempt at a batch ended.
@@ -115,9 +117,10 @@ impl BatchRun {
     }
 
     async fn attempt(&mut self, mut owned: Owned, repeated: bool) -> Attempt {
-        let settings = &self.deps.settings;
-        if owned.is_older_than(settings.freshness())
-            && (!self.due.is_empty() || owned.might_refuse(&self.commands, (self.deps.clock)(), &settings.policy()))
+        let policy = self.deps.settings.policy();
+        let last_arrival = self.commands.iter().map(|pending| pending.request.arrived).max();
+        let is_stale = last_arrival.is_some_and(|arrived| owned.is_from_before(arrived));
+        if (!self.due.is_empty() || (is_stale && owned.might_refuse(&self.commands, (self.deps.clock)(), &policy)))
             && let Err(error) = owned.catch_up(self.deps.write_store.as_ref()).await
         {
             return self.unavailable(owned, &error);
@@ -149,9 +152,11 @@ impl BatchRun {
         self.commit(plan, owned, decided).await
     }
 
-    /// Holds that are due end before anything else is decided, so their seats are free for this very batch.
+    /// Holds that are due end before anything else is decided, so their seats are free for this very batch. Not so those for which a
+    /// command came in time: it may be in this batch, or still on its way.
     fn expire_due(&mut self, plan: &mut Plan, showtime: &mut Showtime, now: Timestamp) {
-        let due: Vec<BookingId> = showtime.due_holds(now).take(self.deps.settings.max_batch).collect();
+        let due = showtime.due_holds(now).filter(|(deadline, id)| !self.arrivals.spare(*id, *deadline, now));
+        let due: Vec<BookingId> = due.map(|(_, id)| id).take(self.deps.settings.max_batch).collect();
         for booking_id in due {
             // Refused only if the booking is unknown, and it was just listed.
             if plan.decide(showtime, &Command::ExpireHold { booking_id }, &self.deps.settings.policy()).is_err() {
@@ -190,7 +195,7 @@ impl BatchRun {
         if wanted.is_empty() {
             return Ok(HashMap::new());
         }
-        let refused = self.claims.claim(&self.deps, self.showtime_id, wanted).await?;
+        let refused = self.claims.claim(&self.deps, owned.showtime.facts(), wanted).await?;
         if refused.stale {
             // A lock is held for a live booking that this state does not know: read what was missed, so that the refusal is true.
             owned.catch_up(self.deps.write_store.as_ref()).await?;
@@ -208,7 +213,7 @@ impl BatchRun {
             | Command::ExpireHold { .. } => None,
         });
         cancelled
-            .chain(showtime.due_holds(now))
+            .chain(showtime.due_holds(now).map(|(_, booking_id)| booking_id))
             .filter_map(|booking_id| showtime.booking(booking_id))
             .flat_map(|booking| booking.seat_ids.iter().copied())
             .collect()
@@ -245,10 +250,11 @@ impl BatchRun {
         owned.show(plan.events());
         self.claims.follow(&self.deps, &owned.showtime, plan.events());
         let shift = committed.first_sequence.saturating_sub(plan.base() + 1);
-        self.answer(decided, shift);
         if shift == 0 {
             owned.agreed_at(asked);
-        } else {
+        }
+        self.answer(decided, shift);
+        if shift != 0 {
             owned.showtime.restore_sequence(plan.base());
             if let Err(error) = owned.catch_up(self.deps.write_store.as_ref()).await {
                 tracing::warn!(showtime.id = %self.showtime_id, error = %error, "the journal could not be read after a commit; the showtime is loaded again");

@@ -1,8 +1,9 @@
 //! The board: which seats of a showtime are taken, published by its actor and readable by every thread without asking it.
 //!
-//! A reservation of a seat that is certainly taken is refused from the board: no queue, no lock, no query. Everything else goes to the
-//! actor. **Invariant:** an entry is changed before the command that changed the seat is answered, so whoever was told that a seat is
-//! free again finds it free here; what other nodes free is known within the freshness setting, because an older board answers nothing.
+//! A reservation of a taken seat is refused from the board: no queue, no lock. Everything else goes to the actor.
+//! **Invariant:** such a refusal rests on knowledge newer than the request. The board says up to which sequence it shows everything;
+//! if the store, asked after the request came, has nothing beyond that, the refusal is true whatever the client was told by other
+//! nodes or the live feed. An entry is changed before the command that changed the seat is answered.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -10,42 +11,67 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::{ConflictReason, SeatConflict, SeatId, SeatIdPrefix, SeatStatus, Showtime, ShowtimeId};
+use crate::domain::{
+    ConflictReason, SeatConflict, SeatId, SeatIdPrefix, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, Timestamp,
+};
 
 /// One byte per seat, for as long as the showtime is open on this node.
 #[derive(Debug)]
 pub(super) struct Board {
     prefix: SeatIdPrefix,
-    /// Each seat's [`SeatStatus::code`]; made when the showtime is loaded for the first time.
-    seats: OnceLock<Box<[AtomicU8]>>,
+    /// Made when the showtime is loaded for the first time.
+    shown: OnceLock<Shown>,
     opened: Instant,
     /// Microseconds from `opened` to the moment at which the board was last known to agree with the store; 0: never.
     synced: AtomicU64,
+    /// Everything up to this sequence is shown.
+    sequence: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Shown {
+    facts: ShowtimeFacts,
+    /// Each seat's [`SeatStatus::code`].
+    seats: Box<[AtomicU8]>,
 }
 
 impl Board {
     pub(super) fn new(id: ShowtimeId) -> Self {
-        Self { prefix: SeatId::prefix(id), seats: OnceLock::new(), opened: Instant::now(), synced: AtomicU64::new(0) }
-    }
-
-    /// The seats in the way of a reservation that must be refused; `None` if it is the actor's to decide: all its seats look free,
-    /// one is unknown, or the board is older than `freshness`.
-    pub(super) fn conflicts(&self, wanted: &[SeatId], freshness: Duration) -> Option<Vec<SeatConflict>> {
-        self.obstacles(wanted, freshness).filter(|conflicts| !conflicts.is_empty())
-    }
-
-    /// Whether all these seats are certainly free, as far as `freshness` goes.
-    pub(super) fn are_free(&self, wanted: &[SeatId], freshness: Duration) -> bool {
-        self.obstacles(wanted, freshness).is_some_and(|conflicts| conflicts.is_empty())
-    }
-
-    /// The seats that are taken; `None` if that is not certain.
-    fn obstacles(&self, wanted: &[SeatId], freshness: Duration) -> Option<Vec<SeatConflict>> {
-        let seats = self.seats.get()?;
-        let synced = self.synced.load(Ordering::Acquire);
-        if synced == 0 || self.opened.elapsed() > Duration::from_micros(synced) + freshness {
-            return None;
+        Self {
+            prefix: SeatId::prefix(id),
+            shown: OnceLock::new(),
+            opened: Instant::now(),
+            synced: AtomicU64::new(0),
+            sequence: AtomicU64::new(0),
         }
+    }
+
+    /// The sequence up to which everything is shown; 0 before the first load.
+    pub(super) fn sequence(&self) -> u64 {
+        self.sequence.load(Ordering::Acquire)
+    }
+
+    /// When the showtime started, if it has.
+    pub(super) fn started_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.shown.get().map(|shown| shown.facts.starts_at).filter(|starts_at| *starts_at <= now)
+    }
+
+    /// The seats in the way of a reservation as the board shows them; `None` if it is the actor's to decide: all its seats look free, or
+    /// one is unknown.
+    pub(super) fn conflicts(&self, wanted: &[SeatId]) -> Option<Vec<SeatConflict>> {
+        self.obstacles(wanted).filter(|conflicts| !conflicts.is_empty())
+    }
+
+    /// Whether all these seats are free, on knowledge that is not older than `freshness`.
+    pub(super) fn are_free(&self, wanted: &[SeatId], freshness: Duration) -> bool {
+        let synced = self.synced.load(Ordering::Acquire);
+        let is_fresh = synced != 0 && self.opened.elapsed() <= Duration::from_micros(synced) + freshness;
+        is_fresh && self.obstacles(wanted).is_some_and(|conflicts| conflicts.is_empty())
+    }
+
+    /// The seats that are shown as taken; `None` if one is unknown.
+    fn obstacles(&self, wanted: &[SeatId]) -> Option<Vec<SeatConflict>> {
+        let Shown { facts, seats } = self.shown.get()?;
         let mut conflicts = Vec::new();
         for seat_id in wanted {
             let index = usize::try_from(seat_id.index_under(self.prefix)?).ok()?;
@@ -55,7 +81,7 @@ impl Board {
                 SeatStatus::Reserved => ConflictReason::Reserved,
                 SeatStatus::Sold => ConflictReason::Sold,
             };
-            conflicts.push(SeatConflict { seat_id: *seat_id, reason });
+            conflicts.push(facts.conflict(*seat_id, reason));
         }
         Some(conflicts)
     }
@@ -63,15 +89,18 @@ impl Board {
     /// Shows all of a showtime just loaded.
     pub(super) fn show(&self, showtime: &Showtime) {
         let statuses = showtime.statuses();
-        let seats = self.seats.get_or_init(|| statuses.iter().map(|status| AtomicU8::new(status.code())).collect());
-        for (seat, status) in seats.iter().zip(statuses) {
+        let shown = self.shown.get_or_init(|| Shown {
+            facts: showtime.facts().clone(),
+            seats: statuses.iter().map(|status| AtomicU8::new(status.code())).collect(),
+        });
+        for (seat, status) in shown.seats.iter().zip(statuses) {
             seat.store(status.code(), Ordering::Release);
         }
     }
 
     /// Shows the seats of a committed event.
     pub(super) fn change(&self, seat_ids: &[SeatId], status: SeatStatus) {
-        let Some(seats) = self.seats.get() else { return };
+        let Some(Shown { seats, .. }) = self.shown.get() else { return };
         for seat_id in seat_ids {
             let seat = usize::try_from(seat_id.index()).ok().and_then(|index| seats.get(index));
             if let Some(seat) = seat {
@@ -80,8 +109,9 @@ impl Board {
         }
     }
 
-    /// The board agreed with the store at `moment`. To be called after what was read or committed then is shown.
-    pub(super) fn agreed_at(&self, moment: Instant) {
+    /// The board agreed with the store, at this sequence, at `moment`. To be called after what was read or committed then is shown.
+    pub(super) fn agreed_at(&self, sequence: u64, moment: Instant) {
+        self.sequence.store(sequence, Ordering::Release);
         let micros = moment.saturating_duration_since(self.opened).as_micros();
         self.synced.store(u64::try_from(micros).unwrap_or(u64::MAX).max(1), Ordering::Release);
     }
@@ -89,6 +119,8 @@ impl Board {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::domain::{Row, SeatMap};
     use uuid::Uuid;
@@ -98,46 +130,44 @@ mod tests {
 
     fn board() -> Board {
         let board = Board::new(ID);
-        board.show(&Showtime::scheduled(ID, &SeatMap::new(vec![Row { row: "A".into(), seats: 4 }]).unwrap()));
+        let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: 4 }]).unwrap());
+        let facts = ShowtimeFacts { id: ID, starts_at: Timestamp::from_millis(1_000), seat_map };
+        board.show(&Showtime::scheduled(facts));
         board
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_what_is_certainly_taken_is_refused() {
+    async fn taken_seats_are_named_and_unknown_ones_left_to_the_actor() {
         let board = board();
         let seats: Vec<SeatId> = (0..5).map(|index| SeatId::new(ID, index)).collect();
         board.change(&seats[1..2], SeatStatus::Reserved);
         board.change(&seats[2..3], SeatStatus::Sold);
-        assert_eq!(board.conflicts(&seats[1..2], FRESHNESS), None, "it was never known to agree with the store");
-        assert!(!board.are_free(&seats[..1], FRESHNESS));
-        board.agreed_at(Instant::now());
-        assert_eq!(board.conflicts(&seats[..1], FRESHNESS), None);
-        assert!(board.are_free(&seats[..1], FRESHNESS) && !board.are_free(&seats[..2], FRESHNESS));
-        let conflicts = board.conflicts(&seats[..4], FRESHNESS).unwrap();
-        assert_eq!(
-            conflicts,
-            [
-                SeatConflict { seat_id: seats[1], reason: ConflictReason::Reserved },
-                SeatConflict { seat_id: seats[2], reason: ConflictReason::Sold },
-            ]
-        );
-        assert_eq!(board.conflicts(&seats[1..5], FRESHNESS), None, "an unknown seat is another refusal");
+        assert_eq!((board.conflicts(&seats[..1]), board.sequence()), (None, 0));
+        board.agreed_at(3, Instant::now());
+        assert_eq!(board.sequence(), 3);
+        let named: Vec<_> = board.conflicts(&seats[..4]).unwrap().into_iter().map(|c| (c.seat_id, c.reason)).collect();
+        assert_eq!(named, [(seats[1], ConflictReason::Reserved), (seats[2], ConflictReason::Sold)]);
+        assert_eq!(board.conflicts(&seats[1..5]), None, "an unknown seat is another refusal");
         let foreign = SeatId::new(ShowtimeId(Uuid::from_u128(8)), 1);
-        assert_eq!(board.conflicts(&[foreign], FRESHNESS), None);
+        assert_eq!(board.conflicts(&[foreign]), None);
         board.change(&seats[1..2], SeatStatus::Available);
-        assert_eq!(board.conflicts(&seats[1..2], FRESHNESS), None);
+        assert_eq!(board.conflicts(&seats[1..2]), None);
+        assert_eq!(board.started_at(Timestamp::from_millis(999)), None);
+        assert_eq!(board.started_at(Timestamp::from_millis(1_000)), Some(Timestamp::from_millis(1_000)));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_old_board_refuses_nothing() {
+    async fn an_old_board_calls_no_seat_free() {
         let board = board();
-        let seat = [SeatId::new(ID, 0)];
-        board.change(&seat, SeatStatus::Sold);
+        let seats = [SeatId::new(ID, 0), SeatId::new(ID, 1)];
+        assert!(!board.are_free(&seats, FRESHNESS), "it was never known to agree with the store");
         tokio::time::advance(Duration::from_secs(10)).await;
-        board.agreed_at(Instant::now());
+        board.agreed_at(1, Instant::now());
         tokio::time::advance(FRESHNESS).await;
-        assert!(board.conflicts(&seat, FRESHNESS).is_some());
+        assert!(board.are_free(&seats, FRESHNESS));
+        board.change(&seats[1..], SeatStatus::Sold);
+        assert!(!board.are_free(&seats, FRESHNESS) && board.are_free(&seats[..1], FRESHNESS));
         tokio::time::advance(Duration::from_millis(1)).await;
-        assert_eq!(board.conflicts(&seat, FRESHNESS), None);
+        assert!(!board.are_free(&seats[..1], FRESHNESS));
     }
 }

@@ -5,15 +5,19 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use actix::{Actor, Addr, Arbiter, MailboxError};
+use futures_util::FutureExt as _;
 use tokio::sync::{TryAcquireError, oneshot};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::box_office::arrivals::{Arrival, Arrivals};
+use crate::box_office::board::Board;
 use crate::box_office::expiry::Sweeper;
 use crate::box_office::registry::{Desk, Directory, Open, Registry};
 use crate::box_office::request::{Answer, EarlyClaim, KeyedRequest, Pending, Request, RequestContext};
 use crate::box_office::showtime_actor::{EndDueHolds, Submit};
 use crate::box_office::{BoxOfficeError, Dependencies, Outcome, Reserved};
+use crate::coalesce::Flights;
 use crate::domain::{
     Booking, BookingId, Command, Credential, HoldToken, PaymentReference, Rejection, SeatSelection, ShowtimeId, UserId,
 };
@@ -33,6 +37,8 @@ struct Inner {
     /// Replaced by a fresh one when it is found lost.
     registry: RwLock<Addr<Registry>>,
     draining: AtomicBool,
+    /// Questions for the last sequence of a showtime in the store; `None` if it could not be had.
+    heads: Flights<ShowtimeId, Option<u64>>,
     /// Callers waiting for an answer.
     waiting: AtomicUsize,
 }
@@ -59,7 +65,14 @@ impl BoxOffice {
         let deps = Arc::new(deps);
         let directory = Arc::new(Directory::default());
         let registry = RwLock::new(start_registry(&deps, &directory));
-        let inner = Inner { deps, directory, registry, draining: AtomicBool::new(false), waiting: AtomicUsize::new(0) };
+        let inner = Inner {
+            deps,
+            directory,
+            registry,
+            draining: AtomicBool::new(false),
+            heads: Flights::default(),
+            waiting: AtomicUsize::new(0),
+        };
         let office = Self { inner: Arc::new(inner) };
         let sweeper = Sweeper::new(office.clone());
         Sweeper::start_in_arbiter(&Arbiter::new().handle(), move |_| sweeper);
@@ -74,9 +87,10 @@ impl BoxOffice {
         user_id: UserId,
         context: RequestContext,
     ) -> Result<Reserved, BoxOfficeError> {
+        let arrived = Instant::now();
         // A repeated request must find its own booking, not a taken seat: that is the actor's to tell.
         if context.key.is_none() {
-            self.refuse_if_taken(showtime_id, &seats)?;
+            self.refuse_if_taken(showtime_id, &seats).await?;
         }
         let booking_id = BookingId(Uuid::now_v7());
         let nonce: [u8; 16] = rand::random();
@@ -93,9 +107,10 @@ impl BoxOffice {
         };
         let key = context.key.as_ref();
         let keyed = key.and_then(|key| KeyedRequest::for_command(key, showtime_id, &command, nonce));
-        let request = Request { command, key: keyed, traceparent: context.traceparent, repeated: false };
+        let request =
+            Request { command, key: keyed, traceparent: context.traceparent, repeated: false, _arrival: None, arrived };
         let answer = self.submit(showtime_id, request).await?;
-        let hold_token = match (answer.replayed, key) {
+        let hold_token = match (answer.nonce, key) {
             (Some(nonce), Some(key)) => key.hold_token(nonce),
             (Some(_) | None, _) => hold_token,
         };
@@ -103,17 +118,37 @@ impl BoxOffice {
     }
 
     /// Refuses a reservation of seats that are certainly taken, from the showtime's board.
-    fn refuse_if_taken(&self, showtime_id: ShowtimeId, seats: &SeatSelection) -> Result<(), BoxOfficeError> {
+    async fn refuse_if_taken(&self, showtime_id: ShowtimeId, seats: &SeatSelection) -> Result<(), BoxOfficeError> {
         if self.is_draining() {
             return Err(BoxOfficeError::Draining);
         }
         let Some(board) = self.inner.directory.board(showtime_id) else { return Ok(()) };
-        let Some(conflicts) = board.conflicts(seats.as_slice(), self.inner.deps.settings.freshness()) else {
-            return Ok(());
+        let started_at = board.started_at((self.inner.deps.clock)());
+        let rejection = if let Some(started_at) = started_at {
+            Rejection::ShowtimeStarted { started_at }
+        } else {
+            if board.conflicts(seats.as_slice()).is_none() || !self.is_current(showtime_id, &board).await {
+                return Ok(());
+            }
+            // As shown by now: a seat may have been freed meanwhile.
+            let Some(conflicts) = board.conflicts(seats.as_slice()) else { return Ok(()) };
+            Rejection::SeatsTaken { conflicts }
         };
         self.inner.deps.counters.commands_rejected.increment();
         self.inner.deps.counters.rejected_from_board.increment();
-        Err(Rejection::SeatsTaken { conflicts }.into())
+        Err(rejection.into())
+    }
+
+    /// Whether the board shows all that the store has, by an answer that was asked for after this call: what other nodes, or the live
+    /// feed, have told anybody is older. Everybody who waits for a showtime's answer shares one question.
+    async fn is_current(&self, showtime_id: ShowtimeId, board: &Board) -> bool {
+        let shown = board.sequence();
+        let store = Arc::clone(&self.inner.deps.write_store);
+        let ask =
+            move || async move { store.heads(vec![showtime_id]).await.ok()?.first().map(|(_, head)| *head) }.boxed();
+        let head = self.inner.heads.join_next(showtime_id, ask).await;
+        // A head before what was shown already is that of a store which has lost its past.
+        head.is_some_and(|head| shown <= head && head <= board.sequence())
     }
 
     /// Turns a hold into a sale.
@@ -124,7 +159,10 @@ impl BoxOffice {
         payment_reference: PaymentReference,
         context: RequestContext,
     ) -> Result<Outcome, BoxOfficeError> {
-        self.change(Command::ConfirmBooking { booking_id, credential, payment_reference }, credential, context).await
+        let arrival = self.arrival(booking_id);
+        let asked_at = arrival.asked_at;
+        let command = Command::ConfirmBooking { booking_id, credential, payment_reference, asked_at };
+        self.change(command, credential, context, Some(arrival)).await
     }
 
     /// Gives a hold up.
@@ -134,7 +172,7 @@ impl BoxOffice {
         credential: Credential,
         context: RequestContext,
     ) -> Result<Outcome, BoxOfficeError> {
-        self.change(Command::CancelBooking { booking_id, credential }, credential, context).await
+        self.change(Command::CancelBooking { booking_id, credential }, credential, context, None).await
     }
 
     /// Moves a hold's deadline, within the policy's bound.
@@ -144,8 +182,9 @@ impl BoxOffice {
         credential: Credential,
         context: RequestContext,
     ) -> Result<Outcome, BoxOfficeError> {
-        let asked_at = (self.inner.deps.clock)();
-        self.change(Command::ExtendHold { booking_id, credential, asked_at }, credential, context).await
+        let arrival = self.arrival(booking_id);
+        let command = Command::ExtendHold { booking_id, credential, asked_at: arrival.asked_at };
+        self.change(command, credential, context, Some(arrival)).await
     }
 
     /// A booking, shown to its holder or an operator.
@@ -194,15 +233,27 @@ impl BoxOffice {
         }
     }
 
+    pub(super) fn arrivals(&self) -> &Arc<Arrivals> {
+        self.inner.directory.arrivals()
+    }
+
+    fn arrival(&self, booking_id: BookingId) -> Arc<Arrival> {
+        Arc::new(self.arrivals().note(booking_id, &self.inner.deps.clock))
+    }
+
     async fn change(
         &self,
         command: Command,
         credential: Credential,
         context: RequestContext,
+        arrival: Option<Arc<Arrival>>,
     ) -> Result<Outcome, BoxOfficeError> {
+        let arrived = Instant::now();
         let booking = self.booking(command.booking_id(), credential).await?;
-        let keyed = context.key.and_then(|key| KeyedRequest::for_command(&key, booking.showtime_id, &command, [0; 16]));
-        let request = Request { command, key: keyed, traceparent: context.traceparent, repeated: false };
+        let nonce: [u8; 16] = rand::random();
+        let keyed = context.key.and_then(|key| KeyedRequest::for_command(&key, booking.showtime_id, &command, nonce));
+        let traceparent = context.traceparent;
+        let request = Request { command, key: keyed, traceparent, repeated: false, _arrival: arrival, arrived };
         Ok(self.submit(booking.showtime_id, request).await?.outcome)
     }
 

@@ -19,6 +19,7 @@ use crate::seat_lock::SeatLock;
 use crate::telemetry::Counters;
 use crate::write_store::WriteStore;
 
+mod arrivals;
 mod batch_run;
 mod board;
 mod expiry;
@@ -60,7 +61,8 @@ pub struct Settings {
     pub arbiters: usize,
     /// Seconds without a command or a pending hold after which a showtime's actor ends.
     pub idle_seconds: u64,
-    /// Milliseconds for which a state may be trusted without asking the store, when a refusal rests on it.
+    /// Milliseconds for which a seat that was seen free may be locked early, while the batch before is committed, without asking the
+    /// store again. No refusal rests on it.
     pub freshness_milliseconds: u64,
     /// Seconds that a command may wait in the queue before it is refused.
     pub queue_seconds: u64,
@@ -163,6 +165,8 @@ pub struct Outcome {
     pub expires_at: Timestamp,
     /// Sequence of the event that made it so.
     pub sequence: u64,
+    /// An earlier request with the same idempotency key did it; this tells what has become of the booking since.
+    pub replayed: bool,
 }
 
 impl Outcome {
@@ -175,6 +179,7 @@ impl Outcome {
             status: booking.status,
             expires_at: booking.expires_at,
             sequence: booking.version,
+            replayed: false,
         }
     }
 }
@@ -196,6 +201,9 @@ pub struct Scheduled {
     pub showtime_id: ShowtimeId,
     /// Its sequence, 1.
     pub sequence: u64,
+    /// An earlier request with the same idempotency key created it.
+    #[serde(skip)]
+    pub replayed: bool,
 }
 
 /// Why the box office did not do what was asked.

@@ -1,7 +1,6 @@
 //! A showtime's state in the hands of its actor, and how it is kept true to the store.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -19,7 +18,7 @@ const MAX_CATCH_UP: usize = 20_000;
 pub(super) struct Owned {
     pub showtime: Showtime,
     pub fence: u64,
-    /// When the state was last known to be the store's: a refusal must not rest on older knowledge than the freshness setting.
+    /// When the state was last known to be the store's: a refusal must not rest on knowledge older than the request.
     synced_at: Instant,
     /// Shows everybody what is committed; never what is only decided.
     board: Arc<Board>,
@@ -29,12 +28,13 @@ impl Owned {
     /// A state that was asked for at `asked`.
     pub(super) fn new(loaded: Loaded, asked: Instant, board: Arc<Board>) -> Self {
         board.show(&loaded.showtime);
-        board.agreed_at(asked);
+        board.agreed_at(loaded.showtime.sequence(), asked);
         Self { showtime: loaded.showtime, fence: loaded.fence, synced_at: asked, board }
     }
 
-    pub(super) fn is_older_than(&self, age: Duration) -> bool {
-        self.synced_at.elapsed() > age
+    /// Whether others may have written between the state's last agreement with the store and `moment`.
+    pub(super) fn is_from_before(&self, moment: Instant) -> bool {
+        self.synced_at < moment
     }
 
     /// Whether a command would be refused, or a hold ended, on the word of this state. What is accepted is checked by its commit.
@@ -58,7 +58,7 @@ impl Owned {
     /// others may have written.
     pub(super) fn agreed_at(&mut self, moment: Instant) {
         self.synced_at = moment;
-        self.board.agreed_at(moment);
+        self.board.agreed_at(self.showtime.sequence(), moment);
     }
 
     /// Applies what the journal has beyond the state: changes by other owners.

@@ -199,7 +199,10 @@ fn sequence_offset(index: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Credential, HoldToken, Row, SeatId, SeatMap, SeatSelection, ShowtimeId, UserId};
+    use crate::domain::{
+        Credential, HoldToken, Row, SeatId, SeatMap, SeatSelection, ShowtimeFacts, ShowtimeId, UserId,
+    };
+    use std::sync::Arc;
     use std::time::Duration;
     use uuid::Uuid;
 
@@ -229,7 +232,8 @@ mod tests {
     }
 
     fn showtime_with_hold() -> Showtime {
-        let mut showtime = Showtime::scheduled(ID, &SeatMap::new(vec![Row { row: "A".into(), seats: 4 }]).unwrap());
+        let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: 4 }]).unwrap());
+        let mut showtime = Showtime::scheduled(ShowtimeFacts { id: ID, starts_at: Timestamp::MAX, seat_map });
         let mut plan = Plan::new(&showtime, at(0));
         plan.decide(&mut showtime, &reserve(1, &[0, 1], at(0)), &POLICY).unwrap();
         showtime

@@ -114,7 +114,7 @@ mod tests {
 
     use super::*;
     use crate::box_office::request::Request;
-    use crate::domain::{Command, HoldToken, Row, SeatMap, SeatSelection, Showtime, ShowtimeId, UserId};
+    use crate::domain::{Command, HoldToken, Row, SeatMap, SeatSelection, Showtime, ShowtimeFacts, ShowtimeId, UserId};
 
     const ID: ShowtimeId = ShowtimeId(Uuid::from_u128(7));
 
@@ -125,8 +125,9 @@ mod tests {
     /// All of its seats are free.
     fn board() -> Board {
         let board = Board::new(ID);
-        board.show(&Showtime::scheduled(ID, &SeatMap::new(vec![Row { row: "A".into(), seats: 20 }]).unwrap()));
-        board.agreed_at(Instant::now());
+        let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: 20 }]).unwrap());
+        board.show(&Showtime::scheduled(ShowtimeFacts { id: ID, starts_at: Timestamp::MAX, seat_map }));
+        board.agreed_at(1, Instant::now());
         board
     }
 
@@ -139,7 +140,14 @@ mod tests {
             asked_at: Timestamp::from_millis(0),
         };
         Pending {
-            request: Arc::new(Request { command, key: None, traceparent: None, repeated: false }),
+            request: Arc::new(Request {
+                command,
+                key: None,
+                traceparent: None,
+                repeated: false,
+                _arrival: None,
+                arrived: Instant::now(),
+            }),
             reply: oneshot::channel().0,
             deadline: Instant::now() + Duration::from_secs(1),
             early_claim: EarlyClaim::None,

@@ -4,18 +4,23 @@ use std::collections::HashSet;
 
 use crate::box_office::batch_run::BatchRun;
 use crate::box_office::owned::Owned;
-use crate::domain::{BookingId, Command};
+use crate::box_office::request::recorded_booking;
+use crate::domain::{Booking, BookingId, Command};
 use crate::write_store::{IdempotencyRecord, StoreError};
 
 impl BatchRun {
     /// Reads from the store what the commands need and the state does not have: answers recorded under their idempotency
-    /// keys (given back at once) and bookings that have ended or were made elsewhere. At most two calls, whatever the batch's size.
+    /// keys (given back at once) and bookings that have ended or were made elsewhere. At most three calls, whatever the batch's size.
     pub(super) async fn recall(&mut self, owned: &mut Owned, repeated: bool) -> Result<(), StoreError> {
         let keys: Vec<[u8; 32]> =
             self.commands.iter().filter_map(|pending| pending.request.key.as_ref().map(|key| key.key_hash)).collect();
         if !keys.is_empty() {
             let records = self.deps.write_store.idempotency(keys).await?;
-            self.replay(&records);
+            let told: Vec<BookingId> = records.iter().filter_map(|record| recorded_booking(record).ok()).collect();
+            if !records.is_empty() {
+                let bookings = self.deps.write_store.bookings(told).await?;
+                self.replay(&records, &bookings);
+            }
         }
         let mut wanted: HashSet<BookingId> = self.due.iter().copied().collect();
         for pending in &self.commands {
@@ -47,14 +52,15 @@ impl BatchRun {
         Ok(())
     }
 
-    fn replay(&mut self, records: &[IdempotencyRecord]) {
+    fn replay(&mut self, records: &[IdempotencyRecord], bookings: &[Booking]) {
+        let now = (self.deps.clock)();
         let mut kept = Vec::with_capacity(self.commands.len());
         for pending in self.commands.drain(..) {
             let record = pending.request.key.as_ref().and_then(|key| {
                 records.iter().find(|record| record.key_hash == key.key_hash).map(|record| (key.clone(), record))
             });
             match record {
-                Some((key, record)) => pending.answer(key.replay(record)),
+                Some((key, record)) => pending.answer(key.replay(record, bookings, now)),
                 None => kept.push(pending),
             }
         }

@@ -11,8 +11,9 @@ use actix::{Actor, Addr, Arbiter, Context, Handler, Message, MessageResult};
 use tokio::sync::Semaphore;
 
 use crate::box_office::Dependencies;
+use crate::box_office::arrivals::Arrivals;
 use crate::box_office::board::Board;
-use crate::box_office::showtime_actor::{PutAway, ShowtimeActor};
+use crate::box_office::showtime_actor::{PutAway, ShowtimeActor, Surroundings};
 use crate::domain::ShowtimeId;
 
 /// The way to one showtime's actor.
@@ -42,9 +43,15 @@ impl Desk {
 pub(super) struct Directory {
     desks: RwLock<HashMap<ShowtimeId, Desk>>,
     openings: AtomicU64,
+    /// What is on its way to them.
+    arrivals: Arc<Arrivals>,
 }
 
 impl Directory {
+    pub(super) fn arrivals(&self) -> &Arc<Arrivals> {
+        &self.arrivals
+    }
+
     pub(super) fn find(&self, id: ShowtimeId) -> Option<Desk> {
         let desks = self.desks.read().unwrap_or_else(PoisonError::into_inner);
         desks.get(&id).inspect(|desk| desk.use_it()).cloned()
@@ -132,7 +139,12 @@ impl Registry {
         let directory = Arc::clone(&self.directory);
         let leave = Box::new(move || directory.close(id, opening));
         let board = Arc::new(Board::new(id));
-        let actor = ShowtimeActor::new(id, Arc::clone(&self.deps), Arc::clone(&board), leave);
+        let surroundings = Surroundings {
+            deps: Arc::clone(&self.deps),
+            board: Arc::clone(&board),
+            arrivals: Arc::clone(self.directory.arrivals()),
+        };
+        let actor = ShowtimeActor::new(id, surroundings, leave);
         let address = self.start(id, actor)?;
         let places = Arc::new(Semaphore::new(self.deps.settings.max_queued));
         let desk = Desk { address, places, board, opening, is_used: Arc::default() };

@@ -8,15 +8,24 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
+use crate::box_office::arrivals::Arrival;
 use crate::box_office::{BoxOfficeError, Outcome};
-use crate::domain::{BookingId, BookingStatus, Command, HoldToken, Rejection, SeatId, ShowtimeId, Timestamp};
+use crate::domain::{Booking, BookingId, BookingStatus, Command, HoldToken, Rejection, SeatId, ShowtimeId, Timestamp};
 use crate::write_store::IdempotencyRecord;
 
-/// A client's idempotency key, 1 to 255 visible ASCII characters.
+/// A client's idempotency key, 1 to 255 visible ASCII characters. A reservation's is a secret: it gives the hold token a second time.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
+    /// Fewest characters of a reservation's key: a shorter one could be guessed.
+    pub const SECRET_CHARACTERS: usize = 16;
+
+    /// Whether it is long enough for a reservation.
+    pub fn may_be_secret(&self) -> bool {
+        self.0.len() >= Self::SECRET_CHARACTERS
+    }
+
     /// `None` if the text is empty, too long or has other characters.
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=255).contains(&text.len()) && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
@@ -55,7 +64,7 @@ pub(super) struct KeyedRequest {
     pub key_hash: [u8; 32],
     /// SHA-256 over what is asked.
     pub fingerprint: [u8; 32],
-    /// Random bytes for [`IdempotencyKey::hold_token`].
+    /// Random bytes for [`IdempotencyKey::hold_token`]. They tell this request's own record from an earlier one's, too.
     pub nonce: [u8; 16],
 }
 
@@ -110,14 +119,18 @@ pub(super) struct Request {
     pub traceparent: Option<String>,
     /// Asked again: the booking may exist already, so the store is asked for it before deciding.
     pub repeated: bool,
+    /// Keeps the hold from ending before this is decided.
+    pub _arrival: Option<Arc<Arrival>>,
+    /// When it came: a refusal must not rest on older knowledge.
+    pub arrived: Instant,
 }
 
 /// What became of a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Answer {
     pub outcome: Outcome,
-    /// Set if the answer was recorded earlier under the same idempotency key; makes the hold token again.
-    pub replayed: Option<[u8; 16]>,
+    /// Set if the answer was recorded before under the same idempotency key; makes the hold token again.
+    pub nonce: Option<[u8; 16]>,
 }
 
 /// Whether seats were claimed for a request while it waited.
@@ -184,23 +197,32 @@ impl KeyedRequest {
         })
     }
 
-    /// The answer that was recorded earlier under this key.
-    pub(super) fn replay(&self, record: &IdempotencyRecord) -> Result<Answer, BoxOfficeError> {
+    /// The answer to a request whose key has this record: the booking as it is now. `bookings` are the stored ones.
+    pub(super) fn replay(
+        &self,
+        record: &IdempotencyRecord,
+        bookings: &[Booking],
+        now: Timestamp,
+    ) -> Result<Answer, BoxOfficeError> {
         if record.fingerprint != self.fingerprint {
             return Err(Rejection::IdempotencyKeyReused.into());
         }
-        let unreadable = |reason: String| BoxOfficeError::Bug(format!("a recorded answer cannot be read: {reason}"));
-        let recorded: RecordedOutcome =
-            serde_json::from_value(record.answer.clone()).map_err(|error| unreadable(error.to_string()))?;
-        let status = BookingStatus::from_code(recorded.status).ok_or_else(|| unreadable("its status".to_owned()))?;
-        let outcome = Outcome {
-            booking_id: recorded.booking_id,
-            showtime_id: recorded.showtime_id,
-            seat_ids: recorded.seat_ids,
-            status,
-            expires_at: recorded.expires_at,
-            sequence: record.sequence,
-        };
-        Ok(Answer { outcome, replayed: Some(record.nonce) })
+        let booking_id = recorded_booking(record)?;
+        let booking = bookings.iter().find(|booking| booking.id == booking_id);
+        let booking = booking.ok_or_else(|| BoxOfficeError::Bug(format!("booking {booking_id} is not stored")))?;
+        let mut outcome = Outcome::of(booking);
+        // Nobody is to pay for it, although its end may not have been recorded yet.
+        if outcome.status == BookingStatus::Pending && outcome.expires_at <= now {
+            outcome.status = BookingStatus::Expired;
+        }
+        outcome.replayed = record.nonce != self.nonce;
+        Ok(Answer { outcome, nonce: Some(record.nonce) })
     }
+}
+
+/// The booking that a recorded answer is about.
+pub(super) fn recorded_booking(record: &IdempotencyRecord) -> Result<BookingId, BoxOfficeError> {
+    let recorded: Result<RecordedOutcome, _> = serde_json::from_value(record.answer.clone());
+    let unreadable = |error| BoxOfficeError::Bug(format!("a recorded answer cannot be read: {error}"));
+    recorded.map(|recorded| recorded.booking_id).map_err(unreadable)
 }

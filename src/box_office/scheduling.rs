@@ -19,7 +19,7 @@ impl BoxOffice {
         seat_map: SeatMap,
         key: Option<IdempotencyKey>,
     ) -> Result<Scheduled, BoxOfficeError> {
-        let scheduled = Scheduled { showtime_id: ShowtimeId(Uuid::now_v7()), sequence: 1 };
+        let scheduled = Scheduled { showtime_id: ShowtimeId(Uuid::now_v7()), sequence: 1, replayed: false };
         let rows = serde_json::to_vec(&seat_map).map_err(|error| BoxOfficeError::Bug(error.to_string()))?;
         let start = start_time.as_millis().to_be_bytes();
         let keyed =
@@ -116,6 +116,8 @@ impl BoxOffice {
         if record.fingerprint != keyed.fingerprint {
             return Err(Rejection::IdempotencyKeyReused.into());
         }
-        serde_json::from_value(record.answer).map_err(|error| BoxOfficeError::Bug(error.to_string()))
+        let scheduled: Scheduled =
+            serde_json::from_value(record.answer).map_err(|error| BoxOfficeError::Bug(error.to_string()))?;
+        Ok(Scheduled { replayed: true, ..scheduled })
     }
 }

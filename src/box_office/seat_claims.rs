@@ -8,7 +8,8 @@ use tokio::task::JoinHandle;
 use crate::box_office::Dependencies;
 use crate::box_office::request::{EarlyClaim, Pending};
 use crate::domain::{
-    BookingId, Command, ConflictReason, Event, HoldPolicy, SeatConflict, SeatId, Showtime, ShowtimeId, Timestamp,
+    BookingId, Command, ConflictReason, Event, HoldPolicy, SeatConflict, SeatId, Showtime, ShowtimeFacts, ShowtimeId,
+    Timestamp,
 };
 use crate::seat_lock::{Claim, Claimed, LockError, Obstacle};
 use crate::write_store::StoreError;
@@ -48,12 +49,12 @@ impl SeatClaims {
     pub(super) async fn claim(
         &mut self,
         deps: &Arc<Dependencies>,
-        showtime: ShowtimeId,
+        showtime: &ShowtimeFacts,
         wanted: Vec<(Claim, Timestamp)>,
     ) -> Result<LockedOut, StoreError> {
         self.settle_following().await;
         let bookings: HashSet<BookingId> = wanted.iter().map(|(claim, _)| claim.booking_id).collect();
-        let answers = match deps.seat_lock.claim(showtime, wanted.clone()).await {
+        let answers = match deps.seat_lock.claim(showtime.id, wanted.clone()).await {
             Ok(answers) => answers,
             Err(error) => {
                 // The call may have been executed: whoever is refused later gives back what it may have got.
@@ -90,7 +91,7 @@ impl SeatClaims {
     async fn judge(
         &mut self,
         deps: &Arc<Dependencies>,
-        showtime: ShowtimeId,
+        showtime: &ShowtimeFacts,
         refused: Vec<Refused>,
         wanted: &HashSet<BookingId>,
     ) -> Result<LockedOut, StoreError> {
@@ -114,7 +115,7 @@ impl SeatClaims {
                 .partition(|obstacle| is_ghost(deps, &stored, obstacle));
             let mut in_the_way = real;
             if in_the_way.is_empty() && !ghosts.is_empty() {
-                in_the_way = take_over(deps, showtime, &claim, deadline, &ghosts).await;
+                in_the_way = take_over(deps, showtime.id, &claim, deadline, &ghosts).await;
             }
             if in_the_way.is_empty() {
                 self.granted.insert(claim.booking_id);
@@ -249,11 +250,11 @@ async fn take_over(
     }
 }
 
-fn conflicts(obstacles: &[Obstacle], stored: &HashMap<BookingId, bool>, showtime: ShowtimeId) -> Vec<SeatConflict> {
+fn conflicts(obstacles: &[Obstacle], stored: &HashMap<BookingId, bool>, showtime: &ShowtimeFacts) -> Vec<SeatConflict> {
     let conflict = |obstacle: &Obstacle| {
         let live = stored.get(&obstacle.owner) == Some(&true);
         let reason = if live { ConflictReason::Reserved } else { ConflictReason::Locked };
-        SeatConflict { seat_id: SeatId::new(showtime, obstacle.seat), reason }
+        showtime.conflict(SeatId::new(showtime.id, obstacle.seat), reason)
     };
     obstacles.iter().map(conflict).collect()
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
 use tokio::time::Instant;
 
+use crate::box_office::arrivals::Arrivals;
 use crate::box_office::batch_run::{BatchRun, Finished};
 use crate::box_office::board::Board;
 use crate::box_office::owned::Owned;
@@ -26,6 +27,7 @@ pub(super) struct ShowtimeActor {
     owned: Option<Owned>,
     claims: Option<SeatClaims>,
     board: Arc<Board>,
+    arrivals: Arc<Arrivals>,
     /// How many commands the batch in flight has, if there is one. It has the state and the claims with it.
     in_flight: Option<usize>,
     /// Off the list of open showtimes: it serves what still comes and ends when nothing does.
@@ -34,6 +36,13 @@ pub(super) struct ShowtimeActor {
     timer: Option<SpawnHandle>,
     /// Due holds are not tried before this moment, because the store has just failed: it is not asked again and again.
     expiry_rests_until: Option<Instant>,
+}
+
+/// What an actor shares with the rest of the box office.
+pub(super) struct Surroundings {
+    pub deps: Arc<Dependencies>,
+    pub board: Arc<Board>,
+    pub arrivals: Arc<Arrivals>,
 }
 
 /// Queues a command. The sender holds a place in the queue, so the queue is bounded.
@@ -53,9 +62,12 @@ pub(super) struct PutAway;
 
 /// Who has found the actor on the list may still send to it for so long.
 const LEAVE: Duration = Duration::from_millis(250);
+/// Pause until the next look at a hold that is due and was left alone.
+const SPARED: Duration = Duration::from_millis(10);
 
 impl ShowtimeActor {
-    pub(super) fn new(id: ShowtimeId, deps: Arc<Dependencies>, board: Arc<Board>, leave: Box<dyn Fn() + Send>) -> Self {
+    pub(super) fn new(id: ShowtimeId, surroundings: Surroundings, leave: Box<dyn Fn() + Send>) -> Self {
+        let Surroundings { deps, board, arrivals } = surroundings;
         Self {
             id,
             deps,
@@ -65,6 +77,7 @@ impl ShowtimeActor {
             owned: None,
             claims: None,
             board,
+            arrivals,
             in_flight: None,
             leaving: false,
             last_used: Instant::now(),
@@ -83,10 +96,8 @@ impl ShowtimeActor {
             return;
         }
         self.refuse_overdue();
-        let now = (self.deps.clock)();
-        let deadline_passed = self.expiry_rest().is_zero()
-            && self.owned.as_ref().and_then(|owned| owned.showtime.next_deadline()).is_some_and(|d| d <= now);
-        if self.queue.is_empty() && self.due.is_empty() && !deadline_passed {
+        let has_due_hold = self.has_due_hold() && self.expiry_rest().is_zero();
+        if self.queue.is_empty() && self.due.is_empty() && !has_due_hold {
             self.wait(ctx);
             return;
         }
@@ -101,10 +112,19 @@ impl ShowtimeActor {
             due: std::mem::take(&mut self.due),
             claims: self.claims.take().unwrap_or_default(),
             board: Arc::clone(&self.board),
+            arrivals: Arc::clone(&self.arrivals),
         };
         let task = self.deps.runtime.spawn(run.run());
         ctx.spawn(task.into_actor(self).map(|finished, actor, ctx| actor.landed(finished, ctx)));
         self.claim_early(in_flight, ctx);
+    }
+
+    /// A hold is to be ended now.
+    fn has_due_hold(&self) -> bool {
+        let now = (self.deps.clock)();
+        self.owned.as_ref().is_some_and(|owned| {
+            owned.showtime.due_holds(now).any(|(deadline, booking_id)| !self.arrivals.spare(booking_id, deadline, now))
+        })
     }
 
     /// Claims seats for those who wait behind the batch in flight.
@@ -174,8 +194,11 @@ impl ShowtimeActor {
             self.put_away(ctx);
             return;
         }
+        let now = (self.deps.clock)();
         let pause = match next_deadline {
-            Some(deadline) => deadline.since((self.deps.clock)()).max(self.expiry_rest()).min(idle),
+            // Due: it waits for a command that came in time, or for the store.
+            Some(deadline) if deadline <= now => SPARED.max(self.expiry_rest()).min(idle),
+            Some(deadline) => deadline.since(now).max(self.expiry_rest()).min(idle),
             None => idle.saturating_sub(self.last_used.elapsed()),
         };
         // A millisecond more than asked: a timer that fires early would only be set again.

@@ -28,7 +28,7 @@ pub(super) struct Bench<'a> {
 
 impl Bench<'_> {
     pub(super) fn decide_all(&mut self, commands: impl IntoIterator<Item = Pending>) -> Vec<(Pending, Verdict)> {
-        // A key that comes twice in one batch: the second is answered as the first.
+        // A key that comes twice in one batch: the second is told what the first has made.
         let mut by_key: HashMap<[u8; 32], ([u8; 32], Answer)> = HashMap::new();
         let mut decided = Vec::new();
         for pending in commands {
@@ -36,20 +36,27 @@ impl Bench<'_> {
             let first = request.key.as_ref().and_then(|key| Some((key, by_key.get(&key.key_hash)?)));
             let verdict = match first {
                 Some((key, (fingerprint, answer))) if *fingerprint == key.fingerprint => {
-                    Verdict::Accepted(answer.clone())
+                    Verdict::Accepted(self.again(answer))
                 }
                 Some(_) => Verdict::Refused(Rejection::IdempotencyKeyReused.into()),
                 None => self.decide(request),
             };
             if let (Verdict::Accepted(answer), Some(key)) = (&verdict, &request.key)
-                && answer.replayed.is_none()
+                && answer.nonce.is_none()
             {
-                let again = Answer { replayed: Some(key.nonce), ..answer.clone() };
+                let again = Answer { nonce: Some(key.nonce), ..answer.clone() };
                 by_key.insert(key.key_hash, (key.fingerprint, again));
             }
             decided.push((pending, verdict));
         }
         decided
+    }
+
+    /// The answer of an earlier command of this batch, as its booking is by now.
+    fn again(&self, answer: &Answer) -> Answer {
+        let booking = self.showtime.booking(answer.outcome.booking_id);
+        let outcome = booking.map_or_else(|| answer.outcome.clone(), Outcome::of);
+        Answer { outcome: Outcome { replayed: true, ..outcome }, nonce: answer.nonce }
     }
 
     fn decide(&mut self, request: &Request) -> Verdict {
@@ -66,7 +73,7 @@ impl Bench<'_> {
         let Some(booking) = self.showtime.booking(booking_id) else {
             return Verdict::Refused(BoxOfficeError::Bug("a decided booking is not in the state".to_owned()));
         };
-        let answer = Answer { outcome: Outcome::of(booking), replayed: None };
+        let answer = Answer { outcome: Outcome::of(booking), nonce: None };
         let Some(event) = event else { return done_before(request, answer) };
         if let Some(key) = &request.key {
             match key.record(&answer.outcome, self.now) {

@@ -29,6 +29,8 @@ pub enum Command {
         credential: Credential,
         /// What the payment provider calls the payment.
         payment_reference: PaymentReference,
+        /// When it was asked: in time if that was before the deadline, however long it waited to be decided.
+        asked_at: Timestamp,
     },
     /// Give a hold up.
     CancelBooking {
@@ -43,7 +45,8 @@ pub enum Command {
         booking_id: BookingId,
         /// Who asks.
         credential: Credential,
-        /// When it was asked: the new deadline is reckoned from here, so that the command has one effect however often it is tried.
+        /// When it was asked: in time if that was before the deadline. The new deadline is reckoned from here, so that the command has
+        /// one effect however often it is tried.
         asked_at: Timestamp,
     },
     /// End a hold whose deadline has passed. Asked by clocks only.
@@ -112,7 +115,7 @@ pub enum SelectionError {
         count: usize,
     },
     /// A seat is named twice.
-    #[error("seat {seat} is named twice")]
+    #[error("is named twice")]
     Duplicate {
         /// Position of the second.
         position: usize,
@@ -120,7 +123,7 @@ pub enum SelectionError {
         seat: SeatId,
     },
     /// A seat of another showtime, or of none.
-    #[error("seat {seat} is not a seat of this showtime")]
+    #[error("is not a seat of this showtime")]
     Foreign {
         /// Its position.
         position: usize,

@@ -1,6 +1,6 @@
 //! Rejections: why a command is refused. Expected outcomes, not errors; each states a fact.
 
-use crate::domain::{BookingStatus, SeatId, Timestamp};
+use crate::domain::{BookingStatus, SeatId, SeatPlace, Timestamp};
 
 /// Why a seat could not be taken.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -25,10 +25,12 @@ impl ConflictReason {
 }
 
 /// A seat that could not be taken, and why.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SeatConflict {
     /// The seat.
     pub seat_id: SeatId,
+    /// The seat for people.
+    pub place: SeatPlace,
     /// Why it is not free.
     pub reason: ConflictReason,
 }
@@ -40,10 +42,16 @@ pub enum Rejection {
     #[error("there is no showtime with this id")]
     UnknownShowtime,
     /// At least one seat is taken; all that are, are named.
-    #[error("{} of the seats cannot be taken", conflicts.len())]
+    #[error("{}", taken(conflicts))]
     SeatsTaken {
         /// The seats in the way.
         conflicts: Vec<SeatConflict>,
+    },
+    /// The showtime has started: its seats are no longer sold. A hold made before may still be paid.
+    #[error("the showtime started at {started_at}")]
+    ShowtimeStarted {
+        /// Its start.
+        started_at: Timestamp,
     },
     /// Ids that name no seat of the showtime.
     #[error("{} of the seats do not exist in this showtime", seat_ids.len())]
@@ -81,4 +89,38 @@ pub enum Rejection {
     /// The idempotency key was used before, for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyReused,
+}
+
+/// `seat F3 is taken`; `seats F3, F4 and F5 are taken`.
+fn taken(conflicts: &[SeatConflict]) -> String {
+    match conflicts {
+        [only] => format!("seat {} is taken", only.place),
+        [others @ .., last] => {
+            let others: Vec<String> = others.iter().map(|conflict| conflict.place.to_string()).collect();
+            format!("seats {} and {} are taken", others.join(", "), last.place)
+        }
+        [] => "seats are taken".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn taken_seats_are_named_as_they_are_printed() {
+        let conflict = |number| SeatConflict {
+            seat_id: SeatId(Uuid::from_u128(u128::from(number))),
+            place: SeatPlace { row: "F".to_owned(), number },
+            reason: ConflictReason::Sold,
+        };
+        let said = |numbers: &[u32]| {
+            Rejection::SeatsTaken { conflicts: numbers.iter().copied().map(conflict).collect() }.to_string()
+        };
+        assert_eq!(said(&[3]), "seat F3 is taken");
+        assert_eq!(said(&[3, 4]), "seats F3 and F4 are taken");
+        assert_eq!(said(&[3, 4, 5]), "seats F3, F4 and F5 are taken");
+    }
 }

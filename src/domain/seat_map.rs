@@ -1,6 +1,7 @@
 //! Seat maps: the rows of an auditorium, and how a seat's index and its row and number give each other.
 
 use std::collections::HashSet;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -175,12 +176,35 @@ impl SeatMap {
         Some((&row.row, index - self.starts.get(position)? + 1))
     }
 
+    /// The seat at `index` as it is printed on a ticket.
+    pub fn printed(&self, index: SeatIndex) -> SeatPlace {
+        let (row, number) = self.place(index).unwrap_or(("", index.saturating_add(1)));
+        SeatPlace { row: row.to_owned(), number }
+    }
+
     /// Every seat as (index, row label, number), in order of index.
     pub fn seats(&self) -> impl Iterator<Item = (SeatIndex, &str, u32)> {
         self.rows
             .iter()
             .zip(&self.starts)
             .flat_map(|(row, start)| (1..=row.seats).map(move |number| (start + number - 1, row.row.as_str(), number)))
+    }
+}
+
+/// A seat as people know it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SeatPlace {
+    /// Label of its row.
+    pub row: String,
+    /// Its number in the row, from 1.
+    pub number: u32,
+}
+
+impl fmt::Display for SeatPlace {
+    /// `F3`; with a hyphen where the row's label ends with a digit: `12-3`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hyphen = if self.row.ends_with(|last: char| last.is_numeric()) { "-" } else { "" };
+        write!(f, "{}{hyphen}{}", self.row, self.number)
     }
 }
 
@@ -216,6 +240,12 @@ mod tests {
             assert_eq!(map.place(index), Some((label, number)));
         }
         assert_eq!(map.place(5), None);
+    }
+
+    #[test]
+    fn seats_are_named_as_they_are_printed() {
+        let map = SeatMap::new(vec![row("A", 3), row("12", 2)]).unwrap();
+        assert_eq!((map.printed(2).to_string(), map.printed(4).to_string()), ("A3".to_owned(), "12-2".to_owned()));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The showtime aggregate: the state of its seats and live bookings, `decide` (command to event) and `evolve` (event to state).
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::domain::{
     Booking, BookingId, BookingStatus, Command, ConflictReason, Credential, Event, HoldPolicy, PaymentReference,
@@ -17,10 +18,28 @@ pub enum Decision {
     AlreadyDone,
 }
 
+/// What never changes of a showtime.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ShowtimeFacts {
+    /// Its id.
+    pub id: ShowtimeId,
+    /// When it starts: from then on its seats are not sold any more.
+    pub starts_at: Timestamp,
+    /// Its rows.
+    pub seat_map: Arc<SeatMap>,
+}
+
+impl ShowtimeFacts {
+    /// A seat that cannot be taken, as the refused are told.
+    pub fn conflict(&self, seat_id: SeatId, reason: ConflictReason) -> SeatConflict {
+        SeatConflict { seat_id, place: self.seat_map.printed(seat_id.index()), reason }
+    }
+}
+
 /// One showtime: every seat's status and version, and the bookings that commands may still be about.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Showtime {
-    id: ShowtimeId,
+    facts: ShowtimeFacts,
     seat_prefix: SeatIdPrefix,
     sequence: u64,
     statuses: Vec<SeatStatus>,
@@ -34,17 +53,17 @@ pub struct Showtime {
 
 impl Showtime {
     /// A showtime just scheduled: all seats available, sequence 1.
-    pub fn scheduled(id: ShowtimeId, seat_map: &SeatMap) -> Self {
-        let seats = usize::try_from(seat_map.seat_count()).unwrap_or(usize::MAX);
-        Self::restore(id, 1, vec![(SeatStatus::Available, 1); seats], Vec::new())
+    pub fn scheduled(facts: ShowtimeFacts) -> Self {
+        let seats = usize::try_from(facts.seat_map.seat_count()).unwrap_or(usize::MAX);
+        Self::restore(facts, 1, vec![(SeatStatus::Available, 1); seats], Vec::new())
     }
 
     /// From a store: the sequence, each seat's status and version in order of index, and the pending bookings.
-    pub fn restore(id: ShowtimeId, sequence: u64, seats: Vec<(SeatStatus, u64)>, pending: Vec<Booking>) -> Self {
+    pub fn restore(facts: ShowtimeFacts, sequence: u64, seats: Vec<(SeatStatus, u64)>, pending: Vec<Booking>) -> Self {
         let (statuses, versions) = seats.into_iter().unzip();
         let mut showtime = Self {
-            id,
-            seat_prefix: SeatId::prefix(id),
+            seat_prefix: SeatId::prefix(facts.id),
+            facts,
             sequence,
             statuses,
             versions,
@@ -60,7 +79,12 @@ impl Showtime {
 
     /// Its id.
     pub fn id(&self) -> ShowtimeId {
-        self.id
+        self.facts.id
+    }
+
+    /// What never changes.
+    pub fn facts(&self) -> &ShowtimeFacts {
+        &self.facts
     }
 
     /// Sequence of the last event applied.
@@ -120,9 +144,9 @@ impl Showtime {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
-    /// The pending holds whose deadline is at or before `now`, earliest first.
-    pub fn due_holds(&self, now: Timestamp) -> impl Iterator<Item = BookingId> {
-        self.deadlines.iter().take_while(move |(deadline, _)| *deadline <= now).map(|(_, booking)| *booking)
+    /// The pending holds whose deadline is at or before `now`, earliest first, with their deadlines.
+    pub fn due_holds(&self, now: Timestamp) -> impl Iterator<Item = (Timestamp, BookingId)> {
+        self.deadlines.iter().take_while(move |(deadline, _)| *deadline <= now).copied()
     }
 
     /// Decides a command on this state. Pure: the same state, command and time give the same answer.
@@ -134,6 +158,10 @@ impl Showtime {
             Command::ReserveSeats { booking_id, seats, user_id, token, asked_at } => {
                 if let Some(booking) = self.bookings.get(booking_id) {
                     return already_reserved(booking, seats, token);
+                }
+                let started_at = self.facts.starts_at;
+                if *asked_at >= started_at {
+                    return Err(Rejection::ShowtimeStarted { started_at });
                 }
                 self.check_free(seats)?;
                 let expires_at = policy.first_deadline(*asked_at);
@@ -147,14 +175,14 @@ impl Showtime {
                     expires_at,
                 }))
             }
-            Command::ConfirmBooking { booking_id, credential, payment_reference } => {
-                decide_confirm(self.owned(*booking_id, credential)?, payment_reference, now)
+            Command::ConfirmBooking { booking_id, credential, payment_reference, asked_at } => {
+                decide_confirm(self.owned(*booking_id, credential)?, payment_reference, *asked_at)
             }
             Command::CancelBooking { booking_id, credential } => {
                 decide_cancel(self.owned(*booking_id, credential)?, now)
             }
             Command::ExtendHold { booking_id, credential, asked_at } => {
-                decide_extend(self.owned(*booking_id, credential)?, *asked_at, now, policy)
+                decide_extend(self.owned(*booking_id, credential)?, *asked_at, policy)
             }
             Command::ExpireHold { booking_id } => {
                 let booking = self.bookings.get(booking_id).ok_or(Rejection::UnknownBooking)?;
@@ -190,7 +218,7 @@ impl Showtime {
                 None => self.change(*booking_id, sequence, |_| {}),
                 Some(token) => self.recall(Booking {
                     id: *booking_id,
-                    showtime_id: self.id,
+                    showtime_id: self.facts.id,
                     seat_ids: seat_ids.clone(),
                     user_id: user_id.clone(),
                     token,
@@ -262,9 +290,9 @@ impl Showtime {
                 None => unknown.push(seat_id),
                 Some(SeatStatus::Available) => {}
                 Some(SeatStatus::Reserved) => {
-                    conflicts.push(SeatConflict { seat_id, reason: ConflictReason::Reserved });
+                    conflicts.push(self.facts.conflict(seat_id, ConflictReason::Reserved));
                 }
-                Some(SeatStatus::Sold) => conflicts.push(SeatConflict { seat_id, reason: ConflictReason::Sold }),
+                Some(SeatStatus::Sold) => conflicts.push(self.facts.conflict(seat_id, ConflictReason::Sold)),
             }
         }
         if !unknown.is_empty() {
@@ -295,13 +323,14 @@ fn already_reserved(booking: &Booking, seats: &SeatSelection, token: &TokenHash)
     }
 }
 
-fn decide_confirm(booking: &Booking, reference: &PaymentReference, now: Timestamp) -> Result<Decision, Rejection> {
+/// A payment that arrived before the deadline counts, however late it is decided, as long as nobody has ended the hold.
+fn decide_confirm(booking: &Booking, reference: &PaymentReference, asked_at: Timestamp) -> Result<Decision, Rejection> {
     match booking.status {
         BookingStatus::Confirmed if booking.payment_reference.as_ref() == Some(reference) => Ok(Decision::AlreadyDone),
         BookingStatus::Confirmed => Err(Rejection::PaidOtherwise),
         BookingStatus::Cancelled => Err(Rejection::BookingNotPending { status: booking.status }),
         BookingStatus::Expired => Err(Rejection::HoldExpired { expired_at: booking.expires_at }),
-        BookingStatus::Pending if booking.expires_at <= now => {
+        BookingStatus::Pending if booking.expires_at <= asked_at => {
             Err(Rejection::HoldExpired { expired_at: booking.expires_at })
         }
         BookingStatus::Pending => Ok(Decision::Accepted(Event::BookingConfirmed {
@@ -327,18 +356,13 @@ fn decide_cancel(booking: &Booking, now: Timestamp) -> Result<Decision, Rejectio
     }
 }
 
-fn decide_extend(
-    booking: &Booking,
-    asked_at: Timestamp,
-    now: Timestamp,
-    policy: &HoldPolicy,
-) -> Result<Decision, Rejection> {
+fn decide_extend(booking: &Booking, asked_at: Timestamp, policy: &HoldPolicy) -> Result<Decision, Rejection> {
     match booking.status {
         BookingStatus::Confirmed | BookingStatus::Cancelled => {
             Err(Rejection::BookingNotPending { status: booking.status })
         }
         BookingStatus::Expired => Err(Rejection::HoldExpired { expired_at: booking.expires_at }),
-        BookingStatus::Pending if booking.expires_at <= now => {
+        BookingStatus::Pending if booking.expires_at <= asked_at => {
             Err(Rejection::HoldExpired { expired_at: booking.expires_at })
         }
         BookingStatus::Pending => {

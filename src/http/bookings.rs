@@ -6,19 +6,17 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::box_office::{BoxOfficeError, Outcome, Reserved};
+use crate::box_office::{Outcome, Reserved};
 use crate::domain::{
-    Booking, BookingId, PaymentReference, Rejection, SeatId, SeatSelection, SelectionError, ShowtimeId, Timestamp,
-    UserId,
+    Booking, BookingId, BookingStatus, PaymentReference, SeatId, SeatSelection, ShowtimeId, Timestamp, UserId,
 };
 use crate::http::AppState;
 use crate::http::body::{self, Bounds};
-use crate::http::code::Code;
 use crate::http::credential;
-use crate::http::document::FieldError;
 use crate::http::fields::{self, Fields};
-use crate::http::problem::{self, Problem};
+use crate::http::problem::Problem;
 use crate::http::query::Query;
+use crate::http::reservation::{Wanted, refused_reservation, refused_selection};
 
 /// Seats to reserve: `seatIds`, or one `seatId`.
 #[derive(ToSchema)]
@@ -84,6 +82,10 @@ pub(super) struct OutcomeAnswer<'a> {
     expires_at: Timestamp,
     /// Sequence of the change in its showtime: `GET /api/showtimes/{id}?minSequence=` this shows it.
     sequence: u64,
+    /// An earlier request with this idempotency key was carried out; `status` tells what has become of the booking since.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    replayed: bool,
     /// For people.
     message: &'static str,
 }
@@ -95,8 +97,11 @@ pub(super) struct OutcomeAnswer<'a> {
 pub(super) struct ReservedAnswer<'a> {
     #[serde(flatten)]
     outcome: OutcomeAnswer<'a>,
-    /// The holder's secret, to be shown with every command about the booking.
-    hold_token: String,
+    /// The holder's secret, to be shown with every command about the booking. Not there in a replayed answer about a booking that has
+    /// ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    hold_token: Option<String>,
 }
 
 /// A booking as its holder sees it.
@@ -174,7 +179,7 @@ pub(super) async fn confirm(
     let holder = credential::of_booking(&state, &request, hold_token.as_deref())?;
     let context = credential::context(&request)?;
     let outcome = state.box_office.confirm(id, holder, reference, context).await?;
-    Ok(answer(&outcome, "The booking is confirmed; the seats are sold."))
+    Ok(answer(&outcome, standing(outcome.status)))
 }
 
 /// `POST /api/bookings/{id}/cancel`
@@ -188,7 +193,7 @@ pub(super) async fn cancel(
     let holder = holder(&state, &request, payload).await?;
     let context = credential::context(&request)?;
     let outcome = state.box_office.cancel(id, holder, context).await?;
-    Ok(answer(&outcome, "The booking is cancelled; the seats are free again."))
+    Ok(answer(&outcome, standing(outcome.status)))
 }
 
 /// `POST /api/bookings/{id}/extend`
@@ -202,7 +207,8 @@ pub(super) async fn extend(
     let holder = holder(&state, &request, payload).await?;
     let context = credential::context(&request)?;
     let outcome = state.box_office.extend(id, holder, context).await?;
-    Ok(answer(&outcome, "The hold has a new deadline."))
+    let is_pending = outcome.status == BookingStatus::Pending;
+    Ok(answer(&outcome, if is_pending { "The hold has a new deadline." } else { standing(outcome.status) }))
 }
 
 /// `GET /api/bookings/{id}`
@@ -239,13 +245,29 @@ impl<'a> OutcomeAnswer<'a> {
             seat_ids: &outcome.seat_ids,
             expires_at: outcome.expires_at,
             sequence: outcome.sequence,
+            replayed: outcome.replayed,
             message,
         }
     }
 }
 
+/// Where a booking stands, for people.
+fn standing(status: BookingStatus) -> &'static str {
+    match status {
+        BookingStatus::Pending => "The seats are held until the deadline; confirm before it passes.",
+        BookingStatus::Confirmed => "The booking is confirmed; the seats are sold.",
+        BookingStatus::Cancelled => "The booking is cancelled; the seats are free again.",
+        BookingStatus::Expired => "The hold has expired; the seats are free again. Do not pay for it.",
+    }
+}
+
 fn answer(outcome: &Outcome, message: &'static str) -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(OutcomeAnswer::of(outcome, message))
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    if outcome.replayed {
+        response.insert_header(credential::REPLAYED);
+    }
+    response.json(OutcomeAnswer::of(outcome, message))
 }
 
 fn bounds(state: &AppState) -> Bounds {
@@ -262,28 +284,6 @@ async fn holder(
     let hold_token = fields.optional_text("holdToken");
     fields.finish(Some(()))?;
     credential::of_booking(state, request, hold_token.as_deref())
-}
-
-/// A reservation as the body has it, every field read by itself.
-struct Wanted {
-    showtime: ShowtimeId,
-    seats: Vec<SeatId>,
-    /// `seatIds` was used, not `seatId`.
-    listed: bool,
-    /// The path names the showtime, not the body.
-    showtime_in_path: bool,
-    user: UserId,
-}
-
-impl Wanted {
-    /// Where in the body the seat at this position is.
-    fn place(&self, position: usize) -> String {
-        if self.listed { format!("/seatIds/{position}") } else { self.list().to_owned() }
-    }
-
-    fn list(&self) -> &'static str {
-        if self.listed { "/seatIds" } else { "/seatId" }
-    }
 }
 
 fn read_reservation(mut fields: Fields<'_>, in_path: Option<Uuid>) -> Result<Wanted, Problem> {
@@ -330,6 +330,7 @@ fn read_reservation(mut fields: Fields<'_>, in_path: Option<Uuid>) -> Result<Wan
 
 async fn place(state: &AppState, request: &HttpRequest, mut wanted: Wanted) -> Result<HttpResponse, Problem> {
     let context = credential::context(request)?;
+    credential::require_secret(&context)?;
     let seats = match SeatSelection::new(wanted.showtime, std::mem::take(&mut wanted.seats)) {
         Ok(seats) => seats,
         Err(error) => return Err(refused_selection(state, &wanted, &error).await),
@@ -342,52 +343,16 @@ async fn place(state: &AppState, request: &HttpRequest, mut wanted: Wanted) -> R
 
 fn created(reserved: &Reserved) -> HttpResponse {
     let outcome = &reserved.outcome;
-    HttpResponse::Created()
-        .insert_header((header::LOCATION, format!("/api/bookings/{}", outcome.booking_id)))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(ReservedAnswer {
-            outcome: OutcomeAnswer::of(outcome, "The seats are held until the deadline; confirm before it passes."),
-            hold_token: reserved.hold_token.expose(),
-        })
-}
-
-/// Seats that are no selection. If there is no such showtime, that is the better answer to seats that are not its own.
-async fn refused_selection(state: &AppState, wanted: &Wanted, error: &SelectionError) -> Problem {
-    if let SelectionError::Foreign { .. } = error {
-        match state.exists(wanted.showtime).await {
-            Ok(true) => {}
-            Ok(false) => return unknown_showtime(wanted),
-            Err(problem) => return problem,
-        }
+    let mut response = HttpResponse::Created();
+    response.insert_header((header::LOCATION, format!("/api/bookings/{}", outcome.booking_id)));
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    if outcome.replayed {
+        response.insert_header(credential::REPLAYED);
     }
-    problem::selection(error, |position| wanted.place(position), wanted.list())
-}
-
-/// Names wrong parts by their place in the body.
-fn refused_reservation(error: BoxOfficeError, wanted: &Wanted, seats: &SeatSelection) -> Problem {
-    let BoxOfficeError::Rejected(rejection) = error else {
-        return error.into();
-    };
-    if rejection == Rejection::UnknownShowtime {
-        return unknown_showtime(wanted);
-    }
-    let Rejection::UnknownSeats { seat_ids } = rejection else {
-        return rejection.into();
-    };
-    let unknown = |seat: &SeatId| {
-        let position = seats.as_slice().iter().position(|known| known == seat).unwrap_or_default();
-        FieldError::pointer(wanted.place(position), format!("seat {seat} does not exist in this showtime"))
-    };
-    let errors = seat_ids.iter().map(unknown).collect();
-    Problem::new(Code::UnknownSeats, "some seats do not exist in this showtime").with_errors(errors)
-}
-
-fn unknown_showtime(wanted: &Wanted) -> Problem {
-    let detail = "names no showtime";
-    let error = if wanted.showtime_in_path {
-        FieldError::parameter("id", detail)
-    } else {
-        FieldError::pointer("/showtimeId", detail)
-    };
-    Problem::from(Rejection::UnknownShowtime).with_errors(vec![error])
+    // A repeated request gets the secret again only for a booking that it can still do something with.
+    let shows_token = !outcome.replayed || outcome.status.is_live();
+    response.json(ReservedAnswer {
+        outcome: OutcomeAnswer::of(outcome, standing(outcome.status)),
+        hold_token: shows_token.then(|| reserved.hold_token.expose()),
+    })
 }

@@ -65,7 +65,9 @@ codes! {
     RequestTimeout = "request-timeout", REQUEST_TIMEOUT, "The request took too long",
         "The body did not arrive in time.";
     SeatsTaken = "seats-taken", CONFLICT, "Seats are taken",
-        "`conflicts` names every seat that is not free, and why. Nothing was reserved.";
+        "`conflicts` names every seat that is not free, by id and as it is printed, and why. Nothing was reserved.";
+    ShowtimeStarted = "showtime-started", CONFLICT, "The showtime has started",
+        "Its seats are no longer sold; `startedAt` says since when. A hold made before may still be confirmed.";
     HoldExpired = "hold-expired", CONFLICT, "The hold has expired",
         "The deadline passed before the command; the seats are free again. `expiredAt` says when.";
     BookingNotPending = "booking-not-pending", CONFLICT, "The booking is not pending",

@@ -131,6 +131,21 @@ pub(super) fn context(request: &HttpRequest) -> Result<RequestContext, Problem> 
     Ok(RequestContext { key: idempotency_key(request)?, traceparent })
 }
 
+/// Marks an answer that tells of what an earlier request with the same idempotency key has done.
+pub(super) const REPLAYED: (&str, &str) = ("Idempotent-Replayed", "true");
+
+/// A reservation's key gives its hold token a second time, so it must not be guessable.
+pub(super) fn require_secret(context: &RequestContext) -> Result<(), Problem> {
+    if context.key.as_ref().is_none_or(IdempotencyKey::may_be_secret) {
+        return Ok(());
+    }
+    let detail = format!(
+        "a reservation's key is a secret: at least {} characters that nobody can guess, such as a random UUID",
+        IdempotencyKey::SECRET_CHARACTERS
+    );
+    Err(Problem::field(FieldError::header("Idempotency-Key", detail)))
+}
+
 /// The request's idempotency key: a Structured-Field String (RFC 9651, section 3.3.3), or the same without quotes.
 pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, Problem> {
     let mut values = request.headers().get_all("idempotency-key");

@@ -48,6 +48,13 @@ impl Describe {
         self.header_parameter("Idempotency-Key", "Same key, same answer, one effect; kept for 24 hours")
     }
 
+    /// The key of a reservation, which gives the hold token.
+    pub(super) fn secret_key(self) -> Self {
+        let what = "A secret of at least 16 characters, such as a random UUID: whoever repeats the request with it gets the hold token \
+                    again. Same key, same booking, one effect; kept for 24 hours";
+        self.header_parameter("Idempotency-Key", what)
+    }
+
     pub(super) fn bearer(self) -> Self {
         Self(
             self.0

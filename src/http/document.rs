@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::{BookingId, SeatConflict, Timestamp};
+use crate::domain::{BookingId, SeatConflict, SeatPlace, ShowtimeId, Timestamp};
 use crate::http::code::Code;
 use crate::http::health::DependencyReport;
 
@@ -57,12 +57,16 @@ impl FieldError {
 }
 
 /// A seat that could not be taken.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Conflict {
     /// The seat.
     #[schema(value_type = uuid::Uuid)]
     seat_id: crate::domain::SeatId,
+    /// Label of its row.
+    row: String,
+    /// Its number in the row, from 1.
+    number: u32,
     /// `Reserved`: another booking holds it. `Sold`: another booking has bought it. `Locked`: another reservation is being decided.
     #[schema(value_type = super::schemas::ConflictReason)]
     reason: &'static str,
@@ -70,7 +74,8 @@ pub(super) struct Conflict {
 
 impl From<&SeatConflict> for Conflict {
     fn from(conflict: &SeatConflict) -> Self {
-        Self { seat_id: conflict.seat_id, reason: conflict.reason.as_str() }
+        let SeatPlace { row, number } = conflict.place.clone();
+        Self { seat_id: conflict.seat_id, row, number, reason: conflict.reason.as_str() }
     }
 }
 
@@ -119,6 +124,10 @@ pub(super) struct Further {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
     pub(super) expired_at: Option<Timestamp>,
+    /// When the showtime started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+    pub(super) started_at: Option<Timestamp>,
     /// What the booking is instead of pending.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<super::schemas::BookingStatus>, nullable = false)]
@@ -131,6 +140,10 @@ pub(super) struct Further {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<uuid::Uuid>, nullable = false)]
     pub(super) booking_id: Option<BookingId>,
+    /// The showtime of which it is not known yet whether it was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<uuid::Uuid>, nullable = false)]
+    pub(super) showtime_id: Option<ShowtimeId>,
     /// The sequence that the read model has.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

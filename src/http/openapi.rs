@@ -108,9 +108,9 @@ fn booking_operations() -> Vec<Entry> {
             routes::BOOKINGS,
             HttpMethod::Post,
             Describe::new("reserveSeats", "Reserve seats: all of them or none", "bookings")
-                .key()
+                .secret_key()
                 .body("Reservation", true)
-                .ok("201", "The seats are held", Some("Reserved"), &["Location"])
+                .ok("201", "The seats are held", Some("Reserved"), &["Location", "Idempotent-Replayed?"])
                 .problems(&[400, 404, 408, 409, 413, 415, 422, 500, 503]),
         ),
         (
@@ -118,9 +118,9 @@ fn booking_operations() -> Vec<Entry> {
             HttpMethod::Post,
             Describe::new("reserveSeatsAt", "Reserve seats of the showtime in the path", "bookings")
                 .id("The showtime")
-                .key()
+                .secret_key()
                 .body("Reservation", true)
-                .ok("201", "The seats are held", Some("Reserved"), &["Location"])
+                .ok("201", "The seats are held", Some("Reserved"), &["Location", "Idempotent-Replayed?"])
                 .problems(&[400, 404, 408, 409, 413, 415, 422, 500, 503]),
         ),
         (
@@ -139,7 +139,7 @@ fn booking_operations() -> Vec<Entry> {
             .key()
             .bearer()
             .body(body, required)
-            .ok("200", "Done, now or before", Some("BookingOutcome"), &[])
+            .ok("200", "Done, now or before", Some("BookingOutcome"), &["Idempotent-Replayed?"])
             .problems(&[400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503]);
         (path, HttpMethod::Post, operation)
     }));
@@ -170,7 +170,7 @@ fn showtime_operations() -> Vec<Entry> {
                 .key()
                 .bearer()
                 .body("NewShowtime", true)
-                .ok("201", "Created", Some("ShowtimeSummary"), &["Location"])
+                .ok("201", "Created", Some("ShowtimeSummary"), &["Location", "Idempotent-Replayed?"])
                 .problems(&[400, 401, 403, 408, 413, 415, 422, 500, 503]),
         ),
         (

@@ -220,9 +220,16 @@ impl From<BoxOfficeError> for Problem {
                 Self::new(Code::Unavailable, "the write store is unavailable").retry_after(retry_after)
             }
             BoxOfficeError::Draining => Self::new(Code::Draining, "the server is shutting down"),
-            BoxOfficeError::OutcomeUnknown { booking_id } => Self::new(Code::OutcomeUnknown, error.to_string())
-                .with(Further { booking_id: Some(booking_id), ..Further::default() }),
-            BoxOfficeError::ScheduleUnknown { .. } => Self::new(Code::OutcomeUnknown, error.to_string()),
+            BoxOfficeError::OutcomeUnknown { booking_id } => Self::new(
+                Code::OutcomeUnknown,
+                "it is not known yet what has become of the booking; ask for it by bookingId",
+            )
+            .with(Further { booking_id: Some(booking_id), ..Further::default() }),
+            BoxOfficeError::ScheduleUnknown { showtime_id } => {
+                let detail = "it is not known yet whether the showtime was created; ask for it by showtimeId";
+                Self::new(Code::OutcomeUnknown, detail)
+                    .with(Further { showtime_id: Some(showtime_id), ..Further::default() })
+            }
             BoxOfficeError::Bug(cause) => Self::bug(cause),
         }
     }
@@ -230,13 +237,7 @@ impl From<BoxOfficeError> for Problem {
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
-        let detail = if let Rejection::SeatsTaken { conflicts } = &rejection
-            && let [only] = conflicts.as_slice()
-        {
-            format!("seat {} is not free", only.seat_id)
-        } else {
-            rejection.to_string()
-        };
+        let detail = rejection.to_string();
         match rejection {
             Rejection::UnknownShowtime => Self::new(Code::UnknownShowtime, detail),
             Rejection::SeatsTaken { conflicts } => {
@@ -245,9 +246,11 @@ impl From<Rejection> for Problem {
                 problem
             }
             Rejection::UnknownSeats { seat_ids } => {
-                let name = |seat| FieldError::pointer("/seatIds", format!("seat {seat} does not exist"));
+                let name = |_seat| FieldError::pointer("/seatIds", "names a seat that does not exist in this showtime");
                 Self::new(Code::UnknownSeats, detail).with_errors(seat_ids.iter().map(name).collect())
             }
+            Rejection::ShowtimeStarted { started_at } => Self::new(Code::ShowtimeStarted, detail)
+                .with(Further { started_at: Some(started_at), ..Further::default() }),
             Rejection::UnknownBooking => Self::new(Code::UnknownBooking, detail),
             Rejection::NotHolder => Self::new(Code::NotHolder, detail),
             Rejection::HoldExpired { expired_at } => Self::new(Code::HoldExpired, detail)

@@ -84,6 +84,7 @@ fn cors(origins: &[String]) -> Cors {
             header::RETRY_AFTER,
             header::LINK,
             header::HeaderName::from_static("x-request-id"),
+            header::HeaderName::from_static("idempotent-replayed"),
             SEQUENCE,
         ])
         .supports_credentials()

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt;
 
+use crate::coalesce::Flights;
 use crate::domain::ShowtimeId;
 use crate::http::encoded_showtime::{EncodedShowtime, Form, Layout};
-use crate::http::flight::Flights;
 use crate::http::representation::{Body, Coding, Representation};
 use crate::read_model::{ReadError, ReadModel};
 
@@ -65,7 +65,7 @@ impl ShowtimeShelf {
     pub(super) fn new(read_model: Arc<dyn ReadModel>, most_showtimes: usize, most_bytes: usize) -> Self {
         let board = Board { kept: HashMap::new(), bytes: 0, uses: 0, most_showtimes, most_bytes };
         let board = Arc::new(Mutex::new(board));
-        Self { read_model, looks: Flights::new(), loads: Flights::new(), board, made: Arc::default() }
+        Self { read_model, looks: Flights::default(), loads: Flights::default(), board, made: Arc::default() }
     }
 
     /// The sequence of a showtime in the read model, as of now or later; `None` if it is unknown there.

@@ -116,10 +116,13 @@ pub(super) async fn schedule(
         seats,
         available: seats,
     };
-    Ok(HttpResponse::Created()
-        .insert_header((header::LOCATION, format!("/api/showtimes/{}", answer.id)))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(answer))
+    let mut response = HttpResponse::Created();
+    response.insert_header((header::LOCATION, format!("/api/showtimes/{}", answer.id)));
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    if scheduled.replayed {
+        response.insert_header(credential::REPLAYED);
+    }
+    Ok(response.json(answer))
 }
 
 /// A place among the few large bodies that are in memory at once; none is needed for a small one.

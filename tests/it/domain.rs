@@ -1,12 +1,13 @@
 //! The domain against a naive model: any sequence of commands keeps one live booking per seat, all or nothing, and one event per change.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use turnstile::domain::{
     BookingId, BookingStatus, Command, Credential, Decision, Event, HoldPolicy, HoldToken, PaymentReference, Rejection,
-    Row, SeatId, SeatMap, SeatSelection, SeatStatus, Showtime, ShowtimeId, Timestamp, UserId,
+    Row, SeatId, SeatMap, SeatSelection, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, Timestamp, UserId,
 };
 use uuid::Uuid;
 
@@ -66,6 +67,7 @@ fn command(step: &Step, asked_at: Timestamp) -> Command {
             booking_id: booking_id(*booking),
             credential: credential(*booking, *stranger),
             payment_reference: payment(*number),
+            asked_at,
         },
         Step::Cancel { booking, stranger } => {
             Command::CancelBooking { booking_id: booking_id(*booking), credential: credential(*booking, *stranger) }
@@ -184,7 +186,8 @@ impl Model {
 }
 
 fn fresh() -> Showtime {
-    Showtime::scheduled(ID, &SeatMap::new(vec![Row { row: "A".into(), seats: SEATS }]).unwrap())
+    let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: SEATS }]).unwrap());
+    Showtime::scheduled(ShowtimeFacts { id: ID, starts_at: Timestamp::MAX, seat_map })
 }
 
 proptest! {
@@ -295,18 +298,52 @@ fn a_hold_is_reckoned_from_when_it_was_asked_for() {
     assert_eq!(too_late, Err(Rejection::HoldExpired { expired_at: expires }));
 }
 
-#[test]
-fn a_confirmation_after_the_deadline_loses_even_before_the_clock_has_ended_the_hold() {
+/// A fresh showtime with a hold of seat 0 asked for at 0.
+fn held() -> Showtime {
     let mut showtime = fresh();
     let reserve = command(&Step::Reserve { booking: 1, seats: vec![0] }, Timestamp::from_millis(0));
     let Ok(Decision::Accepted(event)) = showtime.decide(&reserve, Timestamp::from_millis(0), &POLICY) else {
         panic!("free seat")
     };
     showtime.evolve(&event, 2, Timestamp::from_millis(0), Some(token(1).hash()));
-    let confirm = command(&Step::Confirm { booking: 1, stranger: false, payment: 0 }, Timestamp::MIN);
-    assert!(showtime.decide(&confirm, Timestamp::from_millis(59_999), &POLICY).is_ok());
-    assert_eq!(
-        showtime.decide(&confirm, Timestamp::from_millis(60_000), &POLICY),
-        Err(Rejection::HoldExpired { expired_at: Timestamp::from_millis(60_000) })
-    );
+    showtime
+}
+
+#[test]
+fn a_confirmation_that_came_after_the_deadline_loses_even_before_the_clock_has_ended_the_hold() {
+    let showtime = held();
+    let confirm = Step::Confirm { booking: 1, stranger: false, payment: 0 };
+    let deadline = Timestamp::from_millis(60_000);
+    let late = showtime.decide(&command(&confirm, deadline), deadline, &POLICY);
+    assert_eq!(late, Err(Rejection::HoldExpired { expired_at: deadline }));
+}
+
+#[test]
+fn what_came_before_the_deadline_counts_when_it_is_decided_after_it() {
+    let showtime = held();
+    let (came, decided) = (Timestamp::from_millis(59_200), Timestamp::from_millis(60_900));
+    let confirm = command(&Step::Confirm { booking: 1, stranger: false, payment: 0 }, came);
+    let paid = showtime.decide(&confirm, decided, &POLICY);
+    assert!(matches!(paid, Ok(Decision::Accepted(Event::BookingConfirmed { .. }))), "{paid:?}");
+    let extend = command(&Step::Extend { booking: 1, stranger: false }, came);
+    let extended = showtime.decide(&extend, decided, &POLICY);
+    assert!(matches!(extended, Ok(Decision::Accepted(Event::HoldExtended { .. }))), "{extended:?}");
+}
+
+#[test]
+fn a_showtime_that_has_started_sells_no_more_seats_but_takes_the_payment_of_a_hold() {
+    let start = Timestamp::from_millis(30_000);
+    let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: SEATS }]).unwrap());
+    let mut showtime = Showtime::scheduled(ShowtimeFacts { id: ID, starts_at: start, seat_map });
+    let before = Timestamp::from_millis(29_999);
+    let reserve = command(&Step::Reserve { booking: 1, seats: vec![0] }, before);
+    // Asked in time, decided a little later.
+    let Ok(Decision::Accepted(event)) = showtime.decide(&reserve, start, &POLICY) else { panic!("free seat") };
+    showtime.evolve(&event, 2, start, Some(token(1).hash()));
+    for seat in [0, 1] {
+        let late = command(&Step::Reserve { booking: 2, seats: vec![seat] }, start);
+        assert_eq!(showtime.decide(&late, start, &POLICY), Err(Rejection::ShowtimeStarted { started_at: start }));
+    }
+    let confirm = command(&Step::Confirm { booking: 1, stranger: false, payment: 0 }, start);
+    assert!(matches!(showtime.decide(&confirm, start, &POLICY), Ok(Decision::Accepted(_))));
 }

@@ -1,28 +1,32 @@
 //! Loading a showtime for its owner, with or without raising the fence.
 
-use diesel::sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Uuid as SqlUuid};
+use std::sync::Arc;
+
+use diesel::data_types::PgTimestamp;
+use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, SmallInt, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use crate::domain::{Booking, BookingStatus, SeatStatus, Showtime, ShowtimeId};
+use crate::domain::{Booking, BookingStatus, SeatMap, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId};
 use crate::write_store::postgres::access::Call;
 use crate::write_store::postgres::bookings::{BookingsById, to_bookings};
-use crate::write_store::postgres::column::{from_int8, from_seat_status};
+use crate::write_store::postgres::column::{from_int8, from_seat_status, from_timestamptz};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::statement::statement;
 use crate::write_store::{Load, Loaded};
 
-/// Sequence, fence, number of seats, the last seat's index, each seat's status and version in order of index, and the bookings of
-/// reserved seats, repeated for each seat.
-type SeatsRow = (i64, i64, i32, Option<i32>, Option<Vec<i16>>, Option<Vec<i64>>, Option<Vec<Uuid>>);
+/// Start and rows; sequence, fence, number of seats, the last seat's index, each seat's status and version in order of index, and the
+/// bookings of reserved seats, repeated for each seat.
+type SeatsRow =
+    (PgTimestamp, serde_json::Value, i64, i64, i32, Option<i32>, Option<Vec<i16>>, Option<Vec<i64>>, Option<Vec<Uuid>>);
 
 statement! {
     /// A showtime with its seats as arrays: 100,000 seats are one row.
     ShowtimeSeats -> (
-        BigInt, BigInt, Integer, Nullable<Integer>, Nullable<Array<SmallInt>>, Nullable<Array<BigInt>>,
+        Timestamptz, Jsonb, BigInt, BigInt, Integer, Nullable<Integer>, Nullable<Array<SmallInt>>, Nullable<Array<BigInt>>,
         Nullable<Array<SqlUuid>>
     ):
-    "SELECT t.sequence, t.fence, t.seat_count, s.last, s.statuses, s.versions, s.holders \
+    "SELECT t.start_time, t.rows, t.sequence, t.fence, t.seat_count, s.last, s.statuses, s.versions, s.holders \
      FROM showtimes t CROSS JOIN LATERAL \
      (SELECT max(o.seat) AS last, array_agg(o.status) AS statuses, array_agg(o.version) AS versions, \
      array_agg(o.booking_id) FILTER (WHERE o.status = 1) AS holders \
@@ -31,12 +35,14 @@ statement! {
 }
 
 statement! {
-    /// As [`ShowtimeSeats`], after voiding all commits that name an earlier fence and waiting for one in progress.
+    /// As [`ShowtimeSeats`], after voiding all commits that name an earlier fence and waiting for one in progress. Start and rows never
+    /// change, so it does not matter that they are seen as they were before the wait.
     TakeOver -> (
-        BigInt, BigInt, Integer, Nullable<Integer>, Nullable<Array<SmallInt>>, Nullable<Array<BigInt>>,
+        Timestamptz, Jsonb, BigInt, BigInt, Integer, Nullable<Integer>, Nullable<Array<SmallInt>>, Nullable<Array<BigInt>>,
         Nullable<Array<SqlUuid>>
     ):
-    "SELECT * FROM take_over(" {id: Uuid as SqlUuid} ")"
+    "SELECT t.start_time, t.rows, o.* FROM (SELECT " {id: Uuid as SqlUuid} " AS id OFFSET 0) wanted \
+     CROSS JOIN LATERAL take_over(wanted.id) o JOIN showtimes t ON t.id = wanted.id"
 }
 
 /// See [`crate::write_store::WriteStore::load`]. May be repeated: raising the fence twice is as good as once.
@@ -51,7 +57,7 @@ impl Call for LoadShowtime {
     async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Option<Loaded>, Failure> {
         // One statement sees one moment, and is enough for a showtime without pending bookings, as most are that nobody has asked for.
         let Some(row) = self.seats(connection).await? else { return Ok(None) };
-        if row.6.is_none() {
+        if row.8.is_none() {
             return loaded(self.id, row, Vec::new()).map(Some);
         }
         match self.load {
@@ -84,7 +90,7 @@ impl LoadShowtime {
     async fn with_pending(&self, connection: &mut AsyncPgConnection) -> Result<Option<Loaded>, Failure> {
         let Some(row) = self.seats(connection).await? else { return Ok(None) };
         // Pending bookings are found by the seats they hold: ended ones, however many, are not touched.
-        let mut ids = row.6.clone().unwrap_or_default();
+        let mut ids = row.8.clone().unwrap_or_default();
         ids.sort_unstable();
         ids.dedup();
         let mut pending = to_bookings(BookingsById { ids }.load(connection).await?)?;
@@ -94,10 +100,13 @@ impl LoadShowtime {
 }
 
 fn loaded(id: ShowtimeId, row: SeatsRow, pending: Vec<Booking>) -> Result<Loaded, Failure> {
-    let (sequence, fence, seat_count, last_seat, statuses, versions, _holders) = row;
+    let (start_time, rows, sequence, fence, seat_count, last_seat, statuses, versions, _holders) = row;
     let seats = to_seats(statuses.unwrap_or_default(), versions.unwrap_or_default())?;
     check_seats(id, seat_count, last_seat, seats.len())?;
-    let showtime = Showtime::restore(id, from_int8(sequence)?, seats, pending);
+    let seat_map: SeatMap = serde_json::from_value(rows)
+        .map_err(|error| Failure::Corrupt(format!("the rows of showtime {id} are unusable: {error}")))?;
+    let facts = ShowtimeFacts { id, starts_at: from_timestamptz(start_time), seat_map: Arc::new(seat_map) };
+    let showtime = Showtime::restore(facts, from_int8(sequence)?, seats, pending);
     Ok(Loaded { showtime, fence: from_int8(fence)? })
 }
 

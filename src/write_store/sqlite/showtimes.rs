@@ -1,12 +1,14 @@
 //! Showtimes: scheduled, loaded, fenced and audited as a whole.
 
+use std::sync::Arc;
+
 use diesel::RunQueryDsl;
-use diesel::sql_types::{BigInt, Binary};
+use diesel::sql_types::{BigInt, Binary, Text};
 use diesel::sqlite::SqliteConnection;
 
-use crate::domain::{Event, Showtime, ShowtimeId};
+use crate::domain::{Event, SeatMap, Showtime, ShowtimeFacts, ShowtimeId, Timestamp};
 use crate::write_store::sqlite::columns::{count, hex_id, json, showtime_id, unsigned};
-use crate::write_store::sqlite::failure::{failed_to, refused_or_failed_to};
+use crate::write_store::sqlite::failure::{corrupt, failed_to, refused_or_failed_to};
 use crate::write_store::sqlite::statement::{Bind, Statement, statement};
 use crate::write_store::sqlite::{bookings, idempotency, journal, outbox, seats};
 use crate::write_store::{Audit, CommitError, Head, Loaded, NewShowtime, StoreError};
@@ -19,7 +21,10 @@ statement!(
 
 statement!(RaiseFence -> BigInt = "UPDATE showtimes SET fence = fence + 1 WHERE id = ? RETURNING fence");
 
-statement!(ReadShowtime -> (BigInt, BigInt, BigInt) = "SELECT sequence, fence, seat_count FROM showtimes WHERE id = ?");
+statement!(
+    ReadShowtime -> (BigInt, BigInt, BigInt, BigInt, Text) = "
+        SELECT sequence, fence, seat_count, start_time, rows FROM showtimes WHERE id = ?"
+);
 
 statement!(
     HeadsWithIds -> (Binary, BigInt) = "
@@ -65,12 +70,12 @@ pub(super) fn raise_fence(connection: &mut SqliteConnection, id: ShowtimeId) -> 
 
 /// The showtime for an owner; `None` if there is none.
 pub(super) fn load(connection: &mut SqliteConnection, id: ShowtimeId) -> Result<Option<Loaded>, StoreError> {
-    let Some(Row { sequence, fence, seat_count }) = read(connection, id)? else {
+    let Some(Row { sequence, fence, seat_count, facts }) = read(connection, id)? else {
         return Ok(None);
     };
     let seats = seats::statuses(connection, id, seat_count)?;
     let pending = bookings::pending(connection, id)?;
-    Ok(Some(Loaded { showtime: Showtime::restore(id, sequence, seats, pending), fence }))
+    Ok(Some(Loaded { showtime: Showtime::restore(facts, sequence, seats, pending), fence }))
 }
 
 /// The showtime's whole write model; `None` if there is none.
@@ -113,15 +118,18 @@ struct Row {
     sequence: u64,
     fence: u64,
     seat_count: i64,
+    facts: ShowtimeFacts,
 }
 
 fn read(connection: &mut SqliteConnection, id: ShowtimeId) -> Result<Option<Row>, StoreError> {
-    let rows: Vec<(i64, i64, i64)> = ReadShowtime
+    let rows: Vec<(i64, i64, i64, i64, String)> = ReadShowtime
         .with(&[Bind::Blob(id.0.as_bytes())])
         .load(connection)
         .map_err(failed_to::<StoreError>("read the showtime"))?;
-    let Some((sequence, fence, seat_count)) = rows.first().copied() else {
+    let Some((sequence, fence, seat_count, starts_at, rows)) = rows.into_iter().next() else {
         return Ok(None);
     };
-    Ok(Some(Row { sequence: unsigned(sequence)?, fence: unsigned(fence)?, seat_count }))
+    let seat_map: SeatMap = serde_json::from_str(&rows).map_err(corrupt)?;
+    let facts = ShowtimeFacts { id, starts_at: Timestamp::from_millis(starts_at), seat_map: Arc::new(seat_map) };
+    Ok(Some(Row { sequence: unsigned(sequence)?, fence: unsigned(fence)?, seat_count, facts }))
 }

@@ -36,6 +36,7 @@ pub enum On {
     Bookings,
     Journal,
     Schedule,
+    Heads,
 }
 
 /// See the module's documentation.
@@ -155,6 +156,7 @@ impl WriteStore for UnluckyStore {
     }
 
     async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError> {
+        self.read(On::Heads)?;
         self.store.heads(ids).await
     }
 

@@ -96,8 +96,8 @@ fn the_members_of_the_contract_keep_their_names() {
     for (schema, members) in [
         ("Reservation", "seatId seatIds showtimeId userId"),
         ("Confirmation", "holdToken paymentReference"),
-        ("BookingOutcome", "bookingId expiresAt message seatIds sequence showtimeId status"),
-        ("Reserved", "bookingId expiresAt holdToken message seatIds sequence showtimeId status"),
+        ("BookingOutcome", "bookingId expiresAt message replayed seatIds sequence showtimeId status"),
+        ("Reserved", "bookingId expiresAt holdToken message replayed seatIds sequence showtimeId status"),
         ("Booking", "bookingId expiresAt paymentReference reservedAt seatIds sequence showtimeId status userId"),
         ("NewShowtime", "movieTitle rows startTime"),
         ("Row", "row seats"),
@@ -108,12 +108,12 @@ fn the_members_of_the_contract_keep_their_names() {
         ("ShowtimePage", "items nextCursor"),
         ("Readiness", "dependencies status"),
         ("Dependency", "required status"),
-        ("Conflict", "reason seatId"),
+        ("Conflict", "number reason row seatId"),
         ("FieldError", "detail header parameter pointer"),
         (
             "Problem",
-            "bookingId bookingStatus code conflicts dependencies detail errors expiredAt instance limit message sequence status \
-             title traceId type",
+            "bookingId bookingStatus code conflicts dependencies detail errors expiredAt instance limit message sequence showtimeId \
+             startedAt status title traceId type",
         ),
     ] {
         let mut found = Vec::new();

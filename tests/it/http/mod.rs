@@ -53,6 +53,7 @@ fn is_problem(answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.body["type"], format!("/problems/{code}"), "{answer:?}");
     assert_eq!(answer.body["status"], status, "{answer:?}");
     assert_eq!(answer.body["message"], answer.body["detail"], "{answer:?}");
+    assert!(!has_uuid(answer.body["detail"].as_str().unwrap()), "a sentence for people: {answer:?}");
     assert_eq!(answer.headers["x-request-id"], answer.body["traceId"].as_str().unwrap(), "{answer:?}");
 }
 
@@ -63,4 +64,14 @@ fn names(answer: &Answer, kind: &str, parts: &[&str]) {
     let named: Vec<_> = errors.iter().map(|error| error[kind].as_str().unwrap_or("?")).collect();
     assert_eq!(named, parts, "{answer:?}");
     assert!(errors.iter().all(|error| !error["detail"].as_str().unwrap().is_empty()), "{answer:?}");
+    assert!(
+        !errors.iter().any(|error| has_uuid(error["detail"].as_str().unwrap())),
+        "sentences for people: {answer:?}"
+    );
+}
+
+/// True if a UUID stands in the text.
+fn has_uuid(text: &str) -> bool {
+    text.split(|character: char| !character.is_ascii_hexdigit() && character != '-')
+        .any(|word| uuid::Uuid::try_parse(word).is_ok())
 }

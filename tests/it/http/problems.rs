@@ -177,16 +177,20 @@ async fn idempotency_keys_are_checked() {
         let request = house.server.request(Method::POST, "/api/bookings").json(&house.wanted(&house.seats[..1]));
         house.server.send(request.header("Idempotency-Key", key))
     };
-    for wrong in ["", "\"", "\"a", "\"a\"b\"", "\"\"", &"x".repeat(256)] {
+    // The last two are too short for a secret.
+    for wrong in ["", "\"", "\"a", "\"a\"b\"", "\"\"", &"x".repeat(256), "\"my-first\"", "0123456789abcde"] {
         let answer = ask(wrong).await.unwrap();
         is_problem(&answer, 400, "invalid-fields");
         names(&answer, "header", &["Idempotency-Key"]);
     }
-    let quoted = ask("\"k\"").await.unwrap();
-    let bare = ask("k").await.unwrap();
-    assert_eq!((quoted.status, bare.status, &quoted.body), (201, 201, &bare.body), "quotes are not part of the key");
+    let quoted = ask("\"0123456789abcdef\"").await.unwrap();
+    let bare = ask("0123456789abcdef").await.unwrap();
+    let same = quoted.body["bookingId"] == bare.body["bookingId"] && quoted.body["holdToken"] == bare.body["holdToken"];
+    assert_eq!((quoted.status, bare.status, same), (201, 201, true), "quotes are not part of the key");
+    // The key comes before the seats, be they taken or not.
+    house.server.hold(&house.showtime, &house.seats[1..2]).await;
     let request = house.server.request(Method::POST, "/api/bookings").json(&house.wanted(&house.seats[1..2]));
-    let other = house.server.send(request.header("Idempotency-Key", "k")).await.unwrap();
+    let other = house.server.send(request.header("Idempotency-Key", "0123456789abcdef")).await.unwrap();
     is_problem(&other, 422, "idempotency-key-reused");
     names(&other, "header", &["Idempotency-Key"]);
 }
@@ -204,6 +208,25 @@ async fn taken_seats_are_named_with_the_reason() {
     assert_eq!(conflicts.len(), 2, "{answer:?}");
     assert_eq!((&conflicts[0]["seatId"], &conflicts[0]["reason"]), (&json!(house.seats[0]), &json!("Sold")));
     assert_eq!((&conflicts[1]["seatId"], &conflicts[1]["reason"]), (&json!(house.seats[1]), &json!("Reserved")));
+    assert_eq!((&conflicts[1]["row"], &conflicts[1]["number"]), (&json!("R0"), &json!(2)), "as it is printed");
+    assert_eq!(answer.body["message"], "seats R0-1 and R0-2 are taken");
+    let one = house.server.post("/api/bookings", &house.wanted(&house.seats[1..2])).await;
+    assert_eq!(one.body["message"], "seat R0-2 is taken");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn seats_of_a_showtime_that_has_started_are_not_sold() {
+    let house = House::open().await;
+    let body = json!({"movieTitle": "M", "startTime": "2020-01-01T20:00:00Z", "rows": [{"row": "A", "seats": 2}]});
+    let made = house.server.post("/api/showtimes", &body).await;
+    let showtime = made.body["id"].as_str().unwrap();
+    let seats = house.server.seats(showtime, 1).await;
+    // The first is refused by the actor, the second from the board.
+    for (seat, _) in &seats {
+        let answer = house.server.reserve(showtime, std::slice::from_ref(seat), "late").await;
+        is_problem(&answer, 409, "showtime-started");
+        assert_eq!(answer.body["startedAt"], "2020-01-01T20:00:00Z", "{answer:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::services;
-use crate::stack::{Held, Server, Stack, eventually};
+use crate::stack::{Answer, Held, Server, Stack, eventually};
 
 async fn status_of(server: &Server, showtime: &str, seat: &str, sequence: u64) -> String {
     let seats = server.seats(showtime, sequence).await;
@@ -53,24 +53,72 @@ async fn keys_make_requests_repeatable(server: &Server) {
         let body = json!({"showtimeId": showtime, "seatIds": [seat], "userId": "u"});
         server.request(Method::POST, "/api/bookings").header("Idempotency-Key", format!("\"{key}\"")).json(&body)
     };
-    let first = server.send(ask(&seats[0], "k1")).await.unwrap();
+    let (k1, k2) = (uuid::Uuid::new_v4().to_string(), uuid::Uuid::new_v4().to_string());
+    let first = server.send(ask(&seats[0], &k1)).await.unwrap();
     assert_eq!(first.status, 201, "{first:?}");
-    let again = server.send(ask(&seats[0], "k1")).await.unwrap();
-    assert_eq!((again.status, &again.body), (201, &first.body), "same key, same answer, hold token included");
-    let otherwise = server.send(ask(&seats[1], "k1")).await.unwrap();
+    assert_eq!((first.body.get("replayed"), first.headers.get("idempotent-replayed")), (None, None), "{first:?}");
+    let again = server.send(ask(&seats[0], &k1)).await.unwrap();
+    assert_eq!((again.status, told(&again)), (201, told(&first)), "same key, same answer, hold token included");
+    assert_eq!(again.body["replayed"], true, "{again:?}");
+    assert_eq!(again.headers["idempotent-replayed"], "true", "{again:?}");
+    let otherwise = server.send(ask(&seats[1], &k1)).await.unwrap();
     assert_eq!(otherwise.status, 422, "{otherwise:?}");
     // The repeated answer is worth as much as the first.
     assert_eq!(server.confirm(&Held::from(&again.body), "p").await.status, 200);
     // Many at once: one effect.
-    let answers = futures_util::future::join_all((0..20).map(|_| server.send(ask(&seats[5], "k2")))).await;
-    let bodies: Vec<_> = answers.into_iter().map(|answer| answer.unwrap()).collect();
-    for answer in &bodies {
-        assert_eq!((answer.status, &answer.body), (201, &bodies[0].body), "{answer:?}");
+    let answers = futures_util::future::join_all((0..20).map(|_| server.send(ask(&seats[5], &k2)))).await;
+    let answers: Vec<_> = answers.into_iter().map(|answer| answer.unwrap()).collect();
+    for answer in &answers {
+        assert_eq!((answer.status, told(answer)), (201, told(&answers[0])), "{answer:?}");
     }
+    let replayed = answers.iter().filter(|answer| answer.body["replayed"] == true).count();
+    assert_eq!(replayed, 19, "all but the one that took effect");
     let rows = json!({"movieTitle": "M", "startTime": "2030-01-01T20:00:00Z", "rows": [{"row": "A", "seats": 1}]});
     let create = || server.request(Method::POST, "/api/showtimes").header("Idempotency-Key", "show").json(&rows);
     let (one, two) = (server.send(create()).await.unwrap(), server.send(create()).await.unwrap());
     assert_eq!((one.status, two.status, &one.body["id"]), (201, 201, &two.body["id"]), "{one:?} {two:?}");
+    assert!(!one.headers.contains_key("idempotent-replayed") && two.headers.contains_key("idempotent-replayed"));
+}
+
+/// What a reservation's answer says, but for its being a repetition.
+fn told(answer: &Answer) -> serde_json::Value {
+    let mut body = answer.body.clone();
+    body.as_object_mut().unwrap().remove("replayed");
+    body
+}
+
+/// A repeated request is told what has become of the booking, so that nobody pays for a hold that has ended.
+async fn a_replayed_answer_tells_the_bookings_status(server: &Server) {
+    let (showtime, seats) = server.schedule(1).await;
+    let key = uuid::Uuid::new_v4().to_string();
+    let ask = || {
+        let body = json!({"showtimeId": showtime, "seatIds": [seats[0]], "userId": "u"});
+        server.send(server.request(Method::POST, "/api/bookings").header("Idempotency-Key", &key).json(&body))
+    };
+    let held = Held::from(&ask().await.unwrap().body);
+    let kept = ask().await.unwrap();
+    assert_eq!((kept.status, kept.body["status"].as_str()), (201, Some("Pending")), "{kept:?}");
+    assert_eq!(kept.body["holdToken"], held.hold_token.as_str(), "{kept:?}");
+    assert_eq!(server.cancel(&held).await.status, 200);
+    let ended = ask().await.unwrap();
+    assert_eq!((ended.status, ended.body["status"].as_str()), (201, Some("Cancelled")), "{ended:?}");
+    assert_eq!(ended.body["bookingId"], held.booking_id.as_str(), "{ended:?}");
+    assert_eq!(ended.body.get("holdToken"), None, "{ended:?}");
+}
+
+/// The same of a hold that its deadline has ended.
+async fn a_replayed_answer_tells_of_an_expired_hold(server: &Server) {
+    let (showtime, seats) = server.schedule(1).await;
+    let key = uuid::Uuid::new_v4().to_string();
+    let ask = || {
+        let body = json!({"showtimeId": showtime, "seatIds": [seats[0]], "userId": "u"});
+        server.send(server.request(Method::POST, "/api/bookings").header("Idempotency-Key", &key).json(&body))
+    };
+    assert_eq!(ask().await.unwrap().body["status"], "Pending");
+    tokio::time::sleep(Duration::from_millis(1_010)).await;
+    let ended = ask().await.unwrap();
+    assert_eq!((ended.status, ended.body["status"].as_str()), (201, Some("Expired")), "{ended:?}");
+    assert_eq!((ended.body.get("holdToken"), &ended.body["replayed"]), (None, &json!(true)), "{ended:?}");
 }
 
 /// A hold that nobody confirms ends at its deadline, on every node, and a payment that comes later loses.
@@ -106,6 +154,7 @@ async fn a_booking_lives_on_the_embedded_profile() {
     let server = stack.start();
     from_hold_to_sale(&server).await;
     keys_make_requests_repeatable(&server).await;
+    a_replayed_answer_tells_the_bookings_status(&server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,13 +163,16 @@ async fn a_booking_lives_on_the_real_stack() {
     let server = stack.start();
     from_hold_to_sale(&server).await;
     keys_make_requests_repeatable(&server).await;
+    a_replayed_answer_tells_the_bookings_status(&server).await;
     stack.check().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn holds_end_in_time_on_the_embedded_profile() {
     let stack = Stack::embedded().with("HOLD_SECONDS", 1);
-    holds_end_in_time(&stack, &[stack.start()]).await;
+    let server = stack.start();
+    a_replayed_answer_tells_of_an_expired_hold(&server).await;
+    holds_end_in_time(&stack, &[server]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

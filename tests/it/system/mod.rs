@@ -6,5 +6,6 @@ mod loadtest;
 mod predecessor;
 mod projector;
 mod supervision;
+mod two_nodes;
 pub mod valkey;
 mod watching;

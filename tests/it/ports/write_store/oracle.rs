@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use turnstile::domain::{
-    Booking, BookingId, BookingStatus, Event, RecordedEvent, SeatId, SeatStatus, Showtime, ShowtimeId,
+    Booking, BookingId, BookingStatus, Event, RecordedEvent, SeatId, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId,
 };
 use turnstile::write_store::{Audit, Load, OutboxEntry, WriteStore};
 
@@ -58,7 +58,9 @@ pub async fn check(store: &Arc<dyn WriteStore>, id: ShowtimeId) -> Audit {
     let seats = audit.seats.iter().map(|(status, version, _)| (*status, *version)).collect();
     let pending = audit.bookings.iter().filter(|booking| booking.status == BookingStatus::Pending).cloned().collect();
     let loaded = store.load(id, Load::Keep).await.unwrap().unwrap();
-    assert_eq!(loaded.showtime, Showtime::restore(id, audit.sequence, seats, pending), "an owner loads the same");
+    let Event::ShowtimeScheduled { start_time, rows, .. } = &journal[0].event else { panic!("the first event") };
+    let facts = ShowtimeFacts { id, starts_at: *start_time, seat_map: Arc::new(rows.clone()) };
+    assert_eq!(loaded.showtime, Showtime::restore(facts, audit.sequence, seats, pending), "an owner loads the same");
     assert_eq!(loaded.fence, fence);
 
     for entry in &outbox {

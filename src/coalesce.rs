@@ -1,4 +1,4 @@
-//! Flights: calls shared by everybody who waits for the same answer, so that a crowd costs one call.
+//! Coalescing: calls shared by everybody who waits for the same answer, so that a crowd costs one call.
 //!
 //! **Invariant:** [`Flights::join_next`] never gives an answer from a call that started before the caller asked. So a shared
 //! look is never staler than an own one would have been.
@@ -17,7 +17,7 @@ type Call<T> = BoxFuture<'static, T>;
 
 /// Calls under way, by what they ask for. Cheap to clone. Holds a call only as long as somebody waits for it.
 #[derive(Clone)]
-pub(super) struct Flights<K, T: Clone> {
+pub struct Flights<K, T: Clone> {
     table: Arc<Mutex<Table<K, T>>>,
 }
 
@@ -47,24 +47,27 @@ impl<T: Clone> Flight<T> {
     }
 }
 
+/// No call is under way.
+impl<K, T: Clone> Default for Flights<K, T> {
+    fn default() -> Self {
+        Self { table: Arc::new(Mutex::new(Table { slots: HashMap::new(), last: 0 })) }
+    }
+}
+
 impl<K, T> Flights<K, T>
 where
     K: Copy + Eq + Hash + Send + 'static,
     T: Clone + Send + Sync + 'static,
 {
-    pub(super) fn new() -> Self {
-        Self { table: Arc::new(Mutex::new(Table { slots: HashMap::new(), last: 0 })) }
-    }
-
     /// The answer of the call under way, or of one that `start` makes. It may have started before the caller asked.
-    pub(super) fn join_running(&self, key: K, start: impl FnOnce() -> Call<T>) -> Shared<Call<T>> {
+    pub fn join_running(&self, key: K, start: impl FnOnce() -> Call<T>) -> Shared<Call<T>> {
         let mut table = self.lock();
         let running = table.slots.get(&key).and_then(|slot| slot.running.as_ref()).and_then(Flight::joined);
         running.unwrap_or_else(|| self.take_off(&mut table, key, start()))
     }
 
     /// The answer of a call that starts now or later, shared with everybody who asks before it starts.
-    pub(super) fn join_next<F>(&self, key: K, start: F) -> Shared<Call<T>>
+    pub fn join_next<F>(&self, key: K, start: F) -> Shared<Call<T>>
     where
         F: FnOnce() -> Call<T> + Send + 'static,
     {
@@ -204,7 +207,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_crowd_shares_the_next_call_and_never_one_that_had_started() {
-        let (flights, source) = (Flights::new(), Source::new());
+        let (flights, source) = (Flights::default(), Source::new());
         let mut first = flights.join_next(7, source.call());
         begin(&mut first).await;
         let mut late: Vec<_> = (0..100).map(|_| flights.join_next(7, source.call())).collect();
@@ -230,7 +233,7 @@ mod tests {
 
     #[tokio::test]
     async fn those_who_arrive_together_share_even_the_first_call() {
-        let (flights, source) = (Flights::new(), Source::new());
+        let (flights, source) = (Flights::default(), Source::new());
         source.permits.add_permits(100);
         let crowd = (0..50).map(|_| {
             let (flights, source) = (flights.clone(), Arc::clone(&source));
@@ -244,7 +247,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_left_by_everybody_is_replaced() {
-        let (flights, source) = (Flights::new(), Source::new());
+        let (flights, source) = (Flights::default(), Source::new());
         let mut left = flights.join_next(7, source.call());
         begin(&mut left).await;
         let mut also_left = flights.join_next(7, source.call());
@@ -257,7 +260,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_running_call_is_joined_where_its_start_does_not_matter() {
-        let (flights, source) = (Flights::new(), Source::new());
+        let (flights, source) = (Flights::default(), Source::new());
         let mut first = flights.join_running(7, source.call());
         begin(&mut first).await;
         let second = flights.join_running(7, source.call());

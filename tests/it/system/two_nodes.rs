@@ -1,0 +1,49 @@
+//! Two nodes and one client between them: what one node has told is true on the other at once.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::faults::watcher::Watcher;
+use crate::services;
+use crate::stack::{Held, Stack, eventually};
+
+/// Seats that are freed and booked again.
+const ROUNDS: usize = 40;
+
+/// Reserved on B, cancelled on A, reserved again on B: B's board and state still say that the seat is taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seat_freed_on_one_node_is_booked_at_once_on_the_other() {
+    let stack = Stack::real(services::shared()).await;
+    let (a, b) = (stack.start(), stack.start());
+    let (showtime, seats) = a.schedule(1).await;
+    let wanted = seats[..1].to_vec();
+    for round in 0..ROUNDS {
+        let held = b.hold(&showtime, &wanted).await;
+        assert_eq!(b.reserve(&showtime, &wanted, "other").await.status, 409, "it is taken");
+        assert_eq!(a.cancel(&held).await.status, 200);
+        let again = b.reserve(&showtime, &wanted, &format!("next {round}")).await;
+        assert_eq!(again.status, 201, "round {round}: {again:?}");
+        assert_eq!(a.cancel(&Held::from(&again.body)).await.status, 200);
+    }
+    stack.check().await;
+}
+
+/// The live feed of a node says that a seat is available: so do its answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seat_that_the_live_feed_calls_available_is_booked_through_the_same_node() {
+    let stack = Stack::real(services::shared()).await;
+    let (a, b) = (stack.start(), stack.start());
+    let (showtime, seats) = a.schedule(1).await;
+    let addresses = Arc::new(Mutex::new(vec![b.address().to_owned()]));
+    let feed = Watcher::start(addresses, 0, showtime.clone());
+    let wanted = seats[..1].to_vec();
+    for round in 0..10 {
+        let held = b.hold(&showtime, &wanted).await;
+        assert_eq!(b.reserve(&showtime, &wanted, "other").await.status, 409, "it is taken");
+        let freed = a.cancel(&held).await.body["sequence"].as_u64().unwrap();
+        eventually("the feed tells it", Duration::from_secs(10), async || feed.last() >= freed).await;
+        let again = b.reserve(&showtime, &wanted, &format!("next {round}")).await;
+        assert_eq!(again.status, 201, "round {round}: {again:?}");
+        assert_eq!(b.cancel(&Held::from(&again.body)).await.status, 200);
+    }
+}
