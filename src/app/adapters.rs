@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::clock::StoreClock;
 use crate::app::demo;
 use crate::config::{Profile, Settings};
 use crate::domain::{Clock, Timestamp};
@@ -27,16 +28,12 @@ use crate::write_store::{StoreError, WriteStore};
 /// How long a start waits for PostgreSQL, so that a server and its database may be started together.
 const START_PATIENCE: Duration = Duration::from_mins(1);
 
-/// The wall clock's time, in UTC.
+/// The time by this machine's own clock, in UTC. For what is measured or noted here only: what others rely on is decided by the
+/// write store's clock.
 #[allow(clippy::disallowed_methods, reason = "the composition root is where the clock is read")]
-pub fn now() -> Timestamp {
+pub fn machine_time() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
-
-/// [`now`], for those who are handed a clock.
-pub(super) fn clock() -> Clock {
-    Arc::new(now)
 }
 
 /// Everything that a server works with.
@@ -51,6 +48,8 @@ pub struct Adapters {
     pub read_model: Arc<dyn ReadModel>,
     /// Key of tokens that are valid on every node.
     pub cluster_secret: [u8; 32],
+    /// The write store's time.
+    pub(super) clock: StoreClock,
     /// What `/readyz` calls them.
     pub names: Names,
 }
@@ -74,23 +73,25 @@ impl Adapters {
         wait_for_schema(settings).await?;
         let Stores { write_store, read_model } = connect_filled_stores(settings).await?;
         let cluster_secret = write_store.cluster_secret().await?;
+        let store_clock = StoreClock::start(write_store.as_ref()).await?;
+        let clock = store_clock.clock();
         let (seat_lock, event_bus, names): (Arc<dyn SeatLock>, Arc<dyn EventBus>, Names) = match settings.profile()? {
             Profile::Embedded { .. } => (
-                Arc::new(InProcessLock::new(clock())),
+                Arc::new(InProcessLock::new(clock.clone())),
                 Arc::new(InProcessBus::new(&settings.in_process_bus)),
                 Names { write_store: "sqlite", seat_lock: "seatLock", event_bus: "eventBus", read_model: "readModel" },
             ),
             Profile::Real(stack) => (
-                Arc::new(ValkeyLock::connect(&stack.valkey_url, &settings.valkey, clock()).await?),
-                connect_bus(settings).await?,
+                Arc::new(ValkeyLock::connect(&stack.valkey_url, &settings.valkey, clock.clone()).await?),
+                connect_bus(settings, clock.clone()).await?,
                 Names { write_store: "postgresql", seat_lock: "valkey", event_bus: "rabbitmq", read_model: "mongodb" },
             ),
         };
         let embedded = matches!(settings.profile()?, Profile::Embedded { .. });
-        if settings.seed_demo.unwrap_or(embedded) && demo::seed(write_store.as_ref(), now()).await? {
+        if settings.seed_demo.unwrap_or(embedded) && demo::seed(write_store.as_ref(), clock()).await? {
             tracing::info!(showtime.id = %demo::SHOWTIME_ID, "the demo showtime was created");
         }
-        Ok(Self { write_store, seat_lock, event_bus, read_model, cluster_secret, names })
+        Ok(Self { write_store, seat_lock, event_bus, read_model, cluster_secret, clock: store_clock, names })
     }
 }
 
@@ -121,11 +122,11 @@ pub async fn connect_filled_stores(settings: &Settings) -> anyhow::Result<Stores
 ///
 /// # Errors
 /// The embedded profile's bus lives inside its server; and a URL that is none.
-pub async fn connect_bus(settings: &Settings) -> anyhow::Result<Arc<dyn EventBus>> {
+pub async fn connect_bus(settings: &Settings, clock: Clock) -> anyhow::Result<Arc<dyn EventBus>> {
     match settings.profile()? {
-        Profile::Real(stack) => Ok(Arc::new(
-            RabbitBus::connect(&stack.rabbitmq_url, &settings.namespace, &settings.rabbitmq, clock()).await?,
-        )),
+        Profile::Real(stack) => {
+            Ok(Arc::new(RabbitBus::connect(&stack.rabbitmq_url, &settings.namespace, &settings.rabbitmq, clock).await?))
+        }
         Profile::Embedded { .. } => anyhow::bail!("the embedded profile's bus lives inside its server"),
     }
 }

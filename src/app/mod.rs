@@ -8,6 +8,7 @@ use actix::Arbiter;
 use actix_web::dev::Server;
 use actix_web::web;
 use anyhow::Context as _;
+use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -22,9 +23,10 @@ use crate::projector::{self, Projector};
 use crate::telemetry::Counters;
 
 mod adapters;
+mod clock;
 pub mod demo;
 
-pub use adapters::{Adapters, connect_bus, connect_filled_stores, connect_stores, migrate, now};
+pub use adapters::{Adapters, connect_bus, connect_filled_stores, connect_stores, machine_time, migrate};
 
 /// A running server.
 pub struct App {
@@ -55,10 +57,11 @@ impl App {
         let arbiter = Arbiter::new();
         let stop_relay = CancellationToken::new();
 
+        let clock = adapters.clock.clock();
         let box_office = BoxOffice::start(box_office::Dependencies {
             write_store: Arc::clone(&adapters.write_store),
             seat_lock: Arc::clone(&adapters.seat_lock),
-            clock: adapters::clock(),
+            clock: clock.clone(),
             runtime: runtime.clone(),
             wake_relay: Arc::clone(&wake_relay),
             counters: Arc::clone(&counters),
@@ -85,7 +88,7 @@ impl App {
             write_store: Arc::clone(&adapters.write_store),
             event_bus: Arc::clone(&adapters.event_bus),
             read_model: Arc::clone(&adapters.read_model),
-            clock: adapters::clock(),
+            clock: clock.clone(),
             runtime: runtime.clone(),
             settings: settings.live,
             cluster_secret: adapters.cluster_secret,
@@ -99,6 +102,7 @@ impl App {
             write_store: Arc::clone(&adapters.write_store),
             live: live.clone(),
             health: health.clone(),
+            clock,
         };
         let state = web::Data::new(AppState::new(services, settings.http.clone(), settings.listen));
         state.metrics().add(Box::new(move |text| write_counters(text, &counters)));
@@ -163,7 +167,18 @@ fn watch(health: &Health, adapters: &Adapters, runtime: &Handle) {
             })
         }};
     }
-    health.watch(adapters.names.write_store, Need::Required, probe!(adapters.write_store));
+    let (write_store, clock) = (Arc::clone(&adapters.write_store), adapters.clock.clone());
+    let io = runtime.clone();
+    let ping = move || {
+        let (write_store, clock) = (Arc::clone(&write_store), clock.clone());
+        let asked = io.spawn(async move {
+            write_store.ping().await.map(|moment| clock.note(&moment)).map_err(|error| error.to_string())
+        });
+        async move { asked.await.unwrap_or_else(|lost| Err(lost.to_string())) }.boxed()
+    };
+    health.watch(adapters.names.write_store, Need::Required, Box::new(ping));
+    let clock = adapters.clock.clone();
+    health.watch("clock", Need::Informative, Box::new(move || std::future::ready(clock.compare_machine()).boxed()));
     health.watch(adapters.names.seat_lock, Need::Helpful, probe!(adapters.seat_lock));
     health.watch(adapters.names.event_bus, Need::Helpful, probe!(adapters.event_bus));
     health.watch(adapters.names.read_model, Need::Helpful, probe!(adapters.read_model));

@@ -1,6 +1,7 @@
 //! `turnstile dead-letters`: lists the messages that could not be processed, or publishes them again.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
@@ -39,7 +40,7 @@ pub(super) async fn run(settings: Settings, arguments: Arguments) -> anyhow::Res
     if matches!(settings.profile()?, Profile::Embedded { .. }) {
         bail!("the embedded profile keeps its dead letters in the memory of the running server");
     }
-    let bus = app::connect_bus(&settings).await?;
+    let bus = app::connect_bus(&settings, Arc::new(app::machine_time)).await?;
     match arguments.action {
         Action::List { limit, bodies } => {
             let letters = bus.dead_letters(limit).await?;

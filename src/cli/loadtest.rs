@@ -207,7 +207,7 @@ fn plan(settings: &Settings, arguments: &Arguments) -> anyhow::Result<Plan> {
         },
         check: (!arguments.no_check)
             .then_some(CheckPlan { bookings: arguments.check_bookings, showtimes: arguments.check_showtimes }),
-        started_at: app::now(),
+        started_at: app::machine_time(),
         began: Instant::now(),
         arguments: serde_json::to_value(arguments)?,
     })

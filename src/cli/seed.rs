@@ -9,7 +9,7 @@ use crate::config::Settings;
 pub(super) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     app::migrate(&settings).await?;
     let stores = app::connect_stores(&settings).await?;
-    let created = demo::seed(stores.write_store.as_ref(), app::now()).await?;
+    let created = demo::seed(stores.write_store.as_ref(), stores.write_store.ping().await?.now).await?;
     println!("{} {}", demo::SHOWTIME_ID, if created { "created" } else { "was there already" });
     Ok(ExitCode::SUCCESS)
 }

@@ -38,6 +38,11 @@ impl BookingStatus {
         }
     }
 
+    /// Seconds left at `now` of a hold until its deadline; `None` for what is no hold any more.
+    pub fn seconds_left(self, deadline: Timestamp, now: Timestamp) -> Option<f64> {
+        (self == Self::Pending).then(|| deadline.since(now).as_secs_f64())
+    }
+
     /// The word on the wire.
     pub fn as_str(self) -> &'static str {
         match self {

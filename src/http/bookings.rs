@@ -80,6 +80,10 @@ pub(super) struct OutcomeAnswer<'a> {
     /// The hold's deadline.
     #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
+    /// Seconds until the deadline, while the booking is pending: to be counted down by, whatever the client's own clock says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>, minimum = 0, nullable = false)]
+    expires_in_seconds: Option<f64>,
     /// Sequence of the change in its showtime: `GET /api/showtimes/{id}?minSequence=` this shows it.
     sequence: u64,
     /// An earlier request with this idempotency key was carried out; `status` tells what has become of the booking since.
@@ -130,6 +134,10 @@ pub(super) struct BookingAnswer<'a> {
     /// The hold's deadline.
     #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
+    /// Seconds until the deadline, while the booking is pending: to be counted down by, whatever the client's own clock says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>, minimum = 0, nullable = false)]
+    expires_in_seconds: Option<f64>,
     /// The payment, once confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
@@ -179,7 +187,7 @@ pub(super) async fn confirm(
     let holder = credential::of_booking(&state, &request, hold_token.as_deref())?;
     let context = credential::context(&request)?;
     let outcome = state.box_office.confirm(id, holder, reference, context).await?;
-    Ok(answer(&outcome, standing(outcome.status)))
+    Ok(answer(&state, &outcome, standing(outcome.status)))
 }
 
 /// `POST /api/bookings/{id}/cancel`
@@ -193,7 +201,7 @@ pub(super) async fn cancel(
     let holder = holder(&state, &request, payload).await?;
     let context = credential::context(&request)?;
     let outcome = state.box_office.cancel(id, holder, context).await?;
-    Ok(answer(&outcome, standing(outcome.status)))
+    Ok(answer(&state, &outcome, standing(outcome.status)))
 }
 
 /// `POST /api/bookings/{id}/extend`
@@ -208,7 +216,7 @@ pub(super) async fn extend(
     let context = credential::context(&request)?;
     let outcome = state.box_office.extend(id, holder, context).await?;
     let is_pending = outcome.status == BookingStatus::Pending;
-    Ok(answer(&outcome, if is_pending { "The hold has a new deadline." } else { standing(outcome.status) }))
+    Ok(answer(&state, &outcome, if is_pending { "The hold has a new deadline." } else { standing(outcome.status) }))
 }
 
 /// `GET /api/bookings/{id}`
@@ -217,11 +225,12 @@ pub(super) async fn show(state: web::Data<AppState>, request: HttpRequest) -> Re
     let id = BookingId(body::path_uuid(&request, "id")?);
     let holder = credential::of_booking(&state, &request, None)?;
     let booking = state.box_office.booking(id, holder).await?;
-    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(BookingAnswer::of(&booking)))
+    let body = BookingAnswer::of(&booking, (state.clock)());
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(body))
 }
 
 impl<'a> BookingAnswer<'a> {
-    fn of(booking: &'a Booking) -> Self {
+    fn of(booking: &'a Booking, now: Timestamp) -> Self {
         Self {
             booking_id: booking.id,
             status: booking.status.as_str(),
@@ -230,6 +239,7 @@ impl<'a> BookingAnswer<'a> {
             user_id: &booking.user_id,
             reserved_at: booking.reserved_at,
             expires_at: booking.expires_at,
+            expires_in_seconds: booking.status.seconds_left(booking.expires_at, now),
             payment_reference: booking.payment_reference.as_ref(),
             sequence: booking.version,
         }
@@ -237,13 +247,14 @@ impl<'a> BookingAnswer<'a> {
 }
 
 impl<'a> OutcomeAnswer<'a> {
-    fn of(outcome: &'a Outcome, message: &'static str) -> Self {
+    fn of(outcome: &'a Outcome, message: &'static str, now: Timestamp) -> Self {
         Self {
             booking_id: outcome.booking_id,
             status: outcome.status.as_str(),
             showtime_id: outcome.showtime_id,
             seat_ids: &outcome.seat_ids,
             expires_at: outcome.expires_at,
+            expires_in_seconds: outcome.status.seconds_left(outcome.expires_at, now),
             sequence: outcome.sequence,
             replayed: outcome.replayed,
             message,
@@ -261,13 +272,13 @@ fn standing(status: BookingStatus) -> &'static str {
     }
 }
 
-fn answer(outcome: &Outcome, message: &'static str) -> HttpResponse {
+fn answer(state: &AppState, outcome: &Outcome, message: &'static str) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     if outcome.replayed {
         response.insert_header(credential::REPLAYED);
     }
-    response.json(OutcomeAnswer::of(outcome, message))
+    response.json(OutcomeAnswer::of(outcome, message, (state.clock)()))
 }
 
 fn bounds(state: &AppState) -> Bounds {
@@ -338,10 +349,10 @@ async fn place(state: &AppState, request: &HttpRequest, mut wanted: Wanted) -> R
     let outcome = state.box_office.reserve(wanted.showtime, seats.clone(), wanted.user.clone(), context).await;
     let reserved = outcome.map_err(|error| refused_reservation(error, &wanted, &seats))?;
     state.metrics.booking_accepted();
-    Ok(created(&reserved))
+    Ok(created(&reserved, (state.clock)()))
 }
 
-fn created(reserved: &Reserved) -> HttpResponse {
+fn created(reserved: &Reserved, now: Timestamp) -> HttpResponse {
     let outcome = &reserved.outcome;
     let mut response = HttpResponse::Created();
     response.insert_header((header::LOCATION, format!("/api/bookings/{}", outcome.booking_id)));
@@ -352,7 +363,7 @@ fn created(reserved: &Reserved) -> HttpResponse {
     // A repeated request gets the secret again only for a booking that it can still do something with.
     let shows_token = !outcome.replayed || outcome.status.is_live();
     response.json(ReservedAnswer {
-        outcome: OutcomeAnswer::of(outcome, standing(outcome.status)),
+        outcome: OutcomeAnswer::of(outcome, standing(outcome.status), now),
         hold_token: shows_token.then(|| reserved.hold_token.expose()),
     })
 }

@@ -51,6 +51,8 @@ pub enum Need {
     Required,
     /// Without it the node works, slower or with staler views: degraded.
     Helpful,
+    /// Nothing here rests on it, but somebody should look at it: degraded, never down.
+    Informative,
 }
 
 /// Where a dependency stands.
@@ -86,6 +88,10 @@ pub(super) struct DependencyReport {
     status: Standing,
     /// Without it the node is not ready.
     required: bool,
+    /// What is wrong, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    detail: Option<String>,
 }
 
 /// The state of this node and of what it depends on. Cheap to clone.
@@ -104,6 +110,8 @@ struct Dependency {
     name: &'static str,
     need: Need,
     record: Mutex<Record>,
+    /// Why the last probe failed. Of an informative one only: other reasons may name addresses, and are for the log.
+    detail: Mutex<Option<String>>,
 }
 
 /// The last probes of a dependency. Starts as down, so that a node is not ready before it has seen its store.
@@ -157,7 +165,8 @@ impl Health {
 
     /// Watches a dependency from now on, on the runtime that this is called in, as long as this health lives.
     pub fn watch(&self, name: &'static str, need: Need, probe: Probe) {
-        let dependency = Arc::new(Dependency { name, need, record: Mutex::new(Record::new()) });
+        let dependency =
+            Arc::new(Dependency { name, need, record: Mutex::new(Record::new()), detail: Mutex::default() });
         self.dependencies().push(Arc::clone(&dependency));
         let watched = Arc::downgrade(&dependency);
         let settings = self.inner.settings;
@@ -198,7 +207,7 @@ impl Health {
     fn report(&self) -> Report {
         let dependencies = self.dependencies();
         let missed = dependencies.iter().any(|dependency| dependency.is_missed());
-        let all_fine = dependencies.iter().all(|dependency| dependency.lock().standing() == Standing::Ok);
+        let all_fine = dependencies.iter().all(|dependency| dependency.standing() == Standing::Ok);
         let status = match (self.is_draining(), missed, all_fine) {
             (true, _, _) => "draining",
             (false, true, _) => "down",
@@ -206,8 +215,8 @@ impl Health {
             (false, false, true) => "ready",
         };
         let tell = |dependency: &Arc<Dependency>| {
-            let (status, required) = (dependency.lock().standing(), dependency.need == Need::Required);
-            (dependency.name, DependencyReport { status, required })
+            let (status, required) = (dependency.standing(), dependency.need == Need::Required);
+            (dependency.name, DependencyReport { status, required, detail: dependency.detail().clone() })
         };
         Report { status, dependencies: dependencies.iter().map(tell).collect() }
     }
@@ -222,6 +231,17 @@ impl Dependency {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn detail(&self) -> MutexGuard<'_, Option<String>> {
+        self.detail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn standing(&self) -> Standing {
+        match (self.need, self.lock().standing()) {
+            (Need::Informative, Standing::Down) => Standing::Degraded,
+            (_, standing) => standing,
+        }
+    }
+
     fn is_missed(&self) -> bool {
         self.need == Need::Required && self.lock().down
     }
@@ -229,8 +249,12 @@ impl Dependency {
     fn note(&self, outcome: Result<(), String>, settings: &Settings) {
         let changed = self.lock().note(outcome.is_ok(), settings);
         let name = self.name;
+        if self.need == Need::Informative {
+            *self.detail() = outcome.as_ref().err().cloned();
+        }
         match outcome {
             Ok(()) if changed => tracing::info!(dependency = name, "{name} is up"),
+            Err(reason) if changed && self.need == Need::Informative => tracing::warn!(dependency = name, "{reason}"),
             Err(reason) if changed => tracing::warn!(dependency = name, %reason, "{name} is down"),
             Ok(()) | Err(_) => {}
         }

@@ -10,7 +10,7 @@ use actix_web::{Resource, web};
 use tokio::sync::Semaphore;
 
 use crate::box_office::BoxOffice;
-use crate::domain::ShowtimeId;
+use crate::domain::{Clock, ShowtimeId};
 use crate::live::LiveHub;
 use crate::read_model::ReadModel;
 use crate::write_store::WriteStore;
@@ -65,6 +65,8 @@ pub struct Services {
     pub live: LiveHub,
     /// What `/readyz` tells.
     pub health: Health,
+    /// For how long a deadline is away.
+    pub clock: Clock,
 }
 
 /// Everything that handlers share, one per process.
@@ -74,6 +76,7 @@ pub struct AppState {
     write_store: Arc<dyn WriteStore>,
     live: LiveHub,
     health: Health,
+    clock: Clock,
     metrics: Metrics,
     showtimes: ShowtimeShelf,
     /// Large bodies that may be in memory at once.
@@ -97,6 +100,7 @@ impl AppState {
             write_store: services.write_store,
             live: services.live,
             health: services.health,
+            clock: services.clock,
             metrics,
             showtimes,
             large_bodies: Semaphore::new(settings.large_bodies),

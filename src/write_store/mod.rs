@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use crate::domain::{
     Booking, BookingId, BookingStatus, Event, EventRun, PaymentReference, RecordedEvent, SeatIndex, SeatMap,
@@ -224,6 +225,17 @@ pub struct Audit {
     pub claims: Vec<(SeatIndex, BookingId)>,
 }
 
+/// The store's clock, read once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Moment {
+    /// The store's time at some point between `asked` and `answered`.
+    pub now: Timestamp,
+    /// When the question was sent.
+    pub asked: Instant,
+    /// When the answer had arrived.
+    pub answered: Instant,
+}
+
 /// A showtime's id and last sequence.
 pub type Head = (ShowtimeId, u64);
 
@@ -281,8 +293,8 @@ pub trait WriteStore: Send + Sync + 'static {
     /// 32 random bytes made at the first migration, the same for every node: key of tokens that must be valid on each.
     async fn cluster_secret(&self) -> Result<[u8; 32], StoreError>;
 
-    /// Answers if the store can be written to.
-    async fn ping(&self) -> Result<(), StoreError>;
+    /// Answers if the store can be written to, with the time by the store's own clock.
+    async fn ping(&self) -> Result<Moment, StoreError>;
 }
 
 /// Leadership of the outbox relay; given up when dropped.

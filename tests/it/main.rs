@@ -16,6 +16,7 @@
 
 mod architecture;
 mod domain;
+mod fake_clock;
 mod faults;
 mod http;
 mod live;

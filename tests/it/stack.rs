@@ -110,8 +110,13 @@ impl Stack {
 
     /// Starts a server and waits until it listens.
     pub fn start(&self) -> Server {
+        self.start_with(Vec::new())
+    }
+
+    /// As [`Stack::start`], with these variables besides.
+    pub fn start_with(&self, variables: Vec<(&str, String)>) -> Server {
         let log = OpenOptions::new().create(true).append(true).open(self.log_file()).unwrap();
-        let mut child = self.command(&[]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut child = self.command(&[]).envs(variables).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let address = loop {
             let line = lines.next().expect("the server ended before it listened").unwrap();

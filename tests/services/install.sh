@@ -37,8 +37,11 @@ mongodb_program() {
   [[ -x $CACHE/mongod ]] && printf '%s\n' "$CACHE/mongod"
 }
 
+# The library that gives one process a clock of its own.
+faketime_library() { compgen -G '/usr/lib/*/faketime/libfaketime.so.1'; }
+
 native_present() {
-  { postgres_programs && valkey_program && rabbitmq_program && mongodb_program && command -v npm; } >/dev/null
+  { postgres_programs && valkey_program && rabbitmq_program && mongodb_program && command -v npm && faketime_library; } >/dev/null
 }
 
 native_installable() { [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; }
@@ -145,6 +148,7 @@ native_install() {
   rabbitmq_program >/dev/null || packages+=(rabbitmq-server)
   command -v npm >/dev/null || packages+=(nodejs npm)
   command -v ps >/dev/null || packages+=(procps)
+  faketime_library >/dev/null || packages+=(libfaketime)
   [[ ${#packages[@]} -eq 0 ]] || apt_install "${packages[@]}" >&2
   valkey_program >/dev/null || install_valkey >&2
   mongodb_program >/dev/null || install_mongod >&2

@@ -17,8 +17,8 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::domain::{Booking, BookingId, RecordedEvent, ShowtimeId, Timestamp};
 use crate::write_store::{
-    Audit, Batch, CommitError, Committed, Head, IdempotencyRecord, Leadership, Load, Loaded, NewShowtime, OutboxEntry,
-    StoreError, WriteStore,
+    Audit, Batch, CommitError, Committed, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment, NewShowtime,
+    OutboxEntry, StoreError, WriteStore,
 };
 
 mod access;
@@ -159,7 +159,7 @@ impl WriteStore for PostgresStore {
         self.access.call(ClusterSecret).await
     }
 
-    async fn ping(&self) -> Result<(), StoreError> {
-        if self.access.call(Ping).await? { Ok(()) } else { Err(unavailable_because("PostgreSQL takes no writes now")) }
+    async fn ping(&self) -> Result<Moment, StoreError> {
+        self.access.call(Ping).await?.ok_or_else(|| unavailable_because("PostgreSQL takes no writes now"))
     }
 }

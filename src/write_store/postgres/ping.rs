@@ -1,29 +1,36 @@
-//! Is the server there, and does it take writes?
+//! Is the server there, does it take writes, and what time is it there?
 
 use std::time::Duration;
 
-use diesel::sql_types::Bool;
+use diesel::data_types::PgTimestamp;
+use diesel::sql_types::{Bool, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use tokio::time::Instant;
 
+use crate::write_store::Moment;
 use crate::write_store::postgres::access::Call;
+use crate::write_store::postgres::column::from_timestamptz;
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::statement::statement;
 
 statement! {
-    /// Answers true on a primary that takes writes.
-    IsWritable -> Bool:
-    "SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::bool"
+    /// Answers true on a primary that takes writes, and the server's time.
+    IsWritable -> (Bool, Timestamptz):
+    "SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::bool, clock_timestamp()"
 }
 
-/// Asks for writability; a standby or a read-only server is a failure.
+/// Asks for writability and the time; `None` from a standby or a read-only server.
 pub(super) struct Ping;
 
 impl Call for Ping {
-    type Answer = bool;
+    type Answer = Option<Moment>;
 
-    async fn run(&self, connection: &mut AsyncPgConnection) -> Result<bool, Failure> {
-        let answers: Vec<bool> = IsWritable {}.load(connection).await?;
-        Ok(answers.contains(&true))
+    async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Option<Moment>, Failure> {
+        let asked = Instant::now();
+        let answers: Vec<(bool, PgTimestamp)> = IsWritable {}.load(connection).await?;
+        let answered = Instant::now();
+        let writable = answers.into_iter().find(|(writable, _)| *writable);
+        Ok(writable.map(|(_, now)| Moment { now: from_timestamptz(now), asked, answered }))
     }
 }
 

@@ -9,14 +9,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use diesel::sqlite::SqliteConnection;
+use tokio::time::Instant;
 
 use crate::domain::{Booking, BookingId, RecordedEvent, ShowtimeId, Timestamp};
 use crate::write_store::{
-    Audit, Batch, CommitError, Committed, Head, IdempotencyRecord, Leadership, Load, Loaded, NewShowtime, OutboxEntry,
-    StoreError, WriteStore,
+    Audit, Batch, CommitError, Committed, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment, NewShowtime,
+    OutboxEntry, StoreError, WriteStore,
 };
 
 mod bookings;
+mod clock;
 mod columns;
 mod commit;
 mod connection;
@@ -33,6 +36,7 @@ mod showtimes;
 mod statement;
 mod writer;
 
+use clock::ProcessClock;
 use connection::{Opener, migrate};
 use directory::DataDirectory;
 use readers::Readers;
@@ -80,6 +84,7 @@ pub struct SqliteStore {
     // In the order of dropping: the lock goes last, when nobody has the file open any more.
     readers: Readers,
     writer: Writer,
+    clock: Arc<ProcessClock>,
     led: Arc<AtomicBool>,
     _directory: DataDirectory,
 }
@@ -101,7 +106,13 @@ impl SqliteStore {
         secret::ensure(&mut connection)?;
         let writer = Writer::start(connection, opener.clone(), settings)?;
         let readers = Readers::start(&opener, settings)?;
-        Ok(Self { readers, writer, led: Arc::new(AtomicBool::new(false)), _directory: directory })
+        Ok(Self {
+            readers,
+            writer,
+            clock: Arc::default(),
+            led: Arc::new(AtomicBool::new(false)),
+            _directory: directory,
+        })
     }
 }
 
@@ -182,8 +193,14 @@ impl WriteStore for SqliteStore {
         self.readers.read(secret::read).await
     }
 
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.writer.ping().await
+    async fn ping(&self) -> Result<Moment, StoreError> {
+        let clock = Arc::clone(&self.clock);
+        let read = move |connection: &mut SqliteConnection| {
+            let machine = clock::machine_time(connection)?;
+            let read_at = Instant::now();
+            Ok(Moment { now: clock.follow(machine, read_at), asked: read_at, answered: read_at })
+        };
+        self.writer.ping(read).await
     }
 }
 

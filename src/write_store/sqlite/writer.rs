@@ -111,18 +111,25 @@ impl Writer {
     }
 
     /// Answers if a booking could be committed now. A commit since the last ping is proof enough; else something is written. After
-    /// a failure it is as much as a batch may need, so that a few free bytes are not taken for the end of a full disk.
-    pub(super) async fn ping(&self) -> Result<(), StoreError> {
+    /// a failure it is as much as a batch may need, so that a few free bytes are not taken for the end of a full disk. `read` is done
+    /// after that.
+    pub(super) async fn ping<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&mut SqliteConnection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
         let is_failing = self.disk.outage.is_on();
         let is_proven = self.disk.has_committed.swap(false, Ordering::AcqRel) && !is_failing;
-        let probe = self.write(move |connection| match (is_proven, is_failing) {
-            (true, _) => Ok(()),
-            (false, is_failing) => probe::write(connection, is_failing),
+        let probe = self.write(move |connection| {
+            if !is_proven {
+                probe::write(connection, is_failing)?;
+            }
+            read(connection)
         });
-        probe.await?;
+        let answer = probe.await?;
         // Its own commit proves nothing for the next one.
         self.disk.has_committed.store(false, Ordering::Release);
-        Ok(())
+        Ok(answer)
     }
 
     /// Runs `work` in a transaction of its own or with others, and answers when it is on the disk. `work` is undone if it

@@ -10,6 +10,9 @@ use crate::faults::ledger::{Entry, Ledger, Stored};
 use crate::faults::traffic::payment_reference;
 use crate::faults::watcher::Watcher;
 
+/// A batch is decided at most so long before it is committed, so by one clock no event was recorded longer before its predecessor.
+const OLDEST_DECISION_MILLISECONDS: i64 = 60_000;
+
 /// Every disagreement, in words; empty if all is well.
 pub fn findings(history: &History, ledger: &Ledger, watchers: &[Watcher]) -> Vec<String> {
     let mut audit = Audit::new(ledger);
@@ -72,9 +75,13 @@ impl<'a> Audit<'a> {
     fn check_order(&mut self, showtime: &str, entries: &[Entry]) {
         let mut owners: HashMap<&str, &str> = HashMap::new();
         let mut deadlines: HashMap<&str, i64> = HashMap::new();
+        let mut latest = i64::MIN;
         for (expected, entry) in (1_u64..).zip(entries) {
             let at = format!("showtime {showtime} at {}: {}", entry.sequence, entry.kind);
             self.expect(entry.sequence == expected, || format!("{at}: the journal should go on with {expected}"));
+            let back = latest.saturating_sub(entry.recorded_millis);
+            self.expect(back < OLDEST_DECISION_MILLISECONDS, || format!("{at} was recorded {back} ms too early"));
+            latest = latest.max(entry.recorded_millis);
             let Some(booking) = entry.booking_id.as_deref() else { continue };
             for seat in &entry.seats {
                 let owner = owners.get(seat.as_str()).copied();

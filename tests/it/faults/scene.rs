@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::fake_clock::FakeClock;
 use crate::faults::audit::{findings, not_heard};
 use crate::faults::ear::Ear;
 use crate::faults::history::{History, Outcome};
@@ -29,6 +30,8 @@ pub struct Scene {
     ledger_url: String,
     pub nodes: Vec<Server>,
     addresses: Addresses,
+    /// The clocks of the nodes' machines.
+    clocks: Vec<FakeClock>,
     traffic: Option<Traffic>,
     watchers: Vec<Watcher>,
     fault_ended: Instant,
@@ -41,11 +44,13 @@ pub struct Cast {
     pub nodes: usize,
     pub clients: usize,
     pub roaming: f64,
+    /// Each node has a machine's clock of its own, which can be set.
+    pub own_clocks: bool,
 }
 
 impl Default for Cast {
     fn default() -> Self {
-        Self { nodes: 2, clients: 10, roaming: 0.2 }
+        Self { nodes: 2, clients: 10, roaming: 0.2, own_clocks: false }
     }
 }
 
@@ -54,11 +59,17 @@ pub async fn stack(services: crate::services::Services) -> Stack {
     Stack::real(services).await.with("HOLD_SECONDS", HOLD_SECONDS).with("HOLD_TOTAL_SECONDS", 3 * HOLD_SECONDS)
 }
 
+fn start(stack: &Stack, clock: Option<&FakeClock>) -> Server {
+    stack.start_with(clock.map_or_else(Vec::new, FakeClock::variables))
+}
+
 impl Scene {
     /// Starts the nodes, watchers on each of them, and traffic, and waits until traffic flows.
     pub async fn open(stack: Stack, ledger_url: String, cast: Cast) -> Self {
         let seed = std::env::var("TEST_SEED").map_or(1, |seed| seed.parse().unwrap());
-        let nodes: Vec<Server> = (0..cast.nodes).map(|_| stack.start()).collect();
+        let clocks: Vec<FakeClock> =
+            (0..if cast.own_clocks { cast.nodes } else { 0 }).map(|_| FakeClock::off_by(0)).collect();
+        let nodes: Vec<Server> = (0..cast.nodes).map(|node| start(&stack, clocks.get(node))).collect();
         let addresses: Addresses = Arc::new(Mutex::new(nodes.iter().map(|node| node.address().to_owned()).collect()));
         let mut targets = Vec::new();
         for _ in 0..SHOWTIMES {
@@ -72,8 +83,8 @@ impl Scene {
             .collect();
         let style = Style { clients: cast.clients, seed, roaming: cast.roaming };
         let traffic = Some(Traffic::start(Arc::clone(&addresses), Arc::new(targets), style));
-        let mut scene =
-            Self { stack, ledger_url, nodes, addresses, traffic, watchers, fault_ended: Instant::now(), seed };
+        let fault_ended = Instant::now();
+        let mut scene = Self { stack, ledger_url, nodes, addresses, clocks, traffic, watchers, fault_ended, seed };
         scene.sells(40, "before any fault").await;
         scene
     }
@@ -140,8 +151,13 @@ impl Scene {
     }
 
     pub fn restart(&mut self, node: usize) {
-        self.nodes[node] = self.stack.start();
+        self.nodes[node] = start(&self.stack, self.clocks.get(node));
         self.nodes[node].address().clone_into(&mut self.addresses.lock().unwrap()[node]);
+    }
+
+    /// Sets the clock of a node's machine.
+    pub fn set_clock_off_by(&self, node: usize, seconds: i64) {
+        self.clocks[node].set_off_by(seconds);
     }
 
     /// Ends traffic, waits until everything has drained, and checks all that was promised. Returns what the clients were told.

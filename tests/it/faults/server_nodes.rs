@@ -55,3 +55,18 @@ async fn a_node_sleeps_longer_than_its_leases_while_the_other_sells() {
     }
     scene.settle().await;
 }
+
+/// The write store's clock decides, so the machine's own may jump as it likes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nodes_clock_jumps_by_minutes_both_ways() {
+    let stack = stack(services::shared()).await;
+    let ledger_url = stack.postgres_url();
+    let mut scene = Scene::open(stack, ledger_url, Cast { own_clocks: true, ..Cast::default() }).await;
+    for minutes in [5, -5, 0] {
+        scene.set_clock_off_by(0, minutes * 60);
+        scene.set_clock_off_by(1, minutes * -120);
+        scene.sells(30, "with wrong clocks").await;
+    }
+    scene.fault_ended();
+    scene.settle().await;
+}

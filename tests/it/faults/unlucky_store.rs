@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use turnstile::domain::{Booking, BookingId, RecordedEvent, ShowtimeId, Timestamp};
 use turnstile::write_store::{
-    Audit, Batch, CommitError, Committed, Head, IdempotencyRecord, Leadership, Load, Loaded, NewShowtime, OutboxEntry,
-    StoreError, WriteStore,
+    Audit, Batch, CommitError, Committed, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment, NewShowtime,
+    OutboxEntry, StoreError, WriteStore,
 };
 
 /// What becomes of a call that was planned for.
@@ -184,7 +184,7 @@ impl WriteStore for UnluckyStore {
         self.store.cluster_secret().await
     }
 
-    async fn ping(&self) -> Result<(), StoreError> {
+    async fn ping(&self) -> Result<Moment, StoreError> {
         self.store.ping().await
     }
 }

@@ -96,9 +96,15 @@ fn the_members_of_the_contract_keep_their_names() {
     for (schema, members) in [
         ("Reservation", "seatId seatIds showtimeId userId"),
         ("Confirmation", "holdToken paymentReference"),
-        ("BookingOutcome", "bookingId expiresAt message replayed seatIds sequence showtimeId status"),
-        ("Reserved", "bookingId expiresAt holdToken message replayed seatIds sequence showtimeId status"),
-        ("Booking", "bookingId expiresAt paymentReference reservedAt seatIds sequence showtimeId status userId"),
+        ("BookingOutcome", "bookingId expiresAt expiresInSeconds message replayed seatIds sequence showtimeId status"),
+        (
+            "Reserved",
+            "bookingId expiresAt expiresInSeconds holdToken message replayed seatIds sequence showtimeId status",
+        ),
+        (
+            "Booking",
+            "bookingId expiresAt expiresInSeconds paymentReference reservedAt seatIds sequence showtimeId status userId",
+        ),
         ("NewShowtime", "movieTitle rows startTime"),
         ("Row", "row seats"),
         ("Showtime", "id movieTitle seats sequence startTime"),
@@ -107,7 +113,7 @@ fn the_members_of_the_contract_keep_their_names() {
         ("ShowtimeSummary", "available id movieTitle seats sequence startTime"),
         ("ShowtimePage", "items nextCursor"),
         ("Readiness", "dependencies status"),
-        ("Dependency", "required status"),
+        ("Dependency", "detail required status"),
         ("Conflict", "number reason row seatId"),
         ("FieldError", "detail header parameter pointer"),
         (

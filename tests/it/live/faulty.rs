@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use turnstile::domain::{Booking, BookingId, RecordedEvent, ShowtimeId, Timestamp};
 use turnstile::write_store::{
-    Audit, Batch, CommitError, Committed, Head, IdempotencyRecord, Leadership, Load, Loaded, NewShowtime, OutboxEntry,
-    StoreError, WriteStore,
+    Audit, Batch, CommitError, Committed, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment, NewShowtime,
+    OutboxEntry, StoreError, WriteStore,
 };
 
 /// While it is down, nothing can be read; commits go on, so that there is something to miss.
@@ -102,7 +102,7 @@ impl WriteStore for Faulty {
         self.store.cluster_secret().await
     }
 
-    async fn ping(&self) -> Result<(), StoreError> {
+    async fn ping(&self) -> Result<Moment, StoreError> {
         self.check()?;
         self.store.ping().await
     }

@@ -1,5 +1,6 @@
 //! The whole server, over HTTP, on both profiles.
 
+mod clocks;
 mod contention;
 mod lifecycle;
 mod loadtest;
