@@ -46,7 +46,8 @@ pub fn server(state: web::Data<AppState>, listener: TcpListener) -> io::Result<S
     .max_connections(settings.connections_per_worker)
     .keep_alive(Duration::from_secs(settings.keep_alive_seconds))
     .client_request_timeout(Duration::from_secs(settings.head_timeout_seconds))
-    .client_disconnect_timeout(Duration::from_secs(settings.unread_timeout_seconds.min(5)))
+    // Closed as soon as the last byte is written; see `unread` for those who still send.
+    .client_disconnect_timeout(Duration::ZERO)
     .shutdown_timeout(settings.shutdown_timeout_seconds)
     .tcp_nodelay(true)
     .on_connect(move |connection, _| bound_unread(connection, unread_timeout))

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::domain::{RecordedEvent, SeatId, SeatStatus, ShowtimeId, Timestamp};
-use crate::live::outflow::frame;
+use crate::live::outflow;
 use crate::live::signalr::framing;
 
 /// Which encoding a client speaks.
@@ -53,7 +53,7 @@ impl Delta {
             Encoding::Plain => &self.plain,
             Encoding::SignalR => &self.signalr,
         };
-        kept.get_or_init(|| frame(&self.text(encoding))).clone()
+        kept.get_or_init(|| outflow::text(&self.text(encoding))).clone()
     }
 
     fn text(&self, encoding: Encoding) -> String {

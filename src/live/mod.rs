@@ -18,6 +18,7 @@ mod driver;
 mod feed;
 mod hub;
 mod incoming;
+mod inflow;
 mod limits;
 mod node;
 mod open;

@@ -43,6 +43,8 @@ pub struct Statistics {
     pub silent: u64,
     /// Clients dropped for what they sent: garbage, too long or too much.
     pub misbehaved: u64,
+    /// SignalR clients that were told that they have joined nothing.
+    pub reminded: u64,
     /// Times that the hub actor was started again.
     pub restarts: u64,
 }
@@ -58,6 +60,7 @@ pub(super) struct Counters {
     pub(super) stalled: AtomicU64,
     pub(super) silent: AtomicU64,
     pub(super) misbehaved: AtomicU64,
+    pub(super) reminded: AtomicU64,
     pub(super) restarts: AtomicU64,
 }
 
@@ -235,6 +238,7 @@ impl Node {
             stalled: get(&self.counters.stalled),
             silent: get(&self.counters.silent),
             misbehaved: get(&self.counters.misbehaved),
+            reminded: get(&self.counters.reminded),
             restarts: get(&self.counters.restarts),
         }
     }

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use actix::System;
-use actix_http::ws::Codec;
+use actix::{AsyncContext as _, System};
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use actix_web_actors::ws::{self, HandshakeError, WebsocketContext};
+use actix_web_actors::HttpContext;
+use actix_web_actors::ws::{self, HandshakeError};
 use uuid::Uuid;
 
 use crate::domain::ShowtimeId;
+use crate::live::inflow::Inflow;
 use crate::live::node::{Node, Statistics};
 use crate::live::outflow::{Frames, Outflow};
 use crate::live::registry::Admission;
@@ -138,8 +139,12 @@ impl LiveHub {
         let mut response = ws::handshake(request).map_err(|error| LiveError::BadHandshake(error.to_string()))?;
         let frames = Frames::default();
         let session = Session::new(Arc::clone(node), frames.clone(), admission, speech, subscription);
-        let codec = Codec::new().max_size(node.settings.max_message_bytes);
-        Ok(response.streaming(Outflow::new(frames, WebsocketContext::with_codec(session, payload, codec))))
+        let inflow = Inflow::new(payload, node.settings.max_message_bytes);
+        let running = HttpContext::with_factory(|ctx| {
+            ctx.add_stream(inflow);
+            session
+        });
+        Ok(response.streaming(Outflow::new(frames, running)))
     }
 
     /// Number of clients connected to this node.

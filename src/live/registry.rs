@@ -23,6 +23,8 @@ pub(super) struct SessionHandle {
     sent_at: AtomicU64,
     /// When the handshake must be done; `u64::MAX` once it is.
     handshake_by: AtomicU64,
+    /// When a client that has joined nothing is told so; `u64::MAX` if it was told or has joined.
+    remind_at: AtomicU64,
     /// When the session wants to try again what has failed; `u64::MAX` if nothing has.
     again_at: AtomicU64,
     leave: AtomicBool,
@@ -30,7 +32,7 @@ pub(super) struct SessionHandle {
 }
 
 impl SessionHandle {
-    pub(super) fn new(id: u64, address: Addr<Session>, now: u64, handshake_by: u64) -> Self {
+    pub(super) fn new(id: u64, address: Addr<Session>, now: u64, handshake_by: u64, remind_at: u64) -> Self {
         Self {
             id,
             address,
@@ -40,6 +42,7 @@ impl SessionHandle {
             received_at: AtomicU64::new(now),
             sent_at: AtomicU64::new(now),
             handshake_by: AtomicU64::new(handshake_by),
+            remind_at: AtomicU64::new(remind_at),
             again_at: AtomicU64::new(u64::MAX),
             leave: AtomicBool::new(false),
             dropped: AtomicBool::new(false),
@@ -97,6 +100,11 @@ impl SessionHandle {
         self.handshake_by.store(u64::MAX, Ordering::Relaxed);
     }
 
+    /// The client has joined a showtime, or was told that it has not.
+    pub(super) fn needs_no_reminder(&self) {
+        self.remind_at.store(u64::MAX, Ordering::Relaxed);
+    }
+
     /// Tells the session to say goodbye.
     pub(super) fn ask_to_leave(&self, now: u64) {
         self.leave.store(true, Ordering::Release);
@@ -124,11 +132,17 @@ impl SessionHandle {
         now >= self.handshake_by.load(Ordering::Relaxed)
     }
 
+    /// True if the client is to be told that it has joined nothing.
+    pub(super) fn needs_reminder(&self, now: u64) -> bool {
+        now >= self.remind_at.load(Ordering::Relaxed)
+    }
+
     /// True if a timer of the session needs its attention.
     pub(super) fn is_due(&self, now: u64, settings: &Settings) -> bool {
         self.needs_ping(now, settings)
             || self.is_silent(now, settings)
             || self.misses_handshake(now)
+            || self.needs_reminder(now)
             || now >= self.again_at.load(Ordering::Relaxed)
     }
 

@@ -5,11 +5,13 @@
 //! buffer stays small: what comes later waits in the feed, shared by all.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{
     Actor, ActorContext as _, ActorFuture, ActorFutureExt as _, AsyncContext as _, Handler, Message, WrapFuture as _,
 };
-use actix_web_actors::ws::{CloseCode, CloseReason, WebsocketContext};
+use actix_http::ws::CloseCode;
+use actix_web_actors::HttpContext;
 use bytes::Bytes;
 
 use crate::domain::{RecordedEvent, ShowtimeId};
@@ -17,7 +19,7 @@ use crate::live::LiveError;
 use crate::live::delta::Encoding;
 use crate::live::limits::Allowance;
 use crate::live::node::{Node, count};
-use crate::live::outflow::{Frames, frame};
+use crate::live::outflow::{self, Frames};
 use crate::live::registry::{Admission, SessionHandle};
 use crate::live::signalr::message;
 use crate::live::signalr_session::Calls;
@@ -25,7 +27,7 @@ use crate::live::snapshot::Snapshot;
 use crate::live::subscription::{Step, Subscription};
 use crate::write_store::StoreError;
 
-pub(super) type SessionContext = WebsocketContext<Session>;
+pub(super) type SessionContext = HttpContext<Session>;
 
 /// Look at the feeds and the timers.
 #[derive(Message)]
@@ -48,11 +50,9 @@ pub(super) enum Farewell {
     Silent,
     /// What the client sent is garbage, too long or too much: the code and the reason.
     Misbehaved(CloseCode, String),
-    /// The connection broke, or brought text that is not UTF-8; the library does not tell them apart.
-    Broken(String),
     /// It is too far behind to be brought forward.
     TooSlow,
-    /// The client said goodbye.
+    /// The client said goodbye in the words of its protocol.
     Answer,
 }
 
@@ -67,6 +67,8 @@ pub(super) struct Session {
     allowance: Allowance,
     /// A text message of which not all frames have come.
     pub(super) fragments: Option<Vec<u8>>,
+    /// The server has sent its close and waits for the client's.
+    is_closing: bool,
     /// More is to be sent as soon as the connection has taken what it was given.
     is_yielding: bool,
     /// Which subscription is served first, so that a busy one does not hold up the others.
@@ -92,6 +94,7 @@ impl Session {
             handle: None,
             allowance,
             fragments: None,
+            is_closing: false,
             is_yielding: false,
             turn: 0,
         }
@@ -105,7 +108,7 @@ impl Session {
     }
 
     pub(super) fn send(&self, message: &str) {
-        self.send_frames(frame(message));
+        self.send_frames(outflow::text(message));
     }
 
     fn send_frames(&self, frames: Bytes) {
@@ -113,6 +116,15 @@ impl Session {
         if let Some(handle) = &self.handle {
             handle.sent(self.node.now());
         }
+    }
+
+    pub(super) fn pong(&self, payload: &[u8]) {
+        self.send_frames(outflow::pong(payload));
+    }
+
+    /// True from the server's close until the end: what else the client sends is not looked at.
+    pub(super) fn is_closing(&self) -> bool {
+        self.is_closing
     }
 
     /// Takes one message's worth of the client's allowance; without any left, the session ends.
@@ -125,8 +137,11 @@ impl Session {
         allowed
     }
 
-    /// Says why and ends the session.
+    /// Says why, and ends the session when the client has answered the close, or has not in time.
     pub(super) fn end(&mut self, farewell: Farewell, ctx: &mut SessionContext) {
+        if self.is_closing {
+            return;
+        }
         let (code, reason, allow_reconnect) = match farewell {
             Farewell::Draining => (CloseCode::Away, "the server is shutting down".to_owned(), true),
             Farewell::Silent => {
@@ -137,7 +152,6 @@ impl Session {
                 count(&self.node.counters.misbehaved);
                 (code, reason, false)
             }
-            Farewell::Broken(reason) => (CloseCode::Invalid, reason, false),
             Farewell::TooSlow => (CloseCode::Again, "the connection is too slow".to_owned(), true),
             Farewell::Answer => (CloseCode::Normal, String::new(), false),
         };
@@ -148,14 +162,25 @@ impl Session {
         {
             self.send(&message::close(Some(&reason), allow_reconnect));
         }
-        ctx.close(Some(CloseReason { code, description: (!reason.is_empty()).then_some(reason) }));
+        self.send_frames(outflow::close(code, &reason));
+        self.is_closing = true;
         self.subscriptions.clear();
+        self.fragments = None;
+        let patience = Duration::from_millis(self.node.settings.close_millis);
+        ctx.run_later(patience, |_session, ctx| ctx.stop());
+    }
+
+    /// The client has sent a close. If the server had not, it answers now; then the connection ends at once (RFC 6455, section 7.1.1).
+    pub(super) fn closing_handshake_done(&mut self, code: CloseCode, ctx: &mut SessionContext) {
+        if !self.is_closing {
+            self.send_frames(outflow::close(code, ""));
+        }
         ctx.stop();
     }
 
     /// Sends what the subscriptions have, as much as the connection should be given at once.
     pub(super) fn pump(&mut self, ctx: &mut SessionContext) {
-        if self.is_yielding {
+        if self.is_yielding || self.is_closing {
             return;
         }
         let encoding = self.encoding();
@@ -275,6 +300,9 @@ impl Session {
             ctx.stop();
             return false;
         }
+        if self.is_closing {
+            return false;
+        }
         if handle.is_asked_to_leave() {
             self.end(Farewell::Draining, ctx);
             return false;
@@ -286,13 +314,15 @@ impl Session {
         if handle.needs_ping(now, &settings) {
             match &self.speech {
                 Speech::Plain => {
-                    ctx.ping(b"");
-                    handle.sent(now);
+                    self.send_frames(outflow::ping());
                 }
                 Speech::SignalR(calls) if calls.is_open() => self.send(message::PING),
                 // Nothing may precede the answer to the handshake.
                 Speech::SignalR(_) => {}
             }
+        }
+        if handle.needs_reminder(now) {
+            self.remind(&handle);
         }
         true
     }
@@ -303,11 +333,12 @@ impl Actor for Session {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let now = self.node.now();
-        let handshake_by = match self.speech {
-            Speech::Plain => u64::MAX,
-            Speech::SignalR(_) => now + self.node.settings.handshake_millis,
+        let (handshake_by, remind_at) = match self.speech {
+            Speech::Plain => (u64::MAX, u64::MAX),
+            Speech::SignalR(_) => (now + self.node.settings.handshake_millis, now + self.node.settings.reminder_millis),
         };
-        let handle = Arc::new(SessionHandle::new(self.admission.id(), ctx.address(), now, handshake_by));
+        let handle = SessionHandle::new(self.admission.id(), ctx.address(), now, handshake_by, remind_at);
+        let handle = Arc::new(handle);
         self.admission.attach(&handle);
         for subscription in &mut self.subscriptions {
             subscription.attach(&handle);

@@ -59,7 +59,7 @@ pub struct Settings {
     pub messages_per_second: u32,
     /// Messages that a client may send at once after a pause.
     pub message_burst: u32,
-    /// Calls of a SignalR client that may wait for the one in progress.
+    /// Calls of a SignalR client that may wait for the one in progress; their ids together are at most as long as one message.
     pub waiting_calls: usize,
 
     /// Time between two looks at every client's timers, in milliseconds.
@@ -70,6 +70,8 @@ pub struct Settings {
     pub client_timeout_millis: u64,
     /// Time that a SignalR client has for its handshake, in milliseconds.
     pub handshake_millis: u64,
+    /// A SignalR client that has joined nothing for so many milliseconds is told so, once.
+    pub reminder_millis: u64,
     /// A client whose connection takes nothing for so many milliseconds is dropped.
     pub stall_millis: u64,
     /// Time that a client has to answer a close, in milliseconds.
@@ -110,6 +112,7 @@ impl Default for Settings {
             ping_millis: 15_000,
             client_timeout_millis: 30_000,
             handshake_millis: 15_000,
+            reminder_millis: 10_000,
             stall_millis: 30_000,
             close_millis: 2_000,
             token_seconds: 60,

@@ -3,23 +3,31 @@
 use std::collections::VecDeque;
 
 use actix::{ActorFutureExt as _, AsyncContext as _, WrapFuture as _};
-use actix_web_actors::ws::CloseCode;
+use actix_http::ws::CloseCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::domain::ShowtimeId;
 use crate::live::LiveError;
 use crate::live::feed::Watch;
+use crate::live::node::count;
+use crate::live::registry::SessionHandle;
 use crate::live::session::{Farewell, Session, SessionContext, Speech};
 use crate::live::signalr::message::{self, ClientMessage};
 use crate::live::signalr::{framing, handshake};
 use crate::live::subscription::Subscription;
 
-/// A call that waits for its turn.
+/// A call that waits for its turn. Its arguments are read as it comes: unread, they would take many times the bytes of the message.
 struct Call {
     invocation_id: Option<String>,
-    target: String,
-    arguments: Vec<Value>,
+    method: Result<Method, String>,
+}
+
+impl Call {
+    /// Bytes of the client's own text that are kept.
+    fn kept_bytes(&self) -> usize {
+        self.invocation_id.as_ref().map_or(0, String::len)
+    }
 }
 
 /// State of the protocol on one connection.
@@ -27,6 +35,7 @@ struct Call {
 pub(super) struct Calls {
     /// The handshake is done.
     open: bool,
+    /// At most `waiting_calls`, whose ids together are at most `max_message_bytes` long.
     waiting: VecDeque<Call>,
     /// The call in progress has not completed.
     busy: bool,
@@ -101,18 +110,20 @@ impl Session {
 
     /// False once the session ends.
     fn on_record(&mut self, record: &str, ctx: &mut SessionContext) -> bool {
-        let max_waiting = self.node.settings.waiting_calls;
+        let (max_waiting, max_bytes) = (self.node.settings.waiting_calls, self.node.settings.max_message_bytes);
         let Speech::SignalR(calls) = &mut self.speech else { return false };
         if !calls.open {
             return self.on_handshake(record, ctx);
         }
         match message::decode(record) {
             Ok(ClientMessage::Invocation { invocation_id, target, arguments }) => {
-                if calls.waiting.len() >= max_waiting {
+                let call = Call { invocation_id, method: Method::parse(&target, &arguments) };
+                let bytes = calls.waiting.iter().map(Call::kept_bytes).sum::<usize>() + call.kept_bytes();
+                if calls.waiting.len() >= max_waiting || bytes > max_bytes {
                     self.end(garbage("too many calls at once"), ctx);
                     return false;
                 }
-                calls.waiting.push_back(Call { invocation_id, target, arguments });
+                calls.waiting.push_back(call);
             }
             Ok(ClientMessage::StreamInvocation { invocation_id, target }) => {
                 let error = match Method::parse(&target, &[]) {
@@ -156,15 +167,28 @@ impl Session {
         true
     }
 
+    /// Tells a client that has joined nothing so, once. After a reconnect many forget to join again, and then see a seat map that stands still.
+    pub(super) fn remind(&self, handle: &SessionHandle) {
+        let Speech::SignalR(calls) = &self.speech else { return };
+        // Nothing may precede the answer to the handshake; a call in progress may be a join.
+        if !calls.open || calls.busy {
+            return;
+        }
+        handle.needs_no_reminder();
+        count(&self.node.counters.reminded);
+        tracing::info!(session.id = handle.id(), "a hub connection has joined no showtime since it was made");
+        self.send(&message::nothing_joined());
+    }
+
     /// Carries out calls until one has to wait for something.
     fn next_call(&mut self, ctx: &mut SessionContext) {
-        loop {
+        while !self.is_closing() {
             let Speech::SignalR(calls) = &mut self.speech else { return };
             if calls.busy {
                 return;
             }
             let Some(call) = calls.waiting.pop_front() else { return };
-            match Method::parse(&call.target, &call.arguments) {
+            match call.method {
                 Err(error) => self.complete(call.invocation_id.as_deref(), Err(error)),
                 Ok(Method::Leave { showtime }) => {
                     self.subscriptions.retain(|subscription| subscription.showtime() != showtime);
@@ -240,6 +264,9 @@ impl Session {
     }
 
     fn joined(&mut self, id: Option<&str>, subscription: Result<Subscription, String>, ctx: &mut SessionContext) {
+        if self.is_closing() {
+            return;
+        }
         if let Speech::SignalR(calls) = &mut self.speech {
             calls.busy = false;
         }
@@ -248,6 +275,7 @@ impl Session {
                 let result = joined_result(subscription.showtime(), subscription.cursor());
                 self.complete(id, Ok(Some(result)));
                 if let Some(handle) = &self.handle {
+                    handle.needs_no_reminder();
                     subscription.attach(handle);
                 }
                 self.subscriptions.push(subscription);

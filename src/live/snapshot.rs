@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::domain::{Event, ShowtimeId};
 use crate::live::LiveError;
 use crate::live::delta::push_uuid;
-use crate::live::outflow::frame;
+use crate::live::outflow;
 use crate::read_model::{ReadModel, ShowtimeView};
 use crate::write_store::{Load, StoreError, WriteStore};
 
@@ -44,7 +44,7 @@ impl Snapshot {
                     message.push_str("\"}");
                 }
                 message.push_str("]}");
-                frame(&message)
+                outflow::text(&message)
             })
             .collect();
         Self { sequence: view.sequence, parts: encoded }

@@ -7,8 +7,9 @@ use crate::live::signalr::framing;
 /// The answer to a handshake that is accepted, as a whole record.
 pub const ACCEPTED: &str = "{}\u{1e}";
 
-/// Versions of the hub protocol that are understood; 2 adds stateful reconnect, which is never offered, so it means the same.
-const VERSIONS: std::ops::RangeInclusive<u64> = 1..=2;
+/// Newest version of the hub protocol that is understood. It adds stateful reconnect, which is never offered, so that it means the same as
+/// version 1. Like the protocol's own server, this one takes every version that is not newer: some clients announce version 0.
+const NEWEST: u64 = 2;
 
 /// Why a handshake is refused; the text goes to the client.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -44,7 +45,7 @@ pub fn check(record: &str) -> Result<(), HandshakeError> {
         // The name is the client's own text and is sent back to it: cut it short.
         return Err(HandshakeError::UnknownProtocol(request.protocol.chars().take(64).collect()));
     }
-    if !VERSIONS.contains(&request.version) {
+    if request.version > NEWEST {
         return Err(HandshakeError::UnknownVersion(request.version));
     }
     Ok(())
@@ -57,7 +58,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_json_in_versions_1_and_2_is_accepted() {
+    fn only_json_in_a_version_up_to_2_is_accepted() {
+        assert_eq!(check(r#"{"protocol":"json","version":0}"#), Ok(()));
         assert_eq!(check(r#"{"protocol":"json","version":1}"#), Ok(()));
         assert_eq!(check(r#"{"version":2,"protocol":"json","extra":[]}"#), Ok(()));
         let refused = check(r#"{"protocol":"messagepack","version":1}"#).unwrap_err();

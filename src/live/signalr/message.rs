@@ -118,6 +118,13 @@ pub fn close(error: Option<&str>, allow_reconnect: bool) -> String {
     framing::record(message.to_string())
 }
 
+/// Tells a client that it has joined nothing, as a call of its method `NothingJoined`: clients that have no such method log its name and go on.
+pub fn nothing_joined() -> String {
+    let text = "This connection has joined no showtime and is told of no change. \
+                Call JoinShowtime after every connect, also after a reconnect.";
+    framing::record(json!({ "type": 1, "target": "NothingJoined", "arguments": [{ "message": text }] }).to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -165,6 +172,8 @@ mod tests {
         assert_eq!(read(close(None, true)), json!({ "type": 7, "allowReconnect": true }));
         assert_eq!(read(close(Some("bad"), false)), json!({ "type": 7, "error": "bad" }));
         assert_eq!(read(PING.to_owned()), json!({ "type": 6 }));
+        assert_eq!(read(nothing_joined())["target"], "NothingJoined");
+        assert!(read(nothing_joined()).get("invocationId").is_none(), "no answer is asked for");
     }
 
     proptest! {

@@ -37,7 +37,7 @@ async fn garbage_is_answered_with_a_reason_and_a_close() {
     client.send(Message::Frame(Frame::message(vec![0xff, 0xfe], OpCode::Data(Data::Text), true))).await;
     assert_eq!(client.closed().await.code, 1007);
     stage.sessions(1).await;
-    assert_eq!(stage.hub.statistics().misbehaved, 4);
+    assert_eq!(stage.hub.statistics().misbehaved, 5);
     witness.is_quiet_at(1).await;
 }
 

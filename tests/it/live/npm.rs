@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use turnstile::live::Settings;
 
 use crate::live::proxy::Proxy;
-use crate::live::stage::{PATIENCE, Stage, quick};
+use crate::live::stage::{PATIENCE, Stage, eventually, quick};
 use crate::live::viewer::{Owner, Viewer};
 
 /// A Node process with one SignalR client, see `tests/it/node/client.mjs`.
@@ -211,6 +211,20 @@ async fn another_protocol_or_transport_is_refused() {
     let error = npm.start().await.unwrap_err();
     assert!(error.contains("disabled by the client"), "{error}");
     stage.sessions(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn being_told_that_nothing_is_joined_disturbs_it_not() {
+    let stage = Stage::open(Settings { reminder_millis: 200, ..quick() }).await;
+    let mut owner = stage.services.showtime(20).await;
+    let mut npm = Npm::started(json!({ "url": stage.hub_url() })).await;
+    eventually("it was told", || stage.hub.statistics().reminded == 1).await;
+    npm.is_quiet().await;
+    assert_eq!(npm.state().await, "Connected");
+    npm.invoke("JoinShowtime", json!([owner.id, 1])).await.unwrap();
+    let mut viewer = Viewer::at(1);
+    happen(&stage, &mut owner, 5).await;
+    npm.follow(&mut viewer, &owner).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

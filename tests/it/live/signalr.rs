@@ -99,9 +99,44 @@ async fn a_handshake_for_another_protocol_is_refused_with_its_name() {
     let mut caller = Caller::connect(&stage).await;
     caller.client.send("{\"protocol\":\"json\",\"version\":1}").await;
     assert_eq!(caller.client.closed().await.code, 1008, "no record separator");
+    // The name goes back to the client twice, and as a reason it must fit into a control frame.
+    let long = format!("{}\u{1e}", json!({ "protocol": "\u{1f3ab}".repeat(500), "version": 1 }));
     let mut caller = Caller::connect(&stage).await;
-    caller.client.send(HANDSHAKE.replace('1', "2")).await;
-    assert_eq!(caller.next().await, json!({}));
+    caller.client.send(long).await;
+    assert!(caller.next().await["error"].as_str().unwrap().starts_with("Requested protocol '\u{1f3ab}"));
+    assert_eq!(caller.client.closed().await.code, 1008);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_version_up_to_the_servers_own_is_accepted() {
+    let stage = Stage::open(quick()).await;
+    // The first as signalrcore (PyPI) sends it after a negotiation of version 0, or without one.
+    for handshake in ["{\"protocol\": \"json\", \"version\": 0}\u{1e}", HANDSHAKE, &HANDSHAKE.replace('1', "2")] {
+        let mut caller = Caller::connect(&stage).await;
+        caller.client.send(handshake).await;
+        assert_eq!(caller.next().await, json!({}), "{handshake}");
+        caller.is_quiet().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_has_joined_nothing_is_told_so_once() {
+    let stage = Stage::open(Settings { reminder_millis: 300, ..quick() }).await;
+    let owner = stage.services.showtime(5).await;
+    let mut joined = Caller::open(&stage).await;
+    joined.call("1", "JoinShowtime", json!([owner.id, 1])).await;
+    let mut idle = Caller::open(&stage).await;
+    let told = idle.answer().await;
+    assert_eq!((&told["type"], &told["target"]), (&json!(1), &json!("NothingJoined")), "{told}");
+    assert!(told["arguments"][0]["message"].as_str().unwrap().contains("JoinShowtime"), "{told}");
+    assert!(told.get("invocationId").is_none(), "no answer is asked for");
+    // Time for a second one, and for the client that has joined: pings go on.
+    for _ in 0..5 {
+        assert_eq!(idle.next().await, json!({ "type": 6 }));
+    }
+    idle.is_quiet().await;
+    joined.is_quiet().await;
+    assert_eq!(stage.hub.statistics().reminded, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

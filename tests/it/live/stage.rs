@@ -33,7 +33,7 @@ pub fn quick() -> Settings {
         idle_millis: 500,
         ping_millis: 200,
         client_timeout_millis: 60_000,
-        close_millis: 20_000,
+        close_millis: 3_000,
         ..Settings::default()
     }
 }
@@ -171,6 +171,7 @@ impl Stage {
                         .workers(2)
                         .disable_signals()
                         .shutdown_timeout(1)
+                        .client_disconnect_timeout(Duration::ZERO)
                         .bind(("127.0.0.1", 0))
                         .unwrap();
                 let address = server.addrs()[0];

@@ -6,6 +6,7 @@ mod lifecycle;
 mod loadtest;
 mod predecessor;
 mod projector;
+mod sockets;
 mod supervision;
 mod two_nodes;
 pub mod valkey;
