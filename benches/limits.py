@@ -15,6 +15,8 @@ import urllib.request
 import uuid
 
 SERVER = "target/release/turnstile"
+# Nodes and load tester inherit it.
+os.environ["TURNSTILE_OPERATOR_TOKEN"] = str(uuid.uuid4())
 
 
 def newest_baselines():

@@ -1,5 +1,6 @@
 //! From settings to adapters: which ones a profile uses, and what has to be done before they can be used.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -107,6 +108,13 @@ pub async fn connect_stores(settings: &Settings) -> anyhow::Result<Stores> {
             read_model: Arc::new(MongoReadModel::connect(&stack.mongodb_url, &settings.mongodb).await?),
         },
     })
+}
+
+/// For those who only look: a folder without data is a wrong name, not a new house.
+pub fn require_data(data_dir: &Path) -> anyhow::Result<()> {
+    let there = SqliteStore::is_in(data_dir);
+    anyhow::ensure!(there, "there is no data in {}; another folder is named with --data-dir", data_dir.display());
+    Ok(())
 }
 
 /// Like [`connect_stores`], with a read model that shows something: one that lives in memory is filled from the journal first.

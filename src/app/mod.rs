@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::box_office::{self, BoxOffice};
 use crate::config::{Profile, Settings};
 use crate::http::health::Need;
-use crate::http::{self, AppState, Health};
+use crate::http::{self, AppState, Health, OperatorToken, Operators};
 use crate::live::{self, LiveHub};
 use crate::outbox_relay::{self, OutboxRelay};
 use crate::projector::{self, Projector};
@@ -25,13 +25,18 @@ use crate::telemetry::Counters;
 mod adapters;
 mod clock;
 pub mod demo;
+pub mod operator_key;
 
-pub use adapters::{Adapters, connect_bus, connect_filled_stores, connect_stores, machine_time, migrate};
+use operator_key::OperatorKey;
+
+pub use adapters::{Adapters, connect_bus, connect_filled_stores, connect_stores, machine_time, migrate, require_data};
 
 /// A running server.
 pub struct App {
     settings: Settings,
     address: SocketAddr,
+    /// What the banner says about operators; on the first start with their key.
+    operators: String,
     server: Server,
     box_office: BoxOffice,
     live: LiveHub,
@@ -45,13 +50,14 @@ pub struct App {
 impl App {
     /// Connects, migrates, seeds and starts everything. To be called inside an actix system; `runtime` is the multi-thread runtime
     /// on which the adapters work.
-    pub async fn start(settings: Settings, runtime: Handle) -> anyhow::Result<Self> {
+    pub async fn start(mut settings: Settings, runtime: Handle) -> anyhow::Result<Self> {
         // Bound first: a port in use is the commonest mistake and should cost no work.
         let listener = http::bind(settings.listen, &settings.http)
             .with_context(|| format!("cannot listen on {}; another address is set with --listen", settings.listen))?;
         let address = listener.local_addr()?;
         let to_connect = settings.clone();
         let adapters = runtime.spawn(async move { Adapters::start(&to_connect).await }).await??;
+        let operators = settle_operators(&mut settings)?;
         let counters = Arc::new(Counters::default());
         let wake_relay = Arc::new(Notify::new());
         let arbiter = Arbiter::new();
@@ -104,22 +110,22 @@ impl App {
             health: health.clone(),
             clock,
         };
-        let state = web::Data::new(AppState::new(services, settings.http.clone(), settings.listen));
+        let state = web::Data::new(AppState::new(services, settings.http.clone()));
         state.metrics().add(Box::new(move |text| write_counters(text, &counters)));
         let server = http::server(state, listener)?;
-        Ok(Self { settings, address, server, box_office, live, health, projector, stop_relay, arbiter })
+        Ok(Self { settings, address, operators, server, box_office, live, health, projector, stop_relay, arbiter })
     }
 
     /// What is printed when the server listens: the profile, the address and what to try next.
     pub fn banner(&self) -> String {
-        let Self { settings, address, .. } = self;
+        let Self { settings, address, operators, .. } = self;
         let profile = match settings.profile() {
             Ok(Profile::Embedded { data_dir }) => format!("embedded, data in {}", data_dir.display()),
             Ok(Profile::Real(_)) => "real stack: PostgreSQL, Valkey, RabbitMQ, MongoDB".to_owned(),
             Err(error) => error.to_string(),
         };
         format!(
-            "Turnstile {version}\n  profile   {profile}\n  listening on http://{address}\n  seat map  open http://{address}/ in a browser\n  API       http://{address}/docs, or: curl http://{address}/api/showtimes\n",
+            "Turnstile {version}\n  profile   {profile}\n  listening on http://{address}\n  seat map  open http://{address}/ in a browser\n  API       http://{address}/docs, or: curl http://{address}/api/showtimes\n  operators {operators}\n",
             version = env!("CARGO_PKG_VERSION"),
         )
     }
@@ -152,6 +158,32 @@ impl App {
         self.arbiter.stop();
         tracing::info!("drained");
         Ok(())
+    }
+}
+
+/// Has the embedded profile's operator key made or read, if no other way is configured; returns what the banner says about it.
+fn settle_operators(settings: &mut Settings) -> anyhow::Result<String> {
+    match (&settings.http.operators, settings.profile()?) {
+        (Operators::Holders(_), _) => Ok("show the configured token".to_owned()),
+        (Operators::ThisMachine, _) => {
+            tracing::warn!(
+                "--open: everybody on this machine is an operator, without a token; not for a machine that others use"
+            );
+            Ok("EVERYBODY ON THIS MACHINE, without a token (--open)".to_owned())
+        }
+        (Operators::Nobody, Profile::Real(_)) => {
+            Ok("nobody: set TURNSTILE_OPERATOR_TOKEN, the same on every node, to create showtimes".to_owned())
+        }
+        (Operators::Nobody, Profile::Embedded { data_dir }) => {
+            let OperatorKey { key, path, is_new } = operator_key::read_or_make(&data_dir)?;
+            settings.http.operators = OperatorToken::new(key.expose()).map_or(Operators::Nobody, Operators::Holders);
+            let path = path.display();
+            Ok(if is_new {
+                format!("show this key, kept in {path}: {}", key.expose())
+            } else {
+                format!("show the key in {path}")
+            })
+        }
     }
 }
 

@@ -9,7 +9,8 @@ use clap::Args;
 use tokio::time::Instant;
 
 use crate::app;
-use crate::config::Settings;
+use crate::cli::output;
+use crate::config::{Profile, Settings};
 use crate::domain::{
     BookingId, BookingStatus, Event, EventRun, RecordedEvent, SeatIndex, SeatStatus, ShowtimeId, Timestamp,
 };
@@ -33,6 +34,9 @@ pub(super) struct Arguments {
 
 /// Exit 1 if anything disagrees.
 pub(super) async fn run(settings: Settings, arguments: Arguments) -> anyhow::Result<ExitCode> {
+    if let Profile::Embedded { data_dir } = settings.profile()? {
+        app::require_data(&data_dir)?;
+    }
     let stores = app::connect_filled_stores(&settings).await?;
     let deadline = Instant::now() + Duration::from_secs(arguments.wait);
     let mut report = Report::default();
@@ -52,9 +56,9 @@ pub(super) async fn run(settings: Settings, arguments: Arguments) -> anyhow::Res
         }
     }
     for finding in &report.findings {
-        println!("{finding}");
+        output::line(finding)?;
     }
-    println!("{report}");
+    output::line(&report)?;
     Ok(if report.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -7,6 +7,7 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 
 use crate::app;
+use crate::cli::output;
 use crate::config::{Profile, Settings};
 
 /// What to do with dead letters.
@@ -45,14 +46,17 @@ pub(super) async fn run(settings: Settings, arguments: Arguments) -> anyhow::Res
         Action::List { limit, bodies } => {
             let letters = bus.dead_letters(limit).await?;
             for letter in &letters {
-                println!("{}  {}  {}", letter.message_id, letter.routing_key, letter.reason);
+                output::line(format_args!("{}  {}  {}", letter.message_id, letter.routing_key, letter.reason))?;
                 if bodies {
-                    println!("{}", letter.body);
+                    output::line(&letter.body)?;
                 }
             }
-            println!("{} dead letters", letters.len());
+            output::line(format_args!("{} dead letters", letters.len()))?;
         }
-        Action::Replay { limit } => println!("{} dead letters published again", bus.replay_dead_letters(limit).await?),
+        Action::Replay { limit } => {
+            let replayed = bus.replay_dead_letters(limit).await?;
+            output::line(format_args!("{replayed} dead letters published again"))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

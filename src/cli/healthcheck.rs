@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::cli::output;
 use crate::config::Settings;
 
 /// Whole time for the question and the answer.
@@ -20,7 +21,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
         address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), address.port());
     }
     let status = tokio::time::timeout(TIMEOUT, ask(address)).await.context("no answer in time")??;
-    println!("{status}");
+    output::line(&status)?;
     Ok(if status.contains(" 200 ") { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -9,9 +9,10 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::app;
-use crate::config::Settings;
-use crate::domain::ShowtimeId;
+use crate::app::{self, operator_key};
+use crate::cli::output;
+use crate::config::{Profile, Settings};
+use crate::domain::{Secret, ShowtimeId};
 use crate::loadtest;
 use crate::loadtest::pace::Pace;
 use crate::loadtest::plan::{CheckPlan, HousePlan, Plan, ReadPlan};
@@ -107,10 +108,10 @@ pub(super) struct Arguments {
     /// Seconds to wait for an answer.
     #[arg(long, value_name = "SECONDS", default_value_t = 30.0)]
     timeout: f64,
-    /// Token for creating showtimes, if the server wants one (default: `TURNSTILE_OPERATOR_TOKEN`).
+    /// Token for creating showtimes (default: `TURNSTILE_OPERATOR_TOKEN`; for nodes on this machine else the key in the data folder).
     #[arg(long, value_name = "TOKEN")]
     #[serde(skip)]
-    operator_token: Option<String>,
+    operator_token: Option<Secret>,
     /// Leave the check at the end out, for servers that answer constants.
     #[arg(long)]
     no_check: bool,
@@ -154,13 +155,14 @@ pub(super) fn run(settings: &Settings, arguments: &Arguments) -> anyhow::Result<
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("no runtime could be started")?;
     let report = runtime.block_on(loadtest::run(plan, interruption()))?;
-    print!("{}", report::table(&report));
+    let printed = output::text(report::table(&report));
     if let Some(file) = &arguments.json {
         write(file, &serde_json::to_string_pretty(&report)?)?;
     }
     if let Some(file) = &arguments.html {
         write(file, &report::page(&report))?;
     }
+    printed?;
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -175,7 +177,8 @@ fn write(file: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 fn plan(settings: &Settings, arguments: &Arguments) -> anyhow::Result<Plan> {
-    let targets = arguments.urls.iter().map(|url| Target::parse(url).map(Arc::new)).collect::<Result<_, _>>()?;
+    let targets = arguments.urls.iter().map(|url| Target::parse(url).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
+    let operator_token = operator_token(settings, arguments, &targets)?;
     let seconds = |name: &str, value: f64| {
         Duration::try_from_secs_f64(value).with_context(|| format!("{name} {value} is no time"))
     };
@@ -197,7 +200,7 @@ fn plan(settings: &Settings, arguments: &Arguments) -> anyhow::Result<Plan> {
         party: arguments.party,
         seed: arguments.seed,
         patience: seconds("--timeout", arguments.timeout)?,
-        operator_token: arguments.operator_token.clone().or_else(|| settings.operator_token.clone()),
+        operator_token,
         in_path: arguments.showtime_in_path,
         read: ReadPlan {
             path: arguments.path.clone(),
@@ -211,6 +214,22 @@ fn plan(settings: &Settings, arguments: &Arguments) -> anyhow::Result<Plan> {
         began: Instant::now(),
         arguments: serde_json::to_value(arguments)?,
     })
+}
+
+/// The token that was given, else the key that a server on this machine has made. No other machine is shown that one.
+fn operator_token(
+    settings: &Settings,
+    arguments: &Arguments,
+    targets: &[Arc<Target>],
+) -> anyhow::Result<Option<Secret>> {
+    let given = arguments.operator_token.as_ref().or(settings.operator_token.as_ref());
+    match (given, settings.profile()?) {
+        (Some(token), _) => Ok(Some(token.clone())),
+        (None, Profile::Embedded { data_dir }) if targets.iter().all(|target| target.is_loopback()) => {
+            operator_key::read(&data_dir)
+        }
+        (None, Profile::Embedded { .. } | Profile::Real(_)) => Ok(None),
+    }
 }
 
 impl Arguments {

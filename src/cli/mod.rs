@@ -1,9 +1,4 @@
 //! The command line: one file per subcommand. Without a subcommand, `turnstile` serves.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line tool speaks to its user on standard output"
-)]
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -12,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
-use crate::config::Settings;
+use crate::config::{Flag, Settings};
 use crate::telemetry;
 
 mod check;
@@ -21,12 +16,13 @@ mod healthcheck;
 mod loadtest;
 mod migrate;
 mod openapi;
+mod output;
 mod rebuild;
 mod seed;
 mod serve;
 
 /// A reservation server for seats: each seat is sold once, nothing acknowledged is lost, everyone watching sees it at once.
-#[derive(Parser, Debug)]
+#[derive(Parser)]
 #[command(name = "turnstile", version, about)]
 pub struct CommandLine {
     /// Configuration file; `turnstile.toml` in the current folder is read if it is there.
@@ -38,6 +34,9 @@ pub struct CommandLine {
     /// Folder of the embedded profile's data (`TURNSTILE_DATA_DIR`).
     #[arg(long, global = true, value_name = "FOLDER")]
     data_dir: Option<String>,
+    /// Let everybody on this machine be an operator, without a token. Only on a loopback address, and not behind a proxy.
+    #[arg(long, global = true)]
+    open: bool,
     /// Any other setting, such as `--set box_office.max_queued=100`. May be repeated.
     #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
     settings: Vec<String>,
@@ -45,7 +44,7 @@ pub struct CommandLine {
     command: Option<Subcommands>,
 }
 
-#[derive(Subcommand, Debug)]
+#[derive(Subcommand)]
 enum Subcommands {
     /// Serve until SIGTERM or ctrl-c (the default).
     Serve,
@@ -71,18 +70,22 @@ enum Subcommands {
 pub fn run(line: CommandLine) -> ExitCode {
     match try_run(line) {
         Ok(code) => code,
+        Err(error) if output::is_unread(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("turnstile: {error:#}");
+            output::complaint(format_args!("turnstile: {error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
 fn try_run(line: CommandLine) -> anyhow::Result<ExitCode> {
+    if let Some(Subcommands::Openapi) = line.command {
+        return openapi::run();
+    }
     let settings = settings(&line)?;
     match line.command.unwrap_or(Subcommands::Serve) {
         Subcommands::Serve => {
-            telemetry::init(settings.log_format, &settings.log_filter)?;
+            start_log(&settings, &settings.log_filter)?;
             serve::run(settings)
         }
         Subcommands::Openapi => openapi::run(),
@@ -101,8 +104,17 @@ fn tool<F: Future<Output = anyhow::Result<ExitCode>>>(
     settings: Settings,
     run: impl FnOnce(Settings) -> F,
 ) -> anyhow::Result<ExitCode> {
-    telemetry::init(settings.log_format, "warn")?;
+    start_log(&settings, "warn")?;
     block_on(run(settings))
+}
+
+fn start_log(settings: &Settings, filter: &str) -> anyhow::Result<()> {
+    telemetry::init(settings.log_format, filter)?;
+    let ignored = &settings.ignored_variables;
+    if !ignored.is_empty() {
+        tracing::warn!("variables that are no settings are ignored: {}", ignored.join(", "));
+    }
+    Ok(())
 }
 
 fn block_on<F: Future<Output = anyhow::Result<ExitCode>>>(work: F) -> anyhow::Result<ExitCode> {
@@ -114,11 +126,16 @@ fn block_on<F: Future<Output = anyhow::Result<ExitCode>>>(work: F) -> anyhow::Re
 fn settings(line: &CommandLine) -> anyhow::Result<Settings> {
     let mut flags = Vec::new();
     for setting in &line.settings {
-        let (key, value) =
-            setting.split_once('=').with_context(|| format!("--set {setting:?} is not of the form KEY=VALUE"))?;
-        flags.push((key.to_owned(), value.to_owned()));
+        // Not shown whole: it may be a token.
+        let (key, value) = setting.split_once('=').context("--set needs KEY=VALUE")?;
+        flags.push(Flag { name: format!("--set {key}"), key: key.to_owned(), value: value.to_owned() });
     }
-    flags.extend(line.listen.clone().map(|value| ("listen".to_owned(), value)));
-    flags.extend(line.data_dir.clone().map(|value| ("data_dir".to_owned(), value)));
+    let named = [("--listen", "listen", &line.listen), ("--data-dir", "data_dir", &line.data_dir)];
+    for (name, key, value) in named {
+        flags.extend(value.clone().map(|value| Flag { name: name.to_owned(), key: key.to_owned(), value }));
+    }
+    if line.open {
+        flags.push(Flag { name: "--open".to_owned(), key: "open".to_owned(), value: "true".to_owned() });
+    }
     Ok(Settings::load(line.config.as_deref(), &flags)?)
 }

@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
+use crate::cli::output;
 use crate::http::openapi;
 
 /// JSON on standard output.
 pub(super) fn run() -> anyhow::Result<ExitCode> {
-    println!("{}", serde_json::to_string_pretty(&openapi::document())?);
+    output::line(serde_json::to_string_pretty(&openapi::document())?)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@ use anyhow::bail;
 use tokio_util::sync::CancellationToken;
 
 use crate::app;
+use crate::cli::output;
 use crate::config::{Profile, Settings};
 use crate::projector;
 
@@ -24,7 +25,11 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
             interrupted.cancel();
         }
     });
-    let report = projector::rebuild(&stores, &settings.projector, &stop, |progress| println!("{progress}")).await?;
-    println!("{report}");
+    let report = projector::rebuild(&stores, &settings.projector, &stop, |progress| {
+        // A rebuild goes on though nobody reads how far it is.
+        let _unread = output::line(progress);
+    })
+    .await?;
+    output::line(report)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::app::{self, demo};
+use crate::cli::output;
 use crate::config::Settings;
 
 /// Adds the demo data to the write store; a running server picks it up.
@@ -10,6 +11,6 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     app::migrate(&settings).await?;
     let stores = app::connect_stores(&settings).await?;
     let created = demo::seed(stores.write_store.as_ref(), stores.write_store.ping().await?.now).await?;
-    println!("{} {}", demo::SHOWTIME_ID, if created { "created" } else { "was there already" });
+    output::line(format_args!("{} {}", demo::SHOWTIME_ID, if created { "created" } else { "was there already" }))?;
     Ok(ExitCode::SUCCESS)
 }

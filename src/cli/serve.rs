@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use crate::app::App;
+use crate::cli::output;
 use crate::config::Settings;
 
 /// Runs the adapters on a multi-thread runtime and the actors in an actix system, until a signal has been answered by a full drain.
@@ -18,7 +19,8 @@ pub(super) fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     let handle = runtime.handle().clone();
     let served = actix_web::rt::System::new().block_on(async move {
         let app = App::start(settings, handle).await?;
-        print!("{}", app.banner());
+        // A server goes on though nobody reads its banner.
+        let _unread = output::text(app.banner());
         app.serve().await
     });
     // Connections that still wait for a dead service must not hold the exit up.

@@ -2,9 +2,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
-use serde::{Deserialize, Deserializer, de::Error as _};
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 use crate::box_office::{IdempotencyKey, RequestContext};
 use crate::domain::{Credential, HoldToken, TokenHash};
@@ -12,41 +10,8 @@ use crate::http::AppState;
 use crate::http::code::Code;
 use crate::http::document::FieldError;
 use crate::http::exchange;
+use crate::http::operators::Operators;
 use crate::http::problem::Problem;
-
-/// The secret that shows a client to be an operator: at least [`OperatorToken::MIN_BYTES`] bytes. Only its hash is kept.
-#[derive(Clone, PartialEq, Eq)]
-pub struct OperatorToken([u8; 32]);
-
-impl OperatorToken {
-    /// Fewer could be guessed.
-    pub const MIN_BYTES: usize = 16;
-
-    /// `None` if it is too short.
-    pub fn new(secret: &str) -> Option<Self> {
-        (secret.len() >= Self::MIN_BYTES).then(|| Self(Sha256::digest(secret).into()))
-    }
-
-    /// Compares in constant time, whatever the lengths.
-    fn matches(&self, shown: &str) -> bool {
-        let shown: [u8; 32] = Sha256::digest(shown).into();
-        self.0.ct_eq(&shown).into()
-    }
-}
-
-impl std::fmt::Debug for OperatorToken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("OperatorToken(..)")
-    }
-}
-
-impl<'de> Deserialize<'de> for OperatorToken {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let secret = String::deserialize(deserializer)?;
-        Self::new(&secret)
-            .ok_or_else(|| D::Error::custom(format!("the operator token needs at least {} bytes", Self::MIN_BYTES)))
-    }
-}
 
 /// Who acts on a booking: the bearer token, else the hold token in the body.
 pub(super) fn of_booking(
@@ -54,16 +19,18 @@ pub(super) fn of_booking(
     request: &HttpRequest,
     in_body: Option<&str>,
 ) -> Result<Credential, Problem> {
-    let Some(token) = bearer(request)?.or(in_body) else {
-        return Err(Problem::new(
+    let operators = &state.settings.operators;
+    match bearer(request)?.or(in_body) {
+        None if operators.include(request) => Ok(Credential::Operator),
+        None => Err(Problem::new(
             Code::MissingCredential,
             "show the hold token as Authorization: Bearer <holdToken>, or as holdToken in the body",
-        ));
-    };
-    if state.settings.operator_token.as_ref().is_some_and(|operator| operator.matches(token)) {
-        return Ok(Credential::Operator);
+        )),
+        Some(token) if operators.are_shown_by(token) => Ok(Credential::Operator),
+        Some(token) => {
+            Ok(Credential::Holder(HoldToken::parse(token).map_or_else(|| no_hold_token(token), |token| token.hash())))
+        }
     }
-    Ok(Credential::Holder(HoldToken::parse(token).map_or_else(|| no_hold_token(token), |token| token.hash())))
 }
 
 /// The hash of a text that is no hold token: it matches no booking, so that the answer tells apart unknown bookings and foreign ones
@@ -72,43 +39,27 @@ fn no_hold_token(text: &str) -> TokenHash {
     TokenHash(Sha256::new().chain_update("not a hold token: ").chain_update(text).finalize().into())
 }
 
-/// Passes operators. Without an operator token everybody is one, but only while nobody else can reach the server.
+/// Passes operators.
 pub(super) fn require_operator(state: &AppState, request: &HttpRequest) -> Result<(), Problem> {
-    let Some(operator) = &state.settings.operator_token else {
-        return if state.loopback_only && is_local(request) {
-            Ok(())
-        } else {
-            Err(Problem::new(
-                Code::OperatorOnly,
-                "no operator token is configured, and others than this machine can reach the server: set \
-                 TURNSTILE_OPERATOR_TOKEN (operator_token in the [http] section of turnstile.toml)",
-            ))
-        };
+    let operators = &state.settings.operators;
+    if operators.include(request) {
+        return Ok(());
+    }
+    let (code, detail) = match (operators, bearer(request)?) {
+        (Operators::Holders(_), Some(token)) if operators.are_shown_by(token) => return Ok(()),
+        (Operators::Holders(_), Some(_)) => (Code::OperatorOnly, "the token is not the operator's"),
+        (Operators::Holders(_), None) => {
+            (Code::MissingCredential, "show the operator token as Authorization: Bearer <operator token>")
+        }
+        (Operators::Nobody, _) => {
+            (Code::OperatorOnly, "nobody is an operator: no operator token is configured (TURNSTILE_OPERATOR_TOKEN)")
+        }
+        (Operators::ThisMachine, _) => (
+            Code::OperatorOnly,
+            "the server was started with --open: only clients on its own machine, through no proxy, are operators",
+        ),
     };
-    match bearer(request)? {
-        None => Err(Problem::new(
-            Code::MissingCredential,
-            "show the operator token as Authorization: Bearer <operator token>",
-        )),
-        Some(token) if operator.matches(token) => Ok(()),
-        Some(_) => Err(Problem::new(Code::OperatorOnly, "the token is not the operator's")),
-    }
-}
-
-/// True if the request was made on this machine, for this machine: no proxy has passed it on, and no foreign name that was made to
-/// point here (DNS rebinding) stands in it.
-fn is_local(request: &HttpRequest) -> bool {
-    let forwarded = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
-    if forwarded.into_iter().any(|name| request.headers().contains_key(name)) {
-        return false;
-    }
-    let authority = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    match url::Url::parse(&format!("http://{authority}/")).ok().as_ref().and_then(url::Url::host) {
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
+    Err(Problem::new(code, detail))
 }
 
 fn bearer(request: &HttpRequest) -> Result<Option<&str>, Problem> {
@@ -194,26 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn only_requests_of_this_machine_are_local() {
-        use actix_web::test::TestRequest;
-        let local = |host: &str| is_local(&TestRequest::get().insert_header((header::HOST, host)).to_http_request());
-        assert!(local("127.0.0.1:5000") && local("localhost:5000") && local("[::1]:5000") && local("localhost"));
-        assert!(!local("evil.example:5000") && !local("10.0.0.7") && !local("127.0.0.1.evil.example") && !local(""));
-        let passed_on = TestRequest::get()
-            .insert_header((header::HOST, "localhost"))
-            .insert_header(("x-forwarded-for", "203.0.113.7"))
-            .to_http_request();
-        assert!(!is_local(&passed_on));
-    }
-
-    #[test]
-    fn an_operator_token_is_whole_or_nothing_and_never_shown() {
-        let token = OperatorToken::new("0123456789abcdef").unwrap();
-        assert!(token.matches("0123456789abcdef"));
-        assert!(!token.matches("0123456789abcdeg"));
-        assert!(!token.matches(""));
-        assert!(OperatorToken::new("short").is_none());
-        assert_eq!(format!("{token:?}"), "OperatorToken(..)");
+    fn a_text_that_is_no_hold_token_matches_no_booking() {
         assert!(!no_hold_token("x").matches(&HoldToken::from_bytes([0; 32]).hash()));
     }
 }

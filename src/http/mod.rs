@@ -3,7 +3,6 @@
 //! A request passes `exchange` (request id, access log, metrics, errors as problems), then CORS, then its handler. Handlers
 //! return [`Problem`]s; `problem` is the only map from errors to answers.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actix_web::{Resource, web};
@@ -28,6 +27,7 @@ pub mod health;
 mod live;
 mod metrics;
 pub mod openapi;
+mod operators;
 mod pages;
 mod problem;
 mod query;
@@ -42,13 +42,13 @@ mod showtimes;
 mod unread;
 
 pub use code::Code;
-pub use credential::OperatorToken;
 pub use document::FieldError;
 pub use exchange::exchange;
 pub use health::Health;
 pub use metrics::{Metrics, Source};
+pub use operators::{OperatorToken, Operators};
 pub use problem::{PROBLEM_JSON, Problem};
-pub use server::{bind, server};
+pub use server::{bind, check_origin, server};
 pub use settings::Settings;
 
 use showtime_shelf::ShowtimeShelf;
@@ -82,13 +82,11 @@ pub struct AppState {
     /// Large bodies that may be in memory at once.
     large_bodies: Semaphore,
     settings: Settings,
-    /// Only this machine can reach the server.
-    loopback_only: bool,
 }
 
 impl AppState {
-    /// The state of a server that listens on `listen`.
-    pub fn new(services: Services, settings: Settings, listen: SocketAddr) -> Self {
+    /// The state of a server.
+    pub fn new(services: Services, settings: Settings) -> Self {
         let read_model = Arc::clone(&services.read_model);
         let showtimes = ShowtimeShelf::new(read_model, settings.cached_showtimes, settings.cached_bytes);
         let metrics = Metrics::new(PATHS);
@@ -105,7 +103,6 @@ impl AppState {
             showtimes,
             large_bodies: Semaphore::new(settings.large_bodies),
             settings,
-            loopback_only: listen.ip().is_loopback(),
         }
     }
 

@@ -32,10 +32,9 @@ pub fn bind(address: SocketAddr, settings: &Settings) -> io::Result<TcpListener>
 /// The server on `listener`; runs when awaited. Stops when its handle is told to, never by signals of its own.
 ///
 /// # Errors
-/// An origin in the settings is no origin, or the listener cannot be used.
+/// The listener cannot be used.
 pub fn server(state: web::Data<AppState>, listener: TcpListener) -> io::Result<Server> {
     let settings = state.settings.clone();
-    settings.cors_origins.iter().try_for_each(|origin| check_origin(origin))?;
     let origins = settings.cors_origins.clone();
     let unread_timeout = Duration::from_secs(settings.unread_timeout_seconds);
     let server = HttpServer::new(move || {
@@ -94,20 +93,20 @@ fn cors(origins: &[String]) -> Cors {
 }
 
 /// An origin is scheme, host and port, nothing else; as browsers send it.
-fn check_origin(origin: &str) -> io::Result<()> {
-    let wrong = |why: &str| {
-        Err(io::Error::new(io::ErrorKind::InvalidInput, format!("cors_origins: {origin:?} is no origin: {why}")))
-    };
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_origin(origin: &str) -> Result<(), String> {
     if origin == "*" {
-        return wrong("credentials are allowed, so every origin must be named");
+        return Err("credentials are allowed, so every origin must be named".to_owned());
     }
     match url::Url::parse(origin) {
-        Ok(url) if !matches!(url.scheme(), "http" | "https") => wrong("the scheme must be http or https"),
+        Ok(url) if !matches!(url.scheme(), "http" | "https") => Err("the scheme must be http or https".to_owned()),
         Ok(url) if url.origin().ascii_serialization() != origin => {
-            wrong(&format!("write it as {:?}", url.origin().ascii_serialization()))
+            Err(format!("write it as {:?}", url.origin().ascii_serialization()))
         }
         Ok(_) => Ok(()),
-        Err(error) => wrong(&error.to_string()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

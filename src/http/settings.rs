@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::http::credential::OperatorToken;
 use crate::http::health;
+use crate::http::operators::Operators;
 
 /// See each field. Times are in the unit of the field's name.
 #[derive(Clone, Debug, Deserialize)]
@@ -45,9 +45,11 @@ pub struct Settings {
     pub page_showtimes: u64,
     /// `Retry-After` of refusals that know no better, in seconds.
     pub retry_after_seconds: u64,
-    /// Secret of the operators. Without it, creating showtimes is open as long as the server listens on loopback only.
-    pub operator_token: Option<OperatorToken>,
-    /// Origins of pages that may use the server with credentials, such as `http://localhost:3000`.
+    /// Who is an operator. Set from the top level.
+    #[serde(skip)]
+    pub operators: Operators,
+    /// Origins of pages that may use the server with credentials, such as `http://localhost:3000`. Set from the top level.
+    #[serde(skip)]
     pub cors_origins: Vec<String>,
     /// How dependencies are watched.
     pub health: health::Settings,
@@ -73,7 +75,7 @@ impl Default for Settings {
             cached_bytes: 128 * 1024 * 1024,
             page_showtimes: 200,
             retry_after_seconds: 1,
-            operator_token: None,
+            operators: Operators::default(),
             cors_origins: Vec::new(),
             health: health::Settings::default(),
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::domain::{MAX_SEATS_PER_SHOWTIME, ShowtimeId, Timestamp};
+use crate::domain::{MAX_SEATS_PER_SHOWTIME, Secret, ShowtimeId, Timestamp};
 use crate::loadtest::outcome::Operation;
 use crate::loadtest::pace::Pace;
 use crate::loadtest::recorder::Window;
@@ -42,7 +42,7 @@ pub struct Plan {
     /// Longest wait for an answer.
     pub patience: Duration,
     /// Shown when showtimes are created.
-    pub operator_token: Option<String>,
+    pub operator_token: Option<Secret>,
     /// Name the showtime in the path of a reservation too.
     pub in_path: bool,
     /// How seat maps are read.

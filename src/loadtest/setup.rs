@@ -82,7 +82,7 @@ async fn create(
     let body = json!({ "movieTitle": title, "startTime": "2099-01-01T20:00:00Z", "rows": rows });
     let mut request = wire::post(Uri::from_static("/api/showtimes"), Bytes::from(body.to_string()));
     if let Some(token) = &plan.operator_token {
-        request = wire::bearing(request, token).ok_or(LoadError::OperatorToken)?;
+        request = wire::bearing(request, token.expose()).ok_or(LoadError::OperatorToken)?;
     }
     let reply = connection.send(request, Keep::Everything).await?;
     if reply.status != StatusCode::CREATED {

@@ -41,11 +41,11 @@ pub enum TargetError {
 impl Target {
     /// Reads `http://host:port`.
     pub fn parse(text: &str) -> Result<Self, TargetError> {
-        let url = Url::parse(text).map_err(|source| TargetError::NoUrl { url: text.to_owned(), source })?;
+        let url = Url::parse(text).map_err(|source| TargetError::NoUrl { url: shown(text), source })?;
         if url.scheme() != "http" {
-            return Err(TargetError::OtherScheme { url: text.to_owned() });
+            return Err(TargetError::OtherScheme { url: shown(text) });
         }
-        let more = || TargetError::MoreThanAnOrigin { url: text.to_owned() };
+        let more = || TargetError::MoreThanAnOrigin { url: shown(text) };
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
             return Err(more());
         }
@@ -57,6 +57,16 @@ impl Target {
         };
         let authority = authority.map_err(|_invisible| more())?;
         Ok(Self { url, address, authority })
+    }
+
+    /// True if the node is on this machine, by its address.
+    pub fn is_loopback(&self) -> bool {
+        match self.url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
     }
 
     /// `host:port`.
@@ -80,6 +90,11 @@ impl Target {
     }
 }
 
+/// A wrong target without the password that it may have.
+fn shown(text: &str) -> String {
+    text.rsplit_once('@').map_or_else(|| text.to_owned(), |(_secret, rest)| format!("..@{rest}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,9 +115,10 @@ mod tests {
             ("https://x", "only http://"),
             ("http://x/api", "host and port only"),
             ("http://x?y", "host and port only"),
+            ("http://me:hush@x", "\"..@x\": give scheme, host and port only"),
         ] {
             let refused = Target::parse(wrong).unwrap_err().to_string();
-            assert!(refused.contains(reason), "{wrong}: {refused}");
+            assert!(refused.contains(reason) && !refused.contains("hush"), "{wrong}: {refused}");
         }
     }
 }

@@ -20,6 +20,7 @@ mod fake_clock;
 mod faults;
 mod http;
 mod live;
+mod nginx;
 mod ports;
 mod proxy;
 mod services;

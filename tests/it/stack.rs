@@ -12,8 +12,14 @@ use uuid::Uuid;
 
 use crate::services::Services;
 
+mod disk;
+mod leftovers;
+
 /// Lines of the servers' log that a failed test shows.
 const LOG_LINES_SHOWN: usize = 60;
+
+/// What operators show to the servers of a stack, unless the test sets another token or none.
+pub const OPERATOR: &str = "the operators' secret";
 
 /// What the servers of one test share: the profile, and names that nobody else uses.
 pub struct Stack {
@@ -23,6 +29,7 @@ pub struct Stack {
     settings: Vec<(String, String)>,
     /// The data directory is a disk of its own, of so many MiB.
     disk_mebibytes: Option<u32>,
+    arguments: Vec<String>,
 }
 
 impl Stack {
@@ -42,13 +49,29 @@ impl Stack {
     fn new(real: Option<Services>) -> Self {
         let name = format!("test_{}", Uuid::new_v4().simple());
         let data_dir = std::env::temp_dir().join(&name);
-        Self { name, real, data_dir, settings: Vec::new(), disk_mebibytes: None }
+        let (settings, arguments) = (Vec::new(), Vec::new());
+        Self { name, real, data_dir, settings, arguments, disk_mebibytes: None }.with("OPERATOR_TOKEN", OPERATOR)
     }
 
     /// Gives the one server of this stack a small disk, which only its process sees; see [`Server::data_dir`].
     pub fn on_small_disk(mut self, mebibytes: u32) -> Self {
         self.disk_mebibytes = Some(mebibytes);
         self
+    }
+
+    /// Starts servers and tools with this flag.
+    pub fn flag(mut self, flag: &str) -> Self {
+        self.arguments.push(flag.to_owned());
+        self
+    }
+
+    /// Without an operator token: the embedded profile makes its own key.
+    pub fn without_operator_token(self) -> Self {
+        self.with("OPERATOR_TOKEN", "")
+    }
+
+    pub fn data_dir(&self) -> &std::path::Path {
+        &self.data_dir
     }
 
     /// Sets `TURNSTILE_<key>` for every server and tool of this stack.
@@ -81,12 +104,13 @@ impl Stack {
         &self.name
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = match self.disk_mebibytes {
             None => Command::new(env!("CARGO_BIN_EXE_turnstile")),
-            Some(size) => on_small_disk(&self.data_dir, size),
+            Some(size) => disk::small(&self.data_dir, size),
         };
-        command.args(arguments).env("TURNSTILE_LISTEN", "127.0.0.1:0").env("TURNSTILE_DATA_DIR", &self.data_dir);
+        command.args(&self.arguments).args(arguments);
+        command.env("TURNSTILE_LISTEN", "127.0.0.1:0").env("TURNSTILE_DATA_DIR", &self.data_dir);
         command.env("TURNSTILE_LOG_FILTER", "warn");
         // An empty folder: a turnstile.toml that lies about must not change the test.
         command.current_dir(std::env::temp_dir());
@@ -118,15 +142,21 @@ impl Stack {
         let log = OpenOptions::new().create(true).append(true).open(self.log_file()).unwrap();
         let mut child = self.command(&[]).envs(variables).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = loop {
+        let mut banner = Vec::new();
+        let operators = loop {
             let line = lines.next().expect("the server ended before it listened").unwrap();
-            if let Some(start) = line.find("http://") {
-                break line[start..].split_whitespace().next().unwrap().trim_end_matches('/').to_owned();
+            banner.push(line);
+            if let Some(operators) = banner.last().and_then(|line| line.strip_prefix("  operators ")) {
+                break operators.to_owned();
             }
         };
+        let line = banner.iter().find_map(|line| line.find("http://").map(|start| &line[start..])).unwrap();
+        let address = line.split_whitespace().next().unwrap().trim_end_matches('/').to_owned();
         // Whatever else it prints must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        Server { child, address, client: reqwest::Client::new() }
+        let token = self.settings.iter().rev().find(|(key, _)| key == "TURNSTILE_OPERATOR_TOKEN");
+        let token = token.map(|(_, token)| token.clone()).filter(|token| !token.is_empty());
+        Server { child, address, operators, token, client: reqwest::Client::new() }
     }
 
     /// Lines of the servers' log so far.
@@ -160,19 +190,7 @@ impl Drop for Stack {
         }
         let _removed = std::fs::remove_file(self.log_file());
         let Some(services) = self.real.take() else { return };
-        let name = self.name.clone();
-        // Databases are dropped at once, so that many tests do not fill the disk; the services themselves are temporary.
-        let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async move {
-                // Bounded: a failed test may have left a service that stands still.
-                let limit = Duration::from_secs(10);
-                let _dropped = tokio::time::timeout(limit, drop_postgres(&services.postgres, &name)).await;
-                let _dropped = tokio::time::timeout(limit, drop_mongodb(&services.mongodb, &name)).await;
-                let _deleted = tokio::time::timeout(limit, delete_queues(&services.rabbitmq, &name)).await;
-            });
-        });
-        let _joined = dropped.join();
+        leftovers::remove(services, self.name.clone());
     }
 }
 
@@ -180,6 +198,8 @@ impl Drop for Stack {
 pub struct Server {
     child: Child,
     address: String,
+    operators: String,
+    token: Option<String>,
     client: reqwest::Client,
 }
 
@@ -203,6 +223,11 @@ pub struct Held {
 impl Server {
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// What the banner said about operators.
+    pub fn operators(&self) -> &str {
+        &self.operators
     }
 
     pub fn process_id(&self) -> String {
@@ -253,8 +278,18 @@ impl Server {
         Ok(Answer { status, headers, body })
     }
 
+    /// A request without any credential.
     pub fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
         self.client.request(method, format!("{}{path}", self.address)).timeout(Duration::from_mins(1))
+    }
+
+    /// A request of an operator, if the stack has a token for them.
+    pub fn as_operator(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.request(method, path);
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -265,8 +300,11 @@ impl Server {
         self.try_post(path, body).await.unwrap()
     }
 
+    /// Creating a showtime is for operators; everything else is asked without their token.
     pub async fn try_post(&self, path: &str, body: &Value) -> Result<Answer, reqwest::Error> {
-        self.send(self.request(reqwest::Method::POST, path).json(body)).await
+        let post = reqwest::Method::POST;
+        let request = if path == "/api/showtimes" { self.as_operator(post, path) } else { self.request(post, path) };
+        self.send(request.json(body)).await
     }
 
     /// Creates a showtime of rows with ten seats each; returns its id and the ids of its seats.
@@ -339,21 +377,6 @@ impl From<&Value> for Held {
     }
 }
 
-/// The program in a mount namespace of its own, in which the data directory is a memory disk. Needs no root where users may have
-/// namespaces.
-fn on_small_disk(data_dir: &std::path::Path, mebibytes: u32) -> Command {
-    std::fs::create_dir_all(data_dir).unwrap();
-    let mut command = Command::new("unshare");
-    command.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
-    command.arg(format!(
-        r#"mount -t tmpfs -o size={mebibytes}m none '{}' && exec {} "$@""#,
-        data_dir.display(),
-        env!("CARGO_BIN_EXE_turnstile")
-    ));
-    command.arg("turnstile");
-    command
-}
-
 /// Polls until the condition holds; fails after `limit`.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, limit: Duration, mut condition: impl FnMut() -> F) {
     let end = Instant::now() + limit;
@@ -367,29 +390,6 @@ pub async fn eventually<F: Future<Output = bool>>(what: &str, limit: Duration, m
 pub async fn execute(url: &str, sql: &str) {
     let mut connection = AsyncPgConnection::establish(url).await.unwrap();
     connection.batch_execute(sql).await.unwrap();
-}
-
-async fn drop_postgres(url: &str, name: &str) {
-    if let Ok(mut connection) = AsyncPgConnection::establish(url).await {
-        let _dropped = connection.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
-    }
-}
-
-async fn drop_mongodb(url: &str, name: &str) {
-    if let Ok(client) = mongodb::Client::with_uri_str(url).await {
-        let _dropped = client.database(name).drop().await;
-    }
-}
-
-/// Durable queues would make each later start of the broker slower.
-async fn delete_queues(url: &str, namespace: &str) {
-    let Ok(connection) = lapin::Connection::connect(url, lapin::ConnectionProperties::default()).await else { return };
-    for queue in ["projector", "dead-letters", "ear"] {
-        let Ok(channel) = connection.create_channel().await else { return };
-        let options = lapin::options::QueueDeleteOptions::default();
-        let _deleted = channel.queue_delete(format!("{namespace}.{queue}").into(), options).await;
-    }
-    let _closed = connection.close(200, "done".into()).await;
 }
 
 fn with_database(url: &str, database: &str) -> String {

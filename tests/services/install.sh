@@ -40,8 +40,11 @@ mongodb_program() {
 # The library that gives one process a clock of its own.
 faketime_library() { compgen -G '/usr/lib/*/faketime/libfaketime.so.1'; }
 
+# Debian's place for it is not in every user's path.
+nginx_program() { command -v nginx || { [[ -x /usr/sbin/nginx ]] && printf '%s\n' /usr/sbin/nginx; }; }
+
 native_present() {
-  { postgres_programs && valkey_program && rabbitmq_program && mongodb_program && command -v npm && faketime_library; } >/dev/null
+  { postgres_programs && valkey_program && rabbitmq_program && mongodb_program && nginx_program && command -v npm && faketime_library; } >/dev/null
 }
 
 native_installable() { [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; }
@@ -149,6 +152,7 @@ native_install() {
   command -v npm >/dev/null || packages+=(nodejs npm)
   command -v ps >/dev/null || packages+=(procps)
   faketime_library >/dev/null || packages+=(libfaketime)
+  nginx_program >/dev/null || packages+=(nginx-light)
   [[ ${#packages[@]} -eq 0 ]] || apt_install "${packages[@]}" >&2
   valkey_program >/dev/null || install_valkey >&2
   mongodb_program >/dev/null || install_mongod >&2

@@ -45,6 +45,11 @@ impl DataDirectory {
         }
     }
 
+    /// True if a database file is there.
+    pub(super) fn holds_database(directory: &Path) -> bool {
+        directory.join(DATABASE).is_file()
+    }
+
     /// The database file's path.
     ///
     /// # Errors

@@ -90,6 +90,11 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
+    /// True if `directory` holds a `turnstile.db`. Looks only.
+    pub fn is_in(directory: &Path) -> bool {
+        DataDirectory::holds_database(directory)
+    }
+
     /// Opens `turnstile.db` in `directory`; creates both if missing, and brings the tables to this version.
     ///
     /// # Errors

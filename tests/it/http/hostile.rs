@@ -76,7 +76,8 @@ fn random_bodies_never_break_the_server() {
         .unwrap();
     runner
         .run(&(0..paths.len(), prop::collection::vec(any::<u8>(), 0..200)), |(path, body)| {
-            let request = house.server.request(Method::POST, &paths[path]).header("Content-Type", "application/json");
+            let request =
+                house.server.as_operator(Method::POST, &paths[path]).header("Content-Type", "application/json");
             let answer = runtime.block_on(house.server.send(request.body(body))).unwrap();
             prop_assert!(answer.status < 500, "{answer:?}");
             Ok(())

@@ -7,6 +7,7 @@ mod document;
 mod health;
 mod hostile;
 mod listing;
+mod operators;
 mod pages;
 mod problems;
 mod seat_maps;

@@ -7,7 +7,7 @@ use crate::http::{House, is_problem, names};
 use crate::stack::Answer;
 
 async fn post_text(house: &House, path: &str, body: &str) -> Answer {
-    let request = house.server.request(Method::POST, path).header("Content-Type", "application/json");
+    let request = house.server.as_operator(Method::POST, path).header("Content-Type", "application/json");
     house.server.send(request.body(body.to_owned())).await.unwrap()
 }
 

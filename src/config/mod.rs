@@ -1,14 +1,27 @@
-//! Configuration: every module's own settings under one roof. Defaults, then `turnstile.toml`, then `TURNSTILE_*` variables, then flags; unknown keys are refused.
+//! Configuration: every module's own settings under one roof. Defaults, then `turnstile.toml`, then `TURNSTILE_*` variables, then flags.
+//!
+//! Everything is checked before anything starts, and all mistakes are told together. Unknown keys of the file and of flags are
+//! refused. Unknown variables are only told: others set them too, such as Kubernetes for a service named `turnstile`.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
-use crate::http::OperatorToken;
+use crate::domain::Secret;
+use crate::http::{OperatorToken, Operators};
 use crate::telemetry::LogFormat;
 use crate::{box_office, event_bus, http, live, outbox_relay, projector, read_model, seat_lock, write_store};
+
+mod layers;
+mod reading;
+mod rules;
+
+pub use layers::Flag;
+
+use layers::{Layers, Origin};
+use reading::{Fault, FaultKind, SectionReader};
 
 /// File that is read if it is there and no other is named.
 const DEFAULT_FILE: &str = "turnstile.toml";
@@ -22,22 +35,24 @@ pub struct Settings {
     /// Folder of the embedded profile's data.
     pub data_dir: PathBuf,
     /// `postgres://user:password@host:port/database?sslmode=..`; with the other three URLs it selects the real stack.
-    pub postgres_url: Option<String>,
+    pub postgres_url: Option<Secret>,
     /// `redis://host:port` or `rediss://..` of Valkey.
-    pub valkey_url: Option<String>,
+    pub valkey_url: Option<Secret>,
     /// `amqp://user:password@host:port/vhost` or `amqps://..` of RabbitMQ.
-    pub rabbitmq_url: Option<String>,
+    pub rabbitmq_url: Option<Secret>,
     /// `mongodb://host:port/database` of MongoDB.
-    pub mongodb_url: Option<String>,
+    pub mongodb_url: Option<Secret>,
     /// Prefix of the exchange and the queues in RabbitMQ.
     pub namespace: String,
     /// Seconds from a reservation, or an extension, to the hold's deadline.
     pub hold_seconds: u64,
     /// Seconds from a reservation to the last deadline that extensions can reach.
     pub hold_total_seconds: u64,
-    /// Token with which operators authenticate (`Authorization: Bearer ..`). Without it, operators' commands are open on a loopback
-    /// address and closed on any other.
-    pub operator_token: Option<String>,
+    /// Secret with which operators authenticate (`Authorization: Bearer ..`), the same on every node. Without it the embedded profile
+    /// makes one at its first start, and on the real stack nobody is an operator.
+    pub operator_token: Option<Secret>,
+    /// Everybody on this machine is an operator, without a token. Only on a loopback address.
+    pub open: bool,
     /// Origins whose pages may use the API with credentials, separated by commas in the environment.
     pub cors_origins: Vec<String>,
     /// Create the demo showtime at start if it is not there; if not set: on the embedded profile only.
@@ -70,6 +85,9 @@ pub struct Settings {
     pub in_process_bus: event_bus::in_process::Settings,
     /// Connections to MongoDB.
     pub mongodb: read_model::mongodb::Settings,
+    /// Names of variables that look like ours, but are no settings.
+    #[serde(skip)]
+    pub ignored_variables: Vec<String>,
 }
 
 impl Default for Settings {
@@ -86,6 +104,7 @@ impl Default for Settings {
             hold_seconds: box_office.hold_seconds,
             hold_total_seconds: box_office.hold_total_seconds,
             operator_token: None,
+            open: false,
             cors_origins: Vec::new(),
             seed_demo: None,
             log_format: LogFormat::default(),
@@ -103,6 +122,7 @@ impl Default for Settings {
             rabbitmq: event_bus::rabbitmq::Settings::default(),
             in_process_bus: event_bus::in_process::Settings::default(),
             mongodb: read_model::mongodb::Settings::default(),
+            ignored_variables: Vec::new(),
         }
     }
 }
@@ -135,67 +155,61 @@ pub struct RealStack {
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A key is unknown, or a value does not fit.
-    #[error("the configuration cannot be used: {0}")]
-    Invalid(#[from] config::ConfigError),
+    /// Some values are wrong; each sentence names one of them, and none shows a secret.
+    #[error("the configuration cannot be used: {}", .0.join("; "))]
+    Mistakes(Vec<String>),
     /// Some of the four service URLs are given, but not all.
-    #[error("the real stack needs all four services; missing: {}", missing.join(", "))]
+    #[error("{}", incomplete(missing))]
     Incomplete {
         /// The variables that are missing.
         missing: Vec<&'static str>,
     },
-    /// A value lies outside what makes sense.
-    #[error("{key} {reason}")]
-    OutOfRange {
-        /// Which.
-        key: &'static str,
-        /// What is wrong.
-        reason: &'static str,
-    },
+}
+
+fn incomplete(missing: &[&str]) -> String {
+    format!("the real stack needs all four services; missing: {}", missing.join(", "))
 }
 
 impl Settings {
-    /// Reads all layers. `file`: a file that must be there; `flags`: (key, value) pairs that win over everything.
-    pub fn load(file: Option<&Path>, flags: &[(String, String)]) -> Result<Self, ConfigError> {
-        Self::layered(file, environment(), flags)
+    /// Reads all layers. `file`: a file that must be there.
+    ///
+    /// # Errors
+    /// [`ConfigError::Mistakes`], with all of them.
+    pub fn load(file: Option<&Path>, flags: &[Flag]) -> Result<Self, ConfigError> {
+        Self::layered(file, std::env::vars_os(), flags)
     }
 
-    fn layered(file: Option<&Path>, environment: Environment, flags: &[(String, String)]) -> Result<Self, ConfigError> {
-        let file = match file {
-            Some(path) => File::from(path).format(FileFormat::Toml).required(true),
-            None => File::from(Path::new(DEFAULT_FILE)).format(FileFormat::Toml).required(false),
-        };
-        let mut layers = Config::builder().add_source(file).add_source(environment);
-        for (key, value) in flags {
-            layers = layers.set_override(key, value.as_str())?;
+    fn layered(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+        flags: &[Flag],
+    ) -> Result<Self, ConfigError> {
+        let mut layers = Layers::default();
+        let file = file.or_else(|| Some(Path::new(DEFAULT_FILE)).filter(|path| path.exists()));
+        let mut mistakes: Vec<String> = file.and_then(|path| layers.add_file(path).err()).into_iter().collect();
+        layers.add_environment(environment);
+        layers.add_flags(flags);
+        let (mut settings, ignored) = read(&mut layers, &mut mistakes);
+        for (key, rule) in rules::broken(&settings) {
+            let name = layers.origin(key).map_or_else(|| layers::variable(key), |origin| origin.to_string());
+            mistakes.push(format!("{name} {rule}"));
         }
-        let mut settings: Self = layers.build()?.try_deserialize()?;
+        if let Err(ConfigError::Incomplete { missing }) = settings.profile() {
+            mistakes.push(incomplete(&missing));
+        }
+        if !mistakes.is_empty() {
+            return Err(ConfigError::Mistakes(mistakes));
+        }
+        settings.ignored_variables = ignored;
         settings.box_office.hold_seconds = settings.hold_seconds;
         settings.box_office.hold_total_seconds = settings.hold_total_seconds.max(settings.hold_seconds);
-        settings.http.cors_origins = settings.cors_origins.clone();
-        settings.http.operator_token = settings.operator_token.as_deref().and_then(OperatorToken::new);
-        settings.check()?;
+        settings.http.cors_origins.clone_from(&settings.cors_origins);
+        settings.http.operators = match &settings.operator_token {
+            _ if settings.open => Operators::ThisMachine,
+            Some(token) => OperatorToken::new(token.expose()).map_or(Operators::Nobody, Operators::Holders),
+            None => Operators::Nobody,
+        };
         Ok(settings)
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        let usable = self.operator_token.is_none() || self.http.operator_token.is_some();
-        let limits = [
-            ("operator_token", usable, "must have at least 16 bytes"),
-            ("hold_seconds", self.hold_seconds > 0 && self.hold_seconds <= 7 * 86_400, "must be 1 second to 7 days"),
-            ("box_office.max_queued", self.box_office.max_queued > 0, "must be at least 1"),
-            ("box_office.max_batch", (1..=1_000).contains(&self.box_office.max_batch), "must be 1 to 1000"),
-            ("outbox_relay.max_rows", self.outbox_relay.max_rows > 0, "must be at least 1"),
-            (
-                "namespace",
-                !self.namespace.trim().is_empty() && self.namespace.len() <= 64,
-                "must have 1 to 64 characters",
-            ),
-        ];
-        match limits.into_iter().find(|(_, holds, _)| !holds) {
-            Some((key, _, reason)) => Err(ConfigError::OutOfRange { key, reason }),
-            None => Ok(()),
-        }
     }
 
     /// The profile that the service URLs select: all four the real stack, none the embedded one.
@@ -206,10 +220,10 @@ impl Settings {
         let urls = (&self.postgres_url, &self.valkey_url, &self.rabbitmq_url, &self.mongodb_url);
         if let (Some(postgres), Some(valkey), Some(rabbitmq), Some(mongodb)) = urls {
             return Ok(Profile::Real(RealStack {
-                postgres_url: postgres.clone(),
-                valkey_url: valkey.clone(),
-                rabbitmq_url: rabbitmq.clone(),
-                mongodb_url: mongodb.clone(),
+                postgres_url: postgres.expose().to_owned(),
+                valkey_url: valkey.expose().to_owned(),
+                rabbitmq_url: rabbitmq.expose().to_owned(),
+                mongodb_url: mongodb.expose().to_owned(),
             }));
         }
         let given = [
@@ -226,65 +240,40 @@ impl Settings {
     }
 }
 
-/// `TURNSTILE_*` variables. Empty ones count as not set, so that a compose file can pass them through.
-fn environment() -> Environment {
-    Environment::with_prefix("TURNSTILE")
-        .prefix_separator("_")
-        .separator("__")
-        .ignore_empty(true)
-        .try_parsing(true)
-        .list_separator(",")
-        .with_list_parse_key("cors_origins")
+/// Reads the settings as far as they can be used. What cannot is taken out of the layers and told: wrong variables, flags and lines of
+/// the file as mistakes, unknown variables as the second result.
+fn read(layers: &mut Layers, mistakes: &mut Vec<String>) -> (Settings, Vec<String>) {
+    let mut ignored = Vec::new();
+    let mut unknown = |origin: Origin, hint: String, mistakes: &mut Vec<String>| match origin {
+        Origin::Variable(name) => ignored.push(format!("{name}{hint}")),
+        Origin::File { .. } | Origin::Flag(_) => mistakes.push(format!("{origin} is not known{hint}")),
+    };
+    for origin in std::mem::take(&mut layers.misplaced) {
+        unknown(origin, String::new(), mistakes);
+    }
+    loop {
+        let Fault { mut path, kind } = match Settings::deserialize(SectionReader(&layers.root)) {
+            Ok(settings) => return (settings, ignored),
+            Err(fault) => fault,
+        };
+        path.reverse();
+        let origins = layers.remove(&path);
+        if origins.is_empty() {
+            // Every fault comes from a value that was written somewhere. Without this, a fault that does not would be met for ever.
+            mistakes.push(format!("{} cannot be read", path.join(".")));
+            return (Settings::default(), ignored);
+        }
+        for origin in origins {
+            match &kind {
+                FaultKind::Unknown(known) => {
+                    let hint = rules::hint(&path, known, &origin);
+                    unknown(origin, hint, mistakes);
+                }
+                FaultKind::Form(form) => mistakes.push(format!("{origin} must be {form}")),
+            }
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Settings, ConfigError> {
-        let source = environment.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let environment = super::environment().source(Some(source));
-        let flags: Vec<_> = flags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Settings::layered(None, environment, &flags)
-    }
-
-    #[test]
-    fn nothing_set_is_the_embedded_profile_on_port_5000() {
-        let settings = load(&[], &[]).unwrap();
-        assert_eq!(settings.listen, Settings::default().listen);
-        assert!(matches!(settings.profile(), Ok(Profile::Embedded { .. })));
-    }
-
-    #[test]
-    fn flags_win_over_the_environment() {
-        let settings = load(
-            &[
-                ("TURNSTILE_LISTEN", "0.0.0.0:1"),
-                ("TURNSTILE_HOLD_SECONDS", "5"),
-                ("TURNSTILE_CORS_ORIGINS", "http://a,http://b"),
-            ],
-            &[("listen", "127.0.0.1:2")],
-        )
-        .unwrap();
-        assert_eq!(settings.listen.port(), 2);
-        assert_eq!(settings.box_office.hold_seconds, 5);
-        assert_eq!(settings.cors_origins, ["http://a", "http://b"]);
-    }
-
-    #[test]
-    fn nested_keys_are_reached_and_unknown_ones_refused() {
-        let settings = load(&[("TURNSTILE_BOX_OFFICE__MAX_QUEUED", "7")], &[]).unwrap();
-        assert_eq!(settings.box_office.max_queued, 7);
-        let refused = load(&[("TURNSTILE_HOLD_SECOND", "5")], &[]).unwrap_err().to_string();
-        assert!(refused.contains("hold_second"), "{refused}");
-    }
-
-    #[test]
-    fn some_services_are_not_enough() {
-        let settings =
-            load(&[("TURNSTILE_POSTGRES_URL", "postgres://x"), ("TURNSTILE_MONGODB_URL", "mongodb://x")], &[]).unwrap();
-        let refused = settings.profile().err().map(|error| error.to_string()).unwrap_or_default();
-        assert!(refused.contains("TURNSTILE_VALKEY_URL") && refused.contains("TURNSTILE_RABBITMQ_URL"), "{refused}");
-        assert!(!refused.contains("TURNSTILE_POSTGRES_URL"), "{refused}");
-    }
-}
+mod tests;

@@ -1,0 +1,139 @@
+//! Rules: which values make sense, beyond their types, and what to tell about keys that do not exist.
+
+use std::ops::RangeInclusive;
+
+use crate::config::layers::{self, Origin};
+use crate::config::{Profile, Settings};
+use crate::http::{self, OperatorToken};
+use crate::telemetry;
+
+/// Settings for which 0 means something: one per core, off, at once, never.
+const ZERO_HAS_A_MEANING: &[&str] = &[
+    "workers",
+    "drain_seconds",
+    "freshness_milliseconds",
+    "max_rest_milliseconds",
+    "max_rest_millis",
+    "max_pause_millis",
+    "join_replay_seconds",
+    "snapshot_reuse_events",
+];
+/// Longest time that any setting may have: 30 days.
+const LONGEST_SECONDS: u64 = 30 * 86_400;
+/// Longest time of a hold, with all extensions: 7 days.
+const LONGEST_HOLD_SECONDS: u64 = 7 * 86_400;
+/// Most bytes of anything: a TiB.
+const MOST_BYTES: u64 = 1 << 40;
+/// Most of anything that is counted.
+const MOST: u64 = 1_000_000_000;
+
+/// The numbers that a setting may have, by the unit that its name ends with.
+pub(super) fn bounds(name: &str, type_max: u64) -> RangeInclusive<u64> {
+    let unit = name.rsplit('_').next().unwrap_or_default();
+    let most = match unit {
+        "seconds" => LONGEST_SECONDS,
+        "milliseconds" | "millis" | "ms" => LONGEST_SECONDS * 1_000,
+        "bytes" => MOST_BYTES,
+        _ => MOST,
+    };
+    let least = u64::from(!ZERO_HAS_A_MEANING.contains(&name));
+    least..=most.min(type_max)
+}
+
+/// Every rule that the settings break, as (key, what must be).
+pub(super) fn broken(settings: &Settings) -> Vec<(&'static str, String)> {
+    let mut broken = Vec::new();
+    let mut rule = |key, holds: bool, text: &str| {
+        if !holds {
+            broken.push((key, text.to_owned()));
+        }
+    };
+    let token_fits = |token: &str| OperatorToken::new(token).is_some() && is_header_text(token);
+    rule(
+        "operator_token",
+        settings.operator_token.as_ref().is_none_or(|token| token_fits(token.expose())),
+        "must have at least 16 characters, all of them visible ASCII",
+    );
+    rule(
+        "open",
+        !settings.open || settings.operator_token.is_none(),
+        "lets everybody on this machine be an operator; do not set TURNSTILE_OPERATOR_TOKEN together with it",
+    );
+    rule(
+        "open",
+        !settings.open || settings.listen.ip().is_loopback(),
+        "is for a loopback address only, see TURNSTILE_LISTEN",
+    );
+    let hold_fits = |seconds| (1..=LONGEST_HOLD_SECONDS).contains(&seconds);
+    rule("hold_seconds", hold_fits(settings.hold_seconds), "must be 1 second to 7 days");
+    rule("hold_total_seconds", hold_fits(settings.hold_total_seconds), "must be 1 second to 7 days");
+    rule("box_office.max_batch", settings.box_office.max_batch <= 1_000, "must be at most 1000");
+    let namespace = &settings.namespace;
+    rule(
+        "namespace",
+        !namespace.is_empty() && namespace.len() <= 64 && namespace.bytes().all(|byte| byte.is_ascii_graphic()),
+        "must have 1 to 64 characters, letters, digits, dots and hyphens",
+    );
+    rule("log_filter", telemetry::is_filter(&settings.log_filter), "must be directives such as info,turnstile=debug");
+    if let Ok(Profile::Embedded { data_dir }) = settings.profile() {
+        rule("data_dir", !data_dir.exists() || data_dir.is_dir(), "must be a folder");
+    }
+    for origin in &settings.cors_origins {
+        if let Err(reason) = http::check_origin(origin) {
+            broken.push(("cors_origins", format!("has {origin:?}, which is no origin: {reason}")));
+        }
+    }
+    broken.extend(broken_urls(settings));
+    broken
+}
+
+/// Only what is the same for every adapter; each reads its own URL further before it connects.
+fn broken_urls(settings: &Settings) -> Vec<(&'static str, String)> {
+    let urls = [
+        (
+            "postgres_url",
+            &settings.postgres_url,
+            &["postgres", "postgresql"][..],
+            "postgres://user:password@host:5432/database",
+        ),
+        ("valkey_url", &settings.valkey_url, &["redis", "valkey"], "redis://host:6379"),
+        ("rabbitmq_url", &settings.rabbitmq_url, &["amqp"], "amqp://user:password@host:5672/vhost"),
+        ("mongodb_url", &settings.mongodb_url, &["mongodb"], "mongodb://host:27017/database"),
+    ];
+    let wrong = |(key, url, schemes, example): (_, &Option<crate::domain::Secret>, &[&str], _)| {
+        let url = url.as_ref()?;
+        let (scheme, rest) = url.expose().split_once("://").unwrap_or_default();
+        // `rediss`, `amqps`, `mongodb+srv` and the like are variants of the same scheme.
+        let known = schemes.iter().any(|known| scheme.starts_with(known));
+        let has_host = rest.rsplit('@').next().is_some_and(|host| !host.is_empty() && !host.starts_with('/'));
+        let fits = known && has_host && !rest.contains(char::is_whitespace);
+        (!fits).then(|| (key, format!("must be a URL such as {example}")))
+    };
+    urls.into_iter().filter_map(wrong).collect()
+}
+
+fn is_header_text(text: &str) -> bool {
+    text.trim() == text && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
+/// What to tell about a key that does not exist: where it belongs, or which one may have been meant.
+pub(super) fn hint(path: &[String], known: &[&str], origin: &Origin) -> String {
+    let Some((name, section)) = path.split_last() else { return String::new() };
+    if section.first().is_some_and(|section| section == "http")
+        && matches!(name.as_str(), "operator_token" | "cors_origins")
+    {
+        return match origin {
+            Origin::File { .. } => format!(": write {name} at the top of the file, before the first [section]"),
+            Origin::Flag(_) => format!(": use --set {name}=.."),
+            Origin::Variable(_) => format!(" (use {})", layers::variable(name)),
+        };
+    }
+    let likeness = |known: &str| strsim::jaro_winkler(known, name);
+    let nearest = known.iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+    let Some(nearest) = nearest.filter(|nearest| likeness(nearest) > 0.93) else { return String::new() };
+    let key = section.iter().map(String::as_str).chain([*nearest]).collect::<Vec<_>>().join(".");
+    match origin {
+        Origin::Variable(_) => format!(" (did you mean {}?)", layers::variable(&key)),
+        Origin::File { .. } | Origin::Flag(_) => format!("; did you mean {key}?"),
+    }
+}
