@@ -54,6 +54,7 @@
 //!   outcome is settled before anything is answered: loading with a new fence ([`write_store::Load::Fence`]) waits for a
 //!   transaction in flight and makes a later one impossible; then the same commands are decided again, and a command that had been
 //!   carried out is recognised by its booking's id.
+//! - **One payment, one booking.** A table keyed by the payment reference, filled in the transaction that confirms.
 //! - **All seats of a booking or none.** One event, one transaction.
 //! - **One event per change, gap-free per showtime.** The sequence is taken from the showtime's row inside the transaction.
 //! - **Read model = fold of the events = write model**, when traffic stops. `turnstile check` compares the three.

@@ -14,7 +14,9 @@ use crate::box_office::request::Pending;
 use crate::box_office::seat_claims::{SeatClaims, wanted_lock};
 use crate::box_office::verdict::{Bench, Verdict};
 use crate::box_office::{BoxOfficeError, Dependencies};
-use crate::domain::{BookingId, Command, Rejection, SeatConflict, SeatId, Showtime, ShowtimeId, Timestamp};
+use crate::domain::{
+    BookingId, Command, PaymentReference, Rejection, SeatConflict, SeatId, Showtime, ShowtimeId, Timestamp,
+};
 use crate::write_store::{CommitError, Committed, Load, StoreError};
 
 /// How often a batch is decided again because another writer was faster, before its commands are refused as overload.
@@ -41,6 +43,8 @@ pub(super) struct BatchRun {
     pub claims: SeatClaims,
     pub board: Arc<Board>,
     pub arrivals: Arc<Arrivals>,
+    /// Bookings that payments of this batch have confirmed, as far as a commit was refused for it.
+    pub paid: HashMap<PaymentReference, BookingId>,
 }
 
 /// How one attempt at a batch ended.
@@ -142,6 +146,7 @@ impl BatchRun {
             now,
             tried_before: repeated,
             locked_out: &locked_out,
+            paid: self.paid.clone(),
         };
         let decided = bench.decide_all(self.commands.drain(..));
         if plan.is_empty() {
@@ -281,6 +286,13 @@ impl BatchRun {
                     Err(error) => self.unavailable(owned, &error),
                 }
             }
+            CommitError::PaymentUsed => {
+                counters.batches_conflicted.increment();
+                match self.look_up_payments().await {
+                    Ok(()) => Attempt::Again(owned),
+                    Err(error) => self.unavailable(owned, &error),
+                }
+            }
             CommitError::Fenced => {
                 counters.batches_conflicted.increment();
                 self.load_kept(owned).await
@@ -292,6 +304,16 @@ impl BatchRun {
             }
             CommitError::Store(error) => self.unavailable(owned, &error),
         }
+    }
+
+    /// Finds out which payments of the batch have confirmed other bookings. One that is only just being used by another showtime's
+    /// batch is found when that is committed: the next commit waits for it.
+    async fn look_up_payments(&mut self) -> Result<(), StoreError> {
+        let references =
+            self.commands.iter().filter_map(|pending| pending.request.command.payment_reference().cloned());
+        let used = self.deps.write_store.payments(references.collect()).await?;
+        self.paid.extend(used);
+        Ok(())
     }
 
     /// Loads the state as another owner left it. Keeps the fence: this owner's own commits all have a known outcome.

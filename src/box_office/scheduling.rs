@@ -103,9 +103,11 @@ impl BoxOffice {
                 tracing::warn!(showtime.id = %showtime_id, reason, "it is not known whether a showtime was created");
                 BoxOfficeError::ScheduleUnknown { showtime_id }
             }
-            CommitError::Conflict | CommitError::Fenced | CommitError::DuplicateKey | CommitError::Store(_) => {
-                self.unavailable(error)
-            }
+            CommitError::Conflict
+            | CommitError::Fenced
+            | CommitError::DuplicateKey
+            | CommitError::PaymentUsed
+            | CommitError::Store(_) => self.unavailable(error),
         }
     }
 

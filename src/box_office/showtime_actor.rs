@@ -1,5 +1,6 @@
 //! Actor: one showtime. Owns its state; accepts commands and ticks; keeps them in order of arrival, one batch at a time; on restart loads the state from the store.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,6 +114,7 @@ impl ShowtimeActor {
             claims: self.claims.take().unwrap_or_default(),
             board: Arc::clone(&self.board),
             arrivals: Arc::clone(&self.arrivals),
+            paid: HashMap::new(),
         };
         let task = self.deps.runtime.spawn(run.run());
         ctx.spawn(task.into_actor(self).map(|finished, actor, ctx| actor.landed(finished, ctx)));

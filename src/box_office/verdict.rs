@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use crate::box_office::plan::Plan;
 use crate::box_office::request::{Answer, Pending, Request};
 use crate::box_office::{BoxOfficeError, Outcome};
-use crate::domain::{BookingId, BookingStatus, Command, HoldPolicy, Rejection, SeatConflict, Showtime, Timestamp};
+use crate::domain::{
+    BookingId, BookingStatus, Command, Decision, HoldPolicy, PaymentReference, Rejection, SeatConflict, Showtime,
+    Timestamp,
+};
 
 /// What a command will be answered.
 pub(super) enum Verdict {
@@ -24,6 +27,8 @@ pub(super) struct Bench<'a> {
     pub tried_before: bool,
     /// Reservations that the seat lock refuses, with the seats in the way.
     pub locked_out: &'a HashMap<BookingId, Vec<SeatConflict>>,
+    /// Bookings that payments have confirmed: those known to the caller, and those of this batch.
+    pub paid: HashMap<PaymentReference, BookingId>,
 }
 
 impl Bench<'_> {
@@ -64,6 +69,9 @@ impl Bench<'_> {
         if let Some(conflicts) = self.locked_out.get(&booking_id) {
             return Verdict::Refused(Rejection::SeatsTaken { conflicts: conflicts.clone() }.into());
         }
+        if let Some(rejection) = self.paid_for_another(&request.command) {
+            return Verdict::Refused(rejection.into());
+        }
         let event = match self.plan.decide(self.showtime, &request.command, &self.policy) {
             Ok(event) => event,
             // The hold lasts as long as it can: what this command asked for, if it is the one that brought it there.
@@ -81,7 +89,20 @@ impl Bench<'_> {
                 Err(error) => return Verdict::Refused(error),
             }
         }
+        if let Some(reference) = request.command.payment_reference() {
+            self.paid.insert(reference.clone(), booking_id);
+        }
         Verdict::Accepted(answer)
+    }
+
+    /// Refuses a confirmation that nothing else stands in the way of, if its payment has confirmed another booking.
+    fn paid_for_another(&self, command: &Command) -> Option<Rejection> {
+        let reference = command.payment_reference()?;
+        self.paid.get(reference).filter(|booking_id| **booking_id != command.booking_id())?;
+        match self.showtime.decide(command, self.now, &self.policy) {
+            Ok(Decision::Accepted(_)) => Some(Rejection::PaymentUsed { payment_reference: reference.clone() }),
+            Ok(Decision::AlreadyDone) | Err(_) => None,
+        }
     }
 }
 

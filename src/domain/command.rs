@@ -68,6 +68,17 @@ impl Command {
         }
     }
 
+    /// The payment that it would confirm a booking with.
+    pub fn payment_reference(&self) -> Option<&PaymentReference> {
+        match self {
+            Self::ConfirmBooking { payment_reference, .. } => Some(payment_reference),
+            Self::ReserveSeats { .. }
+            | Self::CancelBooking { .. }
+            | Self::ExtendHold { .. }
+            | Self::ExpireHold { .. } => None,
+        }
+    }
+
     /// The seats that it would reserve; none if it is no reservation.
     pub fn wanted_seats(&self) -> &[SeatId] {
         match self {
@@ -164,7 +175,7 @@ impl SeatSelection {
 }
 
 /// What the payment provider calls a payment: 1 to 200 characters.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct PaymentReference(String);
 

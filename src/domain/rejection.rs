@@ -1,6 +1,6 @@
 //! Rejections: why a command is refused. Expected outcomes, not errors; each states a fact.
 
-use crate::domain::{BookingStatus, SeatId, SeatPlace, Timestamp};
+use crate::domain::{BookingStatus, PaymentReference, SeatId, SeatPlace, Timestamp};
 
 /// Why a seat could not be taken.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -80,6 +80,12 @@ pub enum Rejection {
     /// The booking is confirmed with another payment.
     #[error("the booking is confirmed with another payment reference")]
     PaidOtherwise,
+    /// The payment has confirmed another booking: one payment, one booking.
+    #[error("payment reference {} has confirmed another booking", payment_reference.as_str())]
+    PaymentUsed {
+        /// The payment.
+        payment_reference: PaymentReference,
+    },
     /// Extensions have reached the hold's longest total time.
     #[error("the hold cannot be extended past {limit}")]
     ExtensionExhausted {

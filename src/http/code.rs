@@ -74,6 +74,8 @@ codes! {
         "The booking is confirmed or cancelled already; `bookingStatus` says which.";
     PaidOtherwise = "paid-otherwise", CONFLICT, "Confirmed with another payment",
         "The booking is confirmed with another payment reference.";
+    PaymentUsed = "payment-used", CONFLICT, "The payment was used before",
+        "One payment confirms one booking, and this payment reference has confirmed another one. Nothing was changed.";
     ExtensionExhausted = "extension-exhausted", CONFLICT, "The hold cannot be extended further",
         "Extensions have reached the longest time that a hold may live; `limit` is its last possible deadline.";
     ConnectionInUse = "connection-in-use", CONFLICT, "The connection is in use",

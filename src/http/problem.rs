@@ -258,6 +258,8 @@ impl From<Rejection> for Problem {
             Rejection::BookingNotPending { status } => Self::new(Code::BookingNotPending, detail)
                 .with(Further { booking_status: Some(status.as_str()), ..Further::default() }),
             Rejection::PaidOtherwise => Self::new(Code::PaidOtherwise, detail),
+            Rejection::PaymentUsed { .. } => Self::new(Code::PaymentUsed, detail)
+                .with_errors(vec![FieldError::pointer("/paymentReference", "has confirmed another booking")]),
             Rejection::ExtensionExhausted { limit } => {
                 Self::new(Code::ExtensionExhausted, detail).with(Further { limit: Some(limit), ..Further::default() })
             }

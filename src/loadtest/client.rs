@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hyper::header::HeaderValue;
 use hyper::{StatusCode, Uri};
 
@@ -24,7 +25,6 @@ use crate::loadtest::wire::{self, ChangeAnswer, GrantAnswer, Outgoing};
 
 /// Pause of a client in the closed loop that was told to come later, or told nothing: it would measure its own impatience otherwise.
 const BREATH: Duration = Duration::from_millis(50);
-const PAYMENT: &str = r#"{"paymentReference":"loadtest"}"#;
 
 /// What the clients of one thread share; they never wait for each other.
 pub(super) struct Desk {
@@ -154,11 +154,16 @@ impl Client {
                 keep,
             },
             Wish::Confirm(holding) => {
-                Request { operation: Operation::Confirm, outgoing: command(*holding, "confirm", PAYMENT)?, keep }
+                // One payment, one booking.
+                let booking = desk.ledger.borrow().grant(*holding)?.booking;
+                let payment = format!(r#"{{"paymentReference":"loadtest {booking}"}}"#);
+                Request { operation: Operation::Confirm, outgoing: command(*holding, "confirm", payment.into())?, keep }
             }
-            Wish::Cancel(holding) => {
-                Request { operation: Operation::Cancel, outgoing: command(*holding, "cancel", "{}")?, keep }
-            }
+            Wish::Cancel(holding) => Request {
+                operation: Operation::Cancel,
+                outgoing: command(*holding, "cancel", Bytes::from_static(b"{}"))?,
+                keep,
+            },
             Wish::Read { house } => {
                 let uri = match &desk.read_path {
                     Some(uri) => uri,

@@ -89,9 +89,9 @@ pub fn post(uri: Uri, body: Bytes) -> Outgoing {
 }
 
 /// A command about a booking, shown with its hold token.
-pub fn command(booking: BookingId, token: &HoldToken, command: &str, body: &'static str) -> Option<Outgoing> {
+pub fn command(booking: BookingId, token: &HoldToken, command: &str, body: Bytes) -> Option<Outgoing> {
     let uri = Uri::try_from(format!("{BOOKINGS}/{booking}/{command}")).ok()?;
-    bearing(post(uri, Bytes::from_static(body.as_bytes())), &token.expose())
+    bearing(post(uri, body), &token.expose())
 }
 
 /// `GET` of a booking, by its holder.

@@ -36,7 +36,7 @@ pub enum StoreError {
 }
 
 /// Why a commit changed nothing, or may have changed something. Of several refusals that apply, the first is told of: fenced, known
-/// key, conflict. So a request repeated on another node hears that it was answered, not that it lost a race with itself.
+/// key, conflict, payment used. So a request repeated on another node hears that it was answered, not that it lost a race with itself.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
     /// A seat or booking was not at the expected version, or a unique index refused: somebody else wrote. Rolled back.
@@ -49,6 +49,9 @@ pub enum CommitError {
     /// An idempotency key of the batch is already recorded. Rolled back. Look the keys up and decide again.
     #[error("an idempotency key is already recorded")]
     DuplicateKey,
+    /// A payment that the batch confirms a booking with has confirmed another one. Rolled back. Look the payments up and decide again.
+    #[error("a payment has confirmed another booking")]
+    PaymentUsed,
     /// Certainly not committed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -259,6 +262,13 @@ pub trait WriteStore: Send + Sync + 'static {
 
     /// The bookings with these ids, in no order; unknown ids are left out.
     async fn bookings(&self, ids: Vec<BookingId>) -> Result<Vec<Booking>, StoreError>;
+
+    /// The bookings that these payments have confirmed, in no order; unused payments are left out. Of bookings that one payment confirmed
+    /// before this was checked, the earliest.
+    async fn payments(
+        &self,
+        references: Vec<PaymentReference>,
+    ) -> Result<Vec<(PaymentReference, BookingId)>, StoreError>;
 
     /// The records of these keys, in no order; unknown keys are left out.
     async fn idempotency(&self, key_hashes: Vec<[u8; 32]>) -> Result<Vec<IdempotencyRecord>, StoreError>;

@@ -130,6 +130,7 @@ fn refusal(error: DieselError) -> CommitError {
         let broken_key = if matches!(kind, DatabaseErrorKind::UniqueViolation) { constraint } else { "" };
         match (constraint, broken_key) {
             ("turnstile_fenced", _) => return CommitError::Fenced,
+            ("turnstile_payment", _) => return CommitError::PaymentUsed,
             (_, "idempotency_pkey") => return CommitError::DuplicateKey,
             ("turnstile_conflict", _)
             | (_, "booking_seats_live" | "booking_seats_pkey" | "bookings_pkey" | "showtimes_pkey") => {

@@ -208,6 +208,7 @@ fn same_refusal(error: &CommitError) -> CommitError {
         CommitError::Conflict => CommitError::Conflict,
         CommitError::Fenced => CommitError::Fenced,
         CommitError::DuplicateKey => CommitError::DuplicateKey,
+        CommitError::PaymentUsed => CommitError::PaymentUsed,
         CommitError::Unknown { reason } => CommitError::Unknown { reason: reason.clone() },
         CommitError::Store(error) => CommitError::Store(unavailable_because(error.to_string())),
     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use crate::domain::{Booking, BookingId, RecordedEvent, ShowtimeId, Timestamp};
+use crate::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Timestamp};
 use crate::write_store::{
     Audit, Batch, CommitError, Committed, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment, NewShowtime,
     OutboxEntry, StoreError, WriteStore,
@@ -36,6 +36,7 @@ mod lanes;
 mod leadership;
 mod load;
 mod migration;
+mod payments;
 mod ping;
 mod recent;
 mod schedule;
@@ -56,6 +57,7 @@ use idempotency::{ClusterSecret, Forget, Recall};
 use journal::{Journal, Outbox, OutboxConfirmed, OutboxDepth};
 use lanes::Lanes;
 use load::LoadShowtime;
+use payments::Payments;
 use ping::Ping;
 use recent::Recent;
 
@@ -113,6 +115,13 @@ impl WriteStore for PostgresStore {
 
     async fn bookings(&self, ids: Vec<BookingId>) -> Result<Vec<Booking>, StoreError> {
         self.access.call(BookingsByIds(ids)).await
+    }
+
+    async fn payments(
+        &self,
+        references: Vec<PaymentReference>,
+    ) -> Result<Vec<(PaymentReference, BookingId)>, StoreError> {
+        self.access.call(Payments(references)).await
     }
 
     async fn idempotency(&self, key_hashes: Vec<[u8; 32]>) -> Result<Vec<IdempotencyRecord>, StoreError> {

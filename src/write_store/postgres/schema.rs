@@ -63,6 +63,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    payments (reference) {
+        reference -> Text,
+        booking_id -> Uuid,
+    }
+}
+
+diesel::table! {
     showtimes (id) {
         id -> Uuid,
         movie_title -> Text,

@@ -7,7 +7,7 @@ use diesel::sqlite::SqliteConnection;
 use crate::write_store::sqlite::columns::{count, number, unsigned};
 use crate::write_store::sqlite::failure::{corrupt, failed_to};
 use crate::write_store::sqlite::statement::{Bind, Statement, statement};
-use crate::write_store::sqlite::{bookings, idempotency, journal, outbox, seats};
+use crate::write_store::sqlite::{bookings, idempotency, journal, outbox, payments, seats};
 use crate::write_store::{Batch, CommitError, Committed};
 
 statement!(
@@ -29,6 +29,7 @@ pub(super) fn commit(connection: &mut SqliteConnection, batch: &Batch) -> Result
     bookings::change(connection, batch, first_sequence)?;
     bookings::release(connection, batch)?;
     bookings::insert(connection, batch, first_sequence)?;
+    payments::record(connection, batch)?;
     journal::append(connection, batch, first_sequence)?;
     outbox::append(connection, batch, first_sequence)?;
     Ok(Committed { first_sequence })

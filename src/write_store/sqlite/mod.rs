@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use diesel::sqlite::SqliteConnection;
 use tokio::time::Instant;
 
-use crate::domain::{Booking, BookingId, RecordedEvent, ShowtimeId, Timestamp};
+use crate::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Timestamp};
 use crate::write_store::{
     Audit, Batch, CommitError, Committed, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment, NewShowtime,
     OutboxEntry, StoreError, WriteStore,
@@ -28,6 +28,7 @@ mod failure;
 mod idempotency;
 mod journal;
 mod outbox;
+mod payments;
 mod probe;
 mod readers;
 mod seats;
@@ -151,6 +152,13 @@ impl WriteStore for SqliteStore {
 
     async fn bookings(&self, ids: Vec<BookingId>) -> Result<Vec<Booking>, StoreError> {
         self.readers.read(move |connection| bookings::with_ids(connection, &ids)).await
+    }
+
+    async fn payments(
+        &self,
+        references: Vec<PaymentReference>,
+    ) -> Result<Vec<(PaymentReference, BookingId)>, StoreError> {
+        self.readers.read(move |connection| payments::find(connection, &references)).await
     }
 
     async fn idempotency(&self, key_hashes: Vec<[u8; 32]>) -> Result<Vec<IdempotencyRecord>, StoreError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use turnstile::domain::{Booking, BookingId, RecordedEvent, ShowtimeId, Timestamp};
+use turnstile::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Timestamp};
 use turnstile::write_store::{
     Audit, Batch, CommitError, Committed, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment, NewShowtime,
     OutboxEntry, StoreError, WriteStore,
@@ -55,6 +55,13 @@ impl WriteStore for Faulty {
 
     async fn bookings(&self, ids: Vec<BookingId>) -> Result<Vec<Booking>, StoreError> {
         self.store.bookings(ids).await
+    }
+
+    async fn payments(
+        &self,
+        references: Vec<PaymentReference>,
+    ) -> Result<Vec<(PaymentReference, BookingId)>, StoreError> {
+        self.store.payments(references).await
     }
 
     async fn idempotency(&self, key_hashes: Vec<[u8; 32]>) -> Result<Vec<IdempotencyRecord>, StoreError> {

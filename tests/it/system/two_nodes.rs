@@ -47,3 +47,41 @@ async fn a_seat_that_the_live_feed_calls_available_is_booked_through_the_same_no
         assert_eq!(b.cancel(&Held::from(&again.body)).await.status, 200);
     }
 }
+
+/// Two bookings, one payment, on two nodes at once; and two bookings of one showtime in one batch.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_payment_confirms_one_booking() {
+    let stack = Stack::real(services::shared()).await;
+    let (a, b) = (stack.start(), stack.start());
+    let (one, seats) = a.schedule(1).await;
+    let (two, others) = a.schedule(1).await;
+    for round in 0..5 {
+        let held = [
+            a.hold(&one, &seats[2 * round..=2 * round]).await,
+            b.hold(&two, &others[round..=round]).await,
+            a.hold(&one, &seats[2 * round + 1..2 * round + 2]).await,
+        ];
+        let payment = format!("payment {round}");
+        let [first, second, third] = &held;
+        let answers = tokio::join!(a.confirm(first, &payment), b.confirm(second, &payment), a.confirm(third, &payment));
+        let mut refused = 0;
+        for (answer, held) in [answers.0, answers.1, answers.2].into_iter().zip(&held) {
+            if answer.status == 200 {
+                // Asked again, also elsewhere, it is answered the same.
+                for node in [&a, &b] {
+                    let again = node.confirm(held, &payment).await;
+                    assert_eq!((again.status, again.body["status"].as_str()), (200, Some("Confirmed")), "{again:?}");
+                }
+            } else {
+                assert_eq!((answer.status, answer.body["code"].as_str()), (409, Some("payment-used")), "{answer:?}");
+                assert_eq!(answer.body["errors"][0]["pointer"], "/paymentReference", "{answer:?}");
+                assert!(answer.body["detail"].as_str().unwrap().contains(&payment), "{answer:?}");
+                refused += 1;
+                let paid = b.confirm(held, &format!("another of {}", held.booking_id)).await;
+                assert_eq!(paid.status, 200, "with a payment of its own it goes on: {paid:?}");
+            }
+        }
+        assert_eq!(refused, 2, "one of the three is confirmed");
+    }
+    stack.check().await;
+}

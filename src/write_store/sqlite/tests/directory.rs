@@ -81,6 +81,30 @@ fn a_database_of_a_newer_version_is_refused() {
     assert!(refused.contains("newer version"), "{refused}");
 }
 
+/// A database of the first version in which one payment has confirmed two bookings: both stay, and the earliest has the payment.
+#[tokio::test]
+async fn payments_that_confirmed_twice_before_do_not_stop_the_migration() {
+    let directory = Directory::new();
+    let store = directory.open().unwrap();
+    store.schedule(new_showtime(2)).await.unwrap();
+    drop(store);
+    directory
+        .connection()
+        .batch_execute(
+            "DROP TABLE payments;
+             DELETE FROM __diesel_schema_migrations WHERE version = '20261127000003';
+             INSERT INTO bookings
+                 (id, showtime_id, user_id, token_hash, status, reserved_at, expires_at, payment_reference, version)
+             SELECT column1, (SELECT id FROM showtimes), 'ada', zeroblob(32), 1, column2, 9, 'pay', 3
+             FROM (VALUES (unhex('00000000000000000000000000000002'), 8), (unhex('00000000000000000000000000000001'), 7))",
+        )
+        .unwrap();
+    let store = directory.open().unwrap();
+    let reference = crate::domain::PaymentReference::parse("pay").unwrap();
+    let used = store.payments(vec![reference.clone()]).await.unwrap();
+    assert_eq!(used, [(reference, BookingId(uuid::Uuid::from_u128(1)))]);
+}
+
 /// `down.sql` undoes `up.sql`, so that a migration can be taken back and made again.
 #[test]
 fn migrations_go_down_and_up_again() {

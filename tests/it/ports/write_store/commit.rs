@@ -64,7 +64,7 @@ pub async fn hundreds_of_bookings_in_one_batch<A: Adapter>() {
     let mut draft = Draft::kept(&store, id).await;
     let ids = new.iter().map(|booking| booking.id).collect();
     for (number, booking) in store.bookings(ids).await.unwrap().iter().enumerate() {
-        draft = if number % 2 == 0 { draft.confirm(booking, "pay") } else { draft.cancel(booking) };
+        draft = if number % 2 == 0 { draft.confirm(booking, &format!("pay {number}")) } else { draft.cancel(booking) };
     }
     let committed = store.commit(draft.done()).await.unwrap();
     assert_eq!(committed.first_sequence, u64::from(BOOKINGS) + 2);

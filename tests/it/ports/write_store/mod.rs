@@ -17,6 +17,7 @@ mod leadership;
 mod load_and_fence;
 mod oracle;
 mod outbox;
+mod payments;
 mod postgres;
 mod queries;
 mod races;
@@ -135,6 +136,11 @@ macro_rules! contract_tests {
                 a_key_tells_the_sequence_of_its_event
                 old_keys_are_forgotten
                 of_two_batches_with_one_key_one_wins
+            }
+            payments {
+                a_payment_confirms_one_booking
+                a_payment_twice_in_one_batch_changes_nothing
+                of_two_confirmations_at_once_with_one_payment_one_wins_and_takes_nobody_with_it
             }
             leadership {
                 one_leads_at_a_time

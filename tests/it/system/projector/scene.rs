@@ -118,7 +118,7 @@ impl Scene {
             (SeatStatus::Reserved, Some(held)) => {
                 let held = stored(&self.store, held.id).await;
                 // Mostly given back, or the house would soon be sold out.
-                if self.roll(8) == 0 { draft.confirm(&held, "paid") } else { draft.cancel(&held) }
+                if self.roll(8) == 0 { draft.confirm(&held, &format!("paid {}", held.id)) } else { draft.cancel(&held) }
             }
             (SeatStatus::Reserved | SeatStatus::Sold, _) => return,
         };

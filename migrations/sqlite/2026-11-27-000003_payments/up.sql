@@ -1,0 +1,8 @@
+-- One payment confirms one booking. Of bookings that one payment confirmed before this was checked, the earliest is kept here; all of
+-- them stay confirmed.
+CREATE TABLE payments (
+    reference TEXT NOT NULL PRIMARY KEY,
+    booking_id BLOB NOT NULL REFERENCES bookings (id)
+) STRICT, WITHOUT ROWID;
+INSERT OR IGNORE INTO payments (reference, booking_id)
+SELECT payment_reference, id FROM bookings WHERE status = 1 AND payment_reference IS NOT NULL ORDER BY reserved_at, id;
