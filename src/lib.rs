@@ -45,7 +45,8 @@
 //!    sends them to whoever watches: each is framed once, and what comes during a round of writes, or the rest after it, goes out
 //!    joined. Both go by sequence: what comes twice is dropped, what is missing is read from the journal.
 //! 9. The hold is confirmed, cancelled or ended by its deadline in the same way. The showtime's actor has a timer for
-//!    it; a sweeper on every node finds holds whose node has died, or whose actor has made room for others.
+//!    it. Holds whose node has died, or whose actor has made room for others, are ended by the sweeper of one node at a time, by
+//!    commits of its own, without loading their showtimes.
 //!
 //! # Invariants, and what keeps them
 //!

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::{EventRun, RecordedEvent, ShowtimeId};
 use crate::event_bus::{EventBus, Message};
 use crate::telemetry::Counters;
-use crate::write_store::{Leadership, OutboxEntry, StoreError, WriteStore};
+use crate::write_store::{Leadership, OutboxEntry, Role, StoreError, WriteStore};
 
 /// The relay's bounds and times.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -106,7 +106,7 @@ impl Actor for OutboxRelay {
 async fn relay(deps: Arc<Dependencies>, stop: CancellationToken) {
     let pause = Duration::from_millis(deps.settings.lead_milliseconds);
     while !stop.is_cancelled() {
-        match deps.write_store.lead().await {
+        match deps.write_store.lead(Role::Relay).await {
             Ok(Some(leadership)) => {
                 tracing::info!("this node relays the outbox");
                 lead(&deps, leadership, &stop).await;

@@ -38,8 +38,6 @@ pub(super) struct BatchRun {
     pub showtime_id: ShowtimeId,
     pub owned: Option<Owned>,
     pub commands: Vec<Pending>,
-    /// Holds that the store says are due; their bookings may be unknown to this node.
-    pub due: Vec<BookingId>,
     pub claims: SeatClaims,
     pub board: Arc<Board>,
     pub arrivals: Arc<Arrivals>,
@@ -124,7 +122,8 @@ impl BatchRun {
         let policy = self.deps.settings.policy();
         let last_arrival = self.commands.iter().map(|pending| pending.request.arrived).max();
         let is_stale = last_arrival.is_some_and(|arrived| owned.is_from_before(arrived));
-        if (!self.due.is_empty() || (is_stale && owned.might_refuse(&self.commands, (self.deps.clock)(), &policy)))
+        if is_stale
+            && owned.might_refuse(&self.commands, (self.deps.clock)(), &policy)
             && let Err(error) = owned.catch_up(self.deps.write_store.as_ref()).await
         {
             return self.unavailable(owned, &error);
@@ -168,7 +167,6 @@ impl BatchRun {
                 tracing::error!(booking.id = %booking_id, "a listed hold is unknown");
             }
         }
-        self.due.clear();
     }
 
     /// Takes the seat locks of every reservation that has a chance and no locks yet, in one call. Returns those that the lock refuses.

@@ -1,16 +1,24 @@
-//! Actor: the sweeper. Owns nothing but its rhythm; looks in the store for holds that are due although no actor has ended them (their node died, or the showtime is put away); on restart looks again.
+//! Actor: the sweeper. Owns nothing but its rhythm; looks in the store for holds that are due although no actor has ended them (their node died, or the showtime is put away), and ends them if no other node does; on restart looks again.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
+use futures_util::StreamExt as _;
 
 use crate::box_office::BoxOffice;
-use crate::domain::{BookingId, ShowtimeId};
-use crate::write_store::IDEMPOTENCY_KEPT;
+use crate::domain::{BookingStatus, Event, SeatStatus, ShowtimeId, Timestamp};
+use crate::write_store::{Batch, BookingChange, DueHold, IDEMPOTENCY_KEPT, Role, SeatChange};
 
-/// Holds that one look brings to their showtimes.
-const HOLDS_PER_LOOK: usize = 1_000;
+/// Holds read from the store at a time.
+const HOLDS_PER_LOOK: usize = 2_000;
+/// Holds of one showtime that one commit ends.
+const HOLDS_PER_COMMIT: usize = 500;
+/// Showtimes whose commits may be under way at once: enough to fill the statements that the write store packs them into.
+const SHOWTIMES_AT_ONCE: usize = 512;
+/// Past its deadline by this much, a hold is ended whoever sweeps: less than the two seconds in which every hold must end.
+const PATIENCE: Duration = Duration::from_millis(1_200);
 /// A showtime's own actor gets this long after the deadline to end the hold itself.
 const GRACE: Duration = Duration::from_millis(300);
 /// Old idempotency keys are deleted once in so many looks, at most [`KEYS_PER_LOOK`] of them.
@@ -57,22 +65,120 @@ impl Actor for Sweeper {
     }
 }
 
+/// Ends what is due, page by page, as the one sweeper of the cluster.
 async fn sweep(office: &BoxOffice) {
-    let deps = office.deps();
-    let due = match deps.write_store.due_holds((deps.clock)() - GRACE, HOLDS_PER_LOOK).await {
-        Ok(due) => due,
-        Err(error) => {
-            tracing::debug!(error = %error, "no look for due holds was possible");
+    let mut leadership = None;
+    while let Some(due) = due(office).await {
+        if leadership.is_none() {
+            leadership = office.deps().write_store.lead(Role::Sweeper).await.ok().flatten();
+        }
+        // Two sweepers do no harm but get into each other's way. A sweeper that stands still is not waited for.
+        if leadership.is_none() && due.is_left_to_another {
             return;
         }
+        let is_full = due.holds.len() >= HOLDS_PER_LOOK;
+        let ended = end(office, due.holds).await;
+        if !is_full || ended == 0 {
+            return;
+        }
+    }
+}
+
+/// Holds that are due.
+struct Due {
+    holds: Vec<DueHold>,
+    /// None of them is so late that another node's sweeper must have failed.
+    is_left_to_another: bool,
+}
+
+/// The next holds to end, if there are any.
+async fn due(office: &BoxOffice) -> Option<Due> {
+    let deps = office.deps();
+    let now = (deps.clock)();
+    let mut holds = match deps.write_store.due_holds(now - GRACE, HOLDS_PER_LOOK).await {
+        Ok(holds) => holds,
+        Err(error) => {
+            tracing::debug!(error = %error, "no look for due holds was possible");
+            return None;
+        }
     };
-    let mut by_showtime: HashMap<ShowtimeId, Vec<BookingId>> = HashMap::new();
-    for (showtime, booking) in due {
-        by_showtime.entry(showtime).or_default().push(booking);
+    holds.retain(|hold| !office.arrivals().spare(hold.booking.id, hold.booking.expires_at, now));
+    let first_deadline = holds.first()?.booking.expires_at;
+    Some(Due { is_left_to_another: now < first_deadline + PATIENCE, holds })
+}
+
+/// Ends holds by commits of their own, without their showtimes' actors: a hold's booking tells all that a commit has to name. An actor
+/// that has the showtime open meets versions that it did not expect and reads the journal, as after any other node's commit. Returns
+/// how many were ended; those that were not are found by a later look, if they are still due.
+async fn end(office: &BoxOffice, holds: Vec<DueHold>) -> usize {
+    let mut by_showtime: HashMap<ShowtimeId, Vec<DueHold>> = HashMap::new();
+    for hold in holds {
+        by_showtime.entry(hold.booking.showtime_id).or_default().push(hold);
     }
-    for (showtime, bookings) in by_showtime {
-        office.end_due_holds(showtime, bookings).await;
+    let ends = by_showtime.into_values().map(|holds| end_in_showtime(office, holds));
+    futures_util::stream::iter(ends).buffer_unordered(SHOWTIMES_AT_ONCE).fold(0, async |sum, ended| sum + ended).await
+}
+
+async fn end_in_showtime(office: &BoxOffice, holds: Vec<DueHold>) -> usize {
+    let deps = office.deps();
+    let mut ended = 0;
+    for part in holds.chunks(HOLDS_PER_COMMIT) {
+        let Some(batch) = expiry(part, (deps.clock)()) else { break };
+        let showtime_id = batch.showtime_id;
+        match deps.write_store.commit(Arc::new(batch)).await {
+            Ok(_) => {
+                ended += part.len();
+                deps.counters.batches_committed.increment();
+                deps.counters.holds_expired.add(u64::try_from(part.len()).unwrap_or(u64::MAX));
+                deps.wake_relay.notify_one();
+            }
+            Err(error) => {
+                tracing::debug!(showtime.id = %showtime_id, error = %error, "holds were not ended by the sweeper");
+                break;
+            }
+        }
     }
+    ended
+}
+
+/// The commit that ends these holds of one showtime.
+fn expiry(holds: &[DueHold], now: Timestamp) -> Option<Batch> {
+    let first = holds.first()?;
+    let mut batch = Batch {
+        showtime_id: first.booking.showtime_id,
+        fence: first.fence,
+        recorded_at: now,
+        events: Vec::new(),
+        seats: Vec::new(),
+        releases: Vec::new(),
+        claims: Vec::new(),
+        new_bookings: Vec::new(),
+        booking_changes: Vec::new(),
+        idempotency: Vec::new(),
+        traceparent: None,
+    };
+    for (event, DueHold { booking, .. }) in holds.iter().enumerate() {
+        let seats = booking.seat_ids.iter().map(|seat_id| seat_id.index());
+        batch.seats.extend(seats.clone().map(|seat| SeatChange {
+            seat,
+            expected_version: booking.version,
+            status: SeatStatus::Available,
+            booking_id: None,
+            event,
+        }));
+        batch.releases.extend(seats.map(|seat| (seat, booking.id)));
+        batch.booking_changes.push(BookingChange {
+            booking_id: booking.id,
+            expected_version: booking.version,
+            status: BookingStatus::Expired,
+            expires_at: booking.expires_at,
+            payment_reference: None,
+            event,
+        });
+        batch.events.push(Event::HoldExpired { booking_id: booking.id, seat_ids: booking.seat_ids.clone() });
+    }
+    batch.seats.sort_unstable_by_key(|change| change.seat);
+    Some(batch)
 }
 
 async fn forget_old_keys(office: &BoxOffice) {

@@ -15,7 +15,7 @@ use crate::box_office::board::Board;
 use crate::box_office::expiry::Sweeper;
 use crate::box_office::registry::{Desk, Directory, Open, Registry};
 use crate::box_office::request::{Answer, EarlyClaim, KeyedRequest, Pending, Request, RequestContext};
-use crate::box_office::showtime_actor::{EndDueHolds, Submit};
+use crate::box_office::showtime_actor::Submit;
 use crate::box_office::{BoxOfficeError, Dependencies, Outcome, Reserved};
 use crate::coalesce::Flights;
 use crate::domain::{
@@ -222,15 +222,6 @@ impl BoxOffice {
 
     pub(super) fn deps(&self) -> &Arc<Dependencies> {
         &self.inner.deps
-    }
-
-    /// Tells a showtime's actor about holds that are due.
-    pub(super) async fn end_due_holds(&self, showtime_id: ShowtimeId, bookings: Vec<BookingId>) {
-        if let Ok(desk) = self.desk(showtime_id).await
-            && desk.address.try_send(EndDueHolds(bookings)).is_err()
-        {
-            tracing::debug!(showtime.id = %showtime_id, "a showtime's actor was lost; the next sweep asks its successor");
-        }
     }
 
     pub(super) fn arrivals(&self) -> &Arc<Arrivals> {

@@ -22,7 +22,7 @@ impl BatchRun {
                 self.replay(&records, &bookings);
             }
         }
-        let mut wanted: HashSet<BookingId> = self.due.iter().copied().collect();
+        let mut wanted: HashSet<BookingId> = HashSet::new();
         for pending in &self.commands {
             match &pending.request.command {
                 Command::ReserveSeats { booking_id, .. } if repeated || pending.request.repeated => {

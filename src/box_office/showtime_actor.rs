@@ -15,7 +15,7 @@ use crate::box_office::queue::Queue;
 use crate::box_office::request::Pending;
 use crate::box_office::seat_claims::{SeatClaims, count_failure};
 use crate::box_office::{BoxOfficeError, Dependencies};
-use crate::domain::{BookingId, ShowtimeId};
+use crate::domain::ShowtimeId;
 
 /// See the module's documentation.
 pub(super) struct ShowtimeActor {
@@ -24,7 +24,6 @@ pub(super) struct ShowtimeActor {
     /// Takes the actor off the list of open showtimes.
     leave: Box<dyn Fn() + Send>,
     queue: Queue,
-    due: Vec<BookingId>,
     owned: Option<Owned>,
     claims: Option<SeatClaims>,
     board: Arc<Board>,
@@ -51,11 +50,6 @@ pub(super) struct Surroundings {
 #[rtype(result = "()")]
 pub(super) struct Submit(pub Pending);
 
-/// Ends these holds if they are due.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(super) struct EndDueHolds(pub Vec<BookingId>);
-
 /// Ends the actor for the sake of others, unless it is needed right now.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -74,7 +68,6 @@ impl ShowtimeActor {
             deps,
             leave,
             queue: Queue::default(),
-            due: Vec::new(),
             owned: None,
             claims: None,
             board,
@@ -98,7 +91,7 @@ impl ShowtimeActor {
         }
         self.refuse_overdue();
         let has_due_hold = self.has_due_hold() && self.expiry_rest().is_zero();
-        if self.queue.is_empty() && self.due.is_empty() && !has_due_hold {
+        if self.queue.is_empty() && !has_due_hold {
             self.wait(ctx);
             return;
         }
@@ -110,7 +103,6 @@ impl ShowtimeActor {
             showtime_id: self.id,
             owned: self.owned.take(),
             commands,
-            due: std::mem::take(&mut self.due),
             claims: self.claims.take().unwrap_or_default(),
             board: Arc::clone(&self.board),
             arrivals: Arc::clone(&self.arrivals),
@@ -255,19 +247,6 @@ impl Handler<PutAway> for ShowtimeActor {
     fn handle(&mut self, _: PutAway, ctx: &mut Context<Self>) {
         // With a batch in flight it goes when that has landed.
         self.leaving = true;
-        self.pump(ctx);
-    }
-}
-
-impl Handler<EndDueHolds> for ShowtimeActor {
-    type Result = ();
-
-    fn handle(&mut self, EndDueHolds(bookings): EndDueHolds, ctx: &mut Context<Self>) {
-        for booking in bookings {
-            if self.due.len() < self.deps.settings.max_batch && !self.due.contains(&booking) {
-                self.due.push(booking);
-            }
-        }
         self.pump(ctx);
     }
 }

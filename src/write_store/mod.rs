@@ -239,6 +239,25 @@ pub struct Moment {
     pub answered: Instant,
 }
 
+/// A pending hold whose deadline has passed, with all that a batch that ends it has to name. Its seats have its booking's version: every
+/// event about a live booking is about all of its seats.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DueHold {
+    /// The booking.
+    pub booking: Booking,
+    /// Its showtime's fence.
+    pub fence: u64,
+}
+
+/// Work that one node of the cluster does at a time.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Role {
+    /// Publishes the outbox.
+    Relay,
+    /// Ends holds whose node has died.
+    Sweeper,
+}
+
 /// A showtime's id and last sequence.
 pub type Head = (ShowtimeId, u64);
 
@@ -277,7 +296,7 @@ pub trait WriteStore: Send + Sync + 'static {
     async fn forget_idempotency(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
     /// Up to `limit` pending holds with a deadline at or before `before`, earliest first.
-    async fn due_holds(&self, before: Timestamp, limit: usize) -> Result<Vec<(ShowtimeId, BookingId)>, StoreError>;
+    async fn due_holds(&self, before: Timestamp, limit: usize) -> Result<Vec<DueHold>, StoreError>;
 
     /// Up to `limit` showtimes with an id above `after`, ascending, with their last sequences.
     async fn heads_page(&self, after: Option<ShowtimeId>, limit: usize) -> Result<Vec<Head>, StoreError>;
@@ -294,8 +313,8 @@ pub trait WriteStore: Send + Sync + 'static {
     /// Number of unconfirmed rows, counted up to `limit`.
     async fn outbox_depth(&self, limit: usize) -> Result<usize, StoreError>;
 
-    /// Tries to become the one relay leader; `None` while another node leads.
-    async fn lead(&self) -> Result<Option<Box<dyn Leadership>>, StoreError>;
+    /// Tries to become the one node with this role; `None` while another one has it.
+    async fn lead(&self, role: Role) -> Result<Option<Box<dyn Leadership>>, StoreError>;
 
     /// One showtime's whole write model in one snapshot; `None` if unknown.
     async fn audit(&self, id: ShowtimeId) -> Result<Option<Audit>, StoreError>;
@@ -307,9 +326,9 @@ pub trait WriteStore: Send + Sync + 'static {
     async fn ping(&self) -> Result<Moment, StoreError>;
 }
 
-/// Leadership of the outbox relay; given up when dropped.
+/// A role that one node has; given up when dropped.
 #[async_trait]
 pub trait Leadership: Send + Sync {
-    /// True while no other node can lead. To be asked before each round of publishing.
+    /// True while no other node can have the role. To be asked before each round of its work.
     async fn is_held(&mut self) -> bool;
 }

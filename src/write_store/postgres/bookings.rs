@@ -52,7 +52,8 @@ pub(super) fn to_bookings(rows: Vec<BookingRow>) -> Result<Vec<Booking>, Failure
     rows.into_iter().map(to_booking).collect()
 }
 
-fn to_booking(row: BookingRow) -> Result<Booking, Failure> {
+/// The row as the domain has it.
+pub(super) fn to_booking(row: BookingRow) -> Result<Booking, Failure> {
     let (id, showtime, user, token, status, reserved_at, expires_at, payment, version, seats) = row;
     let showtime_id = ShowtimeId(showtime);
     let prefix = SeatId::prefix(showtime_id);

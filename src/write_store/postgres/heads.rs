@@ -1,18 +1,15 @@
-//! Ids of showtimes with their last sequences, and holds that are due.
+//! Ids of showtimes with their last sequences.
 
-use diesel::data_types::PgTimestamp;
 use diesel::prelude::{ExpressionMethods, QueryDsl};
-use diesel::sql_types::{BigInt, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use crate::domain::{BookingId, ShowtimeId, Timestamp};
+use crate::domain::ShowtimeId;
 use crate::write_store::Head;
 use crate::write_store::postgres::access::Call;
-use crate::write_store::postgres::column::{from_int8, to_limit, to_timestamptz};
+use crate::write_store::postgres::column::{from_int8, to_limit};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::schema::showtimes;
-use crate::write_store::postgres::statement::statement;
 
 /// See [`crate::write_store::WriteStore::heads_page`].
 pub(super) struct HeadsPage {
@@ -56,29 +53,4 @@ impl Call for Heads {
 
 fn to_heads(rows: Vec<(Uuid, i64)>) -> Result<Vec<Head>, Failure> {
     rows.into_iter().map(|(id, sequence)| Ok((ShowtimeId(id), from_int8(sequence)?))).collect()
-}
-
-statement! {
-    /// Pending holds by deadline. The status is part of the text: as a parameter it would hide the partial index from a kept plan.
-    HoldsByDeadline -> (SqlUuid, SqlUuid):
-    "SELECT showtime_id, id FROM bookings WHERE status = 0 AND expires_at <= " {before: PgTimestamp as Timestamptz}
-    " ORDER BY expires_at LIMIT " {limit: i64 as BigInt} ""
-}
-
-/// See [`crate::write_store::WriteStore::due_holds`].
-pub(super) struct DueHolds {
-    pub(super) before: Timestamp,
-    pub(super) limit: usize,
-}
-
-impl Call for DueHolds {
-    type Answer = Vec<(ShowtimeId, BookingId)>;
-
-    async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Self::Answer, Failure> {
-        let rows: Vec<(Uuid, Uuid)> =
-            HoldsByDeadline { before: to_timestamptz(self.before), limit: to_limit(self.limit) }
-                .load(connection)
-                .await?;
-        Ok(rows.into_iter().map(|(showtime, booking)| (ShowtimeId(showtime), BookingId(booking))).collect())
-    }
 }

@@ -1,4 +1,4 @@
-//! Leadership of the outbox relay: a session lock in the database, on a connection of its own.
+//! Roles of one node in the cluster: a session lock in the database for each, on a connection of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,11 @@ use crate::write_store::postgres::failure::{Failure, store_error, unavailable, u
 use crate::write_store::postgres::ping::is_answering;
 use crate::write_store::postgres::recent::Recent;
 use crate::write_store::postgres::statement::statement;
-use crate::write_store::{Leadership, StoreError};
+use crate::write_store::{Leadership, Role, StoreError};
 
-/// Names the relay's lock. Advisory locks are local to a database, so two installations on one server do not meet.
+/// Names the relay's lock, and the sweeper's. Advisory locks are local to a database, so two installations on one server do not meet.
 const RELAY_LOCK: i64 = 0x7475_726e_7374_6c01;
+const SWEEPER_LOCK: i64 = 0x7475_726e_7374_6c03;
 
 statement! {
     /// Takes the lock if nobody has it. It lives until the session ends.
@@ -24,7 +25,8 @@ statement! {
 }
 
 /// The lock, held as long as its session lives. Dropping it closes the connection, and the server frees the lock.
-struct RelayLeadership {
+struct SessionLock {
+    role: Role,
     /// `None` once a ping has failed: what was lost is never believed in again.
     connection: Option<AsyncPgConnection>,
     ping_timeout: Duration,
@@ -32,7 +34,7 @@ struct RelayLeadership {
 }
 
 #[async_trait]
-impl Leadership for RelayLeadership {
+impl Leadership for SessionLock {
     async fn is_held(&mut self) -> bool {
         let Some(connection) = &mut self.connection else { return false };
         // The session has the lock until it ends, so an answer from it is proof.
@@ -40,34 +42,52 @@ impl Leadership for RelayLeadership {
             return true;
         }
         self.connection = None;
-        self.recent.lead(false);
+        self.tell(false);
         false
     }
 }
 
-impl Drop for RelayLeadership {
+impl SessionLock {
+    /// What was committed is kept in memory for the relay only.
+    fn tell(&self, leads: bool) {
+        match self.role {
+            Role::Relay => self.recent.lead(leads),
+            Role::Sweeper => {}
+        }
+    }
+}
+
+impl Drop for SessionLock {
     fn drop(&mut self) {
-        self.recent.lead(false);
+        self.tell(false);
     }
 }
 
 /// See [`crate::write_store::WriteStore::lead`].
-pub(super) async fn lead(access: &Access, recent: Arc<Recent>) -> Result<Option<Box<dyn Leadership>>, StoreError> {
+pub(super) async fn lead(
+    access: &Access,
+    role: Role,
+    recent: Arc<Recent>,
+) -> Result<Option<Box<dyn Leadership>>, StoreError> {
+    let key = match role {
+        Role::Relay => RELAY_LOCK,
+        Role::Sweeper => SWEEPER_LOCK,
+    };
     let connector = Arc::clone(access.connector());
     let ping_timeout = access.ping_timeout();
     let attempt = access.runtime().spawn(async move {
         let mut connection = connector
             .open()
             .await
-            .map_err(|error| unavailable("no connection to PostgreSQL for the relay's lock", error))?;
-        let asked = tokio::time::timeout(ping_timeout, TryLock { key: RELAY_LOCK }.load::<bool>(&mut connection)).await;
+            .map_err(|error| unavailable("no connection to PostgreSQL for a role's lock", error))?;
+        let asked = tokio::time::timeout(ping_timeout, TryLock { key }.load::<bool>(&mut connection)).await;
         let taken = asked
-            .map_err(|elapsed| unavailable("PostgreSQL did not answer for the relay's lock", elapsed))?
+            .map_err(|elapsed| unavailable("PostgreSQL did not answer for a role's lock", elapsed))?
             .map_err(|error| store_error(Failure::Database(error)))?;
         if taken.contains(&true) {
-            recent.lead(true);
-            let leadership: Box<dyn Leadership> =
-                Box::new(RelayLeadership { connection: Some(connection), ping_timeout, recent });
+            let lock = SessionLock { role, connection: Some(connection), ping_timeout, recent };
+            lock.tell(true);
+            let leadership: Box<dyn Leadership> = Box::new(lock);
             Ok(Some(leadership))
         } else {
             Ok(None)

@@ -17,8 +17,8 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Timestamp};
 use crate::write_store::{
-    Audit, Batch, CommitError, Committed, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment, NewShowtime,
-    OutboxEntry, StoreError, WriteStore,
+    Audit, Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment,
+    NewShowtime, OutboxEntry, Role, StoreError, WriteStore,
 };
 
 mod access;
@@ -28,6 +28,7 @@ mod bookings;
 mod column;
 mod commit;
 mod connection;
+mod due;
 mod failure;
 mod heads;
 mod idempotency;
@@ -51,8 +52,9 @@ use access::Access;
 use audit::AuditShowtime;
 use bookings::BookingsByIds;
 use connection::Connector;
+use due::DueHolds;
 use failure::unavailable_because;
-use heads::{DueHolds, Heads, HeadsPage};
+use heads::{Heads, HeadsPage};
 use idempotency::{ClusterSecret, Forget, Recall};
 use journal::{Journal, Outbox, OutboxConfirmed, OutboxDepth};
 use lanes::Lanes;
@@ -132,7 +134,7 @@ impl WriteStore for PostgresStore {
         self.access.call(Forget { before, limit }).await
     }
 
-    async fn due_holds(&self, before: Timestamp, limit: usize) -> Result<Vec<(ShowtimeId, BookingId)>, StoreError> {
+    async fn due_holds(&self, before: Timestamp, limit: usize) -> Result<Vec<DueHold>, StoreError> {
         self.access.call(DueHolds { before, limit }).await
     }
 
@@ -156,8 +158,8 @@ impl WriteStore for PostgresStore {
         self.access.call(OutboxDepth(limit)).await
     }
 
-    async fn lead(&self) -> Result<Option<Box<dyn Leadership>>, StoreError> {
-        leadership::lead(&self.access, Arc::clone(&self.recent)).await
+    async fn lead(&self, role: Role) -> Result<Option<Box<dyn Leadership>>, StoreError> {
+        leadership::lead(&self.access, role, Arc::clone(&self.recent)).await
     }
 
     async fn audit(&self, id: ShowtimeId) -> Result<Option<Audit>, StoreError> {

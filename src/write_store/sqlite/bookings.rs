@@ -14,7 +14,7 @@ use crate::write_store::sqlite::columns::{
 };
 use crate::write_store::sqlite::failure::{corrupt, failed_to, refused_or_failed_to};
 use crate::write_store::sqlite::statement::{Bind, Statement, statement};
-use crate::write_store::{Batch, BookingChange, CommitError, NewBooking, StoreError};
+use crate::write_store::{Batch, BookingChange, CommitError, DueHold, NewBooking, StoreError};
 
 statement!(
     /// Rows: id, expected version, status, deadline, payment or null, position of the event.
@@ -87,9 +87,12 @@ statement!(
 );
 
 statement!(
-    DueHolds -> (Binary, Binary) = "
-        SELECT showtime_id, id FROM bookings WHERE status = 0 AND expires_at <= ? ORDER BY expires_at, id LIMIT ?"
+    DueHolds -> BookingColumns = concat!(
+        "SELECT ", booking_columns!(), " FROM bookings AS b WHERE b.status = 0 AND b.expires_at <= ?
+            ORDER BY b.expires_at, b.id LIMIT ?")
 );
+
+statement!(FenceOf -> BigInt = "SELECT fence FROM showtimes WHERE id = ?");
 
 statement!(
     LiveClaims -> (BigInt, Binary) = "
@@ -206,11 +209,18 @@ pub(super) fn due(
     connection: &mut SqliteConnection,
     before: Timestamp,
     limit: usize,
-) -> Result<Vec<(ShowtimeId, BookingId)>, StoreError> {
+) -> Result<Vec<DueHold>, StoreError> {
     let binds = [Bind::Integer(before.as_millis()), count(limit)];
-    let rows: Vec<(Vec<u8>, Vec<u8>)> =
-        DueHolds.with(&binds).load(connection).map_err(failed_to::<StoreError>("find due holds"))?;
-    rows.iter().map(|(showtime, booking)| Ok((showtime_id(showtime)?, booking_id(booking)?))).collect()
+    let rows = DueHolds.with(&binds).load(connection).map_err(failed_to::<StoreError>("find due holds"))?;
+    let with_fence = |booking: Booking| {
+        let fences: Vec<i64> = FenceOf
+            .with(&[Bind::Blob(booking.showtime_id.0.as_bytes())])
+            .load(connection)
+            .map_err(failed_to::<StoreError>("read a fence"))?;
+        let fence = fences.first().ok_or_else(|| corrupt("a hold's showtime is missing"))?;
+        Ok(DueHold { fence: unsigned(*fence)?, booking })
+    };
+    read(rows)?.into_iter().map(with_fence).collect()
 }
 
 /// The live claims of a showtime, ascending.

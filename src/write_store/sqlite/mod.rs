@@ -14,8 +14,8 @@ use tokio::time::Instant;
 
 use crate::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Timestamp};
 use crate::write_store::{
-    Audit, Batch, CommitError, Committed, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment, NewShowtime,
-    OutboxEntry, StoreError, WriteStore,
+    Audit, Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment,
+    NewShowtime, OutboxEntry, Role, StoreError, WriteStore,
 };
 
 mod bookings;
@@ -86,7 +86,8 @@ pub struct SqliteStore {
     readers: Readers,
     writer: Writer,
     clock: Arc<ProcessClock>,
-    led: Arc<AtomicBool>,
+    relays: Arc<AtomicBool>,
+    sweeps: Arc<AtomicBool>,
     _directory: DataDirectory,
 }
 
@@ -116,7 +117,8 @@ impl SqliteStore {
             readers,
             writer,
             clock: Arc::default(),
-            led: Arc::new(AtomicBool::new(false)),
+            relays: Arc::default(),
+            sweeps: Arc::default(),
             _directory: directory,
         })
     }
@@ -169,7 +171,7 @@ impl WriteStore for SqliteStore {
         self.writer.write(move |connection| idempotency::forget(connection, before, limit)).await
     }
 
-    async fn due_holds(&self, before: Timestamp, limit: usize) -> Result<Vec<(ShowtimeId, BookingId)>, StoreError> {
+    async fn due_holds(&self, before: Timestamp, limit: usize) -> Result<Vec<DueHold>, StoreError> {
         self.readers.read(move |connection| bookings::due(connection, before, limit)).await
     }
 
@@ -193,9 +195,13 @@ impl WriteStore for SqliteStore {
         self.readers.read(move |connection| outbox::depth(connection, limit)).await
     }
 
-    async fn lead(&self) -> Result<Option<Box<dyn Leadership>>, StoreError> {
-        let was_led = self.led.swap(true, Ordering::AcqRel);
-        Ok((!was_led).then(|| -> Box<dyn Leadership> { Box::new(InProcess(self.led.clone())) }))
+    async fn lead(&self, role: Role) -> Result<Option<Box<dyn Leadership>>, StoreError> {
+        let led = match role {
+            Role::Relay => &self.relays,
+            Role::Sweeper => &self.sweeps,
+        };
+        let was_led = led.swap(true, Ordering::AcqRel);
+        Ok((!was_led).then(|| -> Box<dyn Leadership> { Box::new(InProcess(Arc::clone(led))) }))
     }
 
     async fn audit(&self, id: ShowtimeId) -> Result<Option<Audit>, StoreError> {

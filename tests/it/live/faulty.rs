@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use turnstile::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Timestamp};
 use turnstile::write_store::{
-    Audit, Batch, CommitError, Committed, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment, NewShowtime,
-    OutboxEntry, StoreError, WriteStore,
+    Audit, Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment,
+    NewShowtime, OutboxEntry, Role, StoreError, WriteStore,
 };
 
 /// While it is down, nothing can be read; commits go on, so that there is something to miss.
@@ -72,7 +72,7 @@ impl WriteStore for Faulty {
         self.store.forget_idempotency(before, limit).await
     }
 
-    async fn due_holds(&self, before: Timestamp, limit: usize) -> Result<Vec<(ShowtimeId, BookingId)>, StoreError> {
+    async fn due_holds(&self, before: Timestamp, limit: usize) -> Result<Vec<DueHold>, StoreError> {
         self.store.due_holds(before, limit).await
     }
 
@@ -97,8 +97,8 @@ impl WriteStore for Faulty {
         self.store.outbox_depth(limit).await
     }
 
-    async fn lead(&self) -> Result<Option<Box<dyn Leadership>>, StoreError> {
-        self.store.lead().await
+    async fn lead(&self, role: Role) -> Result<Option<Box<dyn Leadership>>, StoreError> {
+        self.store.lead(role).await
     }
 
     async fn audit(&self, id: ShowtimeId) -> Result<Option<Audit>, StoreError> {

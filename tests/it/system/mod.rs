@@ -9,6 +9,7 @@ mod predecessor;
 mod projector;
 mod sockets;
 mod supervision;
+mod sweeping;
 mod two_nodes;
 pub mod valkey;
 mod watching;

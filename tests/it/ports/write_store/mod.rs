@@ -145,6 +145,7 @@ macro_rules! contract_tests {
             leadership {
                 one_leads_at_a_time
                 leadership_ends_when_it_is_dropped
+                each_role_is_led_by_itself
             }
             durability {
                 everything_survives_a_restart

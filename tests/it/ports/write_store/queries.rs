@@ -49,10 +49,21 @@ pub async fn due_holds_come_earliest_first<A: Adapter>() {
     store.commit(draft.done()).await.unwrap();
 
     let expected = [made[4].1, made[0].1, made[3].1, made[5].1];
-    assert_eq!(store.due_holds(at(600), 10).await.unwrap(), expected);
-    assert_eq!(store.due_holds(at(599), 10).await.unwrap(), expected[..3]);
-    assert_eq!(store.due_holds(at(600), 2).await.unwrap(), expected[..2]);
-    assert_eq!(store.due_holds(at(299), 10).await.unwrap(), []);
+    let due = async |before, limit| {
+        let holds = store.due_holds(at(before), limit).await.unwrap();
+        holds.iter().map(|hold| (hold.booking.showtime_id, hold.booking.id)).collect::<Vec<_>>()
+    };
+    assert_eq!(due(600, 10).await, expected);
+    assert_eq!(due(599, 10).await, expected[..3]);
+    assert_eq!(due(600, 2).await, expected[..2]);
+    assert_eq!(due(299, 10).await, []);
+    // All that a batch that ends it has to name.
+    for hold in store.due_holds(at(600), 10).await.unwrap() {
+        assert_eq!(hold.booking, stored(&store, hold.booking.id).await);
+        assert_eq!(hold.fence, store.load(hold.booking.showtime_id, Load::Keep).await.unwrap().unwrap().fence);
+        let draft = Draft::new(hold.booking.showtime_id, hold.fence).expire(&hold.booking);
+        store.commit(draft.done()).await.unwrap();
+    }
 }
 
 pub async fn heads_of_known_showtimes<A: Adapter>() {

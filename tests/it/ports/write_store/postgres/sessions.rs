@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_postgres::Client;
 use turnstile::write_store::postgres::Settings;
-use turnstile::write_store::{Load, WriteStore};
+use turnstile::write_store::{Load, Role, WriteStore};
 
 use crate::ports::write_store::Adapter;
 use crate::ports::write_store::draft::{reserved, scheduled};
@@ -78,11 +78,11 @@ async fn leadership_ends_with_its_session() {
     let adapter = Postgres::fresh().await;
     let (store, client) = (adapter.store(), adapter.database.client().await);
     let other = adapter.another_node().await;
-    let mut leadership = store.lead().await.unwrap().unwrap();
-    assert!(other.lead().await.unwrap().is_none());
+    let mut leadership = store.lead(Role::Relay).await.unwrap().unwrap();
+    assert!(other.lead(Role::Relay).await.unwrap().is_none());
     assert!(leadership.is_held().await);
     end_all_sessions(&client).await;
-    let mut next = other.lead().await.unwrap().expect("the lock is free");
+    let mut next = other.lead(Role::Relay).await.unwrap().expect("the lock is free");
     assert!(!leadership.is_held().await, "who lost it knows when asked");
     assert!(!leadership.is_held().await, "and does not get it back");
     assert!(next.is_held().await);
@@ -91,8 +91,8 @@ async fn leadership_ends_with_its_session() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_databases_have_two_leaders() {
     let (one, other) = (Postgres::fresh().await, Postgres::fresh().await);
-    let mut first = one.store().lead().await.unwrap().unwrap();
-    let mut second = other.store().lead().await.unwrap().unwrap();
+    let mut first = one.store().lead(Role::Relay).await.unwrap().unwrap();
+    let mut second = other.store().lead(Role::Relay).await.unwrap().unwrap();
     assert!(first.is_held().await && second.is_held().await);
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use turnstile::domain::{Booking, SeatIndex, ShowtimeId};
 use turnstile::write_store::postgres::{PostgresStore, Settings};
-use turnstile::write_store::{Load, WriteStore};
+use turnstile::write_store::{Load, Role, WriteStore};
 
 use crate::ports::write_store::Adapter;
 use crate::ports::write_store::draft::{Draft, booking, key, reserved, scheduled};
@@ -92,7 +92,7 @@ async fn a_leader_does_not_read_its_own_commits_back() {
         store.outbox_confirmed(positions).await.unwrap();
     };
 
-    let leadership = store.lead().await.unwrap().unwrap();
+    let leadership = store.lead(Role::Relay).await.unwrap().unwrap();
     store.outbox(100, vec![]).await.unwrap();
     settle().await;
     store.commit(reserve(&[1, 2])).await.unwrap();
@@ -173,7 +173,7 @@ async fn calls_come_from_any_runtime() {
     let held = tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let mut leadership = store.lead().await.unwrap().unwrap();
+            let mut leadership = store.lead(Role::Relay).await.unwrap().unwrap();
             assert!(leadership.is_held().await);
             reserved(&store, id, &[2], 1).await
         })

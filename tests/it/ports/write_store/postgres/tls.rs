@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use turnstile::write_store::postgres::{PostgresStore, migrate};
-use turnstile::write_store::{StoreError, WriteStore};
+use turnstile::write_store::{Role, StoreError, WriteStore};
 
 use crate::ports::write_store::draft::{reserved, scheduled};
 use crate::ports::write_store::postgres::{Database, Postgres};
@@ -83,7 +83,7 @@ async fn a_checked_certificate_carries_everything() {
         let store: Arc<dyn WriteStore> = Arc::new(PostgresStore::connect(&url, &Postgres::settings()).await.unwrap());
         let id = scheduled(&store, 3).await;
         reserved(&store, id, &[1], 1).await;
-        assert!(store.lead().await.unwrap().is_some());
+        assert!(store.lead(Role::Relay).await.unwrap().is_some());
     }
     assert!(front.encrypted.load(Ordering::SeqCst) >= 9, "migrations, pool and leadership, three times");
 }

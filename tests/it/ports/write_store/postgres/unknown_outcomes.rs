@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_postgres::Client;
 use turnstile::domain::{Booking, ShowtimeId};
 use turnstile::write_store::postgres::{PostgresStore, Settings};
-use turnstile::write_store::{CommitError, Load, StoreError, WriteStore};
+use turnstile::write_store::{CommitError, Load, Role, StoreError, WriteStore};
 
 use crate::ports::write_store::Adapter;
 use crate::ports::write_store::draft::{Draft, booking, scheduled};
@@ -206,7 +206,7 @@ async fn without_a_server_nothing_is_unknown() {
     let outcome = commit.await.unwrap();
     assert!(matches!(outcome, Err(CommitError::Store(StoreError::Unavailable { .. }))), "{outcome:?}");
     assert!(matches!(store.ping().await, Err(StoreError::Unavailable { .. })));
-    assert!(matches!(store.lead().await, Err(StoreError::Unavailable { .. })));
+    assert!(matches!(store.lead(Role::Relay).await, Err(StoreError::Unavailable { .. })));
     scene.proxy.set(Mode::Forward);
     store.ping().await.unwrap();
     scene.settles(&new, false).await;

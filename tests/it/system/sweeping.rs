@@ -1,0 +1,67 @@
+//! Holds whose node has died: the nodes that live end them in time, however many showtimes they are spread over.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::StreamExt as _;
+use turnstile::domain::{Booking, Timestamp};
+use turnstile::write_store::WriteStore;
+use turnstile::write_store::postgres::{PostgresStore, Settings};
+
+use crate::ports::write_store::draft::{Draft, booking, new_showtime};
+use crate::services;
+use crate::stack::{Stack, eventually};
+
+/// Showtimes with a hold each; by hand, `TEST_DEAD_HOLDS` sets another number.
+const SHOWTIMES: u32 = 600;
+/// Seats of each; by hand, `TEST_SEATS`.
+const SEATS: u32 = 10;
+/// A hold ends at its deadline, this much later at most while any node lives.
+const LATEST: Duration = Duration::from_secs(2);
+
+fn number(variable: &str, default: u32) -> u32 {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
+}
+
+async fn pending(client: &tokio_postgres::Client) -> i64 {
+    client.query_one("SELECT count(*) FROM bookings WHERE status = 0", &[]).await.unwrap().get(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn holds_of_many_showtimes_end_in_time_after_their_nodes_death() {
+    let stack = Stack::real(services::shared()).await;
+    let survivors = [stack.start(), stack.start()];
+    let settings = Settings { pool_size: 12, ..Settings::default() };
+    let store: Arc<dyn WriteStore> = Arc::new(PostgresStore::connect(&stack.postgres_url(), &settings).await.unwrap());
+    let (showtimes, seats) = (number("TEST_DEAD_HOLDS", SHOWTIMES), number("TEST_SEATS", SEATS));
+    // What the dead node has left: showtimes that nobody has open, all of whose holds end at once.
+    let scheduled = futures_util::stream::iter(0..showtimes).map(async |_| {
+        let new = new_showtime(seats);
+        let id = new.id;
+        store.schedule(new).await.unwrap();
+        id
+    });
+    let ids: Vec<_> = scheduled.buffer_unordered(64).collect().await;
+    let deadline = now() + Duration::from_secs(5 + u64::from(showtimes) / 500);
+    let held = futures_util::stream::iter(ids).map(async |id| {
+        let hold = Booking { reserved_at: now(), expires_at: deadline, ..booking(id, &[0, 1]) };
+        store.commit(Draft::kept(&store, id).await.reserve(&hold, 1).done()).await.unwrap();
+    });
+    held.buffer_unordered(256).collect::<Vec<()>>().await;
+    assert!(now() < deadline, "the machine is too slow for this test");
+    let (client, connection) = tokio_postgres::connect(&stack.postgres_url(), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    assert_eq!(pending(&client).await, i64::from(showtimes));
+    tokio::time::sleep(deadline.since(now())).await;
+    assert_eq!(pending(&client).await, i64::from(showtimes), "none ends before its deadline");
+    eventually("every hold has ended", 4 * LATEST, async || pending(&client).await == 0).await;
+    let late = now().since(deadline);
+    println!("{showtimes} holds had ended {late:?} after their deadline");
+    assert!(late <= LATEST, "the last hold ended {late:?} late");
+    drop(survivors);
+}
