@@ -17,7 +17,7 @@ use crate::box_office::{BoxOfficeError, Dependencies};
 use crate::domain::{
     BookingId, Command, PaymentReference, Rejection, SeatConflict, SeatId, Showtime, ShowtimeId, Timestamp,
 };
-use crate::write_store::{CommitError, Committed, Load, StoreError};
+use crate::write_store::{CommitError, Committed, Load, Loaded, StoreError};
 
 /// How often a batch is decided again because another writer was faster, before its commands are refused as overload.
 const MAX_ATTEMPTS: u32 = 8;
@@ -106,7 +106,8 @@ impl BatchRun {
         loop {
             let asked = Instant::now();
             match self.deps.write_store.load(self.showtime_id, Load::Fence).await {
-                Ok(loaded) => return Ok(loaded.map(|loaded| Owned::new(loaded, asked, Arc::clone(&self.board)))),
+                Ok(None) => return Ok(None),
+                Ok(Some(loaded)) => return Ok(Some(self.own(loaded, asked).await)),
                 Err(error) => match limit {
                     Some(limit) if Instant::now() < limit => {
                         tokio::time::sleep(pause).await;
@@ -116,6 +117,12 @@ impl BatchRun {
                 },
             }
         }
+    }
+
+    async fn own(&self, loaded: Loaded, asked: Instant) -> Owned {
+        let mut owned = Owned::new(loaded, asked, Arc::clone(&self.board));
+        owned.learn_recent_past(self.deps.write_store.as_ref()).await;
+        owned
     }
 
     async fn attempt(&mut self, mut owned: Owned, repeated: bool) -> Attempt {
@@ -318,7 +325,7 @@ impl BatchRun {
     async fn load_kept(&mut self, stale: Owned) -> Attempt {
         let asked = Instant::now();
         match self.deps.write_store.load(self.showtime_id, Load::Keep).await {
-            Ok(Some(loaded)) => Attempt::Again(Owned::new(loaded, asked, Arc::clone(&self.board))),
+            Ok(Some(loaded)) => Attempt::Again(self.own(loaded, asked).await),
             Ok(None) => Attempt::Refuse(None, Refusal::Unavailable),
             Err(error) => self.unavailable(stale, &error),
         }

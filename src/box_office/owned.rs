@@ -14,6 +14,9 @@ const JOURNAL_PAGE: usize = 1_000;
 /// Gap in the journal past which loading the showtime again is cheaper than catching up.
 const MAX_CATCH_UP: usize = 20_000;
 
+/// Events before a loaded state that are looked through for holds that have just ended.
+const RECENT_PAST: u16 = 100;
+
 /// A showtime's state as its actor owns it between batches.
 pub(super) struct Owned {
     pub showtime: Showtime,
@@ -30,6 +33,20 @@ impl Owned {
         board.show(&loaded.showtime);
         board.agreed_at(loaded.showtime.sequence(), asked);
         Self { showtime: loaded.showtime, fence: loaded.fence, synced_at: asked, board }
+    }
+
+    /// Learns from the journal which holds ended shortly before the state was loaded, so that whoever gave them up is known for it.
+    pub(super) async fn learn_recent_past(&mut self, store: &dyn WriteStore) {
+        let sequence = self.showtime.sequence();
+        // A hold that ended needs three events before it can be missed: scheduled, reserved, ended.
+        if sequence < 3 {
+            return;
+        }
+        let after = sequence.saturating_sub(u64::from(RECENT_PAST));
+        match store.journal(self.showtime.id(), after, usize::from(RECENT_PAST)).await {
+            Ok(events) => events.iter().for_each(|recorded| self.showtime.note_ended(recorded)),
+            Err(error) => tracing::debug!(error = %error, "the recent past of a showtime was not read"),
+        }
     }
 
     /// Whether others may have written between the state's last agreement with the store and `moment`.
@@ -80,6 +97,7 @@ impl Owned {
                 let loaded = store.load(self.showtime.id(), Load::Keep).await?;
                 let loaded = loaded.ok_or_else(|| StoreError::Corrupt("a showtime is gone".to_owned()))?;
                 *self = Self::new(loaded, asked, Arc::clone(&self.board));
+                self.learn_recent_past(store).await;
                 return Ok(());
             }
         }

@@ -26,6 +26,8 @@ struct PlannedBooking {
 pub(super) struct Plan {
     now: Timestamp,
     base: u64,
+    /// See [`Showtime::given_up`].
+    given_up: usize,
     events: Vec<Event>,
     seats: BTreeMap<SeatIndex, PlannedSeat>,
     bookings: HashMap<BookingId, PlannedBooking>,
@@ -39,6 +41,7 @@ impl Plan {
         Self {
             now,
             base: showtime.sequence(),
+            given_up: showtime.given_up(),
             events: Vec::new(),
             seats: BTreeMap::new(),
             bookings: HashMap::new(),
@@ -61,14 +64,16 @@ impl Plan {
         };
         let index = self.events.len();
         self.note(showtime, &event, index);
-        let token = match command {
-            Command::ReserveSeats { token, .. } => Some(*token),
-            Command::ConfirmBooking { .. }
-            | Command::CancelBooking { .. }
-            | Command::ExtendHold { .. }
-            | Command::ExpireHold { .. } => None,
-        };
-        showtime.evolve(&event, self.base + sequence_offset(index), self.now, token);
+        let sequence = self.base + sequence_offset(index);
+        if let Command::ReserveSeats { booking_id, seats, user_id, token, asked_at } = command {
+            let since = showtime.held_since(seats, user_id, *asked_at, policy);
+            showtime.evolve(&event, sequence, self.now, Some(*token));
+            if since < *asked_at {
+                showtime.continue_hold(*booking_id, since);
+            }
+        } else {
+            showtime.evolve(&event, sequence, self.now, None);
+        }
         self.events.push(event);
         Ok(Some(index))
     }
@@ -139,6 +144,7 @@ impl Plan {
         for (id, planned) in self.bookings {
             showtime.restore_booking(id, planned.before);
         }
+        showtime.restore_given_up(self.given_up);
         showtime.restore_sequence(self.base);
     }
 

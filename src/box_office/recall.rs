@@ -22,13 +22,14 @@ impl BatchRun {
                 self.replay(&records, &bookings);
             }
         }
+        let policy = self.deps.settings.policy();
         let mut wanted: HashSet<BookingId> = HashSet::new();
         for pending in &self.commands {
             match &pending.request.command {
-                Command::ReserveSeats { booking_id, .. } if repeated || pending.request.repeated => {
-                    wanted.insert(*booking_id)
+                Command::ReserveSeats { booking_id, seats, asked_at, .. } => {
+                    wanted.extend(owned.showtime.unknown_holders(seats.as_slice(), *asked_at, &policy));
+                    (repeated || pending.request.repeated) && wanted.insert(*booking_id)
                 }
-                Command::ReserveSeats { .. } => false,
                 Command::ConfirmBooking { booking_id, .. }
                 | Command::CancelBooking { booking_id, .. }
                 | Command::ExtendHold { booking_id, .. }

@@ -213,6 +213,11 @@ impl HoldPolicy {
         now + self.first_hold()
     }
 
+    /// A user who takes seats again this soon after giving them up has not stopped holding them: a minute, or a hold if that is shorter.
+    pub fn break_between_holds(&self) -> Duration {
+        self.hold.min(Duration::from_mins(1))
+    }
+
     /// The deadline that an extension asked at `now` gives to a hold made at `reserved_at`.
     pub fn extended_deadline(&self, reserved_at: Timestamp, now: Timestamp) -> Timestamp {
         (now + self.hold).min(reserved_at + self.max_total)

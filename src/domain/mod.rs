@@ -2,7 +2,9 @@
 
 mod booking;
 mod command;
+mod decide;
 mod event;
+mod given_up;
 mod hold_token;
 mod ids;
 mod rejection;
@@ -14,12 +16,13 @@ mod timestamp;
 
 pub use booking::{Booking, BookingStatus};
 pub use command::{Command, Credential, HoldPolicy, PaymentReference, SeatSelection, SelectionError};
+pub use decide::Decision;
 pub use event::{Event, EventKind, EventRun, RecordedEvent, SeatsStatus};
 pub use hold_token::{HoldToken, TokenHash};
 pub use ids::{BookingId, SeatId, SeatIdPrefix, SeatIndex, ShowtimeId, UserId};
 pub use rejection::{ConflictReason, Rejection, SeatConflict};
 pub use seat_map::{MAX_SEATS_PER_SHOWTIME, Row, SeatMap, SeatMapError, SeatPlace, SeatStatus};
 pub use secret::Secret;
-pub use showtime::{Decision, Showtime, ShowtimeFacts};
+pub use showtime::{Showtime, ShowtimeFacts};
 pub use text::{Fault, TextError, movie_title};
 pub use timestamp::{Clock, Timestamp, TimestampError};

@@ -92,6 +92,12 @@ pub enum Rejection {
         /// The last possible deadline.
         limit: Timestamp,
     },
+    /// The user has held these seats as long as a hold may live, and has not left them to others since.
+    #[error("these seats were held as long as a hold may last; they can be reserved again after {until}")]
+    HeldTooLong {
+        /// From when on the same user may reserve them again, if nobody else has.
+        until: Timestamp,
+    },
     /// The idempotency key was used before, for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyReused,

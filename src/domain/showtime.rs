@@ -3,20 +3,13 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::domain::decide::{Decision, already_reserved, decide_cancel, decide_confirm, decide_extend};
+use crate::domain::given_up::GivenUp;
 use crate::domain::{
-    Booking, BookingId, BookingStatus, Command, ConflictReason, Credential, Event, HoldPolicy, PaymentReference,
+    Booking, BookingId, BookingStatus, Command, ConflictReason, Credential, Event, HoldPolicy, RecordedEvent,
     Rejection, SeatConflict, SeatId, SeatIdPrefix, SeatIndex, SeatMap, SeatSelection, SeatStatus, ShowtimeId,
-    Timestamp, TokenHash,
+    Timestamp, TokenHash, UserId,
 };
-
-/// What `decide` answers when a command is not refused.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Decision {
-    /// The command is accepted; this event makes it so.
-    Accepted(Event),
-    /// The command was carried out before; there is nothing to record.
-    AlreadyDone,
-}
 
 /// What never changes of a showtime.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,6 +42,7 @@ pub struct Showtime {
     deadlines: BTreeSet<(Timestamp, BookingId)>,
     /// Bookings in memory that have ended, so that forgetting them costs nothing for the others.
     ended: HashSet<BookingId>,
+    given_up: GivenUp,
 }
 
 impl Showtime {
@@ -70,6 +64,7 @@ impl Showtime {
             bookings: HashMap::new(),
             deadlines: BTreeSet::new(),
             ended: HashSet::new(),
+            given_up: GivenUp::default(),
         };
         for booking in pending {
             showtime.recall(booking);
@@ -137,6 +132,60 @@ impl Showtime {
         for id in self.ended.drain() {
             self.bookings.remove(&id);
         }
+        self.given_up.settle();
+    }
+
+    /// Since when the user has held any of these seats without a break; `asked_at` if this is a new hold.
+    pub fn held_since(
+        &self,
+        seats: &SeatSelection,
+        user: &UserId,
+        asked_at: Timestamp,
+        policy: &HoldPolicy,
+    ) -> Timestamp {
+        let indices = seats.as_slice().iter().map(|seat_id| seat_id.index());
+        let since = self
+            .given_up
+            .held_since(indices, user, asked_at - policy.break_between_holds(), |id| self.bookings.get(&id));
+        since.unwrap_or(asked_at).min(asked_at)
+    }
+
+    /// Bookings that ended on other nodes and that a reservation of these seats may follow: to be recalled before it is decided.
+    pub fn unknown_holders<'a>(
+        &'a self,
+        seats: &'a [SeatId],
+        asked_at: Timestamp,
+        policy: &HoldPolicy,
+    ) -> impl Iterator<Item = BookingId> + 'a {
+        let broken_before = asked_at - policy.break_between_holds();
+        seats.iter().filter_map(move |seat_id| self.given_up.unknown_holder(seat_id.index(), broken_before))
+    }
+
+    /// The new booking goes on with a hold that began earlier.
+    pub fn continue_hold(&mut self, id: BookingId, since: Timestamp) {
+        if let Some(booking) = self.bookings.get_mut(&id) {
+            booking.reserved_at = booking.reserved_at.min(since);
+        }
+    }
+
+    /// A hold of a booking that is not in memory ended a while ago, as the journal tells.
+    pub fn note_ended(&mut self, recorded: &RecordedEvent) {
+        if let Event::BookingCancelled { booking_id, seat_ids } | Event::HoldExpired { booking_id, seat_ids } =
+            &recorded.event
+        {
+            let seats = seat_ids.iter().map(|seat_id| seat_id.index());
+            self.given_up.note(seats, *booking_id, recorded.recorded_at, self.bookings.get(booking_id));
+        }
+    }
+
+    /// How many ends of holds could still be taken back; see [`Showtime::restore_given_up`].
+    pub fn given_up(&self) -> usize {
+        self.given_up.mark()
+    }
+
+    /// Forgets the ends of holds after the first `mark`, when a commit failed.
+    pub fn restore_given_up(&mut self, mark: usize) {
+        self.given_up.revert_to(mark);
     }
 
     /// The earliest deadline of a pending hold.
@@ -164,7 +213,13 @@ impl Showtime {
                     return Err(Rejection::ShowtimeStarted { started_at });
                 }
                 self.check_free(seats)?;
-                let expires_at = policy.first_deadline(*asked_at);
+                let since = self.held_since(seats, user_id, *asked_at, policy);
+                let expires_at = policy.first_deadline(*asked_at).min(since + policy.max_total);
+                if since < *asked_at && expires_at <= now {
+                    let indices = seats.as_slice().iter().map(|seat_id| seat_id.index());
+                    let end = self.given_up.last_end(indices).unwrap_or(since);
+                    return Err(Rejection::HeldTooLong { until: end + policy.break_between_holds() });
+                }
                 if expires_at <= now {
                     return Err(Rejection::HoldExpired { expired_at: expires_at });
                 }
@@ -238,10 +293,22 @@ impl Showtime {
                     booking.payment_reference = Some(payment_reference.clone());
                 });
             }
-            Event::BookingCancelled { booking_id, .. } => {
+            Event::BookingCancelled { booking_id, seat_ids } => {
+                self.given_up.note(
+                    seat_ids.iter().map(|id| id.index()),
+                    *booking_id,
+                    recorded_at,
+                    self.bookings.get(booking_id),
+                );
                 self.change(*booking_id, sequence, |booking| booking.status = BookingStatus::Cancelled);
             }
-            Event::HoldExpired { booking_id, .. } => {
+            Event::HoldExpired { booking_id, seat_ids } => {
+                self.given_up.note(
+                    seat_ids.iter().map(|id| id.index()),
+                    *booking_id,
+                    recorded_at,
+                    self.bookings.get(booking_id),
+                );
                 self.change(*booking_id, sequence, |booking| booking.status = BookingStatus::Expired);
             }
         }
@@ -310,77 +377,6 @@ impl Showtime {
             Credential::Operator => Ok(booking),
             Credential::Holder(token) if booking.token.matches(token) => Ok(booking),
             Credential::Holder(_) => Err(Rejection::NotHolder),
-        }
-    }
-}
-
-/// A reservation repeated with its booking's id: done before, if it is the same in all parts.
-fn already_reserved(booking: &Booking, seats: &SeatSelection, token: &TokenHash) -> Result<Decision, Rejection> {
-    if booking.seat_ids == seats.as_slice() && booking.token.matches(token) {
-        Ok(Decision::AlreadyDone)
-    } else {
-        Err(Rejection::NotHolder)
-    }
-}
-
-/// A payment that arrived before the deadline counts, however late it is decided, as long as nobody has ended the hold.
-fn decide_confirm(booking: &Booking, reference: &PaymentReference, asked_at: Timestamp) -> Result<Decision, Rejection> {
-    match booking.status {
-        BookingStatus::Confirmed if booking.payment_reference.as_ref() == Some(reference) => Ok(Decision::AlreadyDone),
-        BookingStatus::Confirmed => Err(Rejection::PaidOtherwise),
-        BookingStatus::Cancelled => Err(Rejection::BookingNotPending { status: booking.status }),
-        BookingStatus::Expired => Err(Rejection::HoldExpired { expired_at: booking.expires_at }),
-        BookingStatus::Pending if booking.expires_at <= asked_at => {
-            Err(Rejection::HoldExpired { expired_at: booking.expires_at })
-        }
-        BookingStatus::Pending => Ok(Decision::Accepted(Event::BookingConfirmed {
-            booking_id: booking.id,
-            seat_ids: booking.seat_ids.clone(),
-            payment_reference: reference.clone(),
-        })),
-    }
-}
-
-fn decide_cancel(booking: &Booking, now: Timestamp) -> Result<Decision, Rejection> {
-    match booking.status {
-        BookingStatus::Cancelled => Ok(Decision::AlreadyDone),
-        BookingStatus::Confirmed => Err(Rejection::BookingNotPending { status: booking.status }),
-        BookingStatus::Expired => Err(Rejection::HoldExpired { expired_at: booking.expires_at }),
-        BookingStatus::Pending if booking.expires_at <= now => {
-            Err(Rejection::HoldExpired { expired_at: booking.expires_at })
-        }
-        BookingStatus::Pending => Ok(Decision::Accepted(Event::BookingCancelled {
-            booking_id: booking.id,
-            seat_ids: booking.seat_ids.clone(),
-        })),
-    }
-}
-
-fn decide_extend(booking: &Booking, asked_at: Timestamp, policy: &HoldPolicy) -> Result<Decision, Rejection> {
-    match booking.status {
-        BookingStatus::Confirmed | BookingStatus::Cancelled => {
-            Err(Rejection::BookingNotPending { status: booking.status })
-        }
-        BookingStatus::Expired => Err(Rejection::HoldExpired { expired_at: booking.expires_at }),
-        BookingStatus::Pending if booking.expires_at <= asked_at => {
-            Err(Rejection::HoldExpired { expired_at: booking.expires_at })
-        }
-        BookingStatus::Pending => {
-            let expires_at = policy.extended_deadline(booking.reserved_at, asked_at);
-            if expires_at <= booking.expires_at {
-                let limit = booking.reserved_at + policy.max_total;
-                // Tried again, or asked again within the same millisecond: the hold already lasts that long.
-                return if expires_at < limit {
-                    Ok(Decision::AlreadyDone)
-                } else {
-                    Err(Rejection::ExtensionExhausted { limit })
-                };
-            }
-            Ok(Decision::Accepted(Event::HoldExtended {
-                booking_id: booking.id,
-                seat_ids: booking.seat_ids.clone(),
-                expires_at,
-            }))
         }
     }
 }

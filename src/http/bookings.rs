@@ -128,7 +128,7 @@ pub(super) struct BookingAnswer<'a> {
     /// Who booked.
     #[schema(value_type = String)]
     user_id: &'a UserId,
-    /// When the seats were reserved.
+    /// When the seats were reserved; of a hold that followed another one of the same user at once, when the first was.
     #[schema(value_type = String, format = DateTime)]
     reserved_at: Timestamp,
     /// The hold's deadline.

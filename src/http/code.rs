@@ -78,6 +78,8 @@ codes! {
         "One payment confirms one booking, and this payment reference has confirmed another one. Nothing was changed.";
     ExtensionExhausted = "extension-exhausted", CONFLICT, "The hold cannot be extended further",
         "Extensions have reached the longest time that a hold may live; `limit` is its last possible deadline.";
+    HeldTooLong = "held-too-long", CONFLICT, "The seats were held too long",
+        "Reserving seats again right after giving them up does not start a hold's longest time anew. `until` says when the same user may reserve them again.";
     ConnectionInUse = "connection-in-use", CONFLICT, "The connection is in use",
         "Another socket uses this connection token of the live feed.";
     PayloadTooLarge = "payload-too-large", PAYLOAD_TOO_LARGE, "The body is too large",

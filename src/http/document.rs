@@ -136,6 +136,10 @@ pub(super) struct Further {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
     pub(super) limit: Option<Timestamp>,
+    /// From when on the same user may reserve the seats again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+    pub(super) until: Option<Timestamp>,
     /// The booking whose outcome is not known yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<uuid::Uuid>, nullable = false)]

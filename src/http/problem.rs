@@ -263,6 +263,9 @@ impl From<Rejection> for Problem {
             Rejection::ExtensionExhausted { limit } => {
                 Self::new(Code::ExtensionExhausted, detail).with(Further { limit: Some(limit), ..Further::default() })
             }
+            Rejection::HeldTooLong { until } => {
+                Self::new(Code::HeldTooLong, detail).with(Further { until: Some(until), ..Further::default() })
+            }
             Rejection::IdempotencyKeyReused => Self::new(Code::IdempotencyKeyReused, detail)
                 .with_errors(vec![FieldError::header("Idempotency-Key", "belongs to another request")]),
         }

@@ -59,7 +59,7 @@ fn command(step: &Step, asked_at: Timestamp) -> Command {
         Step::Reserve { booking, seats } => Command::ReserveSeats {
             booking_id: booking_id(*booking),
             seats: SeatSelection::new(ID, seats.iter().map(|seat| SeatId::new(ID, *seat)).collect()).unwrap(),
-            user_id: UserId::parse("someone").unwrap(),
+            user_id: UserId::parse(format!("holder of {booking}")).unwrap(),
             token: token(*booking).hash(),
             asked_at,
         },

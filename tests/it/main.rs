@@ -18,6 +18,7 @@ mod architecture;
 mod domain;
 mod fake_clock;
 mod faults;
+mod hold_chains;
 mod http;
 mod live;
 mod nginx;

@@ -119,7 +119,7 @@ fn the_members_of_the_contract_keep_their_names() {
         (
             "Problem",
             "bookingId bookingStatus code conflicts dependencies detail errors expiredAt instance limit message sequence showtimeId \
-             startedAt status title traceId type",
+             startedAt status title traceId type until",
         ),
     ] {
         let mut found = Vec::new();

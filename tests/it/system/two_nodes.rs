@@ -1,7 +1,7 @@
 //! Two nodes and one client between them: what one node has told is true on the other at once.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::faults::watcher::Watcher;
 use crate::services;
@@ -84,4 +84,33 @@ async fn one_payment_confirms_one_booking() {
         assert_eq!(refused, 2, "one of the three is confirmed");
     }
     stack.check().await;
+}
+
+/// Cancelling and reserving again, through either node, does not renew the longest time that a user may hold seats.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_cannot_hold_seats_for_ever_by_reserving_them_again() {
+    let stack = Stack::real(services::shared()).await.with("HOLD_SECONDS", 3).with("HOLD_TOTAL_SECONDS", 4);
+    let nodes = [stack.start(), stack.start()];
+    let (showtime, seats) = nodes[0].schedule(1).await;
+    let began = Instant::now();
+    let mut held = Held::from(&nodes[0].reserve(&showtime, &seats[..2], "ada").await.body);
+    let mut round = 0;
+    let refused = loop {
+        round += 1;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let ended = nodes[round % 2].cancel(&held).await;
+        assert!(ended.status == 200 || ended.body["code"] == "hold-expired", "{ended:?}");
+        let answer = nodes[(round / 2) % 2].reserve(&showtime, &seats[..2], "ada").await;
+        assert!(began.elapsed() < Duration::from_secs(7), "held for {:?} in all", began.elapsed());
+        match (answer.status, answer.body["code"].as_str()) {
+            (201, _) => held = Held::from(&answer.body),
+            // The last hold has reached its deadline, and its end is not recorded yet.
+            (409, Some("seats-taken")) => {}
+            _ => break answer,
+        }
+    };
+    assert_eq!((refused.status, refused.body["code"].as_str()), (409, Some("held-too-long")), "{refused:?}");
+    assert!(began.elapsed() > Duration::from_secs(3), "not before the total time is over: {:?}", began.elapsed());
+    let other = nodes[0].reserve(&showtime, &seats[..2], "bob").await;
+    assert_eq!(other.status, 201, "others find the seats free: {other:?}");
 }

@@ -18,7 +18,7 @@ async fn sell(servers: &[Server], showtime: &str, seats: &[String]) -> u64 {
         let server = &servers[number % servers.len()];
         let held = server.hold(showtime, std::slice::from_ref(seat)).await;
         let answer = match number % 3 {
-            0 => server.confirm(&held, &format!("payment {number} of {showtime}")).await,
+            0 => server.confirm(&held, &format!("payment for {}", held.booking_id)).await,
             1 => server.cancel(&held).await,
             _ => server.booking(&held).await,
         };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use turnstile::domain::{Booking, BookingId, ShowtimeId};
+use turnstile::write_store::Load;
 use uuid::Uuid;
 
 use crate::ports::write_store::Adapter;

@@ -1,0 +1,140 @@
+//! Seats given up and taken again at once by the same user: the longest time of a hold counts from the first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use turnstile::domain::{
+    Booking, BookingId, Command, Credential, Decision, Event, HoldPolicy, HoldToken, RecordedEvent, Rejection, Row,
+    SeatId, SeatMap, SeatSelection, Showtime, ShowtimeFacts, ShowtimeId, Timestamp, UserId,
+};
+use uuid::Uuid;
+
+const ID: ShowtimeId = ShowtimeId(Uuid::from_u128(7));
+/// A hold of ten minutes, half an hour in all; so a break is a minute.
+const POLICY: HoldPolicy = HoldPolicy { hold: Duration::from_mins(10), max_total: Duration::from_mins(30) };
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(seconds * 1_000)
+}
+
+fn user(name: &str) -> UserId {
+    UserId::parse(name).unwrap()
+}
+
+/// A showtime and the number of its last booking.
+struct Story {
+    showtime: Showtime,
+    bookings: u128,
+}
+
+impl Story {
+    fn begin() -> Self {
+        let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: 6 }]).unwrap());
+        let facts = ShowtimeFacts { id: ID, starts_at: Timestamp::MAX, seat_map };
+        Self { showtime: Showtime::scheduled(facts), bookings: 0 }
+    }
+
+    /// The deadline of a new hold. As the box office does it: decided, applied, and counted from the first hold of its chain.
+    fn reserve(&mut self, who: &str, seats: &[u32], now: i64) -> Result<Timestamp, Rejection> {
+        self.bookings += 1;
+        let booking_id = BookingId(Uuid::from_u128(self.bookings));
+        let seats = SeatSelection::new(ID, seats.iter().map(|seat| SeatId::new(ID, *seat)).collect()).unwrap();
+        let token = HoldToken::from_bytes([1; 32]).hash();
+        let command =
+            Command::ReserveSeats { booking_id, seats: seats.clone(), user_id: user(who), token, asked_at: at(now) };
+        let Decision::Accepted(event) = self.showtime.decide(&command, at(now), &POLICY)? else {
+            panic!("a new booking")
+        };
+        let since = self.showtime.held_since(&seats, &user(who), at(now), &POLICY);
+        self.showtime.evolve(&event, self.showtime.sequence() + 1, at(now), Some(token));
+        self.showtime.continue_hold(booking_id, since);
+        let Event::SeatsReserved { expires_at, .. } = event else { panic!("a reservation") };
+        Ok(expires_at)
+    }
+
+    fn end(&mut self, command: &Command, now: i64) {
+        let Ok(Decision::Accepted(event)) = self.showtime.decide(command, at(now), &POLICY) else { panic!("it ends") };
+        self.showtime.evolve(&event, self.showtime.sequence() + 1, at(now), None);
+    }
+
+    fn cancel(&mut self, now: i64) {
+        let booking_id = BookingId(Uuid::from_u128(self.bookings));
+        self.end(&Command::CancelBooking { booking_id, credential: Credential::Operator }, now);
+    }
+}
+
+#[test]
+fn cancelling_and_reserving_again_does_not_renew_the_total_time() {
+    let mut story = Story::begin();
+    // Nine minutes each, cancelled and taken again within a second.
+    for round in 0..3 {
+        assert_eq!(story.reserve("ada", &[0, 1], round * 541), Ok(at(round * 541 + 600)));
+        story.cancel(round * 541 + 540);
+    }
+    assert_eq!(story.reserve("ada", &[1, 2], 1_630), Ok(at(1_800)), "half an hour after the first, one common seat");
+    story.cancel(1_790);
+    let until = at(1_790 + 60);
+    assert_eq!(story.reserve("ada", &[2], 1_800), Err(Rejection::HeldTooLong { until }));
+    // Others may have them, and so may the user once they were left to others.
+    assert_eq!(story.reserve("bob", &[0, 1], 1_801), Ok(at(2_401)));
+    assert_eq!(story.reserve("ada", &[2], 1_850), Ok(at(2_450)));
+}
+
+#[test]
+fn a_hold_that_expired_is_no_break_either_and_extensions_count_from_the_first() {
+    let mut story = Story::begin();
+    assert_eq!(story.reserve("ada", &[0], 0), Ok(at(600)));
+    story.end(&Command::ExpireHold { booking_id: BookingId(Uuid::from_u128(1)) }, 600);
+    assert_eq!(story.reserve("ada", &[0], 601), Ok(at(1_201)));
+    let extend = |asked_at| Command::ExtendHold {
+        booking_id: BookingId(Uuid::from_u128(2)),
+        credential: Credential::Operator,
+        asked_at,
+    };
+    story.end(&extend(at(1_200)), 1_200);
+    assert_eq!(story.showtime.booking(BookingId(Uuid::from_u128(2))).unwrap().expires_at, at(1_800));
+    let more = story.showtime.decide(&extend(at(1_700)), at(1_700), &POLICY);
+    assert_eq!(more, Err(Rejection::ExtensionExhausted { limit: at(1_800) }));
+}
+
+#[test]
+fn other_seats_other_users_and_a_break_start_anew() {
+    let mut story = Story::begin();
+    story.reserve("ada", &[0], 0).unwrap();
+    story.cancel(590);
+    assert_eq!(story.reserve("ada", &[1], 591), Ok(at(1_191)));
+    assert_eq!(story.reserve("bob", &[0], 592), Ok(at(1_192)));
+    story.cancel(593);
+    // The last who had it was bob.
+    assert_eq!(story.reserve("ada", &[0], 594), Ok(at(1_194)));
+}
+
+/// A node that has only read the journal asks the store for the booking before it decides.
+#[test]
+fn a_hold_that_ended_on_another_node_counts_once_its_booking_is_recalled() {
+    let mut story = Story::begin();
+    let ended = BookingId(Uuid::from_u128(99));
+    let seat_ids = vec![SeatId::new(ID, 0)];
+    let event = Event::BookingCancelled { booking_id: ended, seat_ids: seat_ids.clone() };
+    story.showtime.note_ended(&RecordedEvent { sequence: 3, recorded_at: at(1_795), event });
+    let unknown: Vec<_> = story.showtime.unknown_holders(&seat_ids, at(1_796), &POLICY).collect();
+    assert_eq!(unknown, [ended]);
+    assert_eq!(
+        story.showtime.unknown_holders(&seat_ids, at(1_855), &POLICY).count(),
+        0,
+        "so long ago that it does not matter"
+    );
+    story.showtime.recall(Booking {
+        id: ended,
+        showtime_id: ID,
+        seat_ids,
+        user_id: user("ada"),
+        token: HoldToken::from_bytes([1; 32]).hash(),
+        status: turnstile::domain::BookingStatus::Cancelled,
+        reserved_at: at(0),
+        expires_at: at(1_800),
+        payment_reference: None,
+        version: 3,
+    });
+    assert_eq!(story.reserve("ada", &[0], 1_796), Ok(at(1_800)));
+}
