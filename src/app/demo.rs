@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 
-use crate::domain::{Row, SeatMap, ShowtimeId, Timestamp};
+use crate::domain::{Event, Row, SeatMap, ShowtimeId, Timestamp};
 use crate::write_store::{CommitError, NewShowtime, WriteStore};
 
 /// Always the same, so that examples can name it.
@@ -13,14 +13,36 @@ pub const SHOWTIME_ID: ShowtimeId = ShowtimeId(uuid::uuid!("11111111-1111-1111-1
 /// From its creation to its start, when its sale ends: nobody who tries the server out shall find the demo over.
 const STARTS_IN: Duration = Duration::from_hours(24 * 365);
 
-/// Creates "Bourne Identity", rows A to N of ten seats; `false` if it is there already.
+/// Demo showtimes that have started before a further one is given up.
+const MOST_STARTED: u128 = 100;
+
+/// Creates "Bourne Identity", rows A to N of ten seats; `false` if one that has not started is there already. Who starts the server
+/// when the demo is over finds a further one, with the next id.
 pub async fn seed(write_store: &dyn WriteStore, now: Timestamp) -> anyhow::Result<bool> {
-    if !write_store.heads(vec![SHOWTIME_ID]).await?.is_empty() {
-        return Ok(false);
+    for number in 0..MOST_STARTED {
+        let id = ShowtimeId(uuid::Uuid::from_u128(SHOWTIME_ID.0.as_u128() + number));
+        match start_of(write_store, id).await? {
+            None => return create(write_store, id, now).await,
+            Some(start) if start > now => return Ok(false),
+            Some(_started) => {}
+        }
     }
+    Ok(false)
+}
+
+/// When a showtime starts; `None` if there is none with this id.
+async fn start_of(write_store: &dyn WriteStore, id: ShowtimeId) -> anyhow::Result<Option<Timestamp>> {
+    let first = write_store.journal(id, 0, 1).await?.into_iter().next();
+    let Some(Event::ShowtimeScheduled { start_time, .. }) = first.map(|recorded| recorded.event) else {
+        return Ok(None);
+    };
+    Ok(Some(start_time))
+}
+
+async fn create(write_store: &dyn WriteStore, id: ShowtimeId, now: Timestamp) -> anyhow::Result<bool> {
     let rows = ('A'..='N').map(|label| Row { row: label.to_string(), seats: 10 }).collect();
     let new = NewShowtime {
-        id: SHOWTIME_ID,
+        id,
         movie_title: "Bourne Identity".to_owned(),
         start_time: now + STARTS_IN,
         seat_map: SeatMap::new(rows)?,

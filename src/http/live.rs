@@ -7,6 +7,7 @@ use crate::domain::ShowtimeId;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::{AppState, body};
+use crate::live::LiveError;
 
 /// `POST /hub/bookings/negotiate`: always 200, as the protocol wants it; a refusal is in the body.
 pub(super) async fn negotiate(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -31,5 +32,12 @@ pub(super) async fn showtime(
 ) -> Result<HttpResponse, Problem> {
     let id = ShowtimeId(body::path_uuid(&request, "id")?);
     let after = Query::of(&request, &["after"])?.number("after", 0, u64::MAX)?;
-    Ok(state.live.open_plain(&request, payload, id, after).await?)
+    if state.existence.is_unknown(id) {
+        return Err(LiveError::UnknownShowtime(id).into());
+    }
+    let opened = state.live.open_plain(&request, payload, id, after).await;
+    if let Err(LiveError::UnknownShowtime(_)) = &opened {
+        state.existence.note_unknown(id);
+    }
+    Ok(opened?)
 }

@@ -4,6 +4,7 @@
 //! return [`Problem`]s; `problem` is the only map from errors to answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::{Resource, web};
 use tokio::sync::Semaphore;
@@ -22,6 +23,7 @@ mod describe;
 mod document;
 mod encoded_showtime;
 mod exchange;
+mod existence;
 mod fields;
 pub mod health;
 mod live;
@@ -35,6 +37,7 @@ mod representation;
 mod reservation;
 mod schemas;
 mod seat_maps;
+mod sequence_waits;
 mod server;
 mod settings;
 mod showtime_shelf;
@@ -51,6 +54,8 @@ pub use problem::{PROBLEM_JSON, Problem};
 pub use server::{bind, check_origin, server};
 pub use settings::Settings;
 
+use existence::Existence;
+use sequence_waits::SequenceWaits;
 use showtime_shelf::ShowtimeShelf;
 
 /// What the handlers work with.
@@ -72,13 +77,13 @@ pub struct Services {
 /// Everything that handlers share, one per process.
 pub struct AppState {
     box_office: BoxOffice,
-    read_model: Arc<dyn ReadModel>,
-    write_store: Arc<dyn WriteStore>,
     live: LiveHub,
     health: Health,
     clock: Clock,
     metrics: Metrics,
     showtimes: ShowtimeShelf,
+    existence: Existence,
+    sequence_waits: SequenceWaits,
     /// Large bodies that may be in memory at once.
     large_bodies: Semaphore,
     settings: Settings,
@@ -89,18 +94,20 @@ impl AppState {
     pub fn new(services: Services, settings: Settings) -> Self {
         let read_model = Arc::clone(&services.read_model);
         let showtimes = ShowtimeShelf::new(read_model, settings.cached_showtimes, settings.cached_bytes);
+        let interval = Duration::from_millis(settings.min_sequence_poll_milliseconds);
+        let waits = SequenceWaits::new(services.read_model, interval, settings.min_sequence_waiters);
         let metrics = Metrics::new(PATHS);
         let made = showtimes.made();
         metrics.add(Box::new(move |text| made.write(text)));
         Self {
             box_office: services.box_office,
-            read_model: services.read_model,
-            write_store: services.write_store,
             live: services.live,
             health: services.health,
             clock: services.clock,
             metrics,
             showtimes,
+            existence: Existence::of(services.write_store),
+            sequence_waits: waits,
             large_bodies: Semaphore::new(settings.large_bodies),
             settings,
         }
@@ -116,11 +123,7 @@ impl AppState {
         if let Ok(Some(_)) = self.showtimes.sequence(id).await {
             return Ok(true);
         }
-        self.exists_in_write_store(id).await
-    }
-
-    async fn exists_in_write_store(&self, id: ShowtimeId) -> Result<bool, Problem> {
-        Ok(!self.write_store.heads(vec![id]).await?.is_empty())
+        Ok(self.existence.ask(id).await?)
     }
 }
 

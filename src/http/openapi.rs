@@ -148,7 +148,7 @@ fn booking_operations() -> Vec<Entry> {
 
 const MIN_SEQUENCE: &str = "Wait, for a bounded time, until the view has this sequence";
 const LAYOUT_RULE: &str = "Seats are counted from 0, row by row in the order of `rows`, in each row from number 1 to `seats`. The id of a seat is \
-     `seatIdPrefix` followed by its count as eight lower-case hexadecimal digits. May be kept for ever.";
+     `seatIdPrefix` followed by its count as eight lower-case hexadecimal digits. Rows and ids never change; title and start time may.";
 const STATUS_RULE: &str = "The seat with count `n` in the layout has the bits `2 * (n % 4)` and one above it, counted from the lowest, of \
      byte `n / 4`: 0 available, 1 reserved, 2 sold. The last byte is filled up with 0. The sequence stands in `Turnstile-Sequence`.";
 
@@ -157,9 +157,10 @@ fn showtime_operations() -> Vec<Entry> {
         (
             routes::SHOWTIMES,
             HttpMethod::Get,
-            Describe::new("listShowtimes", "Showtimes by start time, page by page", "showtimes")
+            Describe::new("listShowtimes", "Showtimes to come by start time, page by page", "showtimes")
                 .parameter("limit", "Showtimes on the page, 50 if absent", Type::Integer)
                 .parameter("cursor", "`nextCursor` of the page before", Type::String)
+                .parameter("past", "true: also those that have started, the oldest first", Type::Boolean)
                 .ok("200", "A page", Some("ShowtimePage"), &["Link?"])
                 .problems(&[400, 500, 503]),
         ),
@@ -189,7 +190,7 @@ fn showtime_operations() -> Vec<Entry> {
             HttpMethod::Get,
             Describe::new(
                 "showLayout",
-                "What never changes about a showtime: its rows and the ids of its seats",
+                "The rows of a showtime and the ids of its seats, which never change",
                 "showtimes",
             )
             .text(LAYOUT_RULE)

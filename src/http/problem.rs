@@ -3,6 +3,7 @@
 //! **Invariant:** what a client sends never causes a 500; 500 means a bug, told whole to the log and not at all to the client.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -278,9 +279,9 @@ impl From<ReadError> for Problem {
     }
 }
 
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        match error {
+impl From<Arc<StoreError>> for Problem {
+    fn from(error: Arc<StoreError>) -> Self {
+        match *error {
             StoreError::Unavailable { .. } => {
                 Self::new(Code::Unavailable, "the write store is unavailable").because(error)
             }

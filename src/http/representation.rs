@@ -103,8 +103,7 @@ impl Representation {
 
     /// The tag by which the client has shown that it knows the content, in whichever coding; `*` stands for the coding it wants.
     pub(super) fn known(&self, headers: &HeaderMap, wanted: Coding) -> Option<&HeaderValue> {
-        let shown = |tag: &&HeaderValue| headers.get_all(IF_NONE_MATCH).any(|list| matches(list, tag));
-        [self.tag(wanted), self.tag(wanted.other())].into_iter().find(shown)
+        [self.tag(wanted), self.tag(wanted.other())].into_iter().find(|tag| matches(headers, tag))
     }
 
     /// The body for a client that wants `coding`, if it was made.
@@ -165,13 +164,43 @@ fn tag(validator: &str) -> HeaderValue {
     HeaderValue::from_str(&format!("\"{validator}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"?\""))
 }
 
-/// `If-None-Match`, RFC 9110, section 13.1.2: weak comparison with each entry of the list, or `*`.
-pub(super) fn matches(list: &HeaderValue, etag: &HeaderValue) -> bool {
-    let (Ok(list), Ok(etag)) = (list.to_str(), etag.to_str()) else {
+/// `If-None-Match`, RFC 9110, section 13.1.2: `*` alone, or weak comparison with each entity tag of the list. Several lines are one
+/// list. A list that is malformed matches nothing.
+pub(super) fn matches(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    let lines: Option<Vec<_>> = headers.get_all(IF_NONE_MATCH).map(|line| line.to_str().ok()).collect();
+    let (Some(lines), Ok(etag)) = (lines, etag.to_str()) else {
         return false;
     };
-    // Ours has no comma and quotes cannot stand inside an entry, so parts of others never equal it.
-    list.split(',').map(str::trim).any(|entry| entry == "*" || entry.strip_prefix("W/").unwrap_or(entry) == etag)
+    if let [only] = lines.as_slice()
+        && only.trim() == "*"
+    {
+        return true;
+    }
+    let tags: Option<Vec<_>> = lines.iter().map(|line| entity_tags(line)).collect();
+    tags.is_some_and(|tags| tags.iter().flatten().any(|tag| *tag == etag))
+}
+
+/// The entity tags of a list, without their marks of weakness; `None` if it is malformed.
+fn entity_tags(mut list: &str) -> Option<Vec<&str>> {
+    let mut tags = Vec::new();
+    loop {
+        list = list.trim_start_matches([' ', '\t', ',']);
+        if list.is_empty() {
+            return Some(tags);
+        }
+        let tag = list.strip_prefix("W/").unwrap_or(list);
+        let content = tag.strip_prefix('"')?;
+        let length = content.find('"')?;
+        let (tag, rest) = tag.split_at(length + 2);
+        if tag.bytes().any(|byte| byte <= b' ') {
+            return None;
+        }
+        tags.push(tag);
+        list = rest.trim_start_matches([' ', '\t']);
+        if !list.is_empty() && !list.starts_with(',') {
+            return None;
+        }
+    }
 }
 
 /// `Vary` of everything that has a representation, whichever coding was chosen.
@@ -255,11 +284,39 @@ mod tests {
     #[test]
     fn if_none_match_compares_weakly_with_every_entry() {
         let etag = HeaderValue::from_static("\"abc-7\"");
-        for list in ["\"abc-7\"", "W/\"abc-7\"", "\"x\", \"abc-7\"", "\"x\",W/\"abc-7\" ,\"y\"", "*"] {
-            assert!(matches(&HeaderValue::from_static(list), &etag), "{list}");
+        let matches = |lines: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(IF_NONE_MATCH, HeaderValue::from_static(line));
+            }
+            matches(&headers, &etag)
+        };
+        for lines in [
+            &["\"abc-7\""][..],
+            &["W/\"abc-7\""],
+            &["\"x\", \"abc-7\""],
+            &["\"x\",W/\"abc-7\" ,\"y\""],
+            &[" , \"abc-7\" ,,"],
+            &["\"a,b\",\"abc-7\""],
+            &["\"x\"", "\"abc-7\""],
+            &["*"],
+        ] {
+            assert!(matches(lines), "{lines:?}");
         }
-        for list in ["\"abc-8\"", "abc-7", "", "\"abc-7", "w/\"abc-7\""] {
-            assert!(!matches(&HeaderValue::from_static(list), &etag), "{list}");
+        for lines in [
+            &["\"abc-8\""][..],
+            &["abc-7"],
+            &[""],
+            &["\"abc-7"],
+            &["w/\"abc-7\""],
+            &["\"a,*,b\""],
+            &["\"x\", *"],
+            &["*", "\"x\""],
+            &["\"x,\"abc-7\",y\""],
+            &["\"x\" \"abc-7\""],
+            &["\"abc-7\" x"],
+        ] {
+            assert!(!matches(lines), "{lines:?}");
         }
     }
 }

@@ -86,7 +86,7 @@ pub(super) struct SeatAnswer {
     status: SeatStatus,
 }
 
-/// What never changes about a showtime.
+/// The rows of a showtime, which never change.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = Layout)]
 #[expect(dead_code, reason = "describes what encoded_showtime writes by hand")]

@@ -1,4 +1,4 @@
-//! Seat maps: one showtime with all its seats, its layout that never changes, and its live status in two bits a seat.
+//! Seat maps: one showtime with all its seats, its layout, and its live status in two bits a seat.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use crate::http::encoded_showtime::{EncodedShowtime, Form};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::representation::{Coding, VARY};
+use crate::http::sequence_waits::NotReached;
 use crate::http::showtime_shelf::Shown;
 use crate::read_model::ReadError;
 
@@ -23,7 +24,8 @@ use crate::read_model::ReadError;
 pub(super) const SEQUENCE: HeaderName = HeaderName::from_static("turnstile-sequence");
 /// To be asked for again each time; it costs a 304 if nothing has changed.
 const LIVE: HeaderValue = HeaderValue::from_static("no-cache");
-const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// Rows and seat ids never change, title and start may: shared caches keep it for minutes, then it costs a 304.
+const MINUTES: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
 /// `GET /api/showtimes/{id}`
 pub(super) async fn show(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -64,24 +66,28 @@ async fn current(state: &AppState, id: ShowtimeId, wanted: u64) -> Result<Arc<En
 
 /// The read model's sequence, once it is at least `wanted`; waits for it, bounded by the settings.
 async fn reached(state: &AppState, id: ShowtimeId, wanted: u64) -> Result<u64, Problem> {
+    if state.existence.is_unknown(id) {
+        return Err(Rejection::UnknownShowtime.into());
+    }
+    let have = match state.showtimes.sequence(id).await.map_err(|error| unreadable(&error))? {
+        Some(have) if have >= wanted => return Ok(have),
+        Some(have) => have,
+        // The truth knows it before the view does.
+        None if state.existence.ask(id).await? => 0,
+        None => return Err(Rejection::UnknownShowtime.into()),
+    };
     let deadline = Instant::now() + Duration::from_millis(state.settings.min_sequence_wait_milliseconds);
-    let mut known_to_exist = false;
-    loop {
-        let have = state.showtimes.sequence(id).await.map_err(|error| unreadable(&error))?;
-        match have {
-            Some(have) if have >= wanted => return Ok(have),
-            Some(_) => {}
-            None if known_to_exist => {}
-            // The truth knows it before the view does.
-            None if state.exists_in_write_store(id).await? => known_to_exist = true,
-            None => return Err(Rejection::UnknownShowtime.into()),
+    // A view that has not begun shows nothing: its first sequence is 1.
+    match state.sequence_waits.reach(id, (have, wanted.max(1)), deadline).await {
+        Ok(sequence) => Ok(sequence),
+        Err(NotReached::Late(have)) => {
+            let detail = format!("the read model has sequence {have} of this showtime");
+            Err(behind(state, &detail).with(Further { sequence: Some(have), ..Further::default() }))
         }
-        let next = Instant::now() + Duration::from_millis(state.settings.min_sequence_poll_milliseconds);
-        if next >= deadline {
-            let detail = format!("the read model has sequence {} of this showtime", have.unwrap_or(0));
-            return Err(behind(state, &detail).with(Further { sequence: have.or(Some(0)), ..Further::default() }));
+        Err(NotReached::Full) => {
+            let problem = Problem::new(Code::Overloaded, "too many requests wait for a sequence");
+            Err(problem.retry_after(Duration::from_secs(state.settings.retry_after_seconds)))
         }
-        tokio::time::sleep_until(next).await;
     }
 }
 
@@ -89,7 +95,7 @@ fn behind(state: &AppState, detail: &str) -> Problem {
     Problem::new(Code::NotCaughtUp, detail).retry_after(Duration::from_secs(state.settings.retry_after_seconds))
 }
 
-fn unreadable(error: &ReadError) -> Problem {
+pub(super) fn unreadable(error: &ReadError) -> Problem {
     Problem::new(Code::Unavailable, "the read model is unavailable").because(error)
 }
 
@@ -125,7 +131,7 @@ fn described<'a>(
 ) -> &'a mut HttpResponseBuilder {
     let cache_control = match form {
         Form::Whole | Form::Status => LIVE,
-        Form::Layout => FOR_EVER,
+        Form::Layout => MINUTES,
     };
     response
         .insert_header((header::ETAG, tag.clone()))

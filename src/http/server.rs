@@ -77,6 +77,10 @@ fn cors(origins: &[String]) -> Cors {
             header::HeaderName::from_static("x-requested-with"),
             header::HeaderName::from_static("x-signalr-user-agent"),
             header::HeaderName::from_static("idempotency-key"),
+            // Trace context, which instrumented pages add to every request.
+            header::HeaderName::from_static("traceparent"),
+            header::HeaderName::from_static("tracestate"),
+            header::HeaderName::from_static("baggage"),
         ])
         .expose_headers([
             header::ETAG,

@@ -35,7 +35,9 @@ pub struct Settings {
     pub large_bodies: usize,
     /// Milliseconds that `?minSequence=` waits for the read model.
     pub min_sequence_wait_milliseconds: u64,
-    /// Milliseconds between two looks of such a wait.
+    /// Requests that may wait for it at once; more are refused.
+    pub min_sequence_waiters: usize,
+    /// Milliseconds between two looks of such waits; one look serves all of them.
     pub min_sequence_poll_milliseconds: u64,
     /// Showtimes whose encoded bodies are kept.
     pub cached_showtimes: usize,
@@ -70,6 +72,7 @@ impl Default for Settings {
             showtime_body_bytes: 15 * 1024 * 1024,
             large_bodies: 2,
             min_sequence_wait_milliseconds: 5_000,
+            min_sequence_waiters: 10_000,
             min_sequence_poll_milliseconds: 15,
             cached_showtimes: 256,
             cached_bytes: 128 * 1024 * 1024,

@@ -14,12 +14,13 @@ use crate::coalesce::Flights;
 use crate::domain::ShowtimeId;
 use crate::http::encoded_showtime::{EncodedShowtime, Form, Layout};
 use crate::http::representation::{Body, Coding, Representation};
-use crate::read_model::{ReadError, ReadModel};
+use crate::read_model::{PageStart, ReadError, ReadModel, ShowtimeSummary};
 
 /// Above this many bytes a body is made off the HTTP workers, which would stand still for milliseconds.
 const BYTES_MADE_INLINE: usize = 64 * 1024;
 
 type Looked = Result<Option<u64>, Arc<ReadError>>;
+type Listed = Result<Arc<Vec<ShowtimeSummary>>, Arc<ReadError>>;
 type Loaded = Result<Option<Arc<EncodedShowtime>>, Arc<ReadError>>;
 
 /// See the module's documentation. Bounded by number and by bytes; the least recently used go first.
@@ -27,6 +28,7 @@ pub(super) struct ShowtimeShelf {
     read_model: Arc<dyn ReadModel>,
     looks: Flights<ShowtimeId, Looked>,
     loads: Flights<ShowtimeId, Loaded>,
+    lists: Flights<(PageStart, usize), Listed>,
     board: Arc<Mutex<Board>>,
     made: Arc<Made>,
 }
@@ -65,7 +67,15 @@ impl ShowtimeShelf {
     pub(super) fn new(read_model: Arc<dyn ReadModel>, most_showtimes: usize, most_bytes: usize) -> Self {
         let board = Board { kept: HashMap::new(), bytes: 0, uses: 0, most_showtimes, most_bytes };
         let board = Arc::new(Mutex::new(board));
-        Self { read_model, looks: Flights::default(), loads: Flights::default(), board, made: Arc::default() }
+        let (looks, loads, lists) = (Flights::default(), Flights::default(), Flights::default());
+        Self { read_model, looks, loads, lists, board, made: Arc::default() }
+    }
+
+    /// Up to `limit` showtimes after `start`, as of now or later.
+    pub(super) async fn list(&self, start: PageStart, limit: usize) -> Listed {
+        let read_model = Arc::clone(&self.read_model);
+        let list = move || async move { read_model.list(start, limit).await.map(Arc::new).map_err(Arc::new) }.boxed();
+        self.lists.join_next((start, limit), list).await
     }
 
     /// The sequence of a showtime in the read model, as of now or later; `None` if it is unknown there.

@@ -18,6 +18,7 @@ use crate::http::document::FieldError;
 use crate::http::fields::{self, Object, Wrong};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
+use crate::http::seat_maps::unreadable;
 use crate::read_model::ShowtimeSummary;
 
 /// A showtime to create.
@@ -108,6 +109,7 @@ pub(super) async fn schedule(
     };
     let seats = new.rows.seat_count();
     let scheduled = state.box_office.schedule(new.movie_title.clone(), new.start_time, new.rows, key).await?;
+    state.existence.note_created(scheduled.showtime_id);
     let answer = SummaryAnswer {
         id: scheduled.showtime_id,
         movie_title: new.movie_title,
@@ -182,33 +184,41 @@ fn wrong_row(error: &SeatMapError) -> String {
 
 /// `GET /api/showtimes`
 pub(super) async fn list(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let query = Query::of(&request, &["limit", "cursor"])?;
+    let query = Query::of(&request, &["limit", "cursor", "past"])?;
     let limit =
         query.number("limit", 1, state.settings.page_showtimes)?.unwrap_or(state.settings.page_showtimes.min(50));
+    let past = query.flag("past")?;
     let start = match query.get("cursor") {
-        None => None,
+        None if past => None,
+        None => Some(upcoming((state.clock)())),
         Some(cursor) => Some(read_cursor(cursor).ok_or_else(|| {
             Problem::field(FieldError::parameter("cursor", "is not a cursor that this server has given out"))
         })?),
     };
     let size = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut found = state.read_model.list(start, size.saturating_add(1)).await?;
-    let more = found.len() > size;
-    found.truncate(size);
-    let next_cursor = if more { found.last().map(|last| cursor(last.start_time, last.id)) } else { None };
+    let found = state.showtimes.list(start, size.saturating_add(1)).await.map_err(|error| unreadable(&error))?;
+    let page = found.get(..size).unwrap_or(&found);
+    let more = found.len() > page.len();
+    let next_cursor = if more { page.last().map(|last| cursor(last.start_time, last.id)) } else { None };
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-cache"));
     if let Some(next) = &next_cursor {
         response.insert_header((header::LINK, format!("</api/showtimes?limit={limit}&cursor={next}>; rel=\"next\"")));
     }
-    Ok(response.json(PageAnswer { items: found.into_iter().map(SummaryAnswer::from).collect(), next_cursor }))
+    Ok(response.json(PageAnswer { items: page.iter().map(SummaryAnswer::from).collect(), next_cursor }))
 }
 
-impl From<ShowtimeSummary> for SummaryAnswer {
-    fn from(summary: ShowtimeSummary) -> Self {
+/// Where the list of showtimes that have not started begins. In whole seconds, so that many requests share one call.
+fn upcoming(now: Timestamp) -> (Timestamp, ShowtimeId) {
+    let second = now.as_millis().div_euclid(1_000) * 1_000;
+    (Timestamp::from_millis(second - 1), ShowtimeId(Uuid::max()))
+}
+
+impl From<&ShowtimeSummary> for SummaryAnswer {
+    fn from(summary: &ShowtimeSummary) -> Self {
         Self {
             id: summary.id,
-            movie_title: summary.movie_title,
+            movie_title: summary.movie_title.clone(),
             start_time: summary.start_time,
             sequence: summary.sequence,
             seats: summary.seats,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use reqwest::Method;
 use reqwest::header::IF_NONE_MATCH;
 
@@ -27,7 +28,9 @@ async fn an_unchanged_showtime_is_not_sent_again() {
         assert_eq!((again.status, again.headers["etag"].to_str().unwrap()), (304, tag.as_str()), "{tags}");
         assert_eq!(again.body, "", "a 304 has no body");
     }
-    assert_eq!(with_tags(&house, "\"other\"").await.status, 200);
+    for tags in ["\"other\"", "\"a,*,b\"", "\"other\", *"] {
+        assert_eq!(with_tags(&house, tags).await.status, 200, "{tags}");
+    }
     let held = house.server.hold(&house.showtime, &house.seats[..1]).await;
     house.server.seats(&house.showtime, held.sequence).await;
     let changed = with_tags(&house, &tag).await;
@@ -69,6 +72,19 @@ async fn a_sequence_is_waited_for_and_the_wait_is_bounded() {
         is_problem(&answer, 400, "invalid-fields");
         names(&answer, "parameter", &["minSequence"]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_waiter_too_many_is_refused() {
+    let stack =
+        Stack::embedded().with("HTTP__MIN_SEQUENCE_WAITERS", 3).with("HTTP__MIN_SEQUENCE_WAIT_MILLISECONDS", 1_000);
+    let house = House::open_on(stack).await;
+    let path = format!("/api/showtimes/{}/status?minSequence=99", house.showtime);
+    let all = join_all((0..8).map(|_| house.server.get(&path))).await;
+    let count = |code: &str| all.iter().filter(|answer| answer.body["code"] == code).count();
+    assert_eq!((count("not-caught-up"), count("overloaded")), (3, 5), "{all:?}");
+    assert!(all.iter().all(|answer| answer.status == 503 && answer.headers.contains_key("retry-after")));
+    assert_eq!(house.server.get(&format!("/api/showtimes/{}", house.showtime)).await.status, 200);
 }
 
 /// Readers and a writer at full speed: a reader never sees a sequence below one that somebody had seen before it asked.

@@ -76,7 +76,8 @@ async fn pages_of_configured_origins_may_use_the_server_and_no_others() {
         let request = request.header("Access-Control-Request-Method", "POST");
         house.server.send(request.header("Access-Control-Request-Headers", headers))
     };
-    let wanted = "authorization,content-type,x-requested-with,x-signalr-user-agent,idempotency-key,if-none-match";
+    let wanted = "authorization,content-type,x-requested-with,x-signalr-user-agent,idempotency-key,if-none-match,\
+                  traceparent,tracestate,baggage";
     let allowed = preflight("http://localhost:3000", wanted).await.unwrap();
     assert!(allowed.status < 300, "{allowed:?}");
     assert_eq!(allowed.headers["access-control-allow-origin"], "http://localhost:3000");

@@ -52,6 +52,32 @@ async fn pages_follow_each_other_without_loss_or_repetition() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn only_showtimes_to_come_are_listed_unless_past_ones_are_asked_for() {
+    let stack = Stack::embedded().with("SEED_DEMO", "false");
+    let server = stack.start();
+    let mut ids = Vec::new();
+    for start in ["1999-01-01T20:00:00Z", "2000-01-01T20:00:00Z", "2099-01-01T20:00:00Z"] {
+        let body = json!({"movieTitle": "M", "startTime": start, "rows": [{"row": "A", "seats": 1}]});
+        ids.push(server.post("/api/showtimes", &body).await.body["id"].as_str().unwrap().to_owned());
+    }
+    let listed = async |query: &str| -> Vec<String> {
+        let page = server.get(&format!("/api/showtimes{query}")).await;
+        let items = page.body["items"].as_array().unwrap_or_else(|| panic!("{page:?}")).clone();
+        items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+    };
+    eventually("all are listed", Duration::from_secs(10), || async { listed("?past=true").await == ids }).await;
+    for query in ["", "?past=false", "?limit=1"] {
+        assert_eq!(listed(query).await, ids[2..], "{query}");
+    }
+    let first = server.get("/api/showtimes?past=true&limit=1").await.body["nextCursor"].as_str().unwrap().to_owned();
+    assert_eq!(listed(&format!("?cursor={first}")).await, ids[1..], "a page goes on where the one before ended");
+    assert_eq!(server.get(&format!("/api/showtimes/{}", ids[0])).await.status, 200, "it can still be read");
+    let wrong = server.get("/api/showtimes?past=yes").await;
+    is_problem(&wrong, 400, "invalid-fields");
+    names(&wrong, "parameter", &["past"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn wrong_limits_and_cursors_are_named() {
     let stack = Stack::embedded();
     let server = stack.start();

@@ -53,6 +53,7 @@ macro_rules! contract_tests {
                 a_schedule_records_its_idempotency_key
                 a_schedule_with_a_known_key_is_refused
                 schedules_of_one_id_at_once_leave_one
+                a_demo_that_has_started_is_followed_by_another
             }
             load_and_fence {
                 an_unknown_showtime_is_none

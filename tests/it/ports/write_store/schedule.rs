@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use turnstile::domain::{Event, MAX_SEATS_PER_SHOWTIME, Row, SeatMap, SeatStatus};
+use turnstile::app::demo;
+use turnstile::domain::{Event, MAX_SEATS_PER_SHOWTIME, Row, SeatMap, SeatStatus, ShowtimeId};
 use turnstile::write_store::{CommitError, IdempotencyRecord, Load, NewShowtime};
 
 use crate::ports::write_store::Adapter;
@@ -122,4 +123,15 @@ pub async fn schedules_of_one_id_at_once_leave_one<A: Adapter>() {
     assert_eq!(scheduled, 1);
     check(&store, new.id).await;
     assert_eq!(store.outbox_depth(10).await.unwrap(), 1);
+}
+
+pub async fn a_demo_that_has_started_is_followed_by_another<A: Adapter>() {
+    let adapter = A::fresh().await;
+    let store = adapter.store();
+    let later = at(0) + Duration::from_hours(24 * 400);
+    for (now, created) in [(at(0), true), (at(1), false), (later, true), (later, false)] {
+        assert_eq!(demo::seed(store.as_ref(), now).await.unwrap(), created, "at {now}");
+    }
+    let second = ShowtimeId(uuid::Uuid::from_u128(demo::SHOWTIME_ID.0.as_u128() + 1));
+    assert_eq!(store.heads(vec![demo::SHOWTIME_ID, second]).await.unwrap().len(), 2);
 }
