@@ -79,6 +79,7 @@ pub mod outbox_relay;
 pub mod projector;
 pub mod read_model;
 pub mod seat_lock;
+pub mod service_url;
 pub mod telemetry;
 pub mod web;
 pub mod write_store;

@@ -2,7 +2,7 @@
 //!
 //! One path only: row, publish, confirm, delete. A row is read again until the bus has confirmed it, so nothing is lost; a relay that dies
 //! between confirm and delete publishes again, and consumers go by sequence. Trouble with one showtime's messages stops that
-//! showtime's rows, not the others'.
+//! showtime's rows, not the others'. A node that cannot reach the bus does not lead: another one may be able to.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -106,14 +106,17 @@ impl Actor for OutboxRelay {
 async fn relay(deps: Arc<Dependencies>, stop: CancellationToken) {
     let pause = Duration::from_millis(deps.settings.lead_milliseconds);
     while !stop.is_cancelled() {
-        match deps.write_store.lead(Role::Relay).await {
-            Ok(Some(leadership)) => {
-                tracing::info!("this node relays the outbox");
-                lead(&deps, leadership, &stop).await;
-                tracing::info!("this node no longer relays the outbox");
+        // Without the bus the lead is not even asked for. So nobody leads, and nobody takes turns, while the bus is away for all.
+        if deps.event_bus.ping().await.is_ok() {
+            match deps.write_store.lead(Role::Relay).await {
+                Ok(Some(leadership)) => {
+                    tracing::info!("this node relays the outbox");
+                    lead(&deps, leadership, &stop).await;
+                    tracing::info!("this node no longer relays the outbox");
+                }
+                Ok(None) => {}
+                Err(error) => tracing::warn!(error = %error, "the relay's leadership could not be asked for"),
             }
-            Ok(None) => {}
-            Err(error) => tracing::warn!(error = %error, "the relay's leadership could not be asked for"),
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -122,7 +125,7 @@ async fn relay(deps: Arc<Dependencies>, stop: CancellationToken) {
     }
 }
 
-/// Rounds of publishing, for as long as this node leads.
+/// Rounds of publishing, for as long as this node leads and reaches the bus.
 async fn lead(deps: &Dependencies, mut leadership: Box<dyn Leadership>, stop: &CancellationToken) {
     let poll = Duration::from_millis(deps.settings.poll_milliseconds);
     let mut resting = Resting::default();
@@ -130,7 +133,13 @@ async fn lead(deps: &Dependencies, mut leadership: Box<dyn Leadership>, stop: &C
         let started = Instant::now();
         let moved = match round(deps, &mut *leadership, &mut resting).await {
             Ok(None) => return,
-            Ok(Some(Moved { rows, messages })) => {
+            Ok(Some(Moved { rows, messages, failures })) => {
+                if failures > 0
+                    && let Err(error) = deps.event_bus.ping().await
+                {
+                    tracing::warn!(error = %error, "this node cannot reach the event bus and leaves the outbox to another");
+                    return;
+                }
                 let rest = started.elapsed() * messages / MESSAGES_PER_REST;
                 let rest = rest.min(Duration::from_millis(deps.settings.max_rest_milliseconds));
                 // A full round means a backlog: that is worked off without a rest.
@@ -162,6 +171,8 @@ const MESSAGES_PER_REST: u32 = 8;
 struct Moved {
     rows: usize,
     messages: u32,
+    /// Messages that were not confirmed.
+    failures: u32,
 }
 
 /// Publishes what the outbox holds, once, and deletes what was confirmed. `None` if another leads by now.
@@ -182,7 +193,7 @@ async fn round(
     }
     let messages = parcels.iter().map(|parcel| parcel.message.clone()).collect();
     let answers = deps.event_bus.publish(messages).await;
-    let mut confirmed = Vec::new();
+    let (mut confirmed, mut failures) = (Vec::new(), 0_u32);
     for (parcel, answer) in parcels.iter().zip(answers) {
         let showtime = parcel.message.run.showtime_id();
         match answer {
@@ -193,13 +204,15 @@ async fn round(
                 deps.counters.events_published.add(events);
             }
             Err(error) => {
+                failures = failures.saturating_add(1);
                 deps.counters.publish_failures.increment();
                 tracing::warn!(showtime.id = %showtime, error = %error, "events were not confirmed; they stay in the outbox");
                 resting.failed(showtime, &deps.settings);
             }
         }
     }
-    let moved = Moved { rows: confirmed.len(), messages: u32::try_from(parcels.len()).unwrap_or(u32::MAX) };
+    let messages = u32::try_from(parcels.len()).unwrap_or(u32::MAX);
+    let moved = Moved { rows: confirmed.len(), messages, failures };
     if moved.rows > 0 {
         deps.write_store.outbox_confirmed(confirmed).await?;
     }

@@ -27,3 +27,5 @@ mod proxy;
 mod services;
 mod stack;
 mod system;
+mod tls_front;
+mod valkey_processes;

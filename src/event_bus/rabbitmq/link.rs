@@ -5,19 +5,17 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream::{FuturesUnordered, StreamExt};
-use lapin::uri::AMQPUri;
-use lapin::{Channel, Connection, ConnectionProperties, Event};
+use futures_util::stream::StreamExt;
+use lapin::{Channel, Connection, Event};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use crate::event_bus::BusError;
 use crate::event_bus::backoff::Backoff;
 use crate::event_bus::rabbitmq::Settings;
+use crate::event_bus::rabbitmq::brokers::Brokers;
 use crate::event_bus::rabbitmq::topology::{self, Names};
 
-/// Most attempts to connect that are under way at once. One that hangs is not given up, as its thread could not be ended.
-const MAX_ATTEMPTS: usize = 4;
 /// Pause before the first new attempt to connect.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Time between two looks at a connection that says nothing.
@@ -78,11 +76,12 @@ pub(super) struct Link {
 
 impl Link {
     /// Starts the background task on the current runtime and waits for its first attempt, at most the connect timeout.
-    pub(super) async fn open(uri: &AMQPUri, purpose: &'static str, names: Names, settings: &Settings) -> Self {
+    pub(super) async fn open(brokers: &Arc<Brokers>, purpose: &'static str, names: Names, settings: &Settings) -> Self {
         let (state_sender, mut state) = watch::channel(State::Down("not connected yet".into()));
         let (broken, broken_receiver) = watch::channel(0);
         let keeper = Keeper {
-            uri: uri.clone(),
+            brokers: Arc::clone(brokers),
+            next_broker: 0,
             purpose,
             names,
             state: state_sender,
@@ -155,7 +154,9 @@ pub(super) async fn within<T>(
 
 /// The background task.
 struct Keeper {
-    uri: AMQPUri,
+    brokers: Arc<Brokers>,
+    /// Whom to try first.
+    next_broker: usize,
     purpose: &'static str,
     names: Names,
     state: watch::Sender<State>,
@@ -165,16 +166,13 @@ struct Keeper {
     longest_pause: Duration,
 }
 
-type Attempts = FuturesUnordered<tokio::task::JoinHandle<lapin::Result<Connection>>>;
-
 impl Keeper {
     async fn run(mut self) {
         let purpose = self.purpose;
         let mut generation = 0;
         let mut backoff = Backoff::new(FIRST_PAUSE, self.longest_pause);
-        let mut attempts = Attempts::new();
         while !self.state.is_closed() {
-            let reason = match self.attempt(&mut attempts).await {
+            let reason = match self.attempt().await {
                 Ok(connection) => {
                     generation += 1;
                     let since = Instant::now();
@@ -198,22 +196,26 @@ impl Keeper {
         }
     }
 
-    /// One attempt to connect and to declare what is needed. An earlier attempt that succeeds late counts as well.
-    async fn attempt(&self, attempts: &mut Attempts) -> Result<Connection, BusError> {
-        if attempts.len() < MAX_ATTEMPTS {
-            let uri = self.uri.clone();
-            let name = format!("turnstile {}", self.purpose);
-            let properties = ConnectionProperties::default().with_connection_name(name.into());
-            attempts.push(tokio::spawn(Connection::connect_uri(uri, properties)));
-        }
-        let connection = match timeout(self.connect_timeout, attempts.next()).await {
-            Ok(Some(Ok(Ok(connection)))) => connection,
-            Ok(Some(Ok(Err(error)))) => return Err(BusError { reason: error.to_string() }),
-            Ok(Some(Err(error))) => return Err(BusError { reason: error.to_string() }),
-            Ok(None) | Err(_) => {
-                return Err(BusError { reason: format!("no answer within {:?}", self.connect_timeout) });
+    /// One attempt with each broker, until one is connected to and has what is needed.
+    async fn attempt(&mut self) -> Result<Connection, BusError> {
+        let mut reasons = Vec::new();
+        for _ in 0..self.brokers.len() {
+            let broker = self.next_broker;
+            self.next_broker = (broker + 1) % self.brokers.len();
+            let name = self.brokers.name(broker);
+            match self.connect(broker).await {
+                Ok(connection) => {
+                    tracing::info!(purpose = self.purpose, broker = %name, "connected to RabbitMQ");
+                    return Ok(connection);
+                }
+                Err(error) => reasons.push(format!("{name}: {}", error.reason)),
             }
-        };
+        }
+        Err(BusError { reason: reasons.join("; ") })
+    }
+
+    async fn connect(&self, broker: usize) -> Result<Connection, BusError> {
+        let connection = self.brokers.connect(broker, self.purpose, self.connect_timeout).await?;
         let declared = async {
             let channel = connection.create_channel().await?;
             topology::declare(&channel, &self.names).await?;
@@ -229,7 +231,6 @@ impl Keeper {
         let mut events = Box::pin(connection.events_listener());
         let (blocked_sender, blocked) = watch::channel(None);
         let session = Arc::new(Session { connection, generation, blocked, call_timeout: self.call_timeout });
-        tracing::info!(purpose, "connected to RabbitMQ");
         self.state.send_replace(State::Up(session.clone()));
         let mut look = tokio::time::interval(LOOK_INTERVAL);
         let reason = loop {

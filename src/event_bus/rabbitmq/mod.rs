@@ -1,6 +1,7 @@
 //! Event bus on RabbitMQ (3.10 or newer): a topic exchange, a quorum queue for the projector, a queue per node for live
 //! updates, and a quorum queue for dead letters.
 
+mod brokers;
 mod dead_letters;
 mod link;
 mod live_queue;
@@ -16,7 +17,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, LongString};
-use lapin::uri::{AMQPScheme, AMQPUri};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -24,6 +24,7 @@ use crate::domain::{Clock, Timestamp};
 use crate::event_bus::cloud_event::{self, CONTENT_TYPE};
 use crate::event_bus::{BusError, DeadLetter, EventBus, Message, Subscription};
 
+use self::brokers::Brokers;
 use self::dead_letters::DeadLetters;
 use self::link::Link;
 use self::live_queue::LiveQueue;
@@ -40,7 +41,7 @@ const PERSISTENT: u8 = 2;
 #[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Longest time for making a connection, in milliseconds.
+    /// Longest time for making a connection to one host, in milliseconds.
     pub connect_timeout_milliseconds: u64,
     /// Longest time for a request to the broker other than publishing, in milliseconds.
     pub call_timeout_milliseconds: u64,
@@ -71,7 +72,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            connect_timeout_milliseconds: 5_000,
+            connect_timeout_milliseconds: 3_000,
             call_timeout_milliseconds: 5_000,
             publish_timeout_milliseconds: 10_000,
             reconnect_longest_pause_milliseconds: 5_000,
@@ -101,18 +102,18 @@ pub struct RabbitBus {
 }
 
 impl RabbitBus {
-    /// Connects to `amqp://user:password@host:port/vhost`. Waits for the first attempt to connect, at most the connect timeout;
-    /// an unreachable broker is tried again in the background for ever. All names on the broker begin with `namespace`.
+    /// Connects to `amqp://user:password@host1:port,host2:port/vhost` or `amqps://`: the hosts are tried in turn, each within the connect
+    /// timeout, again and again in the background; when a connection goes, the next host comes first. Waits for the first attempt. All names on the broker begin with `namespace`.
     /// Must be called on the runtime that is to own the connections.
     ///
     /// # Errors
-    /// Only if the URL or the namespace is malformed, or the URL asks for TLS, which this build does not have for AMQP.
+    /// Only if the URL or the namespace is malformed, or a TLS file that the URL names cannot be used.
     pub async fn connect(url: &str, namespace: &str, settings: &Settings, clock: Clock) -> Result<Self, BusError> {
-        let uri = parse(url, settings)?;
+        let brokers = Arc::new(Brokers::parse(url, settings)?);
         let names = Names::new(namespace)?;
         let (publishing, consuming) = tokio::join!(
-            Link::open(&uri, "publishing", names.clone(), settings),
-            Link::open(&uri, "consuming", names.clone(), settings),
+            Link::open(&brokers, "publishing", names.clone(), settings),
+            Link::open(&brokers, "consuming", names.clone(), settings),
         );
         Ok(Self {
             publisher: Arc::new(Publisher::new(publishing, names.clone(), settings)),
@@ -190,16 +191,6 @@ impl EventBus for RabbitBus {
         let publisher = self.publisher.clone();
         self.to_the_end(async move { publisher.ping().await }).await?
     }
-}
-
-fn parse(url: &str, settings: &Settings) -> Result<AMQPUri, BusError> {
-    let mut uri: AMQPUri = url.parse().map_err(|error: String| BusError { reason: format!("bad URL: {error}") })?;
-    if uri.scheme == AMQPScheme::AMQPS {
-        // Without its TLS features lapin would talk plain text to such an address.
-        return Err(BusError { reason: "this build has no TLS for RabbitMQ: use amqp://".to_owned() });
-    }
-    uri.query.heartbeat.get_or_insert(settings.heartbeat_seconds);
-    Ok(uri)
 }
 
 /// Messages of one partition as one on the wire. Its id is its first event's, its headers are about the first showtime.

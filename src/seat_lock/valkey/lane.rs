@@ -3,16 +3,19 @@
 //!
 //! A call that finds the lane free leaves at once. Operations are carried out in the order in which they were handed in.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::redis::{Script, ScriptInvocation};
+use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::domain::{BookingId, ShowtimeId};
-use crate::seat_lock::valkey::link::{Link, is_connection_lost, late};
+use crate::seat_lock::valkey::link::{Line, Link, is_connection_lost, late};
+use crate::seat_lock::valkey::servers::Wire;
 use crate::seat_lock::valkey::{Settings, unexpected};
 use crate::seat_lock::{Claim, LockError, Obstacle};
 
@@ -148,19 +151,47 @@ impl Runner {
         }
     }
 
-    /// One script call; the script is loaded first where the server does not know it (any more).
+    /// Carries operations out with one script call, or in a cluster with one for each showtime: a call never mixes hash slots.
     async fn call(&self, operations: impl Iterator<Item = &Operation>) -> Result<Vec<Vec<Found>>, Trouble> {
-        let mut line = self.link.line().map_err(Trouble::Lost)?;
-        let mut invocation = self.script.prepare_invoke();
-        let mut count = 0_usize;
-        for operation in operations {
-            count += 1;
-            operation.write(&mut invocation);
+        let line = self.link.line().map_err(Trouble::Lost)?;
+        if matches!(line.wire, Wire::One(_)) {
+            return self.invoke(line, operations.collect()).await;
         }
-        match timeout(self.response_timeout, invocation.invoke_async(&mut line.connection)).await {
-            Ok(Ok(answers)) => Some(answers)
-                .filter(|answers: &Vec<_>| answers.len() == count)
-                .ok_or_else(|| Trouble::Refused(unexpected("another number of answers than of operations"))),
+        let mut showtimes: HashMap<ShowtimeId, (Vec<usize>, Vec<&Operation>)> = HashMap::new();
+        let mut count = 0_usize;
+        for (position, operation) in operations.enumerate() {
+            let (positions, own) = showtimes.entry(operation.showtime).or_default();
+            positions.push(position);
+            own.push(operation);
+            count += 1;
+        }
+        let calls = showtimes.into_values().map(|(positions, own)| {
+            let line = line.clone();
+            async move { self.invoke(line, own).await.map(|found| (positions, found)) }
+        });
+        let mut answers = vec![Vec::new(); count];
+        for answered in join_all(calls).await {
+            let (positions, found) = answered?;
+            for (position, found) in positions.into_iter().zip(found) {
+                if let Some(place) = answers.get_mut(position) {
+                    *place = found;
+                }
+            }
+        }
+        Ok(answers)
+    }
+
+    /// One script call; the script is loaded first where the server does not know it (any more).
+    async fn invoke(&self, mut line: Line, operations: Vec<&Operation>) -> Result<Vec<Vec<Found>>, Trouble> {
+        let mut invocation = self.script.prepare_invoke();
+        operations.iter().for_each(|operation| operation.write(&mut invocation));
+        match timeout(self.response_timeout, invocation.invoke_async(&mut line.wire)).await {
+            Ok(Ok(answers)) => {
+                self.link.succeeded();
+                Some(answers)
+                    .filter(|answers: &Vec<_>| answers.len() == operations.len())
+                    .ok_or_else(|| Trouble::Refused(unexpected("another number of answers than of operations")))
+            }
             Ok(Err(error)) if is_connection_lost(&error) => Err(Trouble::Lost(self.link.failed(&line, &error))),
             Ok(Err(error)) => Err(Trouble::Refused(self.link.failed(&line, &error))),
             Err(_elapsed) => Err(Trouble::Lost(self.link.timed_out(&line))),

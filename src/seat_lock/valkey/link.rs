@@ -1,25 +1,25 @@
-//! The connection to Valkey: one multiplexed connection at a time, made by the pool and replaced in the background when it breaks.
+//! The connection to Valkey: one at a time, replaced in the background when it breaks. It leads to one server or to all of a cluster.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::io::tcp::TcpSettings;
-use deadpool_redis::redis::{self, AsyncConnectionConfig, ErrorKind, IntoConnectionInfo, RedisError, ServerErrorKind};
-use deadpool_redis::{Connection, Manager, Pool, Runtime};
+use deadpool_redis::redis::{ErrorKind, RedisError, ServerErrorKind};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::seat_lock::LockError;
 use crate::seat_lock::valkey::Settings;
+use crate::seat_lock::valkey::servers::{Servers, Wire};
 
 /// Pause before the first new attempt to connect.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// How long a refused call counts against a server that goes on answering, unless it carries out a later one.
+const REFUSAL_COUNTS: Duration = Duration::from_secs(5);
 
 /// A usable connection, and which one in the link's life it is.
 #[derive(Clone)]
 pub(super) struct Line {
-    pub(super) connection: MultiplexedConnection,
+    pub(super) wire: Wire,
     generation: u64,
 }
 
@@ -34,16 +34,24 @@ pub(super) struct Link {
     state: watch::Receiver<State>,
     /// The generation of the last line that was found broken.
     broken: watch::Sender<u64>,
+    refusal: Mutex<Option<Refusal>>,
+}
+
+/// The last call that a server answered with an error.
+struct Refusal {
+    at: Instant,
+    reason: String,
 }
 
 impl Link {
     /// Starts the background task on the current runtime and waits for its first attempt.
     pub(super) async fn open(url: &str, settings: &Settings) -> Result<Self, LockError> {
-        let pool = pool(url, settings).map_err(|error| LockError { reason: format!("bad URL: {error}") })?;
+        let servers = Servers::parse(url, settings)
+            .map_err(|error| LockError { reason: format!("bad URL for Valkey: {error}") })?;
         let (state_sender, mut state) = watch::channel(State::Down("not connected yet".into()));
         let (broken, broken_receiver) = watch::channel(0);
         let keeper = Keeper {
-            pool,
+            servers,
             state: state_sender,
             broken: broken_receiver,
             response_timeout: Duration::from_millis(settings.response_timeout_milliseconds),
@@ -51,12 +59,12 @@ impl Link {
             max_pause: Duration::from_millis(settings.reconnect_longest_pause_milliseconds),
         };
         tokio::spawn(keeper.run());
-        // The attempt is bounded by the pool's own timeouts; this bound only guards against a stuck runtime.
+        // Several hosts may take longer, each within this time.
         let patience = Duration::from_millis(settings.connect_timeout_milliseconds);
         if timeout(patience, state.changed()).await.is_err() {
             tracing::debug!("the first attempt to reach Valkey is still under way");
         }
-        Ok(Self { state, broken })
+        Ok(Self { state, broken, refusal: Mutex::default() })
     }
 
     /// The present connection, or at once the reason why there is none.
@@ -69,12 +77,40 @@ impl Link {
         }
     }
 
-    /// Judges an error on `line`: a broken connection is given up, an error answer of a healthy server is not.
+    /// Judges an error on `line`: a broken connection is given up, an error answer of a healthy server is not, but it is remembered.
     pub(super) fn failed(&self, line: &Line, error: &RedisError) -> LockError {
+        let reason = error.to_string();
         if is_connection_lost(error) {
             self.give_up(line);
+        } else {
+            let refusal = Refusal { at: Instant::now(), reason: reason.clone() };
+            if self.refusal().replace(refusal).is_none() {
+                tracing::warn!(%reason, "Valkey refuses a call; going on without its seat locks");
+            }
         }
-        LockError { reason: error.to_string() }
+        LockError { reason }
+    }
+
+    /// A call was carried out.
+    pub(super) fn succeeded(&self) {
+        *self.refusal() = None;
+    }
+
+    /// Asks the servers whether they take locks.
+    pub(super) async fn probe(&self, limit: Duration) -> Result<(), LockError> {
+        let mut line = self.line()?;
+        if let Err(reason) = line.wire.probe(limit).await {
+            self.give_up(&line);
+            return Err(LockError { reason });
+        }
+        match &*self.refusal() {
+            Some(Refusal { at, reason }) if at.elapsed() < REFUSAL_COUNTS => Err(LockError { reason: reason.clone() }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn refusal(&self) -> std::sync::MutexGuard<'_, Option<Refusal>> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives `line` up after no answer came in time: it may be a dead connection, and the next one tells.
@@ -101,31 +137,14 @@ pub(super) fn is_connection_lost(error: &RedisError) -> bool {
     // A server that became a replica answers every script with READONLY; its successor is found by connecting again.
     error.is_io_error()
         || error.is_unrecoverable_error()
-        || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
-}
-
-fn pool(url: &str, settings: &Settings) -> Result<Pool, String> {
-    let info = url.into_connection_info().map_err(|error| error.to_string())?;
-    // Small requests must not wait for the acknowledgement of the one before.
-    let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
-    let connect_timeout = Duration::from_millis(settings.connect_timeout_milliseconds);
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(connect_timeout))
-        .set_response_timeout(Some(Duration::from_millis(settings.response_timeout_milliseconds)));
-    let manager = Manager::new_with_config(info, config).map_err(|error| error.to_string())?;
-    Pool::builder(manager)
-        .max_size(1)
-        .runtime(Runtime::Tokio1)
-        .wait_timeout(Some(connect_timeout))
-        .create_timeout(Some(connect_timeout))
-        .recycle_timeout(Some(connect_timeout))
-        .build()
-        .map_err(|error| error.to_string())
+        || error.is_cluster_error()
+        || matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown))
+        || matches!(error.kind(), ErrorKind::ClusterConnectionNotFound)
 }
 
 /// The background task: connects, watches, and connects again, until the [`Link`] is dropped.
 struct Keeper {
-    pool: Pool,
+    servers: Servers,
     state: watch::Sender<State>,
     broken: watch::Receiver<u64>,
     response_timeout: Duration,
@@ -137,25 +156,29 @@ impl Keeper {
     async fn run(mut self) {
         let mut generation = 0;
         let mut pause = FIRST_PAUSE;
+        let mut last_reason = String::new();
         while !self.state.is_closed() {
-            match self.pool.get().await {
-                Ok(pooled) => {
+            match self.servers.connect().await {
+                Ok(wire) => {
                     generation += 1;
-                    // Taken out of the pool for good: its place is free for the successor, and no call pays for a check-out.
-                    let line = Line { connection: Connection::take(pooled), generation };
+                    let line = Line { wire, generation };
                     tracing::info!("connected to Valkey");
                     self.state.send_replace(State::Up(line.clone()));
-                    let since = tokio::time::Instant::now();
+                    let since = Instant::now();
                     let reason = self.watch(line).await;
                     tracing::warn!(%reason, "the connection to Valkey is lost; going on without seat locks");
                     self.state.send_replace(State::Down(reason.into()));
+                    last_reason.clear();
                     if since.elapsed() > self.max_pause {
                         pause = FIRST_PAUSE;
                     }
                 }
-                Err(error) => {
-                    tracing::debug!(%error, "Valkey cannot be reached");
-                    self.state.send_replace(State::Down(format!("Valkey cannot be reached: {error}").into()));
+                Err(reason) => {
+                    if reason != last_reason {
+                        tracing::warn!(%reason, "Valkey cannot be used; going on without seat locks");
+                    }
+                    self.state.send_replace(State::Down(format!("Valkey cannot be reached: {reason}").into()));
+                    last_reason = reason;
                 }
             }
             tokio::select! {
@@ -180,12 +203,8 @@ impl Keeper {
                     }
                 }
                 _ = probe.tick() => {
-                    let ping = redis::cmd("PING");
-                    match timeout(self.response_timeout, ping.query_async::<String>(&mut line.connection)).await {
-                        Ok(Ok(_pong)) => {}
-                        Ok(Err(error)) if is_connection_lost(&error) => return error.to_string(),
-                        Ok(Err(error)) => tracing::debug!(%error, "Valkey answered a ping with an error"),
-                        Err(_elapsed) => return "no answer to a ping".to_owned(),
+                    if let Err(reason) = line.wire.probe(self.response_timeout).await {
+                        return reason;
                     }
                 }
             }

@@ -1,13 +1,14 @@
-//! Seat lock on Valkey (8 or newer) or Redis (7 or newer): one script call for any number of bookings and showtimes.
+//! Seat lock on Valkey (8 or newer) or Redis (7 or newer), one server or a cluster: one script call for any number of bookings, and of
+//! showtimes unless it is a cluster.
 
 mod lane;
 mod link;
+mod servers;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use deadpool_redis::redis;
 
 use crate::domain::{BookingId, Clock, ShowtimeId, Timestamp};
 use crate::seat_lock::{Claim, Claimed, LockError, Obstacle, SeatLock};
@@ -21,7 +22,7 @@ use self::link::Link;
 pub struct Settings {
     /// Longest time that one call may take, in milliseconds; past it the caller goes on without the lock.
     pub response_timeout_milliseconds: u64,
-    /// Longest time for making a connection, in milliseconds.
+    /// Longest time for making a connection to one host, in milliseconds.
     pub connect_timeout_milliseconds: u64,
     /// Longest pause between two attempts to connect, in milliseconds. The first pause is 50 ms, each next one twice as long.
     pub reconnect_longest_pause_milliseconds: u64,
@@ -46,7 +47,7 @@ impl Default for Settings {
     }
 }
 
-/// The adapter. Calls share one multiplexed connection, which is replaced in the background when it breaks.
+/// The adapter. Calls share one multiplexed connection (to each server of a cluster), which is replaced in the background when it breaks.
 ///
 /// **Invariant:** no call takes longer than the response timeout; while there is no connection, calls fail at once.
 pub struct ValkeyLock {
@@ -57,12 +58,13 @@ pub struct ValkeyLock {
 }
 
 impl ValkeyLock {
-    /// Connects to `redis://`, `rediss://` (TLS), `valkey://` or `valkeys://`. Waits for the first attempt to connect, at most the
-    /// connect timeout; an unreachable server is tried again in the background for ever. Must be called on the runtime that is
-    /// to own the connection.
+    /// Connects to one server (`redis://host:6379`), to the master that Sentinels name (`redis+sentinel://host1:26379,host2:26379/mymaster`),
+    /// or to a cluster (`redis+cluster://host1,host2`). `rediss` in place of `redis` means TLS, with `ssl_ca_certs`, `ssl_certfile` and
+    /// `ssl_keyfile`; `valkey` and `valkeys` mean the same. Waits for the first attempt to connect, at most the connect timeout; what
+    /// cannot be reached is tried again in the background for ever. Must be called on the runtime that is to own the connection.
     ///
     /// # Errors
-    /// Only if the URL is malformed.
+    /// Only if the URL is malformed, or a TLS file that it names cannot be used.
     pub async fn connect(url: &str, settings: &Settings, clock: Clock) -> Result<Self, LockError> {
         let link = Arc::new(Link::open(url, settings).await?);
         Ok(Self {
@@ -123,13 +125,7 @@ impl SeatLock for ValkeyLock {
     }
 
     async fn ping(&self) -> Result<(), LockError> {
-        let mut line = self.link.line()?;
-        let ping = async { redis::cmd("PING").query_async::<String>(&mut line.connection).await };
-        match tokio::time::timeout(self.response_timeout, ping).await {
-            Ok(Ok(_pong)) => Ok(()),
-            Ok(Err(error)) => Err(self.link.failed(&line, &error)),
-            Err(_elapsed) => Err(self.link.timed_out(&line)),
-        }
+        self.link.probe(self.response_timeout).await
     }
 }
 

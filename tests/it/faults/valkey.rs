@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use deadpool_redis::redis;
 
 use crate::faults::scene::{Cast, Scene, stack};
-use crate::services::Breakable;
+use crate::services::{self, Breakable};
+use crate::valkey_processes::Watched;
 
 /// Nine of ten requests take less while Valkey does not answer: a response timeout or two, and the work itself on a busy machine.
 const USUAL_ANSWER: Duration = Duration::from_secs(4);
@@ -66,5 +67,24 @@ async fn valkey_is_emptied_again_and_again() {
         scene.sells(3, "between two flushes").await;
     }
     scene.fault_ended();
+    scene.settle().await;
+}
+
+/// The master dies for good, and the Sentinels make its replica the master: the nodes find it without a restart.
+#[tokio::test(flavor = "multi_thread")]
+async fn valkey_has_a_new_master() {
+    let mut watched = Watched::start().await;
+    let url = watched.url();
+    let stack = stack(services::shared()).await.through(|services| services.valkey = url);
+    let ledger_url = stack.postgres_url();
+    let mut scene = Scene::open(stack, ledger_url, Cast::default()).await;
+    scene.says("valkey", "ok", "ready").await;
+    watched.master.kill();
+    scene.fault_ended();
+    scene.sells(40, "while the Sentinels decide").await;
+    scene.says("valkey", "ok", "ready").await;
+    let failed = scene.counted("turnstile_lock_failures_total").await;
+    assert!(failed > 0, "calls to the dead master are not counted");
+    scene.sells(20, "with the new master").await;
     scene.settle().await;
 }

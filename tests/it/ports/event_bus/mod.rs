@@ -4,6 +4,7 @@ mod contract;
 mod in_process;
 mod rabbitmq;
 mod rabbitmq_faults;
+mod rabbitmq_hosts;
 
 use std::collections::HashMap;
 use std::sync::Arc;

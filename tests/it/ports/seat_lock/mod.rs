@@ -3,6 +3,7 @@
 mod contract;
 mod in_process;
 mod valkey;
+mod valkey_masters;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
