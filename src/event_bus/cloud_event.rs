@@ -1,10 +1,11 @@
-//! Wire format: a batch of `CloudEvents` 1.0 in structured JSON, one `CloudEvent` per event. Messages of several showtimes may share one
-//! body; a message goes on as long as the showtime and the trace are the same.
+//! Wire format: `CloudEvents` 1.0 in structured JSON, one for each event. An event that travels alone is an object, several are a batch.
+//! Messages of several showtimes may share one batch; a message goes on as long as the showtime and the trace are the same.
 //!
-//! Follows the `CloudEvents` specification 1.0.2, its JSON batch format, and its extensions *partitioning*, *sequence* and
-//! *distributed tracing*. There is no `CloudEvents` binding for AMQP 0-9-1, so the structured mode is used as it is.
+//! Follows the `CloudEvents` specification 1.0.2, its JSON format and JSON batch format, and its extensions *partitioning*, *sequence* and
+//! *distributed tracing*. As its official packages do on AMQP 0-9-1, readers go by the content type.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -12,8 +13,10 @@ use uuid::Uuid;
 use crate::domain::{BookingId, Event, EventRun, RecordedEvent, ShowtimeId, Timestamp};
 use crate::event_bus::{Message, partition};
 
-/// Media type of an encoded message.
-pub const CONTENT_TYPE: &str = "application/cloudevents-batch+json";
+/// Media type of one event.
+const ONE: &str = "application/cloudevents+json";
+/// Media type of several.
+const BATCH: &str = "application/cloudevents-batch+json";
 
 /// Last word of the routing key of a run whose events are not all of one kind.
 const MIXED: &str = "Mixed";
@@ -27,8 +30,8 @@ const SEQUENCE_DIGITS: usize = 20;
 /// Why bytes are no message. Positions count from 0.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// Not JSON, or not an array of `CloudEvents` with exactly the attributes that are in use here.
-    #[error("not a batch of CloudEvents: {0}")]
+    /// Not JSON, or not `CloudEvents` with exactly the attributes that are in use here.
+    #[error("neither a CloudEvent nor a batch of CloudEvents: {0}")]
     Json(#[from] serde_json::Error),
     /// The array is empty.
     #[error("the batch is empty")]
@@ -108,28 +111,37 @@ pub fn message_id(run: &EventRun) -> String {
     event_id(run.showtime_id(), run.first_sequence())
 }
 
-/// The routing key of messages of one partition: `showtime.<partition>.<kind>`, or `showtime.<partition>.Mixed` if their events are of
-/// several kinds.
-pub fn routing_key<'a>(messages: impl IntoIterator<Item = &'a Message>) -> String {
-    let mut kind = None;
+/// The routing keys of messages of one partition: `showtime.<partition>.<kind>`; if their events are of several kinds
+/// `showtime.<partition>.Mixed` and then one for each kind, so that a queue bound to a kind gets all events of that kind.
+pub fn routing_keys<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Vec<String> {
+    let mut kinds = BTreeSet::new();
     let mut place = 0;
     for message in messages {
         place = partition(message.run.showtime_id());
-        for recorded in message.run.events() {
-            let this = recorded.event.kind().as_str();
-            kind = if kind.is_none_or(|kind| kind == this) { Some(this) } else { Some(MIXED) };
-        }
+        kinds.extend(message.run.events().iter().map(|recorded| recorded.event.kind().as_str()));
     }
-    format!("showtime.{place}.{}", kind.unwrap_or(MIXED))
+    let mixed = (kinds.len() != 1).then_some(MIXED);
+    mixed.into_iter().chain(kinds).map(|kind| format!("showtime.{place}.{kind}")).collect()
+}
+
+/// A body and its media type.
+pub struct Encoded {
+    /// JSON.
+    pub body: Vec<u8>,
+    /// Of one event, or of a batch.
+    pub content_type: &'static str,
 }
 
 /// Writes messages into one body.
 ///
 /// # Errors
 /// None is known for a value of the domain; the type is the serializer's.
-pub fn encode<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Result<Vec<u8>, serde_json::Error> {
+pub fn encode<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Result<Encoded, serde_json::Error> {
     let batch: Vec<Outgoing<'_>> = messages.into_iter().flat_map(outgoing).collect();
-    serde_json::to_vec(&batch)
+    Ok(match batch.as_slice() {
+        [one] => Encoded { body: serde_json::to_vec(one)?, content_type: ONE },
+        several => Encoded { body: serde_json::to_vec(several)?, content_type: BATCH },
+    })
 }
 
 fn outgoing(message: &Message) -> impl Iterator<Item = Outgoing<'_>> {
@@ -154,7 +166,9 @@ fn outgoing(message: &Message) -> impl Iterator<Item = Outgoing<'_>> {
 /// # Errors
 /// The [`DecodeError`] names the first thing that is wrong.
 pub fn decode(bytes: &[u8]) -> Result<Vec<Message>, DecodeError> {
-    let batch: Vec<Incoming<'_>> = serde_json::from_slice(bytes)?;
+    let is_one = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    let batch: Vec<Incoming<'_>> =
+        if is_one { vec![serde_json::from_slice(bytes)?] } else { serde_json::from_slice(bytes)? };
     let mut messages = Vec::new();
     let mut open: Option<(Expected, Vec<RecordedEvent>)> = None;
     for (position, incoming) in batch.into_iter().enumerate() {

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, broadcast, mpsc};
 use tokio::time::Instant;
 
-use crate::event_bus::cloud_event::{encode, message_id, routing_key};
+use crate::event_bus::cloud_event::{encode, message_id, routing_keys};
 use crate::event_bus::feed::{Entry, Feed, Outcome};
 use crate::event_bus::{BusError, DeadLetter, Delivery, EventBus, Message, Signal, Subscription};
 
@@ -234,11 +234,11 @@ async fn forward_live(mut ring: broadcast::Receiver<Message>, signals: mpsc::Sen
 }
 
 fn dead_letter(message: &Message, reason: &str) -> Result<DeadLetter, BusError> {
-    let body = encode([message]).map_err(|source| error(&source.to_string()))?;
+    let body = encode([message]).map_err(|source| error(&source.to_string()))?.body;
     Ok(DeadLetter {
         message_id: message_id(&message.run),
         reason: reason.to_owned(),
-        routing_key: routing_key([message]),
+        routing_key: routing_keys([message]).into_iter().next().unwrap_or_default(),
         body: String::from_utf8_lossy(&body).into_owned(),
     })
 }

@@ -41,6 +41,7 @@ mod sequence_waits;
 mod server;
 mod settings;
 mod showtime_shelf;
+mod showtime_source;
 mod showtimes;
 mod unread;
 
@@ -57,6 +58,7 @@ pub use settings::Settings;
 use existence::Existence;
 use sequence_waits::SequenceWaits;
 use showtime_shelf::ShowtimeShelf;
+use showtime_source::ShowtimeSource;
 
 /// What the handlers work with.
 pub struct Services {
@@ -64,7 +66,7 @@ pub struct Services {
     pub box_office: BoxOffice,
     /// What clients read.
     pub read_model: Arc<dyn ReadModel>,
-    /// The truth; asked only whether a showtime exists.
+    /// The truth; asked whether a showtime exists, and for its seats while the read model is away.
     pub write_store: Arc<dyn WriteStore>,
     /// Serves the sockets.
     pub live: LiveHub,
@@ -92,13 +94,16 @@ pub struct AppState {
 impl AppState {
     /// The state of a server.
     pub fn new(services: Services, settings: Settings) -> Self {
-        let read_model = Arc::clone(&services.read_model);
-        let showtimes = ShowtimeShelf::new(read_model, settings.cached_showtimes, settings.cached_bytes);
+        let (read_model, write_store) = (Arc::clone(&services.read_model), Arc::clone(&services.write_store));
+        let source = Arc::new(ShowtimeSource::new(read_model, Some(write_store)));
+        let showtimes = ShowtimeShelf::new(Arc::clone(&source), settings.cached_showtimes, settings.cached_bytes);
         let interval = Duration::from_millis(settings.min_sequence_poll_milliseconds);
         let waits = SequenceWaits::new(services.read_model, interval, settings.min_sequence_waiters);
         let metrics = Metrics::new(PATHS);
         let made = showtimes.made();
         metrics.add(Box::new(move |text| made.write(text)));
+        let told = Arc::clone(&source);
+        metrics.add(Box::new(move |text| told.write(text)));
         Self {
             box_office: services.box_office,
             live: services.live,
@@ -120,7 +125,7 @@ impl AppState {
 
     /// True if the read model or the write store knows the showtime.
     async fn exists(&self, id: ShowtimeId) -> Result<bool, Problem> {
-        if let Ok(Some(_)) = self.showtimes.sequence(id).await {
+        if let Ok((Some(_), _)) = self.showtimes.sequence(id).await {
             return Ok(true);
         }
         Ok(self.existence.ask(id).await?)

@@ -45,7 +45,7 @@ pub fn document() -> OpenApi {
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
             "A reservation server for seats. Every change of a showtime has a sequence; every command's answer carries it. \
-             Errors are RFC 9457 problems with a stable `code`.",
+             While the view of clients is away, seat maps come from the write store and say so: `Turnstile-Source: write-store`. Errors are RFC 9457 problems with a stable `code`.",
         ))
         .build();
     OpenApiBuilder::new().info(info).paths(paths()).components(Some(components())).build()
@@ -181,8 +181,13 @@ fn showtime_operations() -> Vec<Entry> {
                 .id("The showtime")
                 .parameter("minSequence", MIN_SEQUENCE, Type::Integer)
                 .conditional()
-                .ok("200", "The showtime", Some("Showtime"), &["ETag", "Vary", "Content-Encoding?"])
-                .ok("304", "The client has it", None, &["ETag", "Vary"])
+                .ok(
+                    "200",
+                    "The showtime",
+                    Some("Showtime"),
+                    &["ETag", "Vary", "Content-Encoding?", "Turnstile-Source?"],
+                )
+                .ok("304", "The client has it", None, &["ETag", "Vary", "Turnstile-Source?"])
                 .problems(&[400, 404, 500, 503]),
         ),
         (
@@ -196,8 +201,13 @@ fn showtime_operations() -> Vec<Entry> {
             .text(LAYOUT_RULE)
             .id("The showtime")
             .conditional()
-            .ok("200", "The layout", Some("Layout"), &["ETag", "Vary", "Cache-Control", "Content-Encoding?"])
-            .ok("304", "The client has it", None, &["ETag", "Vary", "Cache-Control"])
+            .ok(
+                "200",
+                "The layout",
+                Some("Layout"),
+                &["ETag", "Vary", "Cache-Control", "Content-Encoding?", "Turnstile-Source?"],
+            )
+            .ok("304", "The client has it", None, &["ETag", "Vary", "Cache-Control", "Turnstile-Source?"])
             .problems(&[400, 404, 500, 503]),
         ),
         (
@@ -208,8 +218,12 @@ fn showtime_operations() -> Vec<Entry> {
                 .id("The showtime")
                 .parameter("minSequence", MIN_SEQUENCE, Type::Integer)
                 .conditional()
-                .binary("200", "Two bits a seat", &["ETag", "Vary", "Turnstile-Sequence", "Content-Encoding?"])
-                .ok("304", "The client has it", None, &["ETag", "Vary", "Turnstile-Sequence"])
+                .binary(
+                    "200",
+                    "Two bits a seat",
+                    &["ETag", "Vary", "Turnstile-Sequence", "Content-Encoding?", "Turnstile-Source?"],
+                )
+                .ok("304", "The client has it", None, &["ETag", "Vary", "Turnstile-Sequence", "Turnstile-Source?"])
                 .problems(&[400, 404, 500, 503]),
         ),
     ]

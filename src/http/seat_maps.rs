@@ -18,10 +18,14 @@ use crate::http::query::Query;
 use crate::http::representation::{Coding, VARY};
 use crate::http::sequence_waits::NotReached;
 use crate::http::showtime_shelf::Shown;
+use crate::http::showtime_source::{LOOK_LASTS, Origin};
 use crate::read_model::ReadError;
 
 /// The sequence of a live status, whose body has no room for it.
 pub(super) const SEQUENCE: HeaderName = HeaderName::from_static("turnstile-sequence");
+/// Names the source of an answer that does not come from the read model, as that is away.
+pub(super) const SOURCE: HeaderName = HeaderName::from_static("turnstile-source");
+const WRITE_STORE: HeaderValue = HeaderValue::from_static("write-store");
 /// To be asked for again each time; it costs a 304 if nothing has changed.
 const LIVE: HeaderValue = HeaderValue::from_static("no-cache");
 /// Rows and seat ids never change, title and start may: shared caches keep it for minutes, then it costs a 304.
@@ -43,34 +47,45 @@ pub(super) async fn layout(state: web::Data<AppState>, request: HttpRequest) -> 
     Query::none(&request)?;
     // Any sequence will do.
     let found = match state.showtimes.kept(id, 0) {
-        Some(kept) => kept,
+        Some(kept) => (kept, Origin::ReadModel),
         None => current(&state, id, 0).await?,
     };
-    answer(&state, &request, (id, found), Form::Layout).await
+    answer(&state, &request, id, found, Form::Layout).await
 }
 
 async fn live(state: &AppState, request: &HttpRequest, form: Form) -> Result<HttpResponse, Problem> {
     let id = ShowtimeId(body::path_uuid(request, "id")?);
     let wanted = Query::of(request, &["minSequence"])?.number("minSequence", 0, u64::MAX)?;
     let found = current(state, id, wanted.unwrap_or(0)).await?;
-    answer(state, request, (id, found), form).await
+    answer(state, request, id, found, form).await
 }
 
-/// The showtime as the read model has it now, once that is at least at `wanted`.
-async fn current(state: &AppState, id: ShowtimeId, wanted: u64) -> Result<Arc<EncodedShowtime>, Problem> {
-    let sequence = reached(state, id, wanted).await?;
+/// A showtime, and where its sequence was read.
+type Found = (Arc<EncodedShowtime>, Origin);
+
+/// The showtime as its source has it now, once that is at least at `wanted`.
+async fn current(state: &AppState, id: ShowtimeId, wanted: u64) -> Result<Found, Problem> {
+    let (sequence, origin) = reached(state, id, wanted).await?;
     let encoded = state.showtimes.at_least(id, sequence).await.map_err(|error| unreadable(&error))?;
     // Gone between two looks: the read model is being rebuilt from nothing.
-    encoded.ok_or_else(|| behind(state, "the read model is being rebuilt"))
+    let encoded = encoded.ok_or_else(|| behind(state, "the read model is being rebuilt"))?;
+    Ok((encoded, origin))
 }
 
-/// The read model's sequence, once it is at least `wanted`; waits for it, bounded by the settings.
-async fn reached(state: &AppState, id: ShowtimeId, wanted: u64) -> Result<u64, Problem> {
+/// The source's sequence, once it is at least `wanted`; waits for it, bounded by the settings.
+async fn reached(state: &AppState, id: ShowtimeId, wanted: u64) -> Result<(u64, Origin), Problem> {
     if state.existence.is_unknown(id) {
         return Err(Rejection::UnknownShowtime.into());
     }
-    let have = match state.showtimes.sequence(id).await.map_err(|error| unreadable(&error))? {
-        Some(have) if have >= wanted => return Ok(have),
+    let (mut have, mut origin) = state.showtimes.sequence(id).await.map_err(|error| unreadable(&error))?;
+    if origin == Origin::WriteStore && have.is_some_and(|have| have < wanted) {
+        // Whatever was acknowledged is in the write store, but the last look at it may be remembered.
+        tokio::time::sleep(LOOK_LASTS).await;
+        (have, origin) = state.showtimes.sequence(id).await.map_err(|error| unreadable(&error))?;
+    }
+    let have = match have {
+        Some(have) if have >= wanted => return Ok((have, origin)),
+        Some(have) if origin == Origin::WriteStore => return Err(late(state, have)),
         Some(have) => have,
         // The truth knows it before the view does.
         None if state.existence.ask(id).await? => 0,
@@ -79,16 +94,18 @@ async fn reached(state: &AppState, id: ShowtimeId, wanted: u64) -> Result<u64, P
     let deadline = Instant::now() + Duration::from_millis(state.settings.min_sequence_wait_milliseconds);
     // A view that has not begun shows nothing: its first sequence is 1.
     match state.sequence_waits.reach(id, (have, wanted.max(1)), deadline).await {
-        Ok(sequence) => Ok(sequence),
-        Err(NotReached::Late(have)) => {
-            let detail = format!("the read model has sequence {have} of this showtime");
-            Err(behind(state, &detail).with(Further { sequence: Some(have), ..Further::default() }))
-        }
+        Ok(sequence) => Ok((sequence, origin)),
+        Err(NotReached::Late(have)) => Err(late(state, have)),
         Err(NotReached::Full) => {
             let problem = Problem::new(Code::Overloaded, "too many requests wait for a sequence");
             Err(problem.retry_after(Duration::from_secs(state.settings.retry_after_seconds)))
         }
     }
+}
+
+fn late(state: &AppState, have: u64) -> Problem {
+    let detail = format!("the view has sequence {have} of this showtime");
+    behind(state, &detail).with(Further { sequence: Some(have), ..Further::default() })
 }
 
 fn behind(state: &AppState, detail: &str) -> Problem {
@@ -102,19 +119,20 @@ pub(super) fn unreadable(error: &ReadError) -> Problem {
 async fn answer(
     state: &AppState,
     request: &HttpRequest,
-    (id, found): (ShowtimeId, Arc<EncodedShowtime>),
+    id: ShowtimeId,
+    (found, origin): Found,
     form: Form,
 ) -> Result<HttpResponse, Problem> {
     let wanted = Coding::wanted(request);
     if let Some(tag) = found.form(form).known(request.headers(), wanted) {
         let mut response = HttpResponse::NotModified();
-        return Ok(described(&mut response, &found, form, tag).finish());
+        return Ok(described(&mut response, (&found, origin), form, tag).finish());
     }
     let shown = state.showtimes.shown(id, found, (form, wanted)).await.map_err(|error| unreadable(&error))?;
     let Shown { encoded, body } = shown;
     let representation = encoded.form(form);
     let mut response = HttpResponse::Ok();
-    described(&mut response, &encoded, form, representation.tag(body.coding))
+    described(&mut response, (&encoded, origin), form, representation.tag(body.coding))
         .insert_header((header::CONTENT_TYPE, representation.media_type()));
     if body.coding == Coding::Gzip {
         response.insert_header((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")));
@@ -125,7 +143,7 @@ async fn answer(
 /// What a 200 and a 304 have in common.
 fn described<'a>(
     response: &'a mut HttpResponseBuilder,
-    encoded: &EncodedShowtime,
+    (encoded, origin): (&EncodedShowtime, Origin),
     form: Form,
     tag: &HeaderValue,
 ) -> &'a mut HttpResponseBuilder {
@@ -137,6 +155,9 @@ fn described<'a>(
         .insert_header((header::ETAG, tag.clone()))
         .insert_header((header::CACHE_CONTROL, cache_control))
         .insert_header(VARY);
+    if origin == Origin::WriteStore {
+        response.insert_header((SOURCE, WRITE_STORE));
+    }
     if form == Form::Status {
         response.insert_header((SEQUENCE, encoded.sequence_header.clone()));
     }

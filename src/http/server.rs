@@ -13,7 +13,7 @@ use actix_web::rt::net::TcpStream;
 use actix_web::{App, HttpServer, web};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use crate::http::seat_maps::SEQUENCE;
+use crate::http::seat_maps::{SEQUENCE, SOURCE};
 use crate::http::{AppState, Settings, configure, exchange};
 
 /// Listens on `address` with the settings' backlog. Port 0 takes a free port.
@@ -90,6 +90,7 @@ fn cors(origins: &[String]) -> Cors {
             header::HeaderName::from_static("x-request-id"),
             header::HeaderName::from_static("idempotent-replayed"),
             SEQUENCE,
+            SOURCE,
         ])
         .supports_credentials()
         .max_age(600);

@@ -1,6 +1,6 @@
 //! Showtime shelf: encoded showtimes, each at its newest sequence, made once and shared by everybody who asks for them.
 //!
-//! **Invariant:** an answer is never staler than the read model was when the request arrived. The sequence is asked for every
+//! **Invariant:** an answer is never staler than its [`ShowtimeSource`] was when the request arrived. The sequence is asked for every
 //! request (together with others that wait, see [`Flights`]); only the bodies for that sequence come from memory.
 
 use std::collections::HashMap;
@@ -14,18 +14,19 @@ use crate::coalesce::Flights;
 use crate::domain::ShowtimeId;
 use crate::http::encoded_showtime::{EncodedShowtime, Form, Layout};
 use crate::http::representation::{Body, Coding, Representation};
-use crate::read_model::{PageStart, ReadError, ReadModel, ShowtimeSummary};
+use crate::http::showtime_source::{Origin, ShowtimeSource};
+use crate::read_model::{PageStart, ReadError, ShowtimeSummary};
 
 /// Above this many bytes a body is made off the HTTP workers, which would stand still for milliseconds.
 const BYTES_MADE_INLINE: usize = 64 * 1024;
 
-type Looked = Result<Option<u64>, Arc<ReadError>>;
+type Looked = Result<(Option<u64>, Origin), Arc<ReadError>>;
 type Listed = Result<Arc<Vec<ShowtimeSummary>>, Arc<ReadError>>;
 type Loaded = Result<Option<Arc<EncodedShowtime>>, Arc<ReadError>>;
 
 /// See the module's documentation. Bounded by number and by bytes; the least recently used go first.
 pub(super) struct ShowtimeShelf {
-    read_model: Arc<dyn ReadModel>,
+    source: Arc<ShowtimeSource>,
     looks: Flights<ShowtimeId, Looked>,
     loads: Flights<ShowtimeId, Loaded>,
     lists: Flights<(PageStart, usize), Listed>,
@@ -64,28 +65,28 @@ struct Kept {
 }
 
 impl ShowtimeShelf {
-    pub(super) fn new(read_model: Arc<dyn ReadModel>, most_showtimes: usize, most_bytes: usize) -> Self {
+    pub(super) fn new(source: Arc<ShowtimeSource>, most_showtimes: usize, most_bytes: usize) -> Self {
         let board = Board { kept: HashMap::new(), bytes: 0, uses: 0, most_showtimes, most_bytes };
         let board = Arc::new(Mutex::new(board));
         let (looks, loads, lists) = (Flights::default(), Flights::default(), Flights::default());
-        Self { read_model, looks, loads, lists, board, made: Arc::default() }
+        Self { source, looks, loads, lists, board, made: Arc::default() }
     }
 
     /// Up to `limit` showtimes after `start`, as of now or later.
     pub(super) async fn list(&self, start: PageStart, limit: usize) -> Listed {
-        let read_model = Arc::clone(&self.read_model);
-        let list = move || async move { read_model.list(start, limit).await.map(Arc::new).map_err(Arc::new) }.boxed();
+        let source = Arc::clone(&self.source);
+        let list = move || async move { source.list(start, limit).await.map(Arc::new).map_err(Arc::new) }.boxed();
         self.lists.join_next((start, limit), list).await
     }
 
-    /// The sequence of a showtime in the read model, as of now or later; `None` if it is unknown there.
+    /// The sequence of a showtime in its source, as of now or later, and which source that is; `None` if it is unknown there.
     pub(super) async fn sequence(&self, id: ShowtimeId) -> Looked {
-        let read_model = Arc::clone(&self.read_model);
-        let look = move || async move { read_model.sequence(id).await.map_err(Arc::new) }.boxed();
+        let source = Arc::clone(&self.source);
+        let look = move || async move { source.sequence(id).await.map_err(Arc::new) }.boxed();
         self.looks.join_next(id, look).await
     }
 
-    /// The showtime at `sequence`, which the read model has shown, or later.
+    /// The showtime at `sequence`, which its source has shown, or later.
     pub(super) async fn at_least(&self, id: ShowtimeId, sequence: u64) -> Loaded {
         // A load under way may have started too early; the next one has not. If even that shows less, the read model was emptied meanwhile.
         for last_try in [false, true] {
@@ -143,10 +144,10 @@ impl ShowtimeShelf {
     }
 
     async fn load(&self, id: ShowtimeId) -> Loaded {
-        let (read_model, board) = (Arc::clone(&self.read_model), Arc::clone(&self.board));
+        let (source, board) = (Arc::clone(&self.source), Arc::clone(&self.board));
         let load = move || {
             async move {
-                let Some(view) = read_model.showtime(id).await.map_err(Arc::new)? else {
+                let Some(view) = source.showtime(id).await.map_err(Arc::new)? else {
                     return Ok(None);
                 };
                 let earlier = lock(&board).recall(id, 0).map(|kept| Arc::clone(kept.layout()));
@@ -280,7 +281,8 @@ mod tests {
     }
 
     fn shelf(most_showtimes: usize, most_bytes: usize) -> ShowtimeShelf {
-        ShowtimeShelf::new(Arc::new(EmbeddedReadModel::new()), most_showtimes, most_bytes)
+        let source = ShowtimeSource::new(Arc::new(EmbeddedReadModel::new()), None);
+        ShowtimeShelf::new(Arc::new(source), most_showtimes, most_bytes)
     }
 
     fn sum(shelf: &ShowtimeShelf) -> (usize, usize) {

@@ -46,6 +46,7 @@ use crate::write_store::{StoreError, WriteStore};
 pub use node::Statistics;
 pub use open::LiveHub;
 pub use settings::Settings;
+pub(crate) use snapshot::stored_view;
 
 /// Why a client is not served. Refused: the client is wrong. Unavailable: it may try again.
 #[derive(Clone, Debug, thiserror::Error)]

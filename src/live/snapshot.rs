@@ -96,25 +96,27 @@ pub(super) async fn view(
             tracing::warn!(showtime.id = %id, %error, "the read model is unavailable: a snapshot comes from the write store");
         }
     }
-    stored_view(write_store, id).await
+    stored_view(write_store, id).await?.ok_or(LiveError::UnknownShowtime(id))
 }
 
-async fn stored_view(write_store: &dyn WriteStore, id: ShowtimeId) -> Result<Arc<ShowtimeView>, LiveError> {
-    let loaded = write_store.load(id, Load::Keep).await?.ok_or(LiveError::UnknownShowtime(id))?;
+/// The showtime as the write store has it; `None` if it is unknown.
+pub(crate) async fn stored_view(
+    write_store: &dyn WriteStore,
+    id: ShowtimeId,
+) -> Result<Option<Arc<ShowtimeView>>, StoreError> {
+    let Some(loaded) = write_store.load(id, Load::Keep).await? else { return Ok(None) };
     let first = write_store.journal(id, 0, 1).await?.into_iter().next();
     let Some(Event::ShowtimeScheduled { movie_title, start_time, rows }) = first.map(|first| first.event) else {
-        return Err(
-            StoreError::Corrupt(format!("the journal of showtime {id} does not begin with its creation")).into()
-        );
+        return Err(StoreError::Corrupt(format!("the journal of showtime {id} does not begin with its creation")));
     };
-    Ok(Arc::new(ShowtimeView {
+    Ok(Some(Arc::new(ShowtimeView {
         id,
         movie_title,
         start_time,
         sequence: loaded.showtime.sequence(),
         seat_map: rows,
         statuses: loaded.showtime.statuses().to_vec(),
-    }))
+    })))
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod faults;
 mod hold_chains;
 mod http;
 mod live;
+mod mongod_processes;
 mod nginx;
 mod ports;
 mod proxy;

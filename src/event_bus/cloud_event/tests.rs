@@ -65,7 +65,7 @@ fn message() -> impl Strategy<Value = Message> {
 proptest! {
     #[test]
     fn what_is_encoded_is_decoded(message in message()) {
-        prop_assert_eq!(decode(&encode([&message]).unwrap()).unwrap(), [message]);
+        prop_assert_eq!(decode(&body([&message])).unwrap(), [message]);
     }
 
     #[test]
@@ -77,7 +77,7 @@ proptest! {
     fn a_damaged_message_never_panics_and_never_passes_for_another_showtime(
         message in message(), at in any::<prop::sample::Index>(), byte in any::<u8>(),
     ) {
-        let mut bytes = encode([&message]).unwrap();
+        let mut bytes = body([&message]);
         let at = at.index(bytes.len());
         bytes[at] = byte;
         if let Ok(decoded) = decode(&bytes) {
@@ -91,6 +91,10 @@ proptest! {
     fn sequences_sort_as_texts(a in 1..u64::MAX, b in 1..u64::MAX) {
         prop_assert_eq!(a.cmp(&b), sequence_text(a).cmp(&sequence_text(b)));
     }
+}
+
+fn body<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Vec<u8> {
+    encode(messages).unwrap().body
 }
 
 fn sample() -> Message {
@@ -116,7 +120,7 @@ fn sample() -> Message {
 #[test]
 fn the_wire_form_is_the_one_that_is_promised() {
     let message = sample();
-    let json: serde_json::Value = serde_json::from_slice(&encode([&message]).unwrap()).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&body([&message])).unwrap();
     let seat = SeatId::new(message.run.showtime_id(), 3);
     let expected = serde_json::json!({
         "specversion": "1.0",
@@ -137,12 +141,21 @@ fn the_wire_form_is_the_one_that_is_promised() {
     });
     assert_eq!(json[0], expected);
     assert_eq!(message_id(&message.run), "00000000-0000-0000-0000-00000000001f:41");
-    assert_eq!(routing_key([&message]), "showtime.15.Mixed");
+    assert_eq!(encode([&message]).unwrap().content_type, "application/cloudevents-batch+json");
+    let mixed = ["showtime.15.Mixed", "showtime.15.BookingCancelled", "showtime.15.HoldExpired"];
+    assert_eq!(routing_keys([&message]), mixed);
     let alone = EventRun::new(message.run.showtime_id(), vec![message.run.events()[1].clone()]).unwrap();
     let alone = Message { run: alone.into(), traceparent: None };
-    assert_eq!(routing_key([&alone]), "showtime.15.HoldExpired");
-    assert_eq!(routing_key([&alone, &alone]), "showtime.15.HoldExpired");
-    assert_eq!(routing_key([&alone, &message]), "showtime.15.Mixed");
+    assert_eq!(routing_keys([&alone]), ["showtime.15.HoldExpired"]);
+    assert_eq!(routing_keys([&alone, &alone]), ["showtime.15.HoldExpired"]);
+    assert_eq!(routing_keys([&alone, &message]), mixed);
+    let encoded = encode([&alone]).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&encoded.body).unwrap();
+    assert_eq!(
+        (encoded.content_type, &json["type"]),
+        ("application/cloudevents+json", &"turnstile.HoldExpired".into())
+    );
+    assert_eq!(decode(&encoded.body).unwrap(), [alone]);
 }
 
 #[test]
@@ -151,7 +164,7 @@ fn messages_of_several_showtimes_share_a_body_and_are_parted_again() {
     let other = ShowtimeId(Uuid::from_u128(0x2f));
     let second = Message { run: EventRun::new(other, first.run.events().to_vec()).unwrap().into(), traceparent: None };
     let messages = [first, second];
-    assert_eq!(decode(&encode(&messages).unwrap()).unwrap(), messages);
+    assert_eq!(decode(&body(&messages)).unwrap(), messages);
 }
 
 #[test]
@@ -168,22 +181,22 @@ fn every_lie_is_named() {
         ("sequence", "18446744073709551615"),
     ];
     for (attribute, value) in lies {
-        let mut json: serde_json::Value = serde_json::from_slice(&encode([&sample()]).unwrap()).unwrap();
+        let mut json: serde_json::Value = serde_json::from_slice(&body([&sample()])).unwrap();
         json[1][attribute] = value.into();
         let error = decode(json.to_string().as_bytes()).unwrap_err().to_string();
         assert!(error.starts_with(&format!("event 1: {attribute} is")), "{attribute}: {error}");
     }
     // Another source begins another message, which must be true in itself.
-    let mut foreign: serde_json::Value = serde_json::from_slice(&encode([&sample()]).unwrap()).unwrap();
+    let mut foreign: serde_json::Value = serde_json::from_slice(&body([&sample()])).unwrap();
     foreign[1]["source"] = "/showtimes/00000000-0000-0000-0000-00000000002f".into();
     let error = decode(foreign.to_string().as_bytes()).unwrap_err().to_string();
     assert!(error.starts_with("event 1: partitionkey is"), "{error}");
-    let mut gap: serde_json::Value = serde_json::from_slice(&encode([&sample()]).unwrap()).unwrap();
+    let mut gap: serde_json::Value = serde_json::from_slice(&body([&sample()])).unwrap();
     gap[1]["sequence"] = "00000000000000000043".into();
     gap[1]["id"] = "00000000-0000-0000-0000-00000000001f:43".into();
     assert!(matches!(decode(gap.to_string().as_bytes()), Err(DecodeError::Gap)));
     assert!(matches!(decode(b"[]"), Err(DecodeError::Empty)));
-    let mut unknown: serde_json::Value = serde_json::from_slice(&encode([&sample()]).unwrap()).unwrap();
+    let mut unknown: serde_json::Value = serde_json::from_slice(&body([&sample()])).unwrap();
     unknown[0]["surprise"] = 1.into();
     assert!(decode(unknown.to_string().as_bytes()).unwrap_err().to_string().contains("surprise"));
 }

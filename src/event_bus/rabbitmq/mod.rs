@@ -21,7 +21,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::domain::{Clock, Timestamp};
-use crate::event_bus::cloud_event::{self, CONTENT_TYPE};
+use crate::event_bus::cloud_event::{self, Encoded};
 use crate::event_bus::{BusError, DeadLetter, EventBus, Message, Subscription};
 
 use self::brokers::Brokers;
@@ -34,6 +34,8 @@ use self::publisher::Publisher;
 use self::topology::Names;
 use self::window::Parcel;
 
+/// Header with further routing keys of a message; a queue that several keys lead to gets it once.
+const FURTHER_ROUTING_KEYS: &str = "CC";
 /// AMQP's delivery mode for messages that survive a restart of the broker.
 const PERSISTENT: u8 = 2;
 
@@ -201,7 +203,8 @@ fn parcel<'a>(
 ) -> Result<Parcel, BusError> {
     let first = messages.clone().next().ok_or_else(|| BusError { reason: "a message without events".to_owned() })?;
     let run = &first.run;
-    let body = cloud_event::encode(messages.clone()).map_err(|error| BusError { reason: error.to_string() })?;
+    let Encoded { body, content_type } =
+        cloud_event::encode(messages.clone()).map_err(|error| BusError { reason: error.to_string() })?;
     let mut headers = FieldTable::default();
     if messages.clone().nth(1).is_none() {
         headers.insert("showtime".into(), text(&run.showtime_id().to_string()));
@@ -211,14 +214,19 @@ fn parcel<'a>(
     if let Some(traceparent) = &first.traceparent {
         headers.insert("traceparent".into(), text(traceparent));
     }
+    let mut routing_keys = cloud_event::routing_keys(messages).into_iter();
+    let routing_key = routing_keys.next().unwrap_or_default().into();
+    if routing_keys.len() > 0 {
+        let further: Vec<AMQPValue> = routing_keys.map(|key| text(&key)).collect();
+        headers.insert(FURTHER_ROUTING_KEYS.into(), AMQPValue::FieldArray(further.into()));
+    }
     let properties = BasicProperties::default()
         .with_delivery_mode(PERSISTENT)
         .with_message_id(cloud_event::message_id(run).into())
-        .with_content_type(CONTENT_TYPE.into())
+        .with_content_type(content_type.into())
         // AMQP counts in seconds.
         .with_timestamp(u64::try_from(now.as_millis().div_euclid(1_000)).unwrap_or(0))
         .with_headers(headers);
-    let routing_key = cloud_event::routing_key(messages).into();
     Ok(Parcel { exchange: names.events.clone(), routing_key, properties, body })
 }
 

@@ -51,7 +51,8 @@ impl Ear {
         let mut heard: HashMap<String, Heard> = HashMap::new();
         let options = BasicGetOptions { no_ack: true };
         while let Some(message) = channel.basic_get(self.queue.as_str().into(), options).await.unwrap() {
-            let events: Vec<Value> = serde_json::from_slice(&message.delivery.data).unwrap();
+            let body: Value = serde_json::from_slice(&message.delivery.data).unwrap();
+            let events = if body.is_array() { body.as_array().unwrap().clone() } else { vec![body] };
             for event in events {
                 let showtime = event["partitionkey"].as_str().unwrap().to_owned();
                 let sequence: u64 = event["sequence"].as_str().unwrap().parse().unwrap();

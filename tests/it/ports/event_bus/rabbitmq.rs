@@ -9,9 +9,10 @@ use lapin::options::{
 };
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use turnstile::domain::{Event, EventRun};
 use turnstile::event_bus::cloud_event::decode;
 use turnstile::event_bus::rabbitmq::{RabbitBus, Settings};
-use turnstile::event_bus::{EventBus, Settlement, Signal};
+use turnstile::event_bus::{EventBus, Message, Settlement, Signal};
 use uuid::Uuid;
 
 use crate::services;
@@ -107,11 +108,16 @@ async fn only_a_malformed_url_or_namespace_is_refused() {
 
 /// A queue that gets a copy of every message, and the channel that lives as long as it.
 async fn onlooker(url: &str, namespace: &Namespace) -> (Channel, ShortString) {
+    bound(url, namespace, "#").await
+}
+
+/// A queue bound with `key`, and the channel that lives as long as it.
+async fn bound(url: &str, namespace: &Namespace, key: &str) -> (Channel, ShortString) {
     let channel = channel(url).await;
     let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
     let queue = channel.queue_declare("".into(), exclusive, FieldTable::default()).await.unwrap().name().clone();
     let (exchange, options) = (format!("{}.events", namespace.name).into(), QueueBindOptions::default());
-    channel.queue_bind(queue.clone(), exchange, "#".into(), options, FieldTable::default()).await.unwrap();
+    channel.queue_bind(queue.clone(), exchange, key.into(), options, FieldTable::default()).await.unwrap();
     (channel, queue)
 }
 
@@ -194,7 +200,7 @@ async fn what_cannot_be_read_goes_to_the_dead_letters_and_stops_nothing() {
     assert_eq!(letters[0].message_id, "strange");
     assert_eq!(letters[0].routing_key, "showtime.3.Nonsense");
     assert_eq!(letters[0].body, "[{\"no\":\"event\"}]");
-    assert!(letters[0].reason.contains("not a batch of CloudEvents"), "{:?}", letters[0].reason);
+    assert!(letters[0].reason.contains("nor a batch of CloudEvents"), "{:?}", letters[0].reason);
     let sent = message(showtime(), 1, 1);
     publish(&bus, std::slice::from_ref(&sent)).await;
     expect(&mut projection, &sent).await;
@@ -295,4 +301,65 @@ async fn showtimes_of_a_partition_share_a_message() {
     .await;
     assert!(bodies <= 16, "{bodies} messages for 16 partitions");
     assert!(sent.iter().all(|message| told.contains(message)));
+}
+
+/// Batches hold events of several kinds. A queue bound to one kind gets all of that kind, and each message once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_bound_to_one_kind_gets_all_events_of_that_kind() {
+    let url = services::rabbitmq();
+    let namespace = Namespace::new(&url);
+    let bus = connect(&url, &namespace.name).await;
+    let (onlooker, queue) = bound(&url, &namespace, "showtime.*.HoldExpired").await;
+    let mut projection = bus.subscribe_projection().await.unwrap();
+    // Each third event of a showtime is another kind; some messages are of one kind only, and one is a single event.
+    let mixed = |events: u64| {
+        let message = message(showtime(), 1, events);
+        let events = message.run.events().iter().cloned().map(|mut recorded| {
+            if recorded.sequence.is_multiple_of(3) {
+                let (booking_id, seat_ids) = (recorded.event.booking_id().unwrap(), Vec::new());
+                recorded.event = Event::HoldExpired { booking_id, seat_ids };
+            }
+            recorded
+        });
+        let run = EventRun::new(message.run.showtime_id(), events.collect()).unwrap();
+        Message { run: run.into(), ..message.clone() }
+    };
+    let sent: Vec<Message> = (0..60).map(|index| mixed(1 + index % 7)).collect();
+    publish(&bus, &sent).await;
+    let expired = |message: &Message| {
+        let events = message.run.events().iter();
+        events.filter(|recorded| matches!(recorded.event, Event::HoldExpired { .. })).count()
+    };
+    let wanted: usize = sent.iter().map(expired).sum();
+    let mut got = Vec::new();
+    eventually("all events of the kind are there", async || {
+        while let Some(next) = onlooker.basic_get(queue.clone(), BasicGetOptions { no_ack: true }).await.unwrap() {
+            got.extend(decode(&next.delivery.data).unwrap());
+        }
+        got.iter().map(expired).sum::<usize>() >= wanted
+    })
+    .await;
+    assert_eq!(got.iter().map(expired).sum::<usize>(), wanted, "each once");
+    super::expect_all(&mut projection, &sent).await;
+}
+
+/// An event by itself is one structured CloudEvent, which is what the official packages read from a message.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_travels_alone_is_one_structured_cloud_event() {
+    let url = services::rabbitmq();
+    let namespace = Namespace::new(&url);
+    let bus = connect(&url, &namespace.name).await;
+    let (onlooker, queue) = onlooker(&url, &namespace).await;
+    publish(&bus, &[message(showtime(), 1, 1)]).await;
+    let mut got = None;
+    eventually("the copy is there", async || {
+        got = onlooker.basic_get(queue.clone(), BasicGetOptions { no_ack: true }).await.unwrap();
+        got.is_some()
+    })
+    .await;
+    let got = got.unwrap();
+    let content_type = got.delivery.properties.content_type().as_ref().unwrap().as_str();
+    let body: serde_json::Value = serde_json::from_slice(&got.delivery.data).unwrap();
+    assert_eq!((content_type, &body["specversion"]), ("application/cloudevents+json", &"1.0".into()));
+    assert_eq!(body["type"], "turnstile.BookingCancelled");
 }

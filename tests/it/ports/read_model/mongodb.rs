@@ -14,6 +14,7 @@ use super::journal::{Dice, Journal, watch};
 use crate::ports::private_service::PrivateService;
 use crate::proxy::Proxy;
 use crate::services;
+use crate::tls_front::{CLIENT, ROOT, TlsFront};
 
 /// A database of its own on the test server.
 pub struct Mongo {
@@ -293,6 +294,29 @@ async fn a_killed_or_frozen_server_loses_nothing_acknowledged_and_holds_nobody_u
     let written = writing.await.unwrap();
     assert!(written < journal.events.len(), "all was written before the last outage had ended");
     Journal { id: journal.id, events: journal.events[..written].to_vec() }.assert_complete(&*fresh).await;
+}
+
+/// The driver's own names in the URL do what they say.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tls_needs_the_right_authority_and_the_clients_certificate() {
+    let mongo = Mongo::start().await;
+    let plain = url::Url::parse(&mongo.url).unwrap();
+    let front = TlsFront::of(&format!("{}:{}", plain.host_str().unwrap(), plain.port().unwrap_or(27_017))).await;
+    let at = |query: &str| {
+        format!("mongodb://localhost:{}{}?tls=true&directConnection=true&{query}", front.port, plain.path())
+    };
+    let settings = Settings { server_selection_timeout_millis: 1_000, ..quick() };
+    let client = format!("tlsCertificateKeyFile={CLIENT}");
+    for bad in [at(&client), at(&format!("tlsCAFile={ROOT}"))] {
+        let node = MongoReadModel::connect(&bad, &settings).await.unwrap();
+        node.ping().await.expect_err(&bad);
+    }
+    let node = MongoReadModel::connect(&at(&format!("tlsCAFile={ROOT}&{client}")), &quick()).await.unwrap();
+    let journal = Journal::new(100, 0, 20, 1);
+    journal.apply_all(&node, 1).await;
+    journal.assert_complete(&node).await;
+    assert!(front.let_in() > 0);
+    mongo.drop().await;
 }
 
 /// Writes a journal on and on, through outages, until it is told to end.

@@ -1,0 +1,170 @@
+//! Showtime source: the read model, or the write store while that is away.
+//!
+//! A read model that is away costs one request some time, and no other: from then on the write store is asked at once, until a look in
+//! the background finds the read model again. What the write store is asked is bounded, so that readers cannot starve commands: a few
+//! calls at a time, and one look at a showtime in [`LOOK_LASTS`].
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+
+use crate::domain::ShowtimeId;
+use crate::live;
+use crate::read_model::{PageStart, ReadError, ReadModel, ShowtimeSummary, ShowtimeView};
+use crate::write_store::{StoreError, WriteStore};
+
+/// Longest wait for the read model before it counts as away.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Time between two looks whether a read model that is away has come back.
+const LOOK_BACK: Duration = Duration::from_millis(500);
+/// Calls to the write store that are under way at once.
+const CALLS: usize = 4;
+/// Longest wait for the turn of such a call.
+const TURN: Duration = Duration::from_secs(2);
+/// For how long the write store is not asked again for a showtime's sequence.
+pub(super) const LOOK_LASTS: Duration = Duration::from_millis(100);
+/// Most looks that are remembered; all are forgotten when there are more.
+const MOST_LOOKS: usize = 10_000;
+
+/// See the module's documentation.
+pub(super) struct ShowtimeSource {
+    read_model: Arc<dyn ReadModel>,
+    /// `None` if the read model lives in this process and cannot be away.
+    write_store: Option<Arc<dyn WriteStore>>,
+    away: Arc<AtomicBool>,
+    turns: Semaphore,
+    looks: Mutex<HashMap<ShowtimeId, (Instant, Option<u64>)>>,
+    answers: AtomicU64,
+}
+
+/// Where an answer comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Origin {
+    /// The read model, as a rule.
+    ReadModel,
+    /// The write store, while the read model is away.
+    WriteStore,
+}
+
+impl ShowtimeSource {
+    pub(super) fn new(read_model: Arc<dyn ReadModel>, write_store: Option<Arc<dyn WriteStore>>) -> Self {
+        Self {
+            read_model,
+            write_store,
+            away: Arc::default(),
+            turns: Semaphore::new(CALLS),
+            looks: Mutex::default(),
+            answers: AtomicU64::new(0),
+        }
+    }
+
+    /// The showtime's sequence now, or in the write store at most [`LOOK_LASTS`] ago; `None` if it is unknown.
+    pub(super) async fn sequence(&self, id: ShowtimeId) -> Result<(Option<u64>, Origin), ReadError> {
+        let error = match self.ask(self.read_model.sequence(id)).await {
+            Ok(sequence) => return Ok((sequence, Origin::ReadModel)),
+            Err(error) => error,
+        };
+        let Some(write_store) = &self.write_store else { return Err(error) };
+        if let Some(sequence) = self.looked(id) {
+            return Ok((sequence, Origin::WriteStore));
+        }
+        let _turn = self.turn().await?;
+        let asked = Instant::now();
+        let heads = write_store.heads(vec![id]).await.map_err(|error| unreadable(&error))?;
+        let sequence = heads.first().map(|(_, sequence)| *sequence);
+        self.note_look(id, asked, sequence);
+        Ok((sequence, Origin::WriteStore))
+    }
+
+    /// The showtime with all its seats; `None` if it is unknown.
+    pub(super) async fn showtime(&self, id: ShowtimeId) -> Result<Option<Arc<ShowtimeView>>, ReadError> {
+        let error = match self.ask(self.read_model.showtime(id)).await {
+            Ok(view) => return Ok(view),
+            Err(error) => error,
+        };
+        let Some(write_store) = &self.write_store else { return Err(error) };
+        let _turn = self.turn().await?;
+        live::stored_view(write_store.as_ref(), id).await.map_err(|error| unreadable(&error))
+    }
+
+    /// A page of the list. Only the read model has one; while it is away, that is said at once.
+    pub(super) async fn list(&self, start: PageStart, limit: usize) -> Result<Vec<ShowtimeSummary>, ReadError> {
+        self.ask(self.read_model.list(start, limit)).await
+    }
+
+    async fn ask<T>(&self, call: impl Future<Output = Result<T, ReadError>>) -> Result<T, ReadError> {
+        if self.away.load(Ordering::Relaxed) {
+            return Err(ReadError { reason: "it is known to be away".to_owned() });
+        }
+        let late = |_elapsed| Err(ReadError { reason: format!("no answer within {PATIENCE:?}") });
+        let answer = timeout(PATIENCE, call).await.unwrap_or_else(late);
+        if let Err(error) = &answer {
+            self.note_away(error);
+        }
+        answer
+    }
+
+    /// From now on the read model counts as away, until a look at it succeeds.
+    fn note_away(&self, error: &ReadError) {
+        if self.away.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        tracing::warn!(%error, "the read model is away: seat maps come from the write store");
+        let (away, read_model) = (Arc::downgrade(&self.away), Arc::clone(&self.read_model));
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(LOOK_BACK).await;
+                let found = read_model.ping().await.is_ok();
+                let Some(away) = away.upgrade() else { return };
+                if found {
+                    tracing::info!("the read model is back");
+                    away.store(false, Ordering::Relaxed);
+                    return;
+                }
+            }
+        });
+    }
+
+    async fn turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>, ReadError> {
+        let busy = || ReadError { reason: "too many showtimes are read from the write store".to_owned() };
+        let turn = timeout(TURN, self.turns.acquire()).await.map_err(|_elapsed| busy())?.map_err(|_closed| busy())?;
+        self.answers.fetch_add(1, Ordering::Relaxed);
+        Ok(turn)
+    }
+
+    fn looked(&self, id: ShowtimeId) -> Option<Option<u64>> {
+        let looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        looks.get(&id).filter(|(at, _)| at.elapsed() < LOOK_LASTS).map(|(_, sequence)| *sequence)
+    }
+
+    fn note_look(&self, id: ShowtimeId, asked: Instant, sequence: Option<u64>) {
+        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        if looks.len() >= MOST_LOOKS {
+            looks.clear();
+        }
+        looks.insert(id, (asked, sequence));
+    }
+
+    /// Lines for Prometheus.
+    pub(super) fn write(&self, text: &mut String) {
+        let (away, calls) = (u8::from(self.away.load(Ordering::Relaxed)), self.answers.load(Ordering::Relaxed));
+        let lines = format_args!(
+            "# HELP turnstile_read_model_away 1 while seat maps come from the write store, else 0.\n\
+             # TYPE turnstile_read_model_away gauge\nturnstile_read_model_away {away}\n\
+             # HELP turnstile_write_store_reads_total Reads of seat maps that the write store answered.\n\
+             # TYPE turnstile_write_store_reads_total counter\nturnstile_write_store_reads_total {calls}\n"
+        );
+        if text.write_fmt(lines).is_err() {
+            tracing::error!("metrics could not be written");
+        }
+    }
+}
+
+fn unreadable(error: &StoreError) -> ReadError {
+    ReadError { reason: format!("it is away, and the write store cannot be read: {error}") }
+}
