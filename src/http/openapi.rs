@@ -152,6 +152,10 @@ const LAYOUT_RULE: &str = "Seats are counted from 0, row by row in the order of 
 const STATUS_RULE: &str = "The seat with count `n` in the layout has the bits `2 * (n % 4)` and one above it, counted from the lowest, of \
      byte `n / 4`: 0 available, 1 reserved, 2 sold. The last byte is filled up with 0. The sequence stands in `Turnstile-Sequence`.";
 
+const SHOWTIME_HEADERS: &[&str] = &["ETag", "Vary", "Content-Encoding?", "Turnstile-Source?"];
+const LAYOUT_HEADERS: &[&str] = &["ETag", "Vary", "Cache-Control", "Content-Encoding?", "Turnstile-Source?"];
+const STATUS_HEADERS: &[&str] = &["ETag", "Vary", "Turnstile-Sequence", "Content-Encoding?", "Turnstile-Source?"];
+
 fn showtime_operations() -> Vec<Entry> {
     vec![
         (
@@ -181,12 +185,7 @@ fn showtime_operations() -> Vec<Entry> {
                 .id("The showtime")
                 .parameter("minSequence", MIN_SEQUENCE, Type::Integer)
                 .conditional()
-                .ok(
-                    "200",
-                    "The showtime",
-                    Some("Showtime"),
-                    &["ETag", "Vary", "Content-Encoding?", "Turnstile-Source?"],
-                )
+                .ok("200", "The showtime", Some("Showtime"), SHOWTIME_HEADERS)
                 .ok("304", "The client has it", None, &["ETag", "Vary", "Turnstile-Source?"])
                 .problems(&[400, 404, 500, 503]),
         ),
@@ -201,12 +200,7 @@ fn showtime_operations() -> Vec<Entry> {
             .text(LAYOUT_RULE)
             .id("The showtime")
             .conditional()
-            .ok(
-                "200",
-                "The layout",
-                Some("Layout"),
-                &["ETag", "Vary", "Cache-Control", "Content-Encoding?", "Turnstile-Source?"],
-            )
+            .ok("200", "The layout", Some("Layout"), LAYOUT_HEADERS)
             .ok("304", "The client has it", None, &["ETag", "Vary", "Cache-Control", "Turnstile-Source?"])
             .problems(&[400, 404, 500, 503]),
         ),
@@ -218,11 +212,7 @@ fn showtime_operations() -> Vec<Entry> {
                 .id("The showtime")
                 .parameter("minSequence", MIN_SEQUENCE, Type::Integer)
                 .conditional()
-                .binary(
-                    "200",
-                    "Two bits a seat",
-                    &["ETag", "Vary", "Turnstile-Sequence", "Content-Encoding?", "Turnstile-Source?"],
-                )
+                .binary("200", "Two bits a seat", STATUS_HEADERS)
                 .ok("304", "The client has it", None, &["ETag", "Vary", "Turnstile-Sequence", "Turnstile-Source?"])
                 .problems(&[400, 404, 500, 503]),
         ),

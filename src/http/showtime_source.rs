@@ -38,8 +38,15 @@ pub(super) struct ShowtimeSource {
     write_store: Option<Arc<dyn WriteStore>>,
     away: Arc<AtomicBool>,
     turns: Semaphore,
-    looks: Mutex<HashMap<ShowtimeId, (Instant, Option<u64>)>>,
+    looks: Mutex<HashMap<ShowtimeId, Look>>,
     answers: AtomicU64,
+}
+
+/// A showtime's sequence in the write store, and when it was asked for.
+#[derive(Clone, Copy)]
+struct Look {
+    asked: Instant,
+    sequence: Option<u64>,
 }
 
 /// Where an answer comes from.
@@ -70,14 +77,14 @@ impl ShowtimeSource {
             Err(error) => error,
         };
         let Some(write_store) = &self.write_store else { return Err(error) };
-        if let Some(sequence) = self.looked(id) {
-            return Ok((sequence, Origin::WriteStore));
+        if let Some(look) = self.looked(id) {
+            return Ok((look.sequence, Origin::WriteStore));
         }
         let _turn = self.turn().await?;
         let asked = Instant::now();
         let heads = write_store.heads(vec![id]).await.map_err(|error| unreadable(&error))?;
         let sequence = heads.first().map(|(_, sequence)| *sequence);
-        self.note_look(id, asked, sequence);
+        self.note(id, Look { asked, sequence });
         Ok((sequence, Origin::WriteStore))
     }
 
@@ -137,17 +144,17 @@ impl ShowtimeSource {
         Ok(turn)
     }
 
-    fn looked(&self, id: ShowtimeId) -> Option<Option<u64>> {
+    fn looked(&self, id: ShowtimeId) -> Option<Look> {
         let looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
-        looks.get(&id).filter(|(at, _)| at.elapsed() < LOOK_LASTS).map(|(_, sequence)| *sequence)
+        looks.get(&id).copied().filter(|look| look.asked.elapsed() < LOOK_LASTS)
     }
 
-    fn note_look(&self, id: ShowtimeId, asked: Instant, sequence: Option<u64>) {
+    fn note(&self, id: ShowtimeId, look: Look) {
         let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
         if looks.len() >= MOST_LOOKS {
             looks.clear();
         }
-        looks.insert(id, (asked, sequence));
+        looks.insert(id, look);
     }
 
     /// Lines for Prometheus.

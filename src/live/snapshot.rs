@@ -1,16 +1,21 @@
 //! Snapshots for the plain protocol: a showtime with all its seats at one sequence, encoded once in parts, shared by all who start from it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::domain::{Event, ShowtimeId};
 use crate::live::LiveError;
 use crate::live::delta::push_uuid;
 use crate::live::outflow;
-use crate::read_model::{ReadModel, ShowtimeView};
+use crate::read_model::{ReadError, ReadModel, ShowtimeView};
 use crate::write_store::{Load, StoreError, WriteStore};
+
+/// Longest wait for the read model before a snapshot comes from the write store.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// See the module's documentation.
 #[derive(PartialEq, Eq, Debug)]
@@ -86,7 +91,8 @@ pub(super) async fn view(
     id: ShowtimeId,
     oldest: u64,
 ) -> Result<Arc<ShowtimeView>, LiveError> {
-    match read_model.showtime(id).await {
+    let late = |_elapsed| Err(ReadError { reason: format!("no answer within {PATIENCE:?}") });
+    match timeout(PATIENCE, read_model.showtime(id)).await.unwrap_or_else(late) {
         Ok(Some(view)) if view.sequence >= oldest => return Ok(view),
         Ok(Some(view)) => {
             tracing::warn!(showtime.id = %id, have = view.sequence, oldest, "the read model is far behind: a snapshot comes from the write store");

@@ -40,6 +40,7 @@ impl Process {
         let mut all: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let port_text = port.to_string();
         all.extend(["--port", &port_text, "--bind", "127.0.0.1", "--save", ""].map(str::to_owned));
+        all.extend(["--repl-diskless-sync-delay", "0"].map(str::to_owned));
         let child = spawn(&directory, &all);
         Self { child, directory, arguments: all, port }
     }
@@ -64,8 +65,19 @@ impl Process {
         let mut connection = client.get_multiplexed_async_connection().await?;
         let mut words = words.split(' ');
         let mut command = redis::cmd(words.next().unwrap());
-        words.for_each(|word| drop(command.arg(word)));
+        for word in words {
+            command.arg(word);
+        }
         command.query_async(&mut connection).await
+    }
+
+    /// Waits until it has its master's data.
+    async fn follows(&self) {
+        eventually("a replica follows its master", READY, async || {
+            let info = self.ask::<String>("INFO replication").await;
+            info.is_ok_and(|info| info.contains("master_link_status:up"))
+        })
+        .await;
     }
 
     async fn is_up(&self) {
@@ -129,11 +141,7 @@ impl Watched {
             })
             .await;
         }
-        eventually("the replica follows its master", READY, async || {
-            let info = replica.ask::<String>("INFO replication").await;
-            info.is_ok_and(|info| info.contains("master_link_status:up"))
-        })
-        .await;
+        replica.follows().await;
         Self { master, replica, sentinels }
     }
 
@@ -152,7 +160,12 @@ pub struct Cluster {
 
 impl Cluster {
     pub async fn start() -> Self {
-        let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", DEAD_AFTER];
+        // A replica counts whatever its data's age: on a busy machine it may lag.
+        let options = [
+            ["--cluster-enabled", "yes", "--cluster-node-timeout", DEAD_AFTER].as_slice(),
+            &["--cluster-replica-validity-factor", "0"],
+        ]
+        .concat();
         let masters: Vec<Process> = (0..3).map(|_| Process::start(&options)).collect();
         let replica = Process::start(&options);
         for (index, master) in masters.iter().enumerate() {
@@ -179,6 +192,7 @@ impl Cluster {
             })
             .await;
         }
+        cluster.replica.follows().await;
         cluster
     }
 

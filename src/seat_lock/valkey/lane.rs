@@ -184,7 +184,9 @@ impl Runner {
     /// One script call; the script is loaded first where the server does not know it (any more).
     async fn invoke(&self, mut line: Line, operations: Vec<&Operation>) -> Result<Vec<Vec<Found>>, Trouble> {
         let mut invocation = self.script.prepare_invoke();
-        operations.iter().for_each(|operation| operation.write(&mut invocation));
+        for operation in &operations {
+            operation.write(&mut invocation);
+        }
         match timeout(self.response_timeout, invocation.invoke_async(&mut line.wire)).await {
             Ok(Ok(answers)) => {
                 self.link.succeeded();

@@ -42,7 +42,7 @@ enum Named {
 
 /// The Sentinels, in the URL's order, and what to ask them.
 struct Sentinels {
-    sentinels: Vec<ConnectionInfo>,
+    watchers: Vec<ConnectionInfo>,
     service: String,
     /// Makes the URL of whichever server they name.
     template: ServiceUrl,
@@ -110,7 +110,7 @@ impl Servers {
     /// Asks the Sentinels in turn. The first answer that leads to a server that takes locks counts: one Sentinel may be behind.
     async fn connect_to_master(&self, named: &Sentinels) -> Result<Wire, String> {
         let mut reasons = Vec::new();
-        for sentinel in &named.sentinels {
+        for sentinel in &named.watchers {
             match self.master(named, sentinel).await {
                 Ok(master) => match self.connect_to(master).await {
                     Ok(wire) => return Ok(wire),
@@ -250,8 +250,8 @@ fn sentinels(url: &str, scheme: &'static str) -> Result<Named, String> {
         }
         Ok(info.set_redis_settings(login))
     };
-    let sentinels = template.hosts.iter().map(sentinel).collect::<Result<_, String>>()?;
-    Ok(Named::Sentinels(Sentinels { sentinels, service, template, scheme, database, certificates }))
+    let watchers = template.hosts.iter().map(sentinel).collect::<Result<_, String>>()?;
+    Ok(Named::Sentinels(Sentinels { watchers, service, template, scheme, database, certificates }))
 }
 
 fn cluster(url: &str, scheme: &str, settings: &Settings) -> Result<Named, String> {
@@ -299,9 +299,9 @@ mod tests {
     fn a_sentinel_url_names_the_sentinels_the_master_and_the_servers_user() {
         let url = "redis+sentinel://ada:secret@h1,[::1]:5000/mymaster/3?sentinel_password=other";
         let Ok(Named::Sentinels(named)) = parsed(url) else { panic!("not taken for Sentinels") };
-        let addresses: Vec<String> = named.sentinels.iter().map(|info| info.addr().to_string()).collect();
+        let addresses: Vec<String> = named.watchers.iter().map(|info| info.addr().to_string()).collect();
         assert_eq!(addresses, ["h1:26379", "::1:5000"]);
-        assert_eq!(named.sentinels[0].redis_settings().password(), Some("other"));
+        assert_eq!(named.watchers[0].redis_settings().password(), Some("other"));
         assert_eq!((named.service.as_str(), named.database.as_str()), ("mymaster", "/3"));
         assert_eq!(named.template.at("h9:1", named.scheme, &named.database), "redis://ada:secret@h9:1/3");
         assert!(matches!(parsed("valkeys+sentinel://h1/m"), Ok(Named::Sentinels(named)) if named.scheme == "rediss"));
