@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context as _;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::clock::StoreClock;
@@ -15,6 +14,7 @@ use crate::domain::{Clock, Timestamp};
 use crate::event_bus::EventBus;
 use crate::event_bus::in_process::InProcessBus;
 use crate::event_bus::rabbitmq::RabbitBus;
+use crate::http::Reason;
 use crate::projector::{self, Stores};
 use crate::read_model::ReadModel;
 use crate::read_model::embedded::EmbeddedReadModel;
@@ -24,10 +24,10 @@ use crate::seat_lock::in_process::InProcessLock;
 use crate::seat_lock::valkey::ValkeyLock;
 use crate::write_store::postgres::{self, PostgresStore};
 use crate::write_store::sqlite::SqliteStore;
-use crate::write_store::{StoreError, WriteStore};
+use crate::write_store::{CommitError, StoreError, WriteStore};
 
-/// How long a start waits for PostgreSQL, so that a server and its database may be started together.
-const START_PATIENCE: Duration = Duration::from_mins(1);
+/// Time between two tries of a start to reach PostgreSQL.
+const START_PAUSE: Duration = Duration::from_millis(500);
 
 /// The time by this machine's own clock, in UTC. For what is measured or noted here only: what others rely on is decided by the
 /// write store's clock.
@@ -69,9 +69,35 @@ pub struct Names {
 }
 
 impl Adapters {
-    /// Connects a server's adapters, brings the schema up to date, seeds the demo if it is to be, and fills a read model that lives in memory.
-    pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
-        wait_for_schema(settings).await?;
+    /// Connects a server's adapters, brings the schema up to date, seeds the demo if it is to be, and fills a read model that lives in
+    /// memory. Goes on trying while PostgreSQL is away, and tells `waits_for` why.
+    pub async fn start(settings: &Settings, waits_for: &Reason) -> anyhow::Result<Self> {
+        let embedded = matches!(settings.profile()?, Profile::Embedded { .. });
+        let mut told = String::new();
+        loop {
+            match Self::connect(settings).await {
+                // Nobody but this process has the embedded store: what is wrong with it does not pass.
+                Err(error) if !embedded && is_passing(&error) => {
+                    let reason = format!("{error:#}");
+                    if reason != told {
+                        tracing::warn!(reason, "the start waits for PostgreSQL");
+                        waits_for.tell(&reason);
+                        told = reason;
+                    }
+                    tokio::time::sleep(START_PAUSE).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn connect(settings: &Settings) -> anyhow::Result<Self> {
+        if let Profile::Real(stack) = settings.profile()? {
+            let applied = postgres::migrate(&stack.postgres_url)
+                .await
+                .context("the write store's schema cannot be brought up to date")?;
+            tracing::info!("{applied} migrations applied");
+        }
         let Stores { write_store, read_model } = connect_filled_stores(settings).await?;
         let cluster_secret = write_store.cluster_secret().await?;
         let store_clock = StoreClock::start(write_store.as_ref()).await?;
@@ -151,20 +177,13 @@ pub async fn migrate(settings: &Settings) -> anyhow::Result<usize> {
     }
 }
 
-async fn wait_for_schema(settings: &Settings) -> anyhow::Result<()> {
-    let Profile::Real(stack) = settings.profile()? else { return Ok(()) };
-    let end = Instant::now() + START_PATIENCE;
-    loop {
-        match postgres::migrate(&stack.postgres_url).await {
-            Ok(applied) => {
-                tracing::info!("{applied} migrations applied");
-                return Ok(());
-            }
-            Err(error @ StoreError::Unavailable { .. }) if Instant::now() < end => {
-                tracing::warn!(error = %error, "PostgreSQL is not there yet");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-            Err(error) => return Err(error).context("the write store's schema cannot be brought up to date"),
-        }
-    }
+/// True for what may be over in a moment.
+fn is_passing(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        matches!(cause.downcast_ref(), Some(StoreError::Unavailable { .. }))
+            || matches!(
+                cause.downcast_ref(),
+                Some(CommitError::Unknown { .. } | CommitError::Store(StoreError::Unavailable { .. }))
+            )
+    })
 }

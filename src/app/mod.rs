@@ -48,15 +48,18 @@ pub struct App {
 }
 
 impl App {
-    /// Connects, migrates, seeds and starts everything. To be called inside an actix system; `runtime` is the multi-thread runtime
+    /// Connects, migrates, seeds and starts everything. While PostgreSQL is away, `/livez` and `/readyz` are answered and it is asked again
+    /// and again. To be called inside an actix system; `runtime` is the multi-thread runtime
     /// on which the adapters work.
     pub async fn start(mut settings: Settings, runtime: Handle) -> anyhow::Result<Self> {
         // Bound first: a port in use is the commonest mistake and should cost no work.
         let listener = http::bind(settings.listen, &settings.http)
             .with_context(|| format!("cannot listen on {}; another address is set with --listen", settings.listen))?;
         let address = listener.local_addr()?;
-        let to_connect = settings.clone();
-        let adapters = runtime.spawn(async move { Adapters::start(&to_connect).await }).await??;
+        let starting = http::Starting::answer(&listener)?;
+        let (to_connect, reason) = (settings.clone(), starting.reason());
+        let adapters = runtime.spawn(async move { Adapters::start(&to_connect, &reason).await }).await??;
+        starting.stop().await;
         let operators = settle_operators(&mut settings)?;
         let counters = Arc::new(Counters::default());
         let wake_relay = Arc::new(Notify::new());

@@ -28,7 +28,7 @@ pub(super) struct Finished {
     pub owned: Option<Owned>,
     /// The store has no such showtime.
     pub missing: bool,
-    /// The store could not be asked, or did not take the batch.
+    /// The store could not be asked, or did not take the batch: who waits behind it need not try in vain.
     pub refused: bool,
 }
 
@@ -72,6 +72,10 @@ impl Refusal {
     }
 }
 
+fn too_late() -> StoreError {
+    StoreError::Unavailable { reason: "an outcome could not be looked up in time".to_owned(), source: None }
+}
+
 impl BatchRun {
     /// Answers every command and returns the state.
     pub(super) async fn run(mut self) -> (Finished, SeatClaims) {
@@ -105,7 +109,12 @@ impl BatchRun {
         let mut pause = Duration::from_millis(20);
         loop {
             let asked = Instant::now();
-            match self.deps.write_store.load(self.showtime_id, Load::Fence).await {
+            let loading = self.deps.write_store.load(self.showtime_id, Load::Fence);
+            let loaded = match limit {
+                Some(limit) => tokio::time::timeout_at(limit, loading).await.unwrap_or_else(|_elapsed| Err(too_late())),
+                None => loading.await,
+            };
+            match loaded {
                 Ok(None) => return Ok(None),
                 Ok(Some(loaded)) => return Ok(Some(self.own(loaded, asked).await)),
                 Err(error) => match limit {
@@ -371,7 +380,8 @@ impl BatchRun {
             Refusal::Unsettled => BoxOfficeError::OutcomeUnknown { booking_id },
         });
         let (finished, claims) = self.finish(owned);
-        (Finished { refused: true, ..finished }, claims)
+        let refused = !matches!(refusal, Refusal::Contended);
+        (Finished { refused, ..finished }, claims)
     }
 
     fn refuse_each(&mut self, why: impl Fn(BookingId) -> BoxOfficeError) {

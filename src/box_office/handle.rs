@@ -192,14 +192,8 @@ impl BoxOffice {
     /// # Errors
     /// [`Rejection::UnknownBooking`], [`Rejection::NotHolder`].
     pub async fn booking(&self, booking_id: BookingId, credential: Credential) -> Result<Booking, BoxOfficeError> {
-        let bookings = self.inner.deps.write_store.bookings(vec![booking_id]).await;
-        let found = bookings.map_err(|error| self.unavailable(&error))?.into_iter().next();
-        let booking = found.ok_or(Rejection::UnknownBooking)?;
-        match credential {
-            Credential::Operator => Ok(booking),
-            Credential::Holder(token) if booking.token.matches(&token) => Ok(booking),
-            Credential::Holder(_) => Err(Rejection::NotHolder.into()),
-        }
+        let found = self.inner.deps.write_store.booking(booking_id).await;
+        Ok(shown_to(credential, found.map_err(|error| self.unavailable(&error))?)?)
     }
 
     /// Refuses new commands and waits until those accepted are answered, or for `limit`. Returns how many were still waiting.
@@ -240,7 +234,8 @@ impl BoxOffice {
         arrival: Option<Arc<Arrival>>,
     ) -> Result<Outcome, BoxOfficeError> {
         let arrived = Instant::now();
-        let booking = self.booking(command.booking_id(), credential).await?;
+        let found = self.inner.deps.write_store.bookings(vec![command.booking_id()]).await;
+        let booking = shown_to(credential, found.map_err(|error| self.unavailable(&error))?.into_iter().next())?;
         let nonce: [u8; 16] = rand::random();
         let keyed = context.key.and_then(|key| KeyedRequest::for_command(&key, booking.showtime_id, &command, nonce));
         let traceparent = context.traceparent;
@@ -343,4 +338,14 @@ impl BoxOffice {
 fn start_registry(deps: &Arc<Dependencies>, directory: &Arc<Directory>) -> Addr<Registry> {
     let registry = Registry::new(Arc::clone(deps), Arc::clone(directory));
     Registry::start_in_arbiter(&Arbiter::new().handle(), move |_| registry)
+}
+
+/// A booking, for its holder or an operator.
+fn shown_to(credential: Credential, found: Option<Booking>) -> Result<Booking, Rejection> {
+    let booking = found.ok_or(Rejection::UnknownBooking)?;
+    match credential {
+        Credential::Operator => Ok(booking),
+        Credential::Holder(token) if booking.token.matches(&token) => Ok(booking),
+        Credential::Holder(_) => Err(Rejection::NotHolder),
+    }
 }

@@ -66,8 +66,8 @@ pub struct Settings {
     pub freshness_milliseconds: u64,
     /// Seconds that a command may wait in the queue before it is refused.
     pub queue_seconds: u64,
-    /// Seconds for which an unknown outcome is looked up before the client is told so.
-    pub settle_seconds: u64,
+    /// Milliseconds from the start of a batch for which an unknown outcome is looked up before the client is told so.
+    pub settle_milliseconds: u64,
     /// Milliseconds between looks for holds that are due although no actor has ended them.
     pub sweep_milliseconds: u64,
     /// Seconds to wait before trying again, as told to refused clients.
@@ -87,7 +87,7 @@ impl Default for Settings {
             idle_seconds: 60,
             freshness_milliseconds: 500,
             queue_seconds: 10,
-            settle_seconds: 20,
+            settle_milliseconds: 2_600,
             sweep_milliseconds: 500,
             retry_after_seconds: 1,
         }
@@ -119,7 +119,7 @@ impl Settings {
     }
 
     fn settle_timeout(&self) -> Duration {
-        Duration::from_secs(self.settle_seconds)
+        Duration::from_millis(self.settle_milliseconds)
     }
 
     fn retry_after(&self) -> Duration {

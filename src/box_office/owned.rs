@@ -83,7 +83,7 @@ impl Owned {
         let started = Instant::now();
         let mut read = 0;
         loop {
-            let events = store.journal(self.showtime.id(), self.showtime.sequence(), JOURNAL_PAGE).await?;
+            let events = store.missed(self.showtime.id(), self.showtime.sequence(), JOURNAL_PAGE).await?;
             for recorded in &events {
                 self.showtime.evolve(&recorded.event, recorded.sequence, recorded.recorded_at, None);
                 self.show(std::slice::from_ref(&recorded.event));

@@ -88,8 +88,8 @@ impl BoxOffice {
         }
         match result {
             // Its own first try had been committed after all.
-            Err(CommitError::Conflict | CommitError::DuplicateKey) if unknown => match store.heads(vec![id]).await {
-                Ok(heads) if !heads.is_empty() => Ok(()),
+            Err(CommitError::Conflict | CommitError::DuplicateKey) if unknown => match store.missed(id, 0, 1).await {
+                Ok(events) if !events.is_empty() => Ok(()),
                 Ok(_) => Err(CommitError::DuplicateKey),
                 Err(error) => Err(CommitError::Unknown { reason: error.to_string() }),
             },

@@ -146,6 +146,9 @@ impl ShowtimeActor {
             Ok((finished, claims)) => {
                 self.owned = finished.owned;
                 self.claims = Some(claims);
+                if finished.refused {
+                    self.refuse_queued();
+                }
                 self.expiry_rests_until = finished.refused.then(|| Instant::now() + self.deps.settings.retry_after());
                 if finished.missing && self.queue.is_empty() {
                     ctx.stop();
@@ -156,6 +159,19 @@ impl ShowtimeActor {
             Err(error) => tracing::error!(showtime.id = %self.id, error = %error, "a batch was lost"),
         }
         self.pump(ctx);
+    }
+
+    /// The store was not there for the batch before them: they are told at once, not after a try of their own.
+    fn refuse_queued(&mut self) {
+        let retry_after = self.deps.settings.retry_after();
+        for pending in self.queue.take_batch(usize::MAX) {
+            self.claims.get_or_insert_default().forgo(&pending);
+            self.deps.counters.commands_unavailable.increment();
+            pending.answer(Err(BoxOfficeError::Unavailable { retry_after }));
+        }
+        if let Some(claims) = &mut self.claims {
+            claims.settle(&self.deps, self.id);
+        }
     }
 
     /// Commands that waited too long are refused before anything is done about them.

@@ -37,7 +37,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { probe_interval_milliseconds: 1_000, probe_timeout_milliseconds: 1_500, down_after: 2, up_after: 2 }
+        Self { probe_interval_milliseconds: 800, probe_timeout_milliseconds: 1_500, down_after: 2, up_after: 2 }
     }
 }
 

@@ -43,6 +43,7 @@ mod settings;
 mod showtime_shelf;
 mod showtime_source;
 mod showtimes;
+mod starting;
 mod unread;
 
 pub use code::Code;
@@ -54,6 +55,7 @@ pub use operators::{OperatorToken, Operators};
 pub use problem::{PROBLEM_JSON, Problem};
 pub use server::{bind, check_origin, server};
 pub use settings::Settings;
+pub use starting::{Reason, Starting};
 
 use existence::Existence;
 use sequence_waits::SequenceWaits;

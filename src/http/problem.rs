@@ -282,7 +282,7 @@ impl From<ReadError> for Problem {
 impl From<Arc<StoreError>> for Problem {
     fn from(error: Arc<StoreError>) -> Self {
         match *error {
-            StoreError::Unavailable { .. } => {
+            StoreError::Unavailable { .. } | StoreError::Unusable(_) => {
                 Self::new(Code::Unavailable, "the write store is unavailable").because(error)
             }
             StoreError::Corrupt(_) => Self::bug(error),

@@ -89,7 +89,7 @@ pub enum LiveError {
 impl From<StoreError> for LiveError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable { .. } => Self::Unavailable(Arc::new(error)),
+            StoreError::Unavailable { .. } | StoreError::Unusable(_) => Self::Unavailable(Arc::new(error)),
             StoreError::Corrupt(_) => Self::Failed(Arc::new(error)),
         }
     }

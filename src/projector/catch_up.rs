@@ -193,7 +193,7 @@ impl Outage for ReadError {
 impl Outage for StoreError {
     fn is_hopeless(&self) -> bool {
         match self {
-            Self::Unavailable { .. } => false,
+            Self::Unavailable { .. } | Self::Unusable(_) => false,
             Self::Corrupt(_) => true,
         }
     }

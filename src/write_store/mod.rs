@@ -3,7 +3,8 @@
 //! **Contract.** Each method is atomic. A method that fails with [`StoreError::Unavailable`] before it reports anything may be
 //! called again; only [`WriteStore::commit`] and [`WriteStore::schedule`] can leave an unknown outcome. Every call is bounded by
 //! the adapter's own timeouts. Futures may be dropped at any moment: adapters run their work where a dropped caller cannot
-//! interrupt a transaction.
+//! interrupt a transaction. What [`WriteStore::journal`], [`WriteStore::bookings`], [`WriteStore::idempotency`],
+//! [`WriteStore::load`] and [`WriteStore::outbox`] return is durable: it survives the loss of a primary with a synchronous standby.
 
 use std::sync::Arc;
 
@@ -30,6 +31,9 @@ pub enum StoreError {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// Its address or its set-up cannot work: trying again is of no use until somebody changes it.
+    #[error("the write store cannot be used: {0}")]
+    Unusable(String),
     /// The stored data contradicts itself, or a query is wrong: a bug.
     #[error("the write store gave an impossible answer: {0}")]
     Corrupt(String),
@@ -279,6 +283,16 @@ pub trait WriteStore: Send + Sync + 'static {
     /// Up to `limit` events of the journal with a sequence above `after`, in order.
     async fn journal(&self, id: ShowtimeId, after: u64, limit: usize) -> Result<Vec<RecordedEvent>, StoreError>;
 
+    /// As [`WriteStore::journal`], for an owner in the middle of a command, who must not wait behind those who only look.
+    async fn missed(&self, id: ShowtimeId, after: u64, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.journal(id, after, limit).await
+    }
+
+    /// One booking, for somebody who only looks: it takes no connection from commands.
+    async fn booking(&self, id: BookingId) -> Result<Option<Booking>, StoreError> {
+        Ok(self.bookings(vec![id]).await?.into_iter().next())
+    }
+
     /// The bookings with these ids, in no order; unknown ids are left out.
     async fn bookings(&self, ids: Vec<BookingId>) -> Result<Vec<Booking>, StoreError>;
 
@@ -322,7 +336,7 @@ pub trait WriteStore: Send + Sync + 'static {
     /// 32 random bytes made at the first migration, the same for every node: key of tokens that must be valid on each.
     async fn cluster_secret(&self) -> Result<[u8; 32], StoreError>;
 
-    /// Answers if the store can be written to, with the time by the store's own clock.
+    /// Answers if a booking could be committed now, with the time by the store's own clock.
     async fn ping(&self) -> Result<Moment, StoreError>;
 }
 

@@ -24,6 +24,7 @@ mod live;
 mod mongod_processes;
 mod nginx;
 mod ports;
+mod postgres_pair;
 mod proxy;
 mod services;
 mod stack;

@@ -6,14 +6,19 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::services::Services;
 
+mod database;
 mod disk;
 mod leftovers;
+mod unready;
+
+use database::with_database;
+
+pub use database::execute;
 
 /// Lines of the servers' log that a failed test shows.
 const LOG_LINES_SHOWN: usize = 60;
@@ -154,9 +159,12 @@ impl Stack {
         let address = line.split_whitespace().next().unwrap().trim_end_matches('/').to_owned();
         // Whatever else it prints must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
+        Server { child, address, operators, token: self.token(), client: reqwest::Client::new() }
+    }
+
+    fn token(&self) -> Option<String> {
         let token = self.settings.iter().rev().find(|(key, _)| key == "TURNSTILE_OPERATOR_TOKEN");
-        let token = token.map(|(_, token)| token.clone()).filter(|token| !token.is_empty());
-        Server { child, address, operators, token, client: reqwest::Client::new() }
+        token.map(|(_, token)| token.clone()).filter(|token| !token.is_empty())
     }
 
     /// Lines of the servers' log so far.
@@ -258,6 +266,11 @@ impl Server {
             assert!(Instant::now() < end, "the server did not end within 30 s of SIGTERM");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// True as long as the process has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// SIGSTOP or SIGCONT.
@@ -384,16 +397,4 @@ pub async fn eventually<F: Future<Output = bool>>(what: &str, limit: Duration, m
         assert!(Instant::now() < end, "not within {limit:?}: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-}
-
-/// Runs one statement on a PostgreSQL server.
-pub async fn execute(url: &str, sql: &str) {
-    let mut connection = AsyncPgConnection::establish(url).await.unwrap();
-    connection.batch_execute(sql).await.unwrap();
-}
-
-fn with_database(url: &str, database: &str) -> String {
-    let mut url = url::Url::parse(url).unwrap();
-    url.set_path(database);
-    url.into()
 }

@@ -44,7 +44,8 @@ faketime_library() { compgen -G '/usr/lib/*/faketime/libfaketime.so.1'; }
 nginx_program() { command -v nginx || { [[ -x /usr/sbin/nginx ]] && printf '%s\n' /usr/sbin/nginx; }; }
 
 native_present() {
-  { postgres_programs && valkey_program && rabbitmq_program && mongodb_program && nginx_program && command -v npm && faketime_library; } >/dev/null
+  { postgres_programs && valkey_program && rabbitmq_program && mongodb_program && nginx_program && command -v npm && faketime_library; } >/dev/null &&
+    [[ -x /usr/sbin/pgbouncer && -x /usr/sbin/haproxy ]]
 }
 
 native_installable() { [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; }
@@ -153,6 +154,8 @@ native_install() {
   command -v ps >/dev/null || packages+=(procps)
   faketime_library >/dev/null || packages+=(libfaketime)
   nginx_program >/dev/null || packages+=(nginx-light)
+  [[ -x /usr/sbin/pgbouncer ]] || packages+=(pgbouncer)
+  [[ -x /usr/sbin/haproxy ]] || packages+=(haproxy)
   [[ ${#packages[@]} -eq 0 ]] || apt_install "${packages[@]}" >&2
   valkey_program >/dev/null || install_valkey >&2
   mongodb_program >/dev/null || install_mongod >&2

@@ -1,4 +1,4 @@
-//! How work gets to a connection: pool, time limits, one more try after a dead connection, and no interruption by the caller.
+//! How work gets to a connection: two pools, time limits, one more try after a lost session, and no interruption by the caller.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,23 +14,44 @@ use tokio::runtime::Handle;
 use crate::write_store::StoreError;
 use crate::write_store::postgres::Settings;
 use crate::write_store::postgres::connection::Connector;
-use crate::write_store::postgres::failure::{Failure, Meaning, store_error, unavailable, unavailable_because};
-use crate::write_store::postgres::ping::is_answering;
+use crate::write_store::postgres::failure::{Failure, Fate, store_error, unavailable, unavailable_because};
+use crate::write_store::postgres::proof::Proofs;
 
-/// A piece of work on one connection that may be done twice without harm: after a dead connection it is tried once more.
+/// Whose connections a call uses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Share {
+    /// Those of commits and of what comes before one.
+    Commands,
+    /// Those of everything that clients may ask for without end: they wait for each other, not commands for them.
+    Reads,
+}
+
+/// A piece of work on one connection that may be done twice without harm: after a lost session it is tried once more.
 pub(super) trait Call: Send + Sync + 'static {
     /// What it finds out.
     type Answer: Send + 'static;
+
+    /// Whose connections it uses.
+    fn share(&self) -> Share {
+        Share::Commands
+    }
+
+    /// True if somebody may be told what was read here as a fact. It is then proven to be durable before it is answered.
+    fn is_told(&self, _answer: &Self::Answer) -> bool {
+        false
+    }
 
     /// Does the work. It may be given up at any await: the connection is thrown away then.
     fn run(&self, connection: &mut AsyncPgConnection) -> impl Future<Output = Result<Self::Answer, Failure>> + Send;
 }
 
-/// The pool and the runtime that all work is done on.
+/// The pools and the runtime that all work is done on.
 #[derive(Clone)]
 pub(super) struct Access {
-    pool: Pool<AsyncPgConnection>,
+    commands: Pool<AsyncPgConnection>,
+    reads: Pool<AsyncPgConnection>,
     connector: Arc<Connector>,
+    proofs: Arc<Proofs>,
     runtime: Handle,
     call_timeout: Duration,
     ping_timeout: Duration,
@@ -39,30 +60,11 @@ pub(super) struct Access {
 impl Access {
     /// Opens no connection yet.
     pub(super) fn new(connector: Arc<Connector>, settings: &Settings, runtime: Handle) -> Result<Self, StoreError> {
-        let opening = Arc::clone(&connector);
-        let mut config = ManagerConfig::default();
-        // Fast looks whether the connection's task still runs; `SELECT 1` at each checkout would cost a round trip per commit.
-        config.recycling_method = RecyclingMethod::Fast;
-        config.custom_setup = Box::new(move |_url| {
-            let connector = Arc::clone(&opening);
-            Box::pin(async move { connector.open().await })
-        });
-        let pool = Pool::builder(AsyncDieselConnectionManager::new_with_config("", config))
-            .max_size(settings.pool_size.max(1))
-            // The last one used: its server process has plans, tables and code at hand.
-            .queue_mode(QueueMode::Lifo)
-            .timeouts(Timeouts {
-                wait: Some(settings.wait_timeout()),
-                // One second more than the connector allows itself, so that its own, clearer error comes first.
-                create: Some(settings.connect_timeout() + Duration::from_secs(1)),
-                recycle: Some(settings.recycle_timeout()),
-            })
-            .runtime(Runtime::Tokio1)
-            .build()
-            .map_err(|error| unavailable("the connection pool cannot be built", error))?;
         Ok(Self {
-            pool,
+            commands: pool(&connector, settings, settings.pool_size)?,
+            reads: pool(&connector, settings, settings.read_pool_size)?,
             connector,
+            proofs: Proofs::new(),
             runtime,
             call_timeout: settings.call_timeout(),
             ping_timeout: settings.ping_timeout(),
@@ -70,8 +72,12 @@ impl Access {
     }
 
     /// A connection that was not known to be dead a moment ago.
-    pub(super) async fn connection(&self) -> Result<Object<AsyncPgConnection>, StoreError> {
-        self.pool.get().await.map_err(|error| unavailable("no connection to PostgreSQL", error))
+    pub(super) async fn connection(&self, share: Share) -> Result<Object<AsyncPgConnection>, StoreError> {
+        let pool = match share {
+            Share::Commands => &self.commands,
+            Share::Reads => &self.reads,
+        };
+        pool.get().await.map_err(|error| unavailable("no connection to PostgreSQL", error))
     }
 
     /// The runtime that owns the connections.
@@ -79,9 +85,14 @@ impl Access {
         &self.runtime
     }
 
-    /// How to open a connection outside the pool.
+    /// How to open a connection outside the pools.
     pub(super) fn connector(&self) -> &Arc<Connector> {
         &self.connector
+    }
+
+    /// What is known about the next commit.
+    pub(super) fn proofs(&self) -> &Proofs {
+        &self.proofs
     }
 
     /// How long a ping may take.
@@ -89,10 +100,21 @@ impl Access {
         self.ping_timeout
     }
 
-    /// Does the work in a task of its own, so that a dropped caller never leaves a connection in the middle of something.
+    /// Does the work in a task of its own, so that a dropped caller never leaves a connection in the middle of something. With a
+    /// synchronous standby, what somebody is told is durable there, too.
     pub(super) async fn call<C: Call>(&self, call: C) -> Result<C::Answer, StoreError> {
+        let call = Arc::new(call);
+        let answer = self.call_without_proof(Arc::clone(&call)).await?;
+        if call.is_told(&answer) && self.connector.waits_for_standby() {
+            self.prove().await?;
+        }
+        Ok(answer)
+    }
+
+    /// [`Access::call`] for what proofs are made of.
+    pub(super) async fn call_without_proof<C: Call>(&self, call: Arc<C>) -> Result<C::Answer, StoreError> {
         let access = self.clone();
-        match self.runtime.spawn(async move { access.attempts(&call).await }).await {
+        match self.runtime.spawn(async move { access.attempts(&*call).await }).await {
             Ok(result) => result,
             Err(error) if error.is_panic() => Err(StoreError::Corrupt(format!("a call panicked: {error}"))),
             Err(_cancelled) => Err(unavailable_because("the process is shutting down")),
@@ -102,49 +124,74 @@ impl Access {
     async fn attempts<C: Call>(&self, call: &C) -> Result<C::Answer, StoreError> {
         match self.attempt(call).await {
             Attempt::Done(result) => result,
-            // All connections die together when the server restarts: the others are noticed by now and not handed out again.
-            Attempt::DeadConnection(first) => {
-                tracing::debug!(error = %first, "a connection to PostgreSQL had died, the call is tried once more");
+            Attempt::LostSession(first) => {
+                tracing::debug!(error = %first, "a session of PostgreSQL was lost, the call is tried once more");
                 match self.attempt(call).await {
                     Attempt::Done(result) => result,
-                    Attempt::DeadConnection(error) => Err(error),
+                    Attempt::LostSession(error) => Err(error),
                 }
             }
         }
     }
 
     async fn attempt<C: Call>(&self, call: &C) -> Attempt<C::Answer> {
-        let mut connection = match self.connection().await {
+        let mut connection = match self.connection(call.share()).await {
             Ok(connection) => connection,
             Err(error) => return Attempt::Done(Err(error)),
         };
-        let Ok(result) = tokio::time::timeout(self.call_timeout, call.run(&mut connection)).await else {
-            self.abandon(connection);
-            let reason = format!("no answer from PostgreSQL within {} ms", self.call_timeout.as_millis());
-            return Attempt::Done(Err(unavailable_because(reason)));
+        let result = tokio::select! {
+            biased;
+            result = call.run(&mut connection) => result,
+            reason = self.hopeless() => {
+                self.abandon(connection);
+                return Attempt::Done(Err(unavailable_because(reason)));
+            }
         };
         let failure = match result {
             Ok(answer) => return Attempt::Done(Ok(answer)),
             Err(failure) => failure,
         };
-        let dead = match &failure {
-            Failure::Corrupt(_) => false,
-            Failure::Database(error) => match Meaning::of(error) {
-                Meaning::Refused | Meaning::Bug => false,
-                Meaning::Disconnected => true,
-                Meaning::Unclear => !is_answering(&mut connection, self.ping_timeout).await,
-            },
+        let fate = match &failure {
+            Failure::Corrupt(_) => Fate::Kept,
+            Failure::Database(error) => Fate::of(error, &mut connection, self.ping_timeout).await,
         };
-        if dead {
-            discard(connection);
-            Attempt::DeadConnection(store_error(failure))
-        } else {
-            Attempt::Done(Err(store_error(failure)))
+        match fate {
+            Fate::Kept => Attempt::Done(Err(store_error(failure))),
+            Fate::Closed => {
+                discard(connection);
+                Attempt::Done(Err(store_error(failure)))
+            }
+            Fate::Lost => {
+                discard(connection);
+                self.forget_idle();
+                Attempt::LostSession(store_error(failure))
+            }
         }
     }
 
-    /// Closes a connection whose statement does not end, and asks the server to stop it.
-    pub(super) fn abandon(&self, connection: Object<AsyncPgConnection>) {
+    /// Ends when a call is not worth waiting for any longer, and says why: PostgreSQL has gone silent, or the time is over. A call that
+    /// takes long on a server that answers others is let be.
+    pub(super) async fn hopeless(&self) -> String {
+        let silence = async {
+            loop {
+                tokio::time::sleep(self.ping_timeout).await;
+                if !self.connector.is_reached(self.ping_timeout).await {
+                    return;
+                }
+            }
+        };
+        match tokio::time::timeout(self.call_timeout, silence).await {
+            Ok(()) => {
+                self.forget_idle();
+                "PostgreSQL has gone silent".to_owned()
+            }
+            Err(_elapsed) => format!("no answer from PostgreSQL within {} ms", self.call_timeout.as_millis()),
+        }
+    }
+
+    /// Closes a connection whose statement does not end, and asks the server to stop it. Never for a commit of bookings: stopped while it
+    /// waits for a standby, it would be committed on one machine only.
+    fn abandon(&self, connection: Object<AsyncPgConnection>) {
         let connector = Arc::clone(&self.connector);
         let connection = Object::take(connection);
         self.runtime.spawn(async move {
@@ -152,6 +199,37 @@ impl Access {
             drop(connection);
         });
     }
+
+    /// Closes the connections that nobody uses. What ended one session, or made it read-only, has mostly done so to all.
+    pub(super) fn forget_idle(&self) {
+        for pool in [&self.commands, &self.reads] {
+            pool.retain(|_connection, _metrics| false);
+        }
+    }
+}
+
+fn pool(connector: &Arc<Connector>, settings: &Settings, size: usize) -> Result<Pool<AsyncPgConnection>, StoreError> {
+    let opening = Arc::clone(connector);
+    let mut config = ManagerConfig::default();
+    // Fast looks whether the connection's task still runs; `SELECT 1` at each checkout would cost a round trip per commit.
+    config.recycling_method = RecyclingMethod::Fast;
+    config.custom_setup = Box::new(move |_url| {
+        let connector = Arc::clone(&opening);
+        Box::pin(async move { connector.open().await })
+    });
+    Pool::builder(AsyncDieselConnectionManager::new_with_config("", config))
+        .max_size(size.max(1))
+        // The last one used: its server process has plans, tables and code at hand.
+        .queue_mode(QueueMode::Lifo)
+        .timeouts(Timeouts {
+            wait: Some(settings.wait_timeout()),
+            // More than the connector allows itself, so that its own, clearer error comes first.
+            create: Some(connector.open_timeout() + Duration::from_millis(500)),
+            recycle: Some(settings.recycle_timeout()),
+        })
+        .runtime(Runtime::Tokio1)
+        .build()
+        .map_err(|error| unavailable("the connection pool cannot be built", error))
 }
 
 /// Closes a connection instead of giving it back to the pool.
@@ -161,5 +239,5 @@ pub(super) fn discard(connection: Object<AsyncPgConnection>) {
 
 enum Attempt<T> {
     Done(Result<T, StoreError>),
-    DeadConnection(StoreError),
+    LostSession(StoreError),
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::domain::{BookingId, SeatIndex, ShowtimeId};
 use crate::write_store::Audit;
-use crate::write_store::postgres::access::Call;
+use crate::write_store::postgres::access::{Call, Share};
 use crate::write_store::postgres::bookings::{AllBookings, to_bookings};
 use crate::write_store::postgres::column::{from_int8, from_seat, from_seat_status};
 use crate::write_store::postgres::failure::Failure;
@@ -37,6 +37,10 @@ pub(super) struct AuditShowtime(pub(super) ShowtimeId);
 
 impl Call for AuditShowtime {
     type Answer = Option<Audit>;
+
+    fn share(&self) -> Share {
+        Share::Reads
+    }
 
     async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Option<Audit>, Failure> {
         let id = self.0;

@@ -6,7 +6,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use crate::domain::{Booking, BookingId, PaymentReference, SeatId, ShowtimeId, TokenHash, UserId};
-use crate::write_store::postgres::access::Call;
+use crate::write_store::postgres::access::{Call, Share};
 use crate::write_store::postgres::column::{from_booking_status, from_bytea, from_int8, from_seat, from_timestamptz};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::statement::statement;
@@ -36,13 +36,24 @@ statement! {
 }
 
 /// Bookings by id, unknown ones left out.
-pub(super) struct BookingsByIds(pub(super) Vec<BookingId>);
+pub(super) struct BookingsByIds {
+    pub(super) ids: Vec<BookingId>,
+    pub(super) share: Share,
+}
 
 impl Call for BookingsByIds {
     type Answer = Vec<Booking>;
 
+    fn share(&self) -> Share {
+        self.share
+    }
+
+    fn is_told(&self, bookings: &Vec<Booking>) -> bool {
+        !bookings.is_empty()
+    }
+
     async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Vec<Booking>, Failure> {
-        let rows = BookingsById { ids: self.0.iter().map(|id| id.0).collect() }.load(connection).await?;
+        let rows = BookingsById { ids: self.ids.iter().map(|id| id.0).collect() }.load(connection).await?;
         to_bookings(rows)
     }
 }

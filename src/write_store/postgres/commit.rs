@@ -1,5 +1,6 @@
 //! Commits and what their outcome is: done, refused, certainly not done, or unknown.
 
+use std::future::Future;
 use std::time::Duration;
 
 use diesel::pg::Pg;
@@ -8,11 +9,12 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::{Array, BigInt};
 use diesel_async::RunQueryDsl;
 
-use crate::write_store::postgres::access::{Access, discard};
+use crate::write_store::postgres::access::{Access, Share, discard};
 use crate::write_store::postgres::batch::CommitBatches;
 use crate::write_store::postgres::column::from_int8;
 use crate::write_store::postgres::failure::{Failure, Meaning, store_error};
 use crate::write_store::postgres::ping::is_answering;
+use crate::write_store::postgres::proof::Doubt;
 use crate::write_store::postgres::schedule::ScheduleShowtime;
 use crate::write_store::{Batch, CommitError, NewShowtime, StoreError};
 
@@ -25,8 +27,8 @@ pub(super) enum Trouble {
         /// The batches to blame, counted from 0; none if the server did not say.
         blamed: Vec<usize>,
     },
-    /// It never reached the server: no connection was to be had.
-    NotSent(StoreError),
+    /// Certainly not carried out, for a reason that has nothing to do with the batches: no connection, or one that takes no writes.
+    NotDone(StoreError),
     /// It was never sent: a batch breaks its contract.
     Unfit(StoreError),
     /// It may have been carried out.
@@ -43,7 +45,7 @@ impl From<Trouble> for CommitError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::Refused { error, .. } => error,
-            Trouble::NotSent(error) | Trouble::Unfit(error) => Self::Store(error),
+            Trouble::NotDone(error) | Trouble::Unfit(error) => Self::Store(error),
             Trouble::Unknown(reason) => Self::Unknown { reason },
         }
     }
@@ -57,15 +59,19 @@ pub(super) async fn commit<'a>(
     batches: impl IntoIterator<Item = &'a Batch>,
 ) -> Result<Vec<u64>, Trouble> {
     let call = CommitBatches::of(batches).map_err(|failure| Trouble::Unfit(store_error(failure)))?;
-    write(access, within, call).await
+    let too_long = async {
+        tokio::time::sleep(within).await;
+        format!("no answer from PostgreSQL within {} ms", within.as_millis())
+    };
+    write(access, too_long, call).await
 }
 
 /// Creates a showtime in one round trip (two on a connection's first).
-pub(super) async fn schedule(access: &Access, within: Duration, new: NewShowtime) -> Result<(), CommitError> {
+pub(super) async fn schedule(access: &Access, new: NewShowtime) -> Result<(), CommitError> {
     let writer = access.clone();
     let outcome = access.runtime().spawn(async move {
         let call = ScheduleShowtime::of(&new).map_err(store_error)?;
-        let _first = write(&writer, within, call).await?;
+        let _first = write(&writer, writer.hopeless(), call).await?;
         Ok(())
     });
     // A task that ended without a result may have ended between sending and hearing.
@@ -74,31 +80,57 @@ pub(super) async fn schedule(access: &Access, within: Duration, new: NewShowtime
         .unwrap_or_else(|error| Err(CommitError::Unknown { reason: format!("the commit's task ended: {error}") }))
 }
 
-/// Runs one writing statement in autocommit. Its answer is one row, a list of sequences.
+/// Runs one writing statement in autocommit, until `given_up` says why its answer is not waited for. The answer is one row, a list of
+/// sequences.
 ///
 /// **Invariant:** success is only reported after `ReadyForQuery`, which the server sends after its commit is durable; the row with
 /// the answer comes before that. So the whole result is awaited, never its first row alone.
-async fn write<S>(access: &Access, within: Duration, statement: S) -> Result<Vec<u64>, Trouble>
+async fn write<S>(access: &Access, given_up: impl Future<Output = String>, statement: S) -> Result<Vec<u64>, Trouble>
 where
     S: Query<SqlType = Array<BigInt>> + QueryFragment<Pg> + QueryId + Send + 'static,
 {
-    let mut connection = access.connection().await.map_err(Trouble::NotSent)?;
-    let Ok(result) = tokio::time::timeout(within, statement.load::<Vec<i64>>(&mut connection)).await else {
-        access.abandon(connection);
-        return Err(Trouble::unknown(format!("no answer from PostgreSQL within {} ms", within.as_millis())));
+    access.dispel_doubt().await.map_err(Trouble::NotDone)?;
+    let mut connection = access.connection(Share::Commands).await.map_err(Trouble::NotDone)?;
+    let result = tokio::select! {
+        biased;
+        result = statement.load::<Vec<i64>>(&mut connection) => result,
+        reason = given_up => {
+            // Only the socket is closed. The server is not asked to stop: a commit that waits for a standby and is stopped is committed
+            // without it. The session keeps the showtime's row until it has come to an end, and a load with the fence waits for that.
+            discard(connection);
+            access.forget_idle();
+            access.proofs().suspect(Doubt::Unanswered, &reason);
+            return Err(Trouble::unknown(reason));
+        }
     };
     let error = match result {
-        Ok(rows) => return only_row(&rows),
+        Ok(rows) => {
+            access.proofs().trust();
+            return only_row(&rows);
+        }
         Err(error) => error,
     };
     match Meaning::of(&error) {
-        Meaning::Refused => Err(refused(error)),
-        Meaning::Unclear if is_answering(&mut connection, access.ping_timeout()).await => Err(refused(error)),
+        Meaning::Refused | Meaning::LockedOut => Err(refused(error)),
+        Meaning::ReadOnly => {
+            discard(connection);
+            access.forget_idle();
+            Err(Trouble::NotDone(store_error(Failure::Database(error))))
+        }
+        Meaning::Unclear if is_answering(&mut connection, access.ping_timeout()).await => {
+            discard(connection);
+            access.proofs().suspect(Doubt::Refused, &error.to_string());
+            Err(refused(error))
+        }
         Meaning::Unclear | Meaning::Disconnected => {
             discard(connection);
+            access.forget_idle();
             Err(Trouble::unknown(format!("the connection was lost: {error}")))
         }
-        Meaning::Bug => Err(Trouble::unknown(format!("the answer could not be read: {error}"))),
+        Meaning::Bug => {
+            discard(connection);
+            Err(Trouble::unknown(format!("the answer could not be read: {error}")))
+        }
     }
 }
 

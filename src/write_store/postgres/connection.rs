@@ -1,65 +1,144 @@
-//! Opening connections: address, TLS, keepalive and the session's own limits.
+//! Opening connections: one host after the other, each within its own time, TLS, keepalive and the session's own limits.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use diesel::sql_types::Bool;
 use diesel::{ConnectionError, ConnectionResult};
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use rustls::pki_types::{CertificateDer, pem::PemObject};
-use tokio_postgres::config::SslMode;
-use tokio_postgres::{CancelToken, Config, NoTls};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::{CancelToken, Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::write_store::StoreError;
 use crate::write_store::postgres::Settings;
-use crate::write_store::postgres::failure::unavailable;
+use crate::write_store::postgres::address::Address;
+use crate::write_store::postgres::statement::statement;
 
-/// Opens connections to one database. Each has its own task on the runtime that is current when it is opened.
+statement! {
+    /// Do commits wait for a standby?
+    WaitsForStandby -> Bool:
+    "SELECT current_setting('synchronous_standby_names') <> ''"
+}
+
+/// What every session is told first. A commit waits for a synchronous standby if there is one; a database that asks for more
+/// (`remote_apply`) keeps it.
+const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
+                       WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
+
+/// Opens connections to one database, to the first host that takes writes. Each has its own task on the runtime that is current
+/// when it is opened.
 pub(super) struct Connector {
-    config: Config,
+    hosts: Vec<Config>,
+    /// The host that took the last connection. It is asked first, so that one that swallows everything costs its limit once.
+    preferred: AtomicUsize,
     tls: Option<MakeRustlsConnect>,
     session: String,
+    /// For one host, from the first packet to a session that is set up.
     connect_timeout: Duration,
+    waits_for_standby: AtomicBool,
 }
 
 impl Connector {
     /// For the store's own work, under its limits.
     pub(super) fn new(url: &str, settings: &Settings) -> Result<Self, StoreError> {
-        let address = Address::parse(url)?;
-        let mut config = address.config;
-        config
-            .application_name("turnstile")
-            .connect_timeout(settings.connect_timeout())
-            .keepalives(true)
-            .keepalives_idle(Duration::from_secs(settings.keepalive_seconds))
-            .keepalives_interval(Duration::from_secs(settings.keepalive_seconds.div_ceil(3).max(1)))
-            .keepalives_retries(3)
-            .tcp_user_timeout(Duration::from_millis(settings.tcp_user_timeout_ms));
+        let mut address = Address::parse(url)?;
+        for host in &mut address.hosts {
+            host.application_name("turnstile")
+                .target_session_attrs(TargetSessionAttrs::ReadWrite)
+                .connect_timeout(settings.connect_timeout())
+                .keepalives(true)
+                .keepalives_idle(Duration::from_secs(settings.keepalive_seconds))
+                .keepalives_interval(Duration::from_secs(settings.keepalive_seconds.div_ceil(3).max(1)))
+                .keepalives_retries(3)
+                .tcp_user_timeout(Duration::from_millis(settings.tcp_user_timeout_ms));
+        }
         // Sequential scans only where there is no index: a plan made while a table was small must not outlive its smallness.
         let session = format!(
-            "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
-             SET synchronous_commit = on; SET default_transaction_isolation = 'read committed'; SET enable_seqscan = off",
+            "{DURABLE}; SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
+             SET default_transaction_isolation = 'read committed'; SET enable_seqscan = off",
             settings.statement_timeout_ms, settings.lock_timeout_ms, settings.idle_in_transaction_timeout_ms
         );
-        Ok(Self { config, tls: address.tls, session, connect_timeout: settings.connect_timeout() })
+        Ok(Self {
+            hosts: address.hosts,
+            preferred: AtomicUsize::new(0),
+            tls: address.tls,
+            session,
+            connect_timeout: settings.connect_timeout(),
+            waits_for_standby: AtomicBool::new(false),
+        })
     }
 
     /// For migrations: statements may take as long as they need, waiting for a lock may take `lock_timeout`.
     pub(super) fn for_migrations(url: &str, lock_timeout: Duration) -> Result<Self, StoreError> {
         let mut connector = Self::new(url, &Settings::default())?;
-        connector.session = format!("SET statement_timeout = 0; SET lock_timeout = {}", lock_timeout.as_millis());
+        connector.session =
+            format!("{DURABLE}; SET statement_timeout = 0; SET lock_timeout = {}", lock_timeout.as_millis());
         Ok(connector)
     }
 
-    /// Opens a connection within the connect timeout.
+    /// Opens a connection to the first host that takes writes. Each host has the connect timeout for itself.
     pub(super) async fn open(&self) -> ConnectionResult<AsyncPgConnection> {
-        match tokio::time::timeout(self.connect_timeout, self.establish()).await {
-            Ok(result) => result,
-            Err(elapsed) => Err(ConnectionError::CouldntSetupConfiguration(diesel::result::Error::QueryBuilderError(
-                Box::new(elapsed),
-            ))),
+        let first = self.preferred();
+        let mut reasons = String::new();
+        for turn in 0..self.hosts.len() {
+            let index = (first + turn) % self.hosts.len();
+            let Some(host) = self.hosts.get(index) else { continue };
+            let reason = match tokio::time::timeout(self.connect_timeout, self.establish(host)).await {
+                Ok(Ok(connection)) => {
+                    self.preferred.store(index, Ordering::Relaxed);
+                    return Ok(connection);
+                }
+                Ok(Err(error)) => error.to_string(),
+                Err(_elapsed) => format!("no answer within {} ms", self.connect_timeout.as_millis()),
+            };
+            let separator = if reasons.is_empty() { "" } else { "; " };
+            // Writing to a String cannot fail.
+            let _infallible = write!(reasons, "{separator}{}: {reason}", name(host));
         }
+        Err(ConnectionError::BadConnection(reasons))
+    }
+
+    /// Longest time that [`Connector::open`] takes.
+    pub(super) fn open_timeout(&self) -> Duration {
+        self.connect_timeout * u32::try_from(self.hosts.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Does the host that took the last connection take one more within the time? An answer that refuses is an answer.
+    pub(super) async fn is_reached(&self, within: Duration) -> bool {
+        let Some(host) = self.hosts.get(self.preferred()) else { return false };
+        match tokio::time::timeout(within, self.client(host)).await {
+            Ok(Ok(_client)) => true,
+            Ok(Err(error)) => error.as_db_error().is_some(),
+            Err(_elapsed) => false,
+        }
+    }
+
+    /// A bare session, for questions that Diesel cannot ask.
+    pub(super) async fn bare(&self) -> Result<Client, String> {
+        let mut reason = String::new();
+        for (index, host) in self.hosts.iter().enumerate() {
+            match tokio::time::timeout(self.connect_timeout, self.client(host)).await {
+                Ok(Ok(client)) => {
+                    self.preferred.store(index, Ordering::Relaxed);
+                    return Ok(client);
+                }
+                Ok(Err(error)) => reason = with_cause(&error),
+                Err(_elapsed) => reason = format!("no answer within {} ms", self.connect_timeout.as_millis()),
+            }
+        }
+        Err(reason)
+    }
+
+    /// Do commits wait for a synchronous standby, as far as is known?
+    pub(super) fn waits_for_standby(&self) -> bool {
+        AtomicBool::load(&self.waits_for_standby, Ordering::Relaxed)
+    }
+
+    /// Notes whether commits wait for a synchronous standby.
+    pub(super) fn note_standby(&self, waits: bool) {
+        self.waits_for_standby.store(waits, Ordering::Relaxed);
     }
 
     /// Asks the server to stop what the token's connection is doing. No promise: the statement may be done already.
@@ -77,125 +156,58 @@ impl Connector {
         }
     }
 
-    async fn establish(&self) -> ConnectionResult<AsyncPgConnection> {
+    fn preferred(&self) -> usize {
+        // Diesel's `load` hides the atomic's.
+        AtomicUsize::load(&self.preferred, Ordering::Relaxed)
+    }
+
+    async fn client(&self, host: &Config) -> Result<Client, tokio_postgres::Error> {
+        // The task ends with the client.
+        if let Some(tls) = &self.tls {
+            let (client, task) = host.connect(tls.clone()).await?;
+            tokio::spawn(task);
+            Ok(client)
+        } else {
+            let (client, task) = host.connect(NoTls).await?;
+            tokio::spawn(task);
+            Ok(client)
+        }
+    }
+
+    async fn establish(&self, host: &Config) -> ConnectionResult<AsyncPgConnection> {
         let mut connection = if let Some(tls) = &self.tls {
-            let (client, task) = self.config.connect(tls.clone()).await.map_err(|error| bad_connection(&error))?;
+            let (client, task) = host.connect(tls.clone()).await.map_err(|error| bad_connection(&error))?;
             AsyncPgConnection::try_from_client_and_connection(client, task).await?
         } else {
-            let (client, task) = self.config.connect(NoTls).await.map_err(|error| bad_connection(&error))?;
+            let (client, task) = host.connect(NoTls).await.map_err(|error| bad_connection(&error))?;
             AsyncPgConnection::try_from_client_and_connection(client, task).await?
         };
         connection.batch_execute(&self.session).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+        let waits: Vec<bool> =
+            WaitsForStandby {}.load(&mut connection).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+        self.note_standby(waits.contains(&true));
         Ok(connection)
     }
 }
 
 /// Keeps the cause's text: the driver's own hides it behind "error connecting to server".
-fn bad_connection(error: &tokio_postgres::Error) -> ConnectionError {
-    let text = match std::error::Error::source(error) {
+fn with_cause(error: &tokio_postgres::Error) -> String {
+    match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
+    }
+}
+
+fn bad_connection(error: &tokio_postgres::Error) -> ConnectionError {
+    ConnectionError::BadConnection(with_cause(error))
+}
+
+/// A host as it is named in errors.
+fn name(host: &Config) -> String {
+    let name = match host.get_hosts().first() {
+        Some(tokio_postgres::config::Host::Tcp(name)) => name.clone(),
+        Some(tokio_postgres::config::Host::Unix(path)) => path.display().to_string(),
+        None => host.get_hostaddrs().first().map_or_else(String::new, ToString::to_string),
     };
-    ConnectionError::BadConnection(text)
-}
-
-/// A database URL, read.
-struct Address {
-    config: Config,
-    tls: Option<MakeRustlsConnect>,
-}
-
-impl Address {
-    /// TLS for `sslmode=require`, `verify-ca` and `verify-full`, which all check the certificate and the host's name: against the
-    /// public roots, or against the PEM file named by `sslrootcert`. Plain for any other mode.
-    fn parse(url: &str) -> Result<Self, StoreError> {
-        let mut encrypted = false;
-        let mut roots = None;
-        let (base, query) = url.split_once('?').unwrap_or((url, ""));
-        let mut kept = Vec::new();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            match pair.split_once('=') {
-                Some(("sslmode", mode)) => encrypted = matches!(mode, "require" | "verify-ca" | "verify-full"),
-                Some(("sslrootcert", path)) => roots = Some(PathBuf::from(percent_decoded(path))),
-                Some(_) | None => kept.push(pair),
-            }
-        }
-        let plain_url = if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) };
-        let mut config: Config = plain_url
-            .parse()
-            .map_err(|error: tokio_postgres::Error| unavailable("the PostgreSQL URL cannot be read", error))?;
-        let tls = if encrypted {
-            config.ssl_mode(SslMode::Require);
-            Some(tls(roots)?)
-        } else {
-            config.ssl_mode(SslMode::Disable);
-            None
-        };
-        Ok(Self { config, tls })
-    }
-}
-
-fn percent_decoded(text: &str) -> String {
-    // `url` decodes `+` as a space in forms; a path's `+` is meant as it stands.
-    let escaped = text.replace('+', "%2B");
-    url::form_urlencoded::parse(format!("p={escaped}").as_bytes())
-        .next()
-        .map_or_else(String::new, |(_name, value)| value.into_owned())
-}
-
-fn tls(root_file: Option<PathBuf>) -> Result<MakeRustlsConnect, StoreError> {
-    let mut roots = rustls::RootCertStore::empty();
-    match root_file {
-        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        Some(path) => {
-            let certificates = CertificateDer::pem_file_iter(&path)
-                .map_err(|error| unavailable("the file of sslrootcert cannot be read", error))?;
-            for certificate in certificates {
-                let certificate =
-                    certificate.map_err(|error| unavailable("the file of sslrootcert is no PEM", error))?;
-                roots
-                    .add(certificate)
-                    .map_err(|error| unavailable("a certificate of sslrootcert is unusable", error))?;
-            }
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| unavailable("TLS cannot be set up", error))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mode(url: &str) -> (SslMode, bool) {
-        let address = Address::parse(url).unwrap();
-        (address.config.get_ssl_mode(), address.tls.is_some())
-    }
-
-    #[test]
-    fn tls_is_used_exactly_when_the_url_asks_for_it() {
-        for asked in ["require", "verify-ca", "verify-full"] {
-            assert_eq!(mode(&format!("postgres://u@h:5/d?sslmode={asked}&options=-cx=y")), (SslMode::Require, true));
-        }
-        for plain in ["postgres://u@h/d", "postgres://u@h/d?sslmode=disable", "postgres://u@h/d?sslmode=prefer"] {
-            assert_eq!(mode(plain), (SslMode::Disable, false));
-        }
-    }
-
-    #[test]
-    fn other_parameters_are_kept_and_unknown_ones_refused() {
-        let address = Address::parse("postgres://u@h/d?sslmode=disable&connect_timeout=7").unwrap();
-        assert_eq!(address.config.get_connect_timeout(), Some(&Duration::from_secs(7)));
-        assert!(matches!(Address::parse("postgres://u@h/d?nonsense=1"), Err(StoreError::Unavailable { .. })));
-        assert!(matches!(
-            Address::parse("postgres://u@h/d?sslmode=require&sslrootcert=/nowhere/%2Broot.pem"),
-            Err(StoreError::Unavailable { .. })
-        ));
-        assert_eq!(percent_decoded("/a%20b+c"), "/a b+c");
-    }
+    format!("{name}:{}", host.get_ports().first().copied().unwrap_or(5432))
 }

@@ -1,10 +1,13 @@
 //! What went wrong inside the adapter, and what it means to the port's callers.
 
 use std::error::Error as StdError;
+use std::time::Duration;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel_async::AsyncPgConnection;
 
 use crate::write_store::StoreError;
+use crate::write_store::postgres::ping::is_answering;
 
 /// An error of a piece of work on a connection.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +25,10 @@ pub(super) enum Failure {
 pub(super) enum Meaning {
     /// The server refused the statement and rolled it back.
     Refused,
+    /// The server waited in vain for a lock and rolled the statement back.
+    LockedOut,
+    /// The session takes no writes, as after a fail-over; the statement was not carried out. Another session may take them.
+    ReadOnly,
     /// The connection is gone; whether the server got the statement is open.
     Disconnected,
     /// The server sent an error that may have ended the session as well: whether the connection still answers tells the two apart.
@@ -41,15 +48,40 @@ impl Meaning {
             DatabaseErrorKind::UniqueViolation
             | DatabaseErrorKind::ForeignKeyViolation
             | DatabaseErrorKind::SerializationFailure
-            | DatabaseErrorKind::ReadOnlyTransaction
             | DatabaseErrorKind::NotNullViolation
             | DatabaseErrorKind::CheckViolation
             | DatabaseErrorKind::RestrictViolation
             | DatabaseErrorKind::ExclusionViolation => Self::Refused,
+            DatabaseErrorKind::ReadOnlyTransaction => Self::ReadOnly,
+            // The driver hides 55P03. From a server that speaks another language it is unclear, which costs the connection.
+            _ if information.message() == "canceling statement due to lock timeout" => Self::LockedOut,
             // Our own refusals carry a constraint's name. Of the rest the driver tells no code; among it is
             // "terminating connection due to administrator command".
             _ if information.constraint_name().is_some() => Self::Refused,
             _ => Self::Unclear,
+        }
+    }
+}
+
+/// What becomes of a connection on which a statement failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fate {
+    /// It is as good as before: the fault was the statement's.
+    Kept,
+    /// Closed, because the fault may be the session's (a function that is not there after a fail-over, a plan that no longer fits). It still
+    /// answers, so the statement was rolled back.
+    Closed,
+    /// Gone or of no use, like probably every other session.
+    Lost,
+}
+
+impl Fate {
+    pub(super) async fn of(error: &DieselError, connection: &mut AsyncPgConnection, within: Duration) -> Self {
+        match Meaning::of(error) {
+            Meaning::Refused | Meaning::LockedOut => Self::Kept,
+            Meaning::Bug => Self::Closed,
+            Meaning::Unclear if is_answering(connection, within).await => Self::Closed,
+            Meaning::Unclear | Meaning::ReadOnly | Meaning::Disconnected => Self::Lost,
         }
     }
 }
@@ -60,7 +92,7 @@ pub(super) fn store_error(failure: Failure) -> StoreError {
         Failure::Corrupt(what) => StoreError::Corrupt(what),
         Failure::Database(error) => match Meaning::of(&error) {
             Meaning::Refused if !is_passing(&error) => StoreError::Corrupt(error.to_string()),
-            Meaning::Refused | Meaning::Disconnected | Meaning::Unclear => {
+            Meaning::Refused | Meaning::LockedOut | Meaning::ReadOnly | Meaning::Disconnected | Meaning::Unclear => {
                 unavailable("PostgreSQL did not carry out the statement", error)
             }
             Meaning::Bug => StoreError::Corrupt(error.to_string()),
@@ -70,10 +102,7 @@ pub(super) fn store_error(failure: Failure) -> StoreError {
 
 /// True for refusals that come from the server's state, not from the statement.
 fn is_passing(error: &DieselError) -> bool {
-    matches!(
-        error,
-        DieselError::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction | DatabaseErrorKind::SerializationFailure, _)
-    )
+    matches!(error, DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _))
 }
 
 /// [`StoreError::Unavailable`] with the cause's text in its reason.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::domain::ShowtimeId;
 use crate::write_store::Head;
-use crate::write_store::postgres::access::Call;
+use crate::write_store::postgres::access::{Call, Share};
 use crate::write_store::postgres::column::{from_int8, to_limit};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::schema::showtimes;
@@ -19,6 +19,10 @@ pub(super) struct HeadsPage {
 
 impl Call for HeadsPage {
     type Answer = Vec<Head>;
+
+    fn share(&self) -> Share {
+        Share::Reads
+    }
 
     async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Vec<Head>, Failure> {
         // Two queries instead of one with OR, which no index would serve. The nil id is a value like any other.
@@ -39,6 +43,10 @@ pub(super) struct Heads(pub(super) Vec<ShowtimeId>);
 
 impl Call for Heads {
     type Answer = Vec<Head>;
+
+    fn share(&self) -> Share {
+        Share::Reads
+    }
 
     async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Vec<Head>, Failure> {
         let ids: Vec<Uuid> = self.0.iter().map(|id| id.0).collect();

@@ -17,6 +17,10 @@ pub(super) struct Recall(pub(super) Vec<[u8; 32]>);
 impl Call for Recall {
     type Answer = Vec<IdempotencyRecord>;
 
+    fn is_told(&self, records: &Vec<IdempotencyRecord>) -> bool {
+        !records.is_empty()
+    }
+
     async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Vec<IdempotencyRecord>, Failure> {
         let hashes: Vec<&[u8]> = self.0.iter().map(<[u8; 32]>::as_slice).collect();
         idempotency::table

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::domain::{EventRun, RecordedEvent, ShowtimeId};
 use crate::write_store::OutboxEntry;
-use crate::write_store::postgres::access::Call;
+use crate::write_store::postgres::access::{Call, Share};
 use crate::write_store::postgres::column::{Payload, from_int8, from_timestamptz, to_int8, to_limit};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::recent::Recent;
@@ -22,10 +22,19 @@ pub(super) struct Journal {
     pub(super) id: ShowtimeId,
     pub(super) after: u64,
     pub(super) limit: usize,
+    pub(super) share: Share,
 }
 
 impl Call for Journal {
     type Answer = Vec<RecordedEvent>;
+
+    fn share(&self) -> Share {
+        self.share
+    }
+
+    fn is_told(&self, events: &Vec<RecordedEvent>) -> bool {
+        !events.is_empty()
+    }
 
     async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Vec<RecordedEvent>, Failure> {
         events::table
@@ -73,10 +82,21 @@ pub(super) struct Outbox {
     pub(super) recent: Arc<Recent>,
 }
 
-impl Call for Outbox {
-    type Answer = Vec<OutboxEntry>;
+/// Unconfirmed rows.
+pub(super) struct Unconfirmed {
+    pub(super) entries: Vec<OutboxEntry>,
+    /// Some were not known here from an answered commit.
+    read_back: bool,
+}
 
-    async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Vec<OutboxEntry>, Failure> {
+impl Call for Outbox {
+    type Answer = Unconfirmed;
+
+    fn is_told(&self, unconfirmed: &Unconfirmed) -> bool {
+        unconfirmed.read_back
+    }
+
+    async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Unconfirmed, Failure> {
         let except = self.except.iter().map(|id| id.0).collect();
         let rows: Vec<OutboxRow> = OutboxRows { except, limit: to_limit(self.limit) }.load(connection).await?;
         let mut missing = Vec::new();
@@ -89,13 +109,14 @@ impl Call for Outbox {
             }
             entries.push((position, known, traceparent));
         }
+        let read_back = !missing.is_empty();
         let mut read = read_runs(&missing, connection).await?.into_iter();
         let entries = entries.into_iter().map(|(position, known, traceparent)| {
             let lacking = || Failure::Corrupt(format!("no answer about the events of outbox row {position}"));
             let run = known.or_else(|| read.next()).ok_or_else(lacking)?;
             Ok(OutboxEntry { position, run, traceparent })
         });
-        entries.collect()
+        Ok(Unconfirmed { entries: entries.collect::<Result<_, Failure>>()?, read_back })
     }
 }
 

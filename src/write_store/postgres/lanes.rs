@@ -160,7 +160,7 @@ impl Lanes {
                 }
                 Vec::new()
             }
-            (Trouble::NotSent(error), _) => {
+            (Trouble::NotDone(error), _) => {
                 let reason = error.to_string();
                 for waiting in load {
                     waiting.answer(Err(CommitError::Store(unavailable_because(reason.clone()))));

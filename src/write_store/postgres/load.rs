@@ -8,7 +8,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use crate::domain::{Booking, BookingStatus, SeatMap, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId};
-use crate::write_store::postgres::access::Call;
+use crate::write_store::postgres::access::{Call, Share};
 use crate::write_store::postgres::bookings::{BookingsById, to_bookings};
 use crate::write_store::postgres::column::{from_int8, from_seat_status, from_timestamptz};
 use crate::write_store::postgres::failure::Failure;
@@ -53,6 +53,18 @@ pub(super) struct LoadShowtime {
 
 impl Call for LoadShowtime {
     type Answer = Option<Loaded>;
+
+    fn share(&self) -> Share {
+        match self.load {
+            Load::Fence => Share::Commands,
+            Load::Keep => Share::Reads,
+        }
+    }
+
+    fn is_told(&self, _loaded: &Option<Loaded>) -> bool {
+        // Raising the fence is a commit of its own, after all that it reads.
+        self.load == Load::Keep
+    }
 
     async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Option<Loaded>, Failure> {
         // One statement sees one moment, and is enough for a showtime without pending bookings, as most are that nobody has asked for.

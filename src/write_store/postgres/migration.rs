@@ -10,6 +10,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use crate::write_store::StoreError;
 use crate::write_store::postgres::connection::Connector;
 use crate::write_store::postgres::failure::{Failure, store_error, unavailable, unavailable_because};
+use crate::write_store::postgres::pooling::refuse_shared_sessions;
 use crate::write_store::postgres::statement::statement;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -28,10 +29,12 @@ statement! {
 /// migrates, the others wait up to two minutes and find nothing left to do.
 ///
 /// # Errors
-/// [`StoreError::Unavailable`] if the server cannot be reached or the lock is not got; [`StoreError::Corrupt`] if a migration fails
-/// (each migration is one transaction, so the database is then at the one before).
+/// [`StoreError::Unavailable`] if the server cannot be reached or the lock is not got; [`StoreError::Unusable`] if the URL cannot be
+/// used or a pooler shares sessions, which would leave the lock behind; [`StoreError::Corrupt`] if a migration fails (each migration
+/// is one transaction, so the database is then at the one before).
 pub async fn migrate(url: &str) -> Result<usize, StoreError> {
     let connector = Connector::for_migrations(url, LOCK_TIMEOUT)?;
+    refuse_shared_sessions(&connector).await?;
     let mut connection =
         connector.open().await.map_err(|error| unavailable("no connection to PostgreSQL for the migrations", error))?;
     Lock { key: MIGRATION_LOCK }

@@ -7,6 +7,8 @@
 //! **Invariant:** every change of a showtime takes its row in `showtimes` first. So sequences are given in the order of commits, at
 //! most one commit of a showtime is in progress, and two writers can never wait for each other in a circle.
 //!
+//! **Invariant:** a commit that was sent is never cancelled, and what is told of what was read back is durable (see `proof`).
+//!
 //! **Invariant:** [`CommitError::Unknown`] is only answered when the statement may have reached the server. A refusal is believed
 //! only if the server gave its reason and the session lives on.
 
@@ -22,6 +24,7 @@ use crate::write_store::{
 };
 
 mod access;
+mod address;
 mod audit;
 mod batch;
 mod bookings;
@@ -39,16 +42,19 @@ mod load;
 mod migration;
 mod payments;
 mod ping;
+mod pooling;
+mod proof;
 mod recent;
 mod schedule;
 mod schema;
 mod settings;
 mod statement;
+mod tls;
 
 pub use migration::migrate;
 pub use settings::Settings;
 
-use access::Access;
+use access::{Access, Share};
 use audit::AuditShowtime;
 use bookings::BookingsByIds;
 use connection::Connector;
@@ -61,6 +67,7 @@ use lanes::Lanes;
 use load::LoadShowtime;
 use payments::Payments;
 use ping::Ping;
+use pooling::refuse_shared_sessions;
 use recent::Recent;
 
 /// The write store of a cluster: see the module's documentation.
@@ -68,18 +75,18 @@ pub struct PostgresStore {
     access: Access,
     lanes: Arc<Lanes>,
     recent: Arc<Recent>,
-    settings: Settings,
 }
 
 impl PostgresStore {
-    /// Connects to a migrated database (see [`migrate`]) and makes sure that it takes writes. TLS is used when the URL says
-    /// `sslmode=require`, `verify-ca` or `verify-full`; the certificate is always checked, against `sslrootcert` or the public roots.
+    /// Connects to a migrated database (see [`migrate`]) and makes sure that it takes writes. The URL may name several hosts. TLS is used
+    /// when it says `sslmode=require`, `verify-ca` or `verify-full`; the certificate is always checked, against `sslrootcert` or the
+    /// public roots; `sslcert` and `sslkey` name a client certificate.
     ///
     /// To be called inside the multi-thread runtime, which is then used for all work, wherever the callers are.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if the URL is unusable or the server does not answer or takes no writes;
-    /// [`StoreError::Corrupt`] inside a current-thread runtime.
+    /// [`StoreError::Unusable`] if the URL cannot be used or a pooler shares sessions; [`StoreError::Unavailable`] if no server answers
+    /// that takes writes; [`StoreError::Corrupt`] inside a current-thread runtime.
     pub async fn connect(url: &str, settings: &Settings) -> Result<Self, StoreError> {
         let runtime = Handle::current();
         if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
@@ -88,10 +95,11 @@ impl PostgresStore {
             ));
         }
         let connector = Arc::new(Connector::new(url, settings)?);
+        refuse_shared_sessions(&connector).await?;
         let access = Access::new(connector, settings, runtime)?;
         let recent = Arc::new(Recent::new(settings.max_recent_events));
         let lanes = Lanes::new(access.clone(), settings.clone(), Arc::clone(&recent));
-        let store = Self { access, lanes, recent, settings: settings.clone() };
+        let store = Self { access, lanes, recent };
         store.ping().await?;
         Ok(store)
     }
@@ -100,7 +108,7 @@ impl PostgresStore {
 #[async_trait]
 impl WriteStore for PostgresStore {
     async fn schedule(&self, new: NewShowtime) -> Result<(), CommitError> {
-        commit::schedule(&self.access, self.settings.call_timeout(), new).await
+        commit::schedule(&self.access, new).await
     }
 
     async fn load(&self, id: ShowtimeId, load: Load) -> Result<Option<Loaded>, StoreError> {
@@ -112,11 +120,20 @@ impl WriteStore for PostgresStore {
     }
 
     async fn journal(&self, id: ShowtimeId, after: u64, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.access.call(Journal { id, after, limit }).await
+        self.access.call(Journal { id, after, limit, share: Share::Reads }).await
+    }
+
+    async fn missed(&self, id: ShowtimeId, after: u64, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.access.call(Journal { id, after, limit, share: Share::Commands }).await
     }
 
     async fn bookings(&self, ids: Vec<BookingId>) -> Result<Vec<Booking>, StoreError> {
-        self.access.call(BookingsByIds(ids)).await
+        self.access.call(BookingsByIds { ids, share: Share::Commands }).await
+    }
+
+    async fn booking(&self, id: BookingId) -> Result<Option<Booking>, StoreError> {
+        let found = self.access.call(BookingsByIds { ids: vec![id], share: Share::Reads }).await?;
+        Ok(found.into_iter().next())
     }
 
     async fn payments(
@@ -147,7 +164,7 @@ impl WriteStore for PostgresStore {
     }
 
     async fn outbox(&self, limit: usize, except: Vec<ShowtimeId>) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.access.call(Outbox { limit, except, recent: Arc::clone(&self.recent) }).await
+        Ok(self.access.call(Outbox { limit, except, recent: Arc::clone(&self.recent) }).await?.entries)
     }
 
     async fn outbox_confirmed(&self, positions: Vec<i64>) -> Result<(), StoreError> {
@@ -171,6 +188,7 @@ impl WriteStore for PostgresStore {
     }
 
     async fn ping(&self) -> Result<Moment, StoreError> {
+        self.access.prove_for_ping().await?;
         self.access.call(Ping).await?.ok_or_else(|| unavailable_because("PostgreSQL takes no writes now"))
     }
 }

@@ -8,8 +8,10 @@ use serde::Deserialize;
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Most connections of one node, the relay leader's own connection not counted.
+    /// Most connections of one node for commands, the relay leader's own connection not counted.
     pub pool_size: usize,
+    /// Most connections of one node, besides, for reads that no command waits for.
+    pub read_pool_size: usize,
     /// Statements that commit batches at the same time; batches that come meanwhile share the next one. Fewer than `pool_size`. One
     /// for every two cores: with more, there is less to share. One that takes longer than a tenth of a second is left to come in beside
     /// them, so that even a single lane is never held up for long.
@@ -22,7 +24,7 @@ pub struct Settings {
     pub max_recent_events: usize,
     /// Longest wait for a free connection, in milliseconds.
     pub wait_timeout_ms: u64,
-    /// Longest time to open a connection, in milliseconds.
+    /// Longest time to open a connection to one of the URL's hosts, in milliseconds; then the next host is asked.
     pub connect_timeout_ms: u64,
     /// Longest check of a pooled connection before it is used again, in milliseconds.
     pub recycle_timeout_ms: u64,
@@ -32,12 +34,13 @@ pub struct Settings {
     pub lock_timeout_ms: u64,
     /// Longest pause inside an open transaction, in milliseconds; the server ends the session.
     pub idle_in_transaction_timeout_ms: u64,
-    /// Time after which a commit's outcome is called unknown, in milliseconds.
+    /// Time after which a commit's outcome is called unknown, in milliseconds. With the box office's `settle_milliseconds`, a command
+    /// is answered within 3 seconds.
     pub commit_timeout_ms: u64,
     /// Time after which any other call is given up, in milliseconds. More than `statement_timeout_ms`, so that the server's own
-    /// answer comes first.
+    /// answer comes first. A server that answers nobody is given up sooner: after two times `ping_timeout_ms`.
     pub call_timeout_ms: u64,
-    /// Time after which an unanswered ping counts as a dead connection, in milliseconds.
+    /// Time after which an unanswered ping has failed, in milliseconds.
     pub ping_timeout_ms: u64,
     /// Silence on a connection before the kernel asks whether the server is still there, in seconds.
     pub keepalive_seconds: u64,
@@ -49,21 +52,22 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             pool_size: 8,
+            read_pool_size: 3,
             commit_lanes: std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 4)),
             max_batches_per_commit: 128,
             max_events_per_commit: 512,
             max_recent_events: 20_000,
-            wait_timeout_ms: 2_000,
-            connect_timeout_ms: 3_000,
+            wait_timeout_ms: 1_000,
+            connect_timeout_ms: 1_500,
             recycle_timeout_ms: 1_000,
             statement_timeout_ms: 14_000,
-            lock_timeout_ms: 3_000,
+            lock_timeout_ms: 1_000,
             idle_in_transaction_timeout_ms: 5_000,
-            commit_timeout_ms: 5_000,
+            commit_timeout_ms: 1_800,
             call_timeout_ms: 15_000,
-            ping_timeout_ms: 2_000,
-            keepalive_seconds: 30,
-            tcp_user_timeout_ms: 10_000,
+            ping_timeout_ms: 1_000,
+            keepalive_seconds: 5,
+            tcp_user_timeout_ms: 5_000,
         }
     }
 }

@@ -52,7 +52,7 @@ impl Office {
             settings: Settings {
                 hold_seconds: 10,
                 sweep_milliseconds: 3_600_000,
-                settle_seconds: 2,
+                settle_milliseconds: 2_000,
                 ..Settings::default()
             },
         };

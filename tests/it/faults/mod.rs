@@ -8,6 +8,7 @@ mod ledger;
 mod lost_outcomes;
 mod mongodb;
 mod postgres;
+mod postgres_fail_over;
 mod rabbitmq;
 mod scene;
 mod server_nodes;

@@ -8,6 +8,7 @@ mod loadtest;
 mod predecessor;
 mod projector;
 mod sockets;
+mod store_outages;
 mod supervision;
 mod sweeping;
 mod two_nodes;

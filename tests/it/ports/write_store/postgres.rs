@@ -10,8 +10,10 @@ use uuid::Uuid;
 use crate::ports::write_store::{Adapter, contract_tests};
 use crate::services;
 
+mod hosts;
 mod migrations;
 mod sessions;
+mod standby;
 mod statements;
 mod tls;
 mod unknown_outcomes;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::Client;
-use turnstile::write_store::postgres::Settings;
-use turnstile::write_store::{Load, Role, WriteStore};
+use turnstile::write_store::postgres::{PostgresStore, Settings, migrate};
+use turnstile::write_store::{CommitError, Load, Role, StoreError, WriteStore};
 
+use crate::ports::private_service::PrivateService;
 use crate::ports::write_store::Adapter;
-use crate::ports::write_store::draft::{reserved, scheduled};
+use crate::ports::write_store::draft::{Draft, booking, reserved, scheduled};
 use crate::ports::write_store::oracle::check;
 use crate::ports::write_store::postgres::Postgres;
 
@@ -117,4 +118,107 @@ async fn a_full_pool_refuses_in_time() {
     holder.batch_execute("COMMIT").await.unwrap();
     load.await.unwrap().unwrap().unwrap();
     store.ping().await.unwrap();
+}
+
+/// A database that is read-only for a while: sessions of that time are not kept, and nobody has to end them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_read_only_time_the_next_commits_work() {
+    let adapter = Postgres::fresh().await;
+    let (store, client) = (adapter.store(), adapter.database.client().await);
+    let id = scheduled(&store, 9).await;
+    let name: String = client.query_one("SELECT current_database()::text", &[]).await.unwrap().get(0);
+    client.batch_execute(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await.unwrap();
+    assert!(end_all_sessions(&client).await >= 1);
+    for _ in 0..8 {
+        assert!(matches!(store.ping().await, Err(StoreError::Unavailable { .. })));
+        assert!(matches!(store.load(id, Load::Fence).await, Err(StoreError::Unavailable { .. })));
+    }
+    client
+        .batch_execute(&format!("SET default_transaction_read_only = off; ALTER DATABASE {name} RESET ALL"))
+        .await
+        .unwrap();
+    let reset = std::time::Instant::now();
+    reserved(&store, id, &[0], 1).await;
+    store.ping().await.unwrap();
+    assert!(reset.elapsed() < Duration::from_secs(3), "{:?}", reset.elapsed());
+    check(&store, id).await;
+}
+
+/// Sessions that were open before: the server says "read-only" to their statements only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_turns_read_only_is_closed_and_the_call_made_on_another() {
+    let private = PrivateService::start("postgres");
+    migrate(&private.url()).await.unwrap();
+    let store: Arc<dyn WriteStore> =
+        Arc::new(PostgresStore::connect(&private.url(), &Postgres::settings()).await.unwrap());
+    let id = scheduled(&store, 9).await;
+    let (client, connection) = tokio_postgres::connect(&private.url(), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    // A trigger turns each session read-only with its first commit, as far as the session can tell.
+    client
+        .batch_execute(
+            "CREATE FUNCTION turn() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN \
+             PERFORM set_config('default_transaction_read_only', 'on', false); RETURN NEW; END$$; \
+             CREATE TRIGGER turn BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION turn()",
+        )
+        .await
+        .unwrap();
+    let mut refused = 0;
+    for seat in 0..6 {
+        let fence = store.load(id, Load::Fence).await.expect("read-only sessions are not kept").unwrap().fence;
+        let batch = Draft::new(id, fence).reserve(&booking(id, &[seat]), 1).done();
+        match store.commit(batch).await {
+            Ok(_) => drop(store.ping().await.expect("the ping finds another session")),
+            Err(CommitError::Store(StoreError::Unavailable { .. })) => refused += 1,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert!(refused < 6, "no commit was made");
+}
+
+/// What is missing after a fail-over to an older schema is missing for the session: it is closed, and the next one finds it again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_column_closes_the_session() {
+    let adapter = Postgres::fresh().await;
+    let (store, client) = (adapter.store(), adapter.database.client().await);
+    let id = scheduled(&store, 4).await;
+    let kept = reserved(&store, id, &[0], 1).await;
+    let sessions =
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'turnstile'";
+    store.bookings(vec![kept.id]).await.unwrap();
+    client.batch_execute("ALTER TABLE bookings RENAME COLUMN user_id TO nobody").await.unwrap();
+    let before: Vec<i32> = client.query(sessions, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    assert!(matches!(store.bookings(vec![kept.id]).await, Err(StoreError::Unavailable { .. })));
+    client.batch_execute("ALTER TABLE bookings RENAME COLUMN nobody TO user_id").await.unwrap();
+    assert_eq!(store.bookings(vec![kept.id]).await.unwrap().len(), 1);
+    let after: Vec<i32> = client.query(sessions, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    assert!(before.iter().any(|pid| !after.contains(pid)), "{before:?} {after:?}");
+}
+
+/// Those who only look wait for each other, not commands for them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_take_no_connection_from_commands() {
+    let adapter = Postgres::fresh().await;
+    let settings = Settings { pool_size: 2, read_pool_size: 1, ..Settings::default() };
+    let store: Arc<dyn WriteStore> = adapter.node(&settings).await;
+    let id = scheduled(&store, 9).await;
+    let kept = reserved(&store, id, &[8], 1).await;
+    // Far more reads than there are connections for them.
+    let reads: Vec<_> = (0..400)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.audit(id).await })
+        })
+        .collect();
+    let began = std::time::Instant::now();
+    for seat in 0..8 {
+        let fence = store.load(id, Load::Fence).await.unwrap().unwrap().fence;
+        store.commit(Draft::new(id, fence).reserve(&booking(id, &[seat]), 1).done()).await.unwrap();
+    }
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    for read in reads {
+        drop(read.await.unwrap());
+    }
+    assert_eq!(store.booking(kept.id).await.unwrap().map(|found| found.id), Some(kept.id));
+    assert_eq!(store.booking(turnstile::domain::BookingId(uuid::Uuid::nil())).await.unwrap(), None);
 }

@@ -175,9 +175,9 @@ async fn a_lock_not_got_in_time_is_no_unknown_outcome() {
     scene.settles(&new, false).await;
 }
 
-/// A commit given up after its time is asked to stop on the server, so that the fence need not wait for it.
+/// A commit given up after its time is not stopped on the server: stopped in the wait for a standby, it would be on one machine only.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_given_up_is_cancelled_on_the_server() {
+async fn a_commit_given_up_is_not_cancelled_and_the_fence_waits_for_it() {
     let settings = Settings {
         commit_timeout_ms: 300,
         lock_timeout_ms: 60_000,
@@ -189,9 +189,15 @@ async fn a_commit_given_up_is_cancelled_on_the_server() {
     let (new, commit) = scene.commit();
     let outcome = commit.await.unwrap();
     assert!(is_unknown(&outcome), "{outcome:?}");
-    scene.waiting(0).await;
+    let store = scene.store.clone();
+    let id = scene.id;
+    let fencing = tokio::spawn(async move { store.load(id, Load::Fence).await });
+    scene.waiting(2).await;
     holder.batch_execute("COMMIT").await.unwrap();
-    scene.settles(&new, false).await;
+    fencing.await.unwrap().unwrap();
+    let loaded = scene.store.load(id, Load::Keep).await.unwrap().unwrap();
+    assert!(loaded.showtime.booking(new.id).is_some(), "it landed");
+    check(&scene.store, id).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

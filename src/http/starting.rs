@@ -1,0 +1,71 @@
+//! What a server answers while it still waits for its services: it lives, it is not ready, and why.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpResponse, HttpServer, web};
+
+use crate::http::code::Code;
+use crate::http::problem::Problem;
+use crate::http::{LIVEZ, READYZ, exchange, health};
+
+/// Answers on the server's listener until it is dropped or [`Starting::stop`]ped; connections that come afterwards wait for the server itself.
+pub struct Starting {
+    handle: ServerHandle,
+    reason: Reason,
+}
+
+/// What the start waits for. Cheap to clone.
+#[derive(Clone)]
+pub struct Reason(Arc<Mutex<String>>);
+
+impl Starting {
+    /// Starts to answer. To be called inside an actix system.
+    ///
+    /// # Errors
+    /// The listener cannot be used.
+    pub fn answer(listener: &TcpListener) -> io::Result<Self> {
+        let reason = Reason(Arc::new(Mutex::new("the services are being connected".to_owned())));
+        let told = web::Data::new(reason.clone());
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(told.clone())
+                .route(LIVEZ, web::get().to(health::livez))
+                .route(READYZ, web::get().to(refuse))
+                .default_service(web::to(refuse))
+                .wrap(from_fn(exchange::exchange))
+        })
+        .workers(1)
+        .disable_signals()
+        .listen(listener.try_clone()?)?
+        .run();
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        Ok(Self { handle, reason })
+    }
+
+    /// Where the start tells what it waits for.
+    pub fn reason(&self) -> Reason {
+        self.reason.clone()
+    }
+
+    /// Ends it.
+    pub async fn stop(self) {
+        self.handle.stop(false).await;
+    }
+}
+
+impl Reason {
+    /// From now on the start waits for this.
+    pub fn tell(&self, reason: &str) {
+        reason.clone_into(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+async fn refuse(reason: web::Data<Reason>) -> Result<HttpResponse, Problem> {
+    let reason = reason.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Err(Problem::new(Code::NotReady, format!("the server is starting: {reason}")))
+}

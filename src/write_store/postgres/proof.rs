@@ -1,0 +1,189 @@
+//! Proof that a booking can be committed now: an empty write that touches the tables of a booking and waits as long as a commit waits.
+//!
+//! It serves three purposes. A ping answers "I can write here". A commit after one that was not answered is preceded by a proof, so that
+//! a primary whose standby is away, or that is frozen, gets no further commits that cannot end. And what was read back is
+//! durable once a proof that started after the read has ended: with a synchronous standby, rows can be visible that the standby does not
+//! have (after a crash of the primary, or a cancelled wait); the standby confirms the proof only with everything before it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use diesel::sql_types::Bool;
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use tokio::sync::oneshot;
+
+use crate::write_store::StoreError;
+use crate::write_store::postgres::access::{Access, Call};
+use crate::write_store::postgres::failure::{Failure, unavailable_because};
+use crate::write_store::postgres::statement::statement;
+
+statement! {
+    /// Locks each table as a booking does, changes no row, and writes a message to the log, so that there is something to commit. Answers
+    /// whether commits wait for a synchronous standby.
+    EmptyWrite -> Bool:
+    "WITH a AS (UPDATE showtimes SET sequence = sequence WHERE false), \
+     b AS (UPDATE seats SET version = version WHERE false), \
+     c AS (UPDATE bookings SET version = version WHERE false), \
+     d AS (UPDATE booking_seats SET live = live WHERE false), \
+     e AS (UPDATE events SET kind = kind WHERE false), \
+     f AS (UPDATE outbox SET traceparent = traceparent WHERE false), \
+     g AS (UPDATE idempotency SET recorded_at = recorded_at WHERE false) \
+     SELECT pg_logical_emit_message(true, 'turnstile', '') IS NOT NULL AND current_setting('synchronous_standby_names') <> ''"
+}
+
+struct Prove;
+
+impl Call for Prove {
+    type Answer = bool;
+
+    async fn run(&self, connection: &mut AsyncPgConnection) -> Result<bool, Failure> {
+        let answers: Vec<bool> = EmptyWrite {}.load(connection).await?;
+        Ok(answers.contains(&true))
+    }
+}
+
+/// Rows as a booking writes them, enough to need new pages, and rolled back: is there room for them?
+const TRIAL: &str = "BEGIN; \
+    INSERT INTO bookings (id, showtime_id, user_id, token_hash, status, reserved_at, expires_at, version) \
+    SELECT gen_random_uuid(), gen_random_uuid(), repeat('x', 100), sha256(''), 2, now(), now(), 1 FROM generate_series(1, 200); \
+    INSERT INTO booking_seats (booking_id, position, showtime_id, seat, live) \
+    SELECT gen_random_uuid(), 0, gen_random_uuid(), 0, false FROM generate_series(1, 200); \
+    INSERT INTO outbox (showtime_id, first_sequence, last_sequence) \
+    SELECT gen_random_uuid(), 1, 1 FROM generate_series(1, 200); \
+    ROLLBACK";
+
+struct Trial;
+
+impl Call for Trial {
+    type Answer = ();
+
+    async fn run(&self, connection: &mut AsyncPgConnection) -> Result<(), Failure> {
+        let tried = connection.batch_execute(TRIAL).await;
+        if tried.is_err() {
+            // A statement that fails leaves the transaction open.
+            connection.batch_execute("ROLLBACK").await?;
+        }
+        Ok(tried?)
+    }
+}
+
+/// Proofs, each shared by all that asked for one before it started; and whether commits have to be preceded by one.
+#[derive(Default)]
+pub(super) struct Proofs {
+    waiting: Mutex<Waiting>,
+    doubt: Mutex<Option<Doubt>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    running: bool,
+    askers: Vec<oneshot::Sender<Result<(), String>>>,
+}
+
+/// Why it is not known that the next commit will be carried out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Doubt {
+    /// A commit was not answered.
+    Unanswered,
+    /// The server refused a commit for a reason of its own, such as a full disk.
+    Refused,
+}
+
+impl Access {
+    /// Proves that a booking can be committed now, and that everything committed before is durable.
+    pub(super) async fn prove(&self) -> Result<(), StoreError> {
+        let (asker, answer) = oneshot::channel();
+        let starts = {
+            let mut waiting = self.proofs().waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.askers.push(asker);
+            !std::mem::replace(&mut waiting.running, true)
+        };
+        if starts {
+            self.runtime().spawn(run(self.clone()));
+        }
+        match answer.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(reason)) => Err(unavailable_because(reason)),
+            Err(_dropped) => Err(unavailable_because("the process is shutting down")),
+        }
+    }
+
+    /// [`Access::prove`] for a ping: after a commit that the server refused it also tries to write rows.
+    pub(super) async fn prove_for_ping(&self) -> Result<(), StoreError> {
+        self.prove().await?;
+        if self.proofs().doubt() == Some(Doubt::Refused) {
+            self.call(Trial).await?;
+        }
+        self.proofs().trust();
+        Ok(())
+    }
+
+    /// To be asked before a commit is sent: after trouble, proves that it can be carried out.
+    pub(super) async fn dispel_doubt(&self) -> Result<(), StoreError> {
+        if self.proofs().doubt().is_none() {
+            return Ok(());
+        }
+        self.prove().await?;
+        if self.proofs().doubt() == Some(Doubt::Unanswered) {
+            self.proofs().trust();
+        }
+        Ok(())
+    }
+}
+
+/// One proof after the other, until nobody asks.
+async fn run(access: Access) {
+    loop {
+        let askers = {
+            let mut waiting = access.proofs().waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.running = !waiting.askers.is_empty();
+            std::mem::take(&mut waiting.askers)
+        };
+        if askers.is_empty() {
+            return;
+        }
+        let proof = tokio::time::timeout(access.ping_timeout(), access.call_without_proof(Arc::new(Prove))).await;
+        let result = match proof {
+            Ok(Ok(waits_for_standby)) => {
+                access.connector().note_standby(waits_for_standby);
+                Ok(())
+            }
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_elapsed) => Err(no_commit_within(access.ping_timeout())),
+        };
+        for asker in askers {
+            // Who has gone needs no answer.
+            drop(asker.send(result.clone()));
+        }
+    }
+}
+
+fn no_commit_within(limit: Duration) -> String {
+    format!("PostgreSQL commits nothing within {} ms", limit.as_millis())
+}
+
+impl Proofs {
+    /// Shared by all clones of an [`Access`].
+    pub(super) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    fn doubt(&self) -> Option<Doubt> {
+        *self.doubt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on a proof comes before the next commit.
+    pub(super) fn suspect(&self, doubt: Doubt, reason: &str) {
+        let before = self.doubt.lock().unwrap_or_else(PoisonError::into_inner).replace(doubt);
+        if before.is_none() {
+            tracing::debug!(reason, "PostgreSQL did not carry out a commit");
+        }
+    }
+
+    /// A commit was carried out, or will be.
+    pub(super) fn trust(&self) {
+        if self.doubt.lock().unwrap_or_else(PoisonError::into_inner).take().is_some() {
+            tracing::debug!("PostgreSQL carries out commits again");
+        }
+    }
+}
