@@ -17,8 +17,9 @@ const HOLDS_PER_LOOK: usize = 2_000;
 const HOLDS_PER_COMMIT: usize = 500;
 /// Showtimes whose commits may be under way at once: enough to fill the statements that the write store packs them into.
 const SHOWTIMES_AT_ONCE: usize = 512;
-/// Past its deadline by this much, a hold is ended whoever sweeps: less than the two seconds in which every hold must end.
-const PATIENCE: Duration = Duration::from_millis(1_200);
+/// Past its deadline by this much, a hold is ended whoever sweeps: the sweeper stands still. Long enough that no second one gets into the
+/// way of one that is only slow, which would make both slower.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// A showtime's own actor gets this long after the deadline to end the hold itself.
 const GRACE: Duration = Duration::from_millis(300);
 /// Old idempotency keys are deleted once in so many looks, at most [`KEYS_PER_LOOK`] of them.
