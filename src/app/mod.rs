@@ -26,8 +26,10 @@ mod adapters;
 mod clock;
 pub mod demo;
 pub mod operator_key;
+mod signals;
 
 use operator_key::OperatorKey;
+use signals::{Signals, Stop};
 
 pub use adapters::{Adapters, connect_bus, connect_filled_stores, connect_stores, machine_time, migrate, require_data};
 
@@ -133,9 +135,11 @@ impl App {
         )
     }
 
-    /// Serves until SIGTERM or ctrl-c, then drains: readiness fails, accepted commands finish, live sessions are closed
-    /// staggered, requests under way end, the outbox is relayed as far as it goes.
+    /// Serves until SIGTERM or ctrl-c, then stops. Readiness fails first. After SIGTERM everything is still served for
+    /// `drain_delay_seconds`, so that load balancers notice. Then commands are refused, accepted ones finish, live sessions are closed
+    /// staggered, requests under way end, and the outbox is relayed as far as it goes. A second signal ends the process at once.
     pub async fn serve(self) -> anyhow::Result<()> {
+        let mut signals = Signals::new()?;
         let handle = self.server.handle();
         let mut server = actix_web::rt::spawn(self.server);
         let signal = tokio::select! {
@@ -143,24 +147,33 @@ impl App {
                 ended??;
                 anyhow::bail!("the HTTP server ended by itself");
             }
-            signal = stop_signal() => signal?,
+            signal = signals.next() => signal,
         };
-        let limit = Duration::from_secs(self.settings.drain_seconds);
-        tracing::info!("{signal}: draining");
         self.health.drain();
-        let (left, ()) = futures_util::join!(self.box_office.drain(limit), self.live.drain(limit / 2));
-        if left > 0 {
-            tracing::warn!("{left} commands were not answered within {limit:?}");
+        // Whoever presses ctrl-c waits for the end, and no load balancer does.
+        let delay = if signal == Stop::Terminate { self.settings.drain_delay() } else { Duration::ZERO };
+        tracing::info!("{signal}: not ready any more; draining in {delay:?}");
+        let limit = Duration::from_secs(self.settings.drain_seconds);
+        let stopped = async {
+            tokio::time::sleep(delay).await;
+            let (left, ()) = futures_util::join!(self.box_office.drain(limit), self.live.drain(limit / 2));
+            if left > 0 {
+                tracing::warn!("{left} commands were not answered within {limit:?}");
+            }
+            handle.stop(true).await;
+            server.await??;
+            self.stop_relay.cancel();
+            if !self.projector.stop().await {
+                tracing::warn!("the projector did not end in time; what it had not settled is delivered again");
+            }
+            self.arbiter.stop();
+            tracing::info!("drained");
+            Ok(())
+        };
+        tokio::select! {
+            stopped = stopped => stopped,
+            again = signals.next() => anyhow::bail!("{again} after {signal}: ended before everything was drained"),
         }
-        handle.stop(true).await;
-        server.await??;
-        self.stop_relay.cancel();
-        if !self.projector.stop().await {
-            tracing::warn!("the projector did not end in time; what it had not settled is delivered again");
-        }
-        self.arbiter.stop();
-        tracing::info!("drained");
-        Ok(())
     }
 }
 
@@ -224,13 +237,5 @@ fn write_counters(text: &mut String, counters: &Counters) {
     for (name, help, value) in counters.all() {
         // Writing to a String cannot fail.
         let _infallible = write!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n");
-    }
-}
-
-async fn stop_signal() -> std::io::Result<&'static str> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok("SIGTERM"),
-        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| "ctrl-c"),
     }
 }

@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -25,6 +26,10 @@ use reading::{Fault, FaultKind, SectionReader};
 
 /// File that is read if it is there and no other is named.
 const DEFAULT_FILE: &str = "turnstile.toml";
+
+/// Default of `drain_delay_seconds` on the real stack: longer than a load balancer takes that asks every two seconds and believes the second
+/// failure.
+const REAL_STACK_DRAIN_DELAY_SECONDS: u64 = 5;
 
 /// All that can be set. In the environment a key has the prefix `TURNSTILE_`; `box_office.max_queued` is `TURNSTILE_BOX_OFFICE__MAX_QUEUED`.
 #[derive(Clone, Debug, Deserialize)]
@@ -61,6 +66,9 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Which log lines are written, as `level` or `target=level` separated by commas.
     pub log_filter: String,
+    /// Seconds for which a node goes on serving after SIGTERM, while `/readyz` fails, so that load balancers send no more to it. If not set: 5 on
+    /// the real stack, 0 on the embedded profile, which has no other node. Ctrl-C does not wait.
+    pub drain_delay_seconds: Option<u64>,
     /// Seconds for which SIGTERM lets accepted commands finish and spreads the closing of live sessions.
     pub drain_seconds: u64,
     /// Queues and times of the box office.
@@ -110,6 +118,7 @@ impl Default for Settings {
             log_format: LogFormat::default(),
             // Malformed requests are no errors of this server, and would let anybody fill its log.
             log_filter: "info,actix_http::h1::dispatcher=off".to_owned(),
+            drain_delay_seconds: None,
             drain_seconds: 10,
             box_office,
             outbox_relay: outbox_relay::Settings::default(),
@@ -210,6 +219,12 @@ impl Settings {
             None => Operators::Nobody,
         };
         Ok(settings)
+    }
+
+    /// As `drain_delay_seconds`.
+    pub fn drain_delay(&self) -> Duration {
+        let default = if matches!(self.profile(), Ok(Profile::Real(_))) { REAL_STACK_DRAIN_DELAY_SECONDS } else { 0 };
+        Duration::from_secs(self.drain_delay_seconds.unwrap_or(default))
     }
 
     /// The profile that the service URLs select: all four the real stack, none the embedded one.

@@ -10,6 +10,7 @@ use crate::telemetry;
 /// Settings for which 0 means something: one per core, off, at once, never.
 const ZERO_HAS_A_MEANING: &[&str] = &[
     "workers",
+    "drain_delay_seconds",
     "drain_seconds",
     "freshness_milliseconds",
     "max_rest_milliseconds",
@@ -22,6 +23,8 @@ const ZERO_HAS_A_MEANING: &[&str] = &[
 const LONGEST_SECONDS: u64 = 30 * 86_400;
 /// Longest time of a hold, with all extensions: 7 days.
 const LONGEST_HOLD_SECONDS: u64 = 7 * 86_400;
+/// Longest time that a node serves on after SIGTERM.
+const MOST_DRAIN_DELAY_SECONDS: u64 = 300;
 /// Most bytes of anything: a TiB.
 const MOST_BYTES: u64 = 1 << 40;
 /// Most of anything that is counted.
@@ -67,6 +70,8 @@ pub(super) fn broken(settings: &Settings) -> Vec<(&'static str, String)> {
     let hold_fits = |seconds| (1..=LONGEST_HOLD_SECONDS).contains(&seconds);
     rule("hold_seconds", hold_fits(settings.hold_seconds), "must be 1 second to 7 days");
     rule("hold_total_seconds", hold_fits(settings.hold_total_seconds), "must be 1 second to 7 days");
+    let delay_fits = settings.drain_delay_seconds.is_none_or(|delay| delay <= MOST_DRAIN_DELAY_SECONDS);
+    rule("drain_delay_seconds", delay_fits, "must be at most 300");
     rule("box_office.max_batch", settings.box_office.max_batch <= 1_000, "must be at most 1000");
     let namespace = &settings.namespace;
     rule(

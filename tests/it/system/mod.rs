@@ -7,6 +7,7 @@ mod lifecycle;
 mod loadtest;
 mod predecessor;
 mod projector;
+mod rolling_restart;
 mod sockets;
 mod store_outages;
 mod supervision;
