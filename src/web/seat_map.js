@@ -1,24 +1,22 @@
-"use strict";
-// A live seat map. The server's feed is the only source of seat states: every message has a sequence, and a message is
-// applied only if it is the next one; after a break the socket resumes behind the last sequence that was applied.
+// The seat map and the bookings of this browser. The server's feed is the only source of seat states.
+
+import * as bookings from "./bookings.js";
+import { Feed } from "./live.js";
+import { askTime, call, serverNow, timeIsDoubtful, uuid } from "./server.js";
 
 const MOST_CHOSEN = 20;
 const ROWS_SHOWN = 60;
+// A hold may end this much later than its deadline.
+const EXPIRY_MILLISECONDS = 2000;
+const SHOWTIME_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const $ = (id) => document.getElementById(id);
 const view = { showtime: null, sequence: 0, title: "", start: "", rows: [], seats: new Map(), firstRow: 0 };
 const chosen = new Set();
-let bookings = load("bookings", []);
-let socket = null;
-let retry = 0;
+// Bookings whose answer this tab awaits.
+const underWay = new Set();
+let feed = null;
 let cursor = null;
-let parts = null;
 
-function load(name, otherwise) {
-  try { return JSON.parse(localStorage.getItem("turnstile." + name)) ?? otherwise; } catch { return otherwise; }
-}
-function save(name, value) {
-  try { localStorage.setItem("turnstile." + name, JSON.stringify(value)); } catch { /* private window: kept in memory only */ }
-}
 function element(tag, properties, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...children);
@@ -35,36 +33,6 @@ function note(text) {
 const clock = (time) => new Date(time).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 const name = (id) => { const seat = view.seats.get(id); return seat ? seat.row + seat.number : "?"; };
 
-async function call(method, path, body, token) {
-  const headers = {};
-  if (body !== undefined) headers["Content-Type"] = "application/json";
-  if (token) headers.Authorization = "Bearer " + token;
-  if (method === "POST") headers["Idempotency-Key"] = '"' + randomKey() + '"';
-  const request = { method, headers, body: body === undefined ? undefined : JSON.stringify(body) };
-  for (let attempt = 1; ; attempt += 1) {
-    let answer;
-    try {
-      answer = await fetch(path, request);
-    } catch (lost) {
-      // The key makes repeating safe: the same request takes effect once.
-      if (attempt >= 3) throw new Error("The server cannot be reached.");
-      await new Promise((go) => setTimeout(go, 500 * attempt));
-      continue;
-    }
-    if (answer.status === 503 && attempt < 4) {
-      const seconds = Number(answer.headers.get("Retry-After")) || 1;
-      await new Promise((go) => setTimeout(go, seconds * 1000 * (0.75 + Math.random() / 2)));
-      continue;
-    }
-    const data = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw Object.assign(new Error(data.detail || "The server answered " + answer.status), { problem: data });
-    return data;
-  }
-}
-function randomKey() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
 async function listShowtimes() {
   try {
     const page = await call("GET", "/api/showtimes?limit=20" + (cursor ? "&cursor=" + encodeURIComponent(cursor) : ""));
@@ -77,76 +45,51 @@ async function listShowtimes() {
     }
     cursor = page.nextCursor || null;
     $("more").hidden = !cursor;
-    const wanted = decodeURIComponent(location.hash.slice(1));
-    if (!view.showtime && (wanted || page.items.length)) open(wanted || page.items[0].id);
+    if (!view.showtime && page.items.length) open(page.items[0].id);
     if (!page.items.length && !$("showtimes").children.length) $("title").textContent = "There is no showtime yet";
   } catch (error) {
     say(error.message);
   }
 }
 
+/** Opens the showtime that the address names; any other fragment, such as a skip link's, names a part of the page. */
+function openNamed() {
+  const named = location.hash.slice(1);
+  if (SHOWTIME_ID.test(named)) open(named.toLowerCase());
+}
 function open(id) {
   if (view.showtime === id) return;
+  feed?.end();
   Object.assign(view, { showtime: id, sequence: 0, rows: [], seats: new Map(), firstRow: 0 });
   chosen.clear();
-  history.replaceState(null, "", "#" + encodeURIComponent(id));
+  history.replaceState(null, "", "#" + id);
   for (const button of $("showtimes").querySelectorAll("button")) {
     button.setAttribute("aria-current", String(button.dataset.id === id));
   }
   $("title").textContent = "Loading…";
+  $("facts").textContent = "";
   $("seats").replaceChildren();
   say("");
-  retry = 0;
-  connect();
+  feed = new Feed(id, view, { whole: adopt, change: changed, state, failed });
   showChosen();
-}
-
-function connect() {
-  if (socket) { socket.onclose = null; socket.onmessage = null; socket.close(); }
-  parts = null;
-  const id = view.showtime;
-  const address = new URL("/ws/showtimes/" + encodeURIComponent(id), location.href);
-  address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-  if (view.sequence) address.searchParams.set("after", view.sequence);
-  state("waiting", "connecting");
-  const mine = socket = new WebSocket(address);
-  mine.onopen = () => { retry = 0; state("live", "live"); };
-  mine.onmessage = (event) => { if (mine === socket) receive(JSON.parse(event.data)); };
-  mine.onclose = async () => {
-    if (mine !== socket) return;
-    state("waiting", "reconnecting");
-    retry += 1;
-    if (retry === 2 && !view.sequence) await explain(id);
-    setTimeout(() => { if (mine === socket) connect(); }, Math.min(15000, 400 * 2 ** retry) * (0.75 + Math.random() / 2));
-  };
-}
-// A refused socket tells a page nothing; the same showtime over HTTP does.
-async function explain(id) {
-  try { await call("GET", "/api/showtimes/" + encodeURIComponent(id)); } catch (error) {
-    if (view.showtime === id) { $("title").textContent = "Not available"; say(error.message); }
-  }
 }
 function state(name, text) {
   $("connection").dataset.state = name;
   $("connection").textContent = text;
 }
-
-function receive(message) {
-  if (message.type === "snapshot") {
-    if (message.part === 0) parts = [];
-    if (!parts) return;
-    parts.push(...message.seats);
-    if (message.final) { adopt(message, parts); parts = null; }
-  } else if (message.type === "seatsStatusChanged") {
-    if (message.sequence <= view.sequence) return;
-    if (message.sequence !== view.sequence + 1) { connect(); return; }
-    view.sequence = message.sequence;
-    for (const id of message.seatIds) change(id, message.status);
-    const who = mine(message.seatIds[0]) ? " (you)" : "";
-    note(message.seatIds.map(name).join(", ") + " → " + message.status.toLowerCase() + who);
-    facts();
-    showChosen();
-  }
+function failed(refusal) {
+  state("off", "not connected");
+  if (view.sequence) return;
+  $("title").textContent = refusal.status === 404 ? "There is no such showtime" : "Not available now";
+  say(refusal.message);
+}
+function changed(sequence, seatIds, status) {
+  view.sequence = sequence;
+  for (const id of seatIds) change(id, status);
+  const shown = seatIds.slice(0, 8).map(name).join(", ") + (seatIds.length > 8 ? " and " + (seatIds.length - 8) + " more" : "");
+  note(shown + " → " + status.toLowerCase() + (mine(seatIds[0]) ? " (you)" : ""));
+  facts();
+  showChosen();
 }
 
 function adopt(head, seats) {
@@ -171,8 +114,14 @@ function facts() {
     " reserved, " + counts.Sold + " sold · change " + view.sequence;
 }
 
-const mine = (id) => bookings.some((booking) => booking.showtimeId === view.showtime && booking.seatIds.includes(id) &&
-  (booking.status === "Pending" || booking.status === "Confirmed"));
+/** What a booking is now: a hold that is past its deadline has expired, whatever was last heard of it. */
+function status(booking) {
+  const ended = booking.status === "Pending" && serverNow() !== null &&
+    Date.parse(booking.expiresAt) + EXPIRY_MILLISECONDS < serverNow();
+  return ended ? "Expired" : booking.status;
+}
+const mine = (id) => bookings.all().some((booking) => booking.showtimeId === view.showtime && booking.seatIds.includes(id) &&
+  ["Pending", "Confirmed"].includes(status(booking)));
 
 function draw() {
   const focused = document.activeElement?.dataset?.seat;
@@ -202,12 +151,12 @@ function paint(made, seat) {
   made.setAttribute("aria-label", "Row " + seat.row + ", seat " + seat.number + ", " + (ours && seat.status !== "Available" ? "yours" : seat.status.toLowerCase()));
 }
 const find = (id) => $("seats").querySelector('[data-seat="' + CSS.escape(id) + '"]');
-function repaint(id, changed) {
+function repaint(id, isNew) {
   const made = find(id);
   const seat = view.seats.get(id);
   if (!made || !seat) return;
   paint(made, seat);
-  if (changed) { made.classList.remove("changed"); void made.offsetWidth; made.classList.add("changed"); }
+  if (isNew) { made.classList.remove("changed"); void made.offsetWidth; made.classList.add("changed"); }
 }
 function change(id, status) {
   const seat = view.seats.get(id);
@@ -231,85 +180,129 @@ function choose(id) {
 }
 function showChosen() {
   $("chosen").textContent = chosen.size ? [...chosen].map(name).join(", ") : "None chosen.";
-  $("reserve").disabled = $("clear").disabled = chosen.size === 0;
+  $("clear").disabled = chosen.size === 0;
+  $("reserve").disabled = chosen.size === 0 || underWay.size > 0;
   $("reserve").textContent = chosen.size > 1 ? "Reserve " + chosen.size + " seats" : "Reserve";
 }
 
 async function reserve() {
   const user = $("user").value.trim();
   if (!user) { say("Say who you are first."); $("user").focus(); return; }
-  save("user", user);
+  try { localStorage.setItem("turnstile.user", JSON.stringify(user)); } catch { /* a private window */ }
+  const key = uuid();
   const seatIds = [...chosen];
-  $("reserve").disabled = true;
-  try {
-    const made = await call("POST", "/api/showtimes/" + view.showtime + "/bookings", { seatIds, userId: user });
-    bookings.unshift({ ...made, movieTitle: view.title, names: seatIds.map(name).join(", ") });
-    keepBookings();
-    chosen.clear();
-    say("Reserved until " + new Date(made.expiresAt).toLocaleTimeString() + ".", "good");
-    seatIds.forEach((id) => repaint(id));
-  } catch (error) {
-    const taken = error.problem?.conflicts || [];
-    say(taken.length ? "Not free any more: " + taken.map((seat) => name(seat.seatId) + " (" + seat.reason.toLowerCase() + ")").join(", ") : error.message);
-    for (const seat of taken) { chosen.delete(seat.seatId); repaint(seat.seatId); }
-  }
-  showChosen();
+  await send({ bookingId: key, key, status: "Unknown", showtimeId: view.showtime, seatIds, userId: user,
+    movieTitle: view.title, names: seatIds.map(name).join(", "), madeAt: Date.now() });
 }
-async function act(booking, verb, body) {
+/** Sends a reservation. It is kept with its key before, so that it can be sent again, as the same one, if no answer comes. */
+async function send(asked) {
+  bookings.put(asked);
+  underWay.add(asked.bookingId);
+  showChosen();
+  showBookings();
   try {
-    const answer = await call("POST", "/api/bookings/" + booking.bookingId + "/" + verb, body, booking.holdToken);
-    Object.assign(booking, answer);
-    say(answer.message, "good");
-  } catch (error) {
-    say(error.message);
-    if (error.problem?.code === "hold-expired") booking.status = "Expired";
-    if (error.problem?.bookingStatus) booking.status = error.problem.bookingStatus;
+    const { seatIds, userId, movieTitle, names, madeAt } = asked;
+    const made = await call("POST", "/api/showtimes/" + asked.showtimeId + "/bookings", { body: { seatIds, userId }, key: asked.key });
+    bookings.put({ ...made, movieTitle, names, madeAt });
+    bookings.remove(asked.bookingId);
+    seatIds.forEach((id) => chosen.delete(id));
+    if (made.status === "Pending") say("Reserved " + names + ".", "good");
+    else say("Your booking of " + names + " is " + made.status.toLowerCase() + ".");
+  } catch (refusal) {
+    if (!refusal.unknown) bookings.remove(asked.bookingId);
+    explain(refusal, asked);
   }
-  keepBookings();
+  underWay.delete(asked.bookingId);
+  showChosen();
+  showBookings();
+  asked.seatIds.forEach((id) => repaint(id));
+}
+function explain(refusal, asked) {
+  const taken = refusal.problem.conflicts || [];
+  for (const seat of taken) chosen.delete(seat.seatId);
+  if (taken.length) {
+    const gone = taken.map((seat) => name(seat.seatId) + " (" + seat.reason.toLowerCase() + ")").join(", ");
+    say("Not free any more: " + gone + ". Nothing was reserved; the other seats are still chosen.");
+  } else if (refusal.unknown) {
+    say(refusal.message + " If " + asked.names + " were reserved, they are yours: ask again below.");
+  } else {
+    say(refusal.message);
+  }
+}
+/** Carries out what a button of a booking says. Until an answer comes, the same request is sent again, not a new one. */
+async function act(booking, verb, body) {
+  const asked = booking.asked?.[verb] || { key: uuid(), body };
+  bookings.put({ ...booking, asked: { ...booking.asked, [verb]: asked } });
+  underWay.add(booking.bookingId);
+  showBookings();
+  let news = { asked: undefined };
+  try {
+    const answer = await call("POST", "/api/bookings/" + booking.bookingId + "/" + verb, { body: asked.body, key: asked.key, token: booking.holdToken });
+    news = { ...answer, ...news };
+    say(answer.message, "good");
+  } catch (refusal) {
+    if (refusal.unknown) news = {};
+    else if (refusal.code === "hold-expired") news.status = "Expired";
+    else if (refusal.problem.bookingStatus) news.status = refusal.problem.bookingStatus;
+    say(refusal.message);
+  }
+  underWay.delete(booking.bookingId);
+  const latest = bookings.all().find((one) => one.bookingId === booking.bookingId);
+  if (latest) bookings.put({ ...latest, ...news });
+  showBookings();
   booking.seatIds.forEach((id) => repaint(id));
 }
 
-function keepBookings() {
-  bookings = bookings.slice(0, 50);
-  save("bookings", bookings);
-  showBookings();
-}
 function showBookings() {
-  $("no-bookings").hidden = bookings.length > 0;
-  $("bookings").replaceChildren(...bookings.map((booking) => {
-    const line = element("li", {}, element("strong", { textContent: booking.names }), " ",
-      element("small", { textContent: booking.movieTitle }), element("br"));
-    if (booking.status === "Pending") {
-      const countdown = element("span", { className: "countdown" });
-      countdown.dataset.until = booking.expiresAt;
-      const act_on = (text, verb, body) => {
-        const made = element("button", { type: "button", textContent: text });
-        made.addEventListener("click", () => { made.disabled = true; act(booking, verb, body?.()); });
-        return made;
-      };
-      line.append("held for ", countdown, element("br"),
-        act_on("Pay and confirm", "confirm", () => ({ paymentReference: "demo-" + randomKey().slice(0, 12) })),
-        act_on("Extend", "extend"), act_on("Cancel", "cancel"));
-    } else {
-      const forget = element("button", { type: "button", textContent: "Forget" });
-      forget.addEventListener("click", () => { bookings = bookings.filter((other) => other !== booking); keepBookings(); });
-      line.append(booking.status.toLowerCase(), element("br"), forget);
-    }
-    return line;
-  }));
+  const all = bookings.all();
+  $("no-bookings").hidden = all.length > 0;
+  $("not-kept").hidden = bookings.lasting;
+  const focused = document.activeElement?.closest("[data-booking]")?.dataset.booking;
+  $("bookings").replaceChildren(...all.map(bookingLine));
+  if (focused) $("bookings").querySelector('[data-booking="' + CSS.escape(focused) + '"] button:enabled')?.focus();
   tick();
 }
+function bookingLine(booking) {
+  const line = element("li", {}, element("strong", { textContent: booking.names }), " ",
+    element("small", { textContent: booking.movieTitle }), element("br"));
+  line.dataset.booking = booking.bookingId;
+  const does = (text, then) => {
+    const made = element("button", { type: "button", textContent: text, disabled: underWay.has(booking.bookingId) });
+    made.addEventListener("click", then);
+    return made;
+  };
+  const forget = does("Forget", () => { bookings.remove(booking.bookingId); showBookings(); });
+  const now = status(booking);
+  line.dataset.status = now;
+  if (now === "Pending") {
+    const countdown = element("span", { className: "countdown" });
+    countdown.dataset.until = Date.parse(booking.expiresAt);
+    line.append("held for ", countdown, element("br"),
+      does("Pay and confirm", () => act(booking, "confirm", { paymentReference: "demo-" + uuid() })),
+      does("Extend", () => act(booking, "extend")), does("Cancel", () => act(booking, "cancel")));
+  } else if (now === "Unknown") {
+    const text = underWay.has(booking.bookingId) ? "being reserved" : "whether these were reserved is not known";
+    line.append(text, element("br"), does("Ask again", () => send(booking)), forget);
+  } else {
+    line.append(now.toLowerCase(), element("br"), forget);
+  }
+  return line;
+}
 function tick() {
+  if (timeIsDoubtful()) askTime();
+  const now = serverNow();
   for (const countdown of document.querySelectorAll(".countdown")) {
-    const seconds = Math.ceil((Date.parse(countdown.dataset.until) - Date.now()) / 1000);
-    countdown.textContent = seconds > 0
-      ? Math.floor(seconds / 60) + ":" + String(seconds % 60).padStart(2, "0") : "0:00";
+    const seconds = Math.max(0, Math.floor((Number(countdown.dataset.until) - now) / 1000));
+    countdown.textContent = now === null ? "…" : Math.floor(seconds / 60) + ":" + String(seconds % 60).padStart(2, "0");
   }
-  let ended = false;
-  for (const booking of bookings) {
-    if (booking.status === "Pending" && Date.parse(booking.expiresAt) + 2000 < Date.now()) { booking.status = "Expired"; ended = true; }
+  const ended = bookings.all().filter((booking) => {
+    const line = $("bookings").querySelector('[data-booking="' + CSS.escape(booking.bookingId) + '"]');
+    return line && line.dataset.status !== status(booking);
+  });
+  if (ended.length) {
+    showBookings();
+    ended.forEach((booking) => booking.seatIds.forEach((id) => repaint(id)));
   }
-  if (ended) keepBookings();
 }
 
 function move(event) {
@@ -335,7 +328,17 @@ $("clear").addEventListener("click", () => { const all = [...chosen]; chosen.cle
 $("more").addEventListener("click", listShowtimes);
 $("rows-before").addEventListener("click", () => { view.firstRow = Math.max(0, view.firstRow - ROWS_SHOWN); draw(); });
 $("rows-after").addEventListener("click", () => { view.firstRow += ROWS_SHOWN; draw(); });
-$("user").value = load("user", "") || "guest-" + randomKey().slice(0, 6);
+$("skip").addEventListener("click", (event) => {
+  // The address goes on naming the showtime.
+  event.preventDefault();
+  ($("seats").querySelector('[tabindex="0"]') || $("seats")).focus();
+});
+addEventListener("hashchange", openNamed);
+bookings.watch(() => { showBookings(); draw(); });
+try { $("user").value = JSON.parse(localStorage.getItem("turnstile.user")) || ""; } catch { $("user").value = ""; }
+if (!$("user").value) $("user").value = "guest-" + uuid().slice(0, 6);
 setInterval(tick, 1000);
+askTime().then(tick);
 showBookings();
+openNamed();
 listShowtimes();

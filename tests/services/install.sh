@@ -45,7 +45,7 @@ nginx_program() { command -v nginx || { [[ -x /usr/sbin/nginx ]] && printf '%s\n
 
 native_present() {
   { postgres_programs && valkey_program && rabbitmq_program && mongodb_program && nginx_program && command -v npm && faketime_library; } >/dev/null &&
-    [[ -x /usr/sbin/pgbouncer && -x /usr/sbin/haproxy ]]
+    [[ -x /usr/sbin/pgbouncer && -x /usr/sbin/haproxy && -x /usr/bin/chromedriver ]]
 }
 
 native_installable() { [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; }
@@ -156,6 +156,7 @@ native_install() {
   nginx_program >/dev/null || packages+=(nginx-light)
   [[ -x /usr/sbin/pgbouncer ]] || packages+=(pgbouncer)
   [[ -x /usr/sbin/haproxy ]] || packages+=(haproxy)
+  [[ -x /usr/bin/chromedriver ]] || packages+=(chromium chromium-driver)
   [[ ${#packages[@]} -eq 0 ]] || apt_install "${packages[@]}" >&2
   valkey_program >/dev/null || install_valkey >&2
   mongodb_program >/dev/null || install_mongod >&2

@@ -1,10 +1,12 @@
 //! The whole server, over HTTP, on both profiles.
 
+mod browser;
 mod clocks;
 mod command_line;
 mod contention;
 mod lifecycle;
 mod loadtest;
+mod page;
 mod predecessor;
 mod projector;
 mod rolling_restart;

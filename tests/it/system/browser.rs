@@ -1,0 +1,123 @@
+//! A Chromium without a window, driven over WebDriver (JSON over HTTP) by Debian's chromedriver.
+//!
+//! Seven requests, and no library: thirtyfour adds operators to `String` that break type inference in other tests, and fantoccini brings
+//! a second set of Unicode tables.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::stack::eventually;
+
+/// Longest wait for anything that a page should show.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Member of an answer that names an element (WebDriver, section 12).
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// An open browser; closed when dropped.
+pub struct Browser {
+    driver: Child,
+    client: reqwest::Client,
+    session: String,
+}
+
+impl Browser {
+    pub async fn open() -> Self {
+        let mut driver = Command::new("/usr/bin/chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver is installed");
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let port = loop {
+            let line = lines.next().expect("chromedriver starts").unwrap();
+            if let Some((_, port)) = line.split_once("started successfully on port ") {
+                break port.trim_end_matches('.').to_owned();
+            }
+        };
+        std::thread::spawn(move || lines.for_each(drop));
+        let mut browser =
+            Self { driver, client: reqwest::Client::new(), session: format!("http://127.0.0.1:{port}/session") };
+        let arguments =
+            ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1400,1000"];
+        let options = json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments } });
+        let opened = browser.command("", json!({ "capabilities": { "alwaysMatch": options } })).await;
+        browser.session = format!("{}/{}", browser.session, opened["sessionId"].as_str().unwrap());
+        browser
+    }
+
+    /// Carries out a command of WebDriver; its failure fails the test.
+    async fn command(&self, path: &str, parameters: Value) -> Value {
+        self.answer(self.client.post(format!("{}{path}", self.session)).json(&parameters)).await
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Value {
+        let mut answer: Value = request.send().await.unwrap().json().await.unwrap();
+        assert!(answer["value"]["error"].is_null(), "{answer}");
+        answer["value"].take()
+    }
+
+    /// Opens an address.
+    pub async fn go(&self, url: &str) {
+        self.command("/url", json!({ "url": url })).await;
+    }
+
+    pub async fn reload(&self) {
+        self.command("/refresh", json!({})).await;
+    }
+
+    /// What a script returns.
+    pub async fn script(&self, script: &str) -> Value {
+        self.command("/execute/sync", json!({ "script": script, "args": [] })).await
+    }
+
+    /// Polls a JavaScript expression until it is true.
+    pub async fn until(&self, what: &str, expression: &str) {
+        eventually(what, PATIENCE, || async { self.script(&format!("return Boolean({expression})")).await == true })
+            .await;
+    }
+
+    /// Waits until the element with this id shows this text.
+    pub async fn says(&self, id: &str, text: &str) {
+        let shows = format!("document.getElementById('{id}').innerText.includes({})", json!(text));
+        self.until(&format!("{id} says {text:?}"), &shows).await;
+    }
+
+    /// Clicks as a hand does: an element that is covered or out of sight fails the test.
+    pub async fn click(&self, selector: &str) {
+        let found = self.command("/element", json!({ "using": "css selector", "value": selector })).await;
+        let id = found[ELEMENT].as_str().unwrap();
+        self.command(&format!("/element/{id}/click"), json!({})).await;
+    }
+
+    /// A command of the browser's own protocol for developers.
+    pub async fn tell(&self, command: &str, parameters: Value) {
+        self.command("/goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await;
+    }
+
+    /// The tab that commands go to.
+    pub async fn tab(&self) -> Value {
+        self.answer(self.client.get(format!("{}/window", self.session))).await
+    }
+
+    /// Opens a further tab.
+    pub async fn new_tab(&self) -> Value {
+        self.command("/window/new", json!({ "type": "tab" })).await["handle"].take()
+    }
+
+    /// Has commands go to this tab.
+    pub async fn turn_to(&self, tab: &Value) {
+        self.command("/window", json!({ "handle": tab })).await;
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // chromedriver ends its browser when it is asked to end, not when it is killed.
+        let _asked = Command::new("kill").arg(self.driver.id().to_string()).status();
+        let _waited = self.driver.wait();
+    }
+}

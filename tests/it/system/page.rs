@@ -1,0 +1,211 @@
+//! The seat map in a real browser: what loses people their seats or their money, and what some of them could not see.
+//!
+//! Each test has a browser of its own.
+
+use serde_json::json;
+
+use crate::stack::{Server, Stack};
+use crate::system::browser::Browser;
+
+/// Opens the page on a showtime.
+async fn show(browser: &Browser, server: &Server, showtime: &str) {
+    browser.go(&format!("{}/#{showtime}", server.address())).await;
+    browser.says("title", "Metropolis").await;
+}
+
+/// Chooses the first free seats and asks for them.
+async fn reserve(browser: &Browser, count: usize) {
+    for _ in 0..count {
+        browser.click("#seats [data-status=Available][data-chosen=false]").await;
+    }
+    browser.click("#reserve").await;
+}
+
+/// Seconds that the countdown of the only hold shows.
+async fn countdown(browser: &Browser) -> u64 {
+    let shown = browser.script("return document.querySelector('.countdown').textContent").await;
+    let (minutes, seconds) = shown.as_str().unwrap().split_once(':').unwrap();
+    minutes.parse::<u64>().unwrap() * 60 + seconds.parse::<u64>().unwrap()
+}
+
+/// A browser whose clock is wrong shows the hold's true time, and neither ends it early nor offers to pay for it too late.
+#[tokio::test(flavor = "multi_thread")]
+async fn countdowns_do_not_follow_the_browsers_clock() {
+    let stack = Stack::embedded().with("HOLD_SECONDS", 8);
+    let server = stack.start();
+    let watched = [-90, 90].map(|minutes| {
+        let server = &server;
+        async move {
+            let (showtime, _) = server.schedule(1).await;
+            let browser = Browser::open().await;
+            let wrong = format!("const right = Date.now; Date.now = () => right() + {minutes} * 60000;");
+            browser.tell("Page.addScriptToEvaluateOnNewDocument", json!({ "source": wrong })).await;
+            show(&browser, server, &showtime).await;
+            reserve(&browser, 1).await;
+            browser.says("bookings", "held for").await;
+            let left = countdown(&browser).await;
+            assert!((1..=8).contains(&left), "{left} s are left of 8, {minutes} minutes off");
+            browser.says("bookings", "expired").await;
+        }
+    });
+    futures_util::future::join_all(watched).await;
+}
+
+/// Two tabs book at the same time: each hold token is kept, and each tab shows both.
+#[tokio::test(flavor = "multi_thread")]
+async fn tabs_of_one_browser_keep_each_others_bookings() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let (showtime, _) = server.schedule(1).await;
+    let browser = Browser::open().await;
+    show(&browser, &server, &showtime).await;
+    let first = browser.tab().await;
+    let second = browser.new_tab().await;
+    browser.turn_to(&second).await;
+    show(&browser, &server, &showtime).await;
+    reserve(&browser, 2).await;
+    browser.says("bookings", "R01, R02").await;
+    browser.turn_to(&first).await;
+    // What the other tab got is here before this one books, and stays.
+    browser.says("bookings", "R01, R02").await;
+    browser
+        .until("the seats are shown as taken", "document.querySelectorAll('#seats [data-mine=true]').length == 2")
+        .await;
+    reserve(&browser, 1).await;
+    browser.says("bookings", "R03").await;
+    browser.reload().await;
+    browser.says("bookings", "R03").await;
+    browser.says("bookings", "R01, R02").await;
+    let tokens = browser
+        .script("return Object.keys(localStorage).map((key) => JSON.parse(localStorage[key]).holdToken).filter(Boolean).length")
+        .await;
+    assert_eq!(tokens, 2);
+}
+
+/// The answer to a reservation is lost: the page repeats it with the same key, and there is one booking, with its token.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reservation_without_an_answer_is_asked_for_again_with_its_key() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let (showtime, _) = server.schedule(1).await;
+    let browser = Browser::open().await;
+    show(&browser, &server, &showtime).await;
+    // The server gets every request; the page gets no answer to a command.
+    browser
+        .script(
+            "window.real = window.fetch; window.keys = []; window.deaf = true; \
+             window.fetch = async (path, given) => { \
+               const answer = await window.real(path, given); \
+               if (given?.method === 'POST') { window.keys.push(given.headers['Idempotency-Key']); if (window.deaf) throw new TypeError('lost'); } \
+               return answer; }",
+        )
+        .await;
+    reserve(&browser, 2).await;
+    browser.says("bookings", "whether these were reserved is not known").await;
+    browser.says("message", "ask again below").await;
+    // A reload loses nothing either.
+    browser.reload().await;
+    browser.says("title", "Metropolis").await;
+    browser.says("bookings", "is not known").await;
+    browser.click("#bookings button").await;
+    browser.says("bookings", "held for").await;
+    let lines = browser.script("return document.querySelectorAll('#bookings li').length").await;
+    assert_eq!(lines, 1);
+    let reserved = server.seats(&showtime, 2).await.into_iter().filter(|(_, status)| status == "Reserved").count();
+    assert_eq!(reserved, 2, "one booking took effect");
+    browser.click("#bookings button").await;
+    browser.says("bookings", "confirmed").await;
+}
+
+/// Where WebSockets are blocked the map is shown all the same, and follows; where they work again, it is live.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blocked_websocket_leaves_a_map_that_follows() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let (showtime, seats) = server.schedule(1).await;
+    let browser = Browser::open().await;
+    let block = "window.RealSocket = WebSocket; window.blocked = true; \
+                 window.WebSocket = class extends RealSocket { constructor(url) { super(blocked ? 'ws://127.0.0.1:1/' : url); } };";
+    browser.tell("Page.addScriptToEvaluateOnNewDocument", json!({ "source": block })).await;
+    show(&browser, &server, &showtime).await;
+    browser.says("connection", "asking every few seconds").await;
+    let held = server.hold(&showtime, &seats[..3]).await;
+    assert_eq!(server.confirm(&held, "p").await.status, 200);
+    browser.until("the sale is seen", "document.querySelectorAll('#seats [data-status=Sold]').length == 3").await;
+    browser.script("window.blocked = false").await;
+    browser.says("connection", "live").await;
+    server.hold(&showtime, &seats[3..5]).await;
+    browser.until("the hold is seen", "document.querySelectorAll('#seats [data-status=Reserved]').length == 2").await;
+}
+
+/// The skip link moves the focus and leaves the address alone; an address that names no showtime is no showtime.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_skip_link_is_no_showtime() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let (showtime, _) = server.schedule(1).await;
+    let browser = Browser::open().await;
+    show(&browser, &server, &showtime).await;
+    browser.script("document.getElementById('skip').click()").await;
+    browser.until("the focus is in the map", "document.activeElement.closest('#seats')").await;
+    assert_eq!(browser.script("return location.hash").await, format!("#{showtime}"));
+    browser.go(&format!("{}/#main", server.address())).await;
+    browser.reload().await;
+    browser.until("some showtime is shown", "document.querySelectorAll('#seats button').length > 0").await;
+    browser.says("connection", "live").await;
+}
+
+/// In forced colours, where the reader's own colours replace the page's, every state still has a look of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_seat_state_is_told_apart_in_forced_colours() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let (showtime, seats) = server.schedule(1).await;
+    server.hold(&showtime, &seats[..1]).await;
+    let sold = server.hold(&showtime, &seats[1..2]).await;
+    server.confirm(&sold, "p").await;
+    let browser = Browser::open().await;
+    let looks = "const look = (seat) => { const style = getComputedStyle(seat); \
+                   return [style.borderTopStyle, style.borderTopWidth, style.backgroundColor].join(' '); }; \
+                 return [...new Set([...document.querySelectorAll('#seats .seat')].map(look))].length";
+    show(&browser, &server, &showtime).await;
+    reserve(&browser, 1).await;
+    browser.says("bookings", "held for").await;
+    browser.click("#seats [data-status=Available]").await;
+    browser
+        .tell("Emulation.setEmulatedMedia", json!({ "features": [{ "name": "forced-colors", "value": "active" }] }))
+        .await;
+    browser.until("forced colours are on", "matchMedia('(forced-colors: active)').matches").await;
+    assert_eq!(browser.script(looks).await, 5, "available, chosen, reserved, sold, yours");
+}
+
+/// A refusal says in words what to do, and names seats as they are printed.
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_are_told_in_words() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let (showtime, seats) = server.schedule(1).await;
+    let browser = Browser::open().await;
+    show(&browser, &server, &showtime).await;
+    let answers = [
+        (
+            409,
+            json!({ "code": "seats-taken", "conflicts": [{ "seatId": seats[0], "reason": "Reserved" }] }),
+            "Not free any more: R01 (reserved)",
+        ),
+        (422, json!({ "code": "idempotency-key-reused" }), "changed nothing"),
+        (429, json!({ "code": "too-many-requests" }), "Too many requests"),
+        (503, json!({ "code": "overloaded" }), "busy or about to restart"),
+        (503, json!({ "code": "outcome-unknown" }), "ask again below"),
+    ];
+    for (status, problem, words) in answers {
+        let lie = format!(
+            "window.real ??= window.fetch; window.fetch = async (path, given) => given?.method === 'POST' \
+               ? new Response(JSON.stringify({problem}), {{ status: {status}, headers: {{ 'Retry-After': '9' }} }}) : window.real(path, given); \
+             if (document.getElementById('reserve').disabled) document.querySelectorAll('#seats button')[0].click();"
+        );
+        browser.script(&lie).await;
+        browser.click("#reserve").await;
+        browser.says("message", words).await;
+    }
+}
