@@ -7,6 +7,6 @@ use crate::http::openapi;
 
 /// JSON on standard output.
 pub(super) fn run() -> anyhow::Result<ExitCode> {
-    output::line(serde_json::to_string_pretty(&openapi::document())?)?;
+    output::line(openapi::text())?;
     Ok(ExitCode::SUCCESS)
 }

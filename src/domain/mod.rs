@@ -24,5 +24,5 @@ pub use rejection::{ConflictReason, Rejection, SeatConflict};
 pub use seat_map::{MAX_SEATS_PER_SHOWTIME, Row, SeatMap, SeatMapError, SeatPlace, SeatStatus};
 pub use secret::Secret;
 pub use showtime::{Showtime, ShowtimeFacts};
-pub use text::{Fault, TextError, movie_title};
+pub use text::{Fault, TextError, movie_title, text_pattern};
 pub use timestamp::{Clock, Timestamp, TimestampError};

@@ -23,14 +23,13 @@ use crate::http::reservation::{Wanted, refused_reservation, refused_selection};
 #[schema(rename_all = "camelCase", as = Reservation)]
 #[expect(dead_code, reason = "describes the fields that are read one by one")]
 pub(super) struct ReservationBody {
-    /// The showtime; not needed where the path names it.
-    #[schema(nullable = false)]
-    showtime_id: Option<Uuid>,
+    /// The showtime.
+    showtime_id: Uuid,
     /// 1 to 20 seats of the showtime, none twice.
-    #[schema(value_type = Option<Vec<Uuid>>, nullable = false, min_items = 1, max_items = 20)]
+    #[schema(value_type = Option<Vec<Uuid>>, min_items = 1, max_items = 20)]
     seat_ids: Option<Vec<SeatId>>,
     /// A single seat, instead of `seatIds`.
-    #[schema(value_type = Option<Uuid>, nullable = false)]
+    #[schema(value_type = Option<Uuid>)]
     seat_id: Option<SeatId>,
     /// Who books: an opaque name.
     #[schema(value_type = String, min_length = 1, max_length = 128)]
@@ -46,7 +45,6 @@ pub(super) struct ConfirmationBody {
     #[schema(value_type = String, min_length = 1, max_length = 200)]
     payment_reference: PaymentReference,
     /// The hold token, if it is not in the `Authorization` header.
-    #[schema(nullable = false)]
     hold_token: Option<String>,
 }
 
@@ -56,7 +54,6 @@ pub(super) struct ConfirmationBody {
 #[expect(dead_code, reason = "describes the fields that are read one by one")]
 pub(super) struct HolderBody {
     /// The hold token.
-    #[schema(nullable = false)]
     hold_token: Option<String>,
 }
 

@@ -10,6 +10,10 @@ use utoipa::openapi::{ContentBuilder, Header, KnownFormat, Ref, Required, Respon
 use crate::http::code::Code;
 use crate::http::problem::PROBLEM_JSON;
 
+/// An idempotency key: 1 to 255 characters of printable ASCII as they are, or as a quoted string (RFC 9651, section 3.3.3).
+const KEY: &str = r#"^([!#-~]([ -~]{0,253}[!-~])?|"([ !#-\[\]-~]|\\["\\]){1,255}")$"#;
+/// The same with 16 characters or more.
+const SECRET_KEY: &str = r#"^([!#-~][ -~]{14,253}[!-~]|"([ !#-\[\]-~]|\\["\\]){16,255}")$"#;
 const BINARY: &str = "application/octet-stream";
 
 /// Describes one operation.
@@ -27,12 +31,28 @@ impl Describe {
         Self(self.0.parameter(parameter.description(Some(what)).schema(Some(schema))))
     }
 
-    pub(super) fn parameter(self, name: &str, what: &str, kind: Type) -> Self {
-        Self(self.0.parameter(optional(name, ParameterIn::Query, what, kind)))
+    /// A text in the query.
+    pub(super) fn parameter(self, name: &str, what: &str) -> Self {
+        self.query(name, what, ObjectBuilder::new().schema_type(Type::String))
     }
 
-    fn header_parameter(self, name: &str, what: &str) -> Self {
-        Self(self.0.parameter(optional(name, ParameterIn::Header, what, Type::String)))
+    /// `true` or `false` in the query.
+    pub(super) fn flag(self, name: &str, what: &str) -> Self {
+        self.query(name, what, ObjectBuilder::new().schema_type(Type::Boolean))
+    }
+
+    /// A whole number in the query.
+    pub(super) fn number(self, name: &str, what: &str, least: usize, most: usize) -> Self {
+        let schema = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(least)).maximum(Some(most));
+        self.query(name, what, schema)
+    }
+
+    fn query(self, name: &str, what: &str, schema: ObjectBuilder) -> Self {
+        Self(self.0.parameter(optional(name, ParameterIn::Query, what, schema)))
+    }
+
+    fn header_parameter(self, name: &str, what: &str, schema: ObjectBuilder) -> Self {
+        Self(self.0.parameter(optional(name, ParameterIn::Header, what, schema)))
     }
 
     /// What the summary leaves open, in Markdown.
@@ -41,26 +61,42 @@ impl Describe {
     }
 
     pub(super) fn conditional(self) -> Self {
-        self.header_parameter("If-None-Match", "Entity tags that the client has")
+        self.header_parameter(
+            "If-None-Match",
+            "Entity tags that the client has",
+            ObjectBuilder::new().schema_type(Type::String),
+        )
     }
 
     pub(super) fn key(self) -> Self {
-        self.header_parameter("Idempotency-Key", "Same key, same answer, one effect; kept for 24 hours")
+        self.header_parameter("Idempotency-Key", "Same key, same answer, one effect; kept for 24 hours", key_of(KEY))
     }
 
     /// The key of a reservation, which gives the hold token.
     pub(super) fn secret_key(self) -> Self {
         let what = "A secret of at least 16 characters, such as a random UUID: whoever repeats the request with it gets the hold token \
                     again. Same key, same booking, one effect; kept for 24 hours";
-        self.header_parameter("Idempotency-Key", what)
+        self.header_parameter("Idempotency-Key", what, key_of(SECRET_KEY))
     }
 
-    pub(super) fn bearer(self) -> Self {
-        Self(
-            self.0
-                .security(SecurityRequirement::new("bearer", Vec::<String>::new()))
-                .security(SecurityRequirement::default()),
-        )
+    /// Open to everybody.
+    pub(super) fn public(self) -> Self {
+        Self(self.0.securities(Some(Vec::<SecurityRequirement>::new())))
+    }
+
+    /// For the holder of a booking and for operators.
+    pub(super) fn holder(self) -> Self {
+        Self(self.0.security(shown("holdToken")).security(shown("operatorKey")))
+    }
+
+    /// The same, where the hold token may also be in the body.
+    pub(super) fn holder_or_body(self) -> Self {
+        Self(self.holder().0.security(SecurityRequirement::default()))
+    }
+
+    /// For operators.
+    pub(super) fn operator(self) -> Self {
+        Self(self.0.security(shown("operatorKey")))
     }
 
     pub(super) fn body(self, schema: &str, required: bool) -> Self {
@@ -107,7 +143,7 @@ impl Describe {
             let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
             let mut response = ResponseBuilder::new().description(titles.join("; ")).content(PROBLEM_JSON, content);
             match status {
-                503 => response = response.header("Retry-After", text_header(true)),
+                503 => response = response.header("Retry-After", number_header()),
                 401 => response = response.header("WWW-Authenticate", text_header(true)),
                 _ => {}
             }
@@ -130,12 +166,25 @@ fn text_header(always: bool) -> Header {
     header
 }
 
-fn optional(name: &str, place: ParameterIn, what: &str, kind: Type) -> Parameter {
+/// A whole number, present in every such answer.
+fn number_header() -> Header {
+    Header::new(ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0_usize)))
+}
+
+fn optional(name: &str, place: ParameterIn, what: &str, schema: ObjectBuilder) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(place)
         .required(Required::False)
         .description(Some(what))
-        .schema(Some(ObjectBuilder::new().schema_type(kind)))
+        .schema(Some(schema))
         .build()
+}
+
+fn key_of(pattern: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern))
+}
+
+fn shown(scheme: &str) -> SecurityRequirement {
+    SecurityRequirement::new(scheme, Vec::<String>::new())
 }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::domain::ShowtimeId;
 use crate::http::problem::Problem;
-use crate::http::query::Query;
+use crate::http::query::{MOST_SEQUENCE, Query};
 use crate::http::{AppState, body};
 use crate::live::LiveError;
 
@@ -31,7 +31,7 @@ pub(super) async fn showtime(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let id = ShowtimeId(body::path_uuid(&request, "id")?);
-    let after = Query::of(&request, &["after"])?.number("after", 0, u64::MAX)?;
+    let after = Query::of(&request, &["after"])?.number("after", 0, MOST_SEQUENCE)?;
     if state.existence.is_unknown(id) {
         return Err(LiveError::UnknownShowtime(id).into());
     }

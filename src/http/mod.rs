@@ -22,6 +22,7 @@ mod credential;
 mod describe;
 mod document;
 mod encoded_showtime;
+mod enforced;
 mod exchange;
 mod existence;
 mod fields;
@@ -153,6 +154,7 @@ const PATHS: &[&str] = &[
     READYZ,
     METRICS,
     OPENAPI,
+    ASYNCAPI,
     PAGE,
     DOCS,
     ASSET,
@@ -176,6 +178,7 @@ const LIVEZ: &str = "/livez";
 const READYZ: &str = "/readyz";
 const METRICS: &str = "/metrics";
 const OPENAPI: &str = "/openapi.json";
+const ASYNCAPI: &str = "/asyncapi.json";
 const PAGE: &str = "/";
 const DOCS: &str = "/docs";
 const ASSET: &str = "/assets/{file}";
@@ -206,6 +209,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .service(get(READYZ, health::readyz))
         .service(get(METRICS, metrics::show))
         .service(get(OPENAPI, openapi::show))
+        .service(get(ASYNCAPI, openapi::live_messages))
         .service(get(PAGE, pages::page))
         .service(get(DOCS, pages::docs))
         .service(get(ASSET, pages::asset))

@@ -4,42 +4,57 @@ use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
 use actix_web::http::header;
-use bytes::Bytes;
 use utoipa::ToSchema;
 use utoipa::openapi::path::{HttpMethod, Operation};
-use utoipa::openapi::schema::{Schema, Type};
+use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Paths, RefOr};
+use utoipa::openapi::{
+    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Paths, RefOr, ServerBuilder,
+};
 
 use crate::http::bookings::{
     BookingAnswer, ConfirmationBody, HolderBody, OutcomeAnswer, ReservationBody, ReservedAnswer,
 };
 use crate::http::describe::Describe;
 use crate::http::document::Document;
+use crate::http::enforced;
 use crate::http::schemas::{LayoutAnswer, ShowtimeAnswer};
 use crate::http::showtimes::{PageAnswer, ScheduleBody, SummaryAnswer};
 use crate::http::{self as routes, health};
 
 /// `GET /openapi.json`
 pub(super) async fn show() -> HttpResponse {
-    static TEXT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(text()));
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "application/json"))
         .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .body(TEXT.clone())
+        .body(text())
+}
+
+/// `GET /asyncapi.json`: the messages of the live feed.
+pub(super) async fn live_messages() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "application/json"))
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .body(include_str!("asyncapi.json"))
 }
 
 /// The document as JSON, for `/openapi.json` and `turnstile openapi`.
-pub fn text() -> String {
-    let document = document();
-    document.to_pretty_json().unwrap_or_else(|error| {
-        tracing::error!(%error, "the OpenAPI document could not be written");
-        "{}".to_owned()
-    })
+pub fn text() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        let written = serde_json::to_value(document()).and_then(|mut document| {
+            enforced::complete(&mut document);
+            serde_json::to_string_pretty(&document)
+        });
+        written.unwrap_or_else(|error| {
+            tracing::error!(%error, "the OpenAPI document could not be written");
+            "{}".to_owned()
+        })
+    });
+    &TEXT
 }
 
 /// The document.
-pub fn document() -> OpenApi {
+fn document() -> OpenApi {
     let info = InfoBuilder::new()
         .title("Turnstile")
         .version(env!("CARGO_PKG_VERSION"))
@@ -47,8 +62,10 @@ pub fn document() -> OpenApi {
             "A reservation server for seats. Every change of a showtime has a sequence; every command's answer carries it. \
              While the view of clients is away, seat maps come from the write store and say so: `Turnstile-Source: write-store`. Errors are RFC 9457 problems with a stable `code`.",
         ))
+        .license(Some(LicenseBuilder::new().name("MIT or Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build()))
         .build();
-    OpenApiBuilder::new().info(info).paths(paths()).components(Some(components())).build()
+    let here = ServerBuilder::new().url("/").description(Some("The server that serves this document")).build();
+    OpenApiBuilder::new().info(info).servers(Some([here])).paths(paths()).components(Some(components())).build()
 }
 
 fn components() -> utoipa::openapi::Components {
@@ -68,11 +85,14 @@ fn components() -> utoipa::openapi::Components {
     with::<Document<'_>>(&mut schemas);
     schemas.sort_by(|(one, _), (other, _)| one.cmp(other));
     schemas.dedup_by(|(one, _), (other, _)| one == other);
-    let bearer = HttpBuilder::new()
-        .scheme(HttpAuthScheme::Bearer)
-        .description(Some("A booking's hold token, or the operator token."))
-        .build();
-    ComponentsBuilder::new().schemas_from_iter(schemas).security_scheme("bearer", SecurityScheme::Http(bearer)).build()
+    let bearer = |what: &str| {
+        SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(what)).build())
+    };
+    ComponentsBuilder::new()
+        .schemas_from_iter(schemas)
+        .security_scheme("holdToken", bearer("The `holdToken` of a booking, for its holder."))
+        .security_scheme("operatorKey", bearer("The operator's key, for operators."))
+        .build()
 }
 
 fn with<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
@@ -108,6 +128,7 @@ fn booking_operations() -> Vec<Entry> {
             routes::BOOKINGS,
             HttpMethod::Post,
             Describe::new("reserveSeats", "Reserve seats: all of them or none", "bookings")
+                .public()
                 .secret_key()
                 .body("Reservation", true)
                 .ok("201", "The seats are held", Some("Reserved"), &["Location", "Idempotent-Replayed?"])
@@ -117,9 +138,10 @@ fn booking_operations() -> Vec<Entry> {
             routes::SHOWTIME_BOOKINGS,
             HttpMethod::Post,
             Describe::new("reserveSeatsAt", "Reserve seats of the showtime in the path", "bookings")
+                .public()
                 .id("The showtime")
                 .secret_key()
-                .body("Reservation", true)
+                .body("ReservationHere", true)
                 .ok("201", "The seats are held", Some("Reserved"), &["Location", "Idempotent-Replayed?"])
                 .problems(&[400, 404, 408, 409, 413, 415, 422, 500, 503]),
         ),
@@ -128,7 +150,7 @@ fn booking_operations() -> Vec<Entry> {
             HttpMethod::Get,
             Describe::new("showBooking", "A booking, for its holder or an operator", "bookings")
                 .id("The booking")
-                .bearer()
+                .holder()
                 .ok("200", "The booking", Some("Booking"), &[])
                 .problems(&[400, 401, 403, 404, 500, 503]),
         ),
@@ -137,7 +159,7 @@ fn booking_operations() -> Vec<Entry> {
         let operation = Describe::new(name, summary, "bookings")
             .id("The booking")
             .key()
-            .bearer()
+            .holder_or_body()
             .body(body, required)
             .ok("200", "Done, now or before", Some("BookingOutcome"), &["Idempotent-Replayed?"])
             .problems(&[400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503]);
@@ -146,6 +168,10 @@ fn booking_operations() -> Vec<Entry> {
     entries
 }
 
+/// Default of the setting `page_showtimes`.
+const PAGE_SHOWTIMES: usize = 200;
+/// Sequences are below 2^63.
+const MOST_SEQUENCE: usize = 9_223_372_036_854_775_807;
 const MIN_SEQUENCE: &str = "Wait, for a bounded time, until the view has this sequence";
 const LAYOUT_RULE: &str = "Seats are counted from 0, row by row in the order of `rows`, in each row from number 1 to `seats`. The id of a seat is \
      `seatIdPrefix` followed by its count as eight lower-case hexadecimal digits. Rows and ids never change; title and start time may.";
@@ -162,9 +188,10 @@ fn showtime_operations() -> Vec<Entry> {
             routes::SHOWTIMES,
             HttpMethod::Get,
             Describe::new("listShowtimes", "Showtimes to come by start time, page by page", "showtimes")
-                .parameter("limit", "Showtimes on the page, 50 if absent", Type::Integer)
-                .parameter("cursor", "`nextCursor` of the page before", Type::String)
-                .parameter("past", "true: also those that have started, the oldest first", Type::Boolean)
+                .public()
+                .number("limit", "Showtimes on the page, 50 if absent", 1, PAGE_SHOWTIMES)
+                .parameter("cursor", "`nextCursor` of the page before")
+                .flag("past", "true: also those that have started, the oldest first")
                 .ok("200", "A page", Some("ShowtimePage"), &["Link?"])
                 .problems(&[400, 500, 503]),
         ),
@@ -173,7 +200,7 @@ fn showtime_operations() -> Vec<Entry> {
             HttpMethod::Post,
             Describe::new("scheduleShowtime", "Create a showtime with its seats (operators)", "showtimes")
                 .key()
-                .bearer()
+                .operator()
                 .body("NewShowtime", true)
                 .ok("201", "Created", Some("ShowtimeSummary"), &["Location", "Idempotent-Replayed?"])
                 .problems(&[400, 401, 403, 408, 413, 415, 422, 500, 503]),
@@ -182,8 +209,9 @@ fn showtime_operations() -> Vec<Entry> {
             routes::SHOWTIME,
             HttpMethod::Get,
             Describe::new("showShowtime", "A showtime with all its seats at one sequence", "showtimes")
+                .public()
                 .id("The showtime")
-                .parameter("minSequence", MIN_SEQUENCE, Type::Integer)
+                .number("minSequence", MIN_SEQUENCE, 0, MOST_SEQUENCE)
                 .conditional()
                 .ok("200", "The showtime", Some("Showtime"), SHOWTIME_HEADERS)
                 .ok("304", "The client has it", None, &["ETag", "Vary", "Turnstile-Source?"])
@@ -197,6 +225,7 @@ fn showtime_operations() -> Vec<Entry> {
                 "The rows of a showtime and the ids of its seats, which never change",
                 "showtimes",
             )
+            .public()
             .text(LAYOUT_RULE)
             .id("The showtime")
             .conditional()
@@ -208,9 +237,10 @@ fn showtime_operations() -> Vec<Entry> {
             routes::STATUS,
             HttpMethod::Get,
             Describe::new("showStatus", "The live status of all seats in two bits each", "showtimes")
+                .public()
                 .text(STATUS_RULE)
                 .id("The showtime")
-                .parameter("minSequence", MIN_SEQUENCE, Type::Integer)
+                .number("minSequence", MIN_SEQUENCE, 0, MOST_SEQUENCE)
                 .conditional()
                 .binary("200", "Two bits a seat", STATUS_HEADERS)
                 .ok("304", "The client has it", None, &["ETag", "Vary", "Turnstile-Sequence", "Turnstile-Source?"])
@@ -225,7 +255,8 @@ fn live_operations() -> Vec<Entry> {
             routes::NEGOTIATE,
             HttpMethod::Post,
             Describe::new("negotiate", "SignalR: how to connect", "live")
-                .parameter("negotiateVersion", "0 or 1", Type::String)
+                .public()
+                .parameter("negotiateVersion", "0 or 1")
                 .ok("200", "An invitation or, in `error`, a refusal", None, &[])
                 .problems(&[400]),
         ),
@@ -233,7 +264,8 @@ fn live_operations() -> Vec<Entry> {
             routes::HUB,
             HttpMethod::Get,
             Describe::new("connectHub", "SignalR: the hub, over WebSocket", "live")
-                .parameter("id", "Connection token of a negotiation", Type::String)
+                .public()
+                .parameter("id", "Connection token of a negotiation")
                 .ok("101", "Connected", None, &[])
                 .problems(&[400, 403, 404, 409, 426, 500, 503]),
         ),
@@ -241,11 +273,13 @@ fn live_operations() -> Vec<Entry> {
             routes::SHOWTIME_SOCKET,
             HttpMethod::Get,
             Describe::new("watchShowtime", "Every change of a showtime, over WebSocket, without a gap", "live")
+                .public()
                 .id("The showtime")
-                .parameter(
+                .number(
                     "after",
                     "Last sequence that the client has seen; absent: begin with a snapshot",
-                    Type::Integer,
+                    0,
+                    MOST_SEQUENCE,
                 )
                 .ok("101", "Connected", None, &[])
                 .problems(&[400, 403, 404, 426, 500, 503]),
@@ -258,24 +292,42 @@ fn other_operations() -> Vec<Entry> {
         (
             routes::LIVEZ,
             HttpMethod::Get,
-            Describe::new("livez", "The process answers", "operations").ok("200", "It does", None, &[]).build(),
+            Describe::new("livez", "The process answers", "operations")
+                .public()
+                .ok("200", "It does", None, &[])
+                .problems(&[400]),
         ),
         (
             routes::READYZ,
             HttpMethod::Get,
             Describe::new("readyz", "Whether the node should get traffic, by dependency", "operations")
+                .public()
                 .ok("200", "It should", Some("Readiness"), &[])
-                .problems(&[503]),
+                .problems(&[400, 503]),
         ),
         (
             routes::METRICS,
             HttpMethod::Get,
-            Describe::new("metrics", "Metrics, Prometheus text", "operations").ok("200", "Metrics", None, &[]).build(),
+            Describe::new("metrics", "Metrics, Prometheus text", "operations")
+                .public()
+                .ok("200", "Metrics", None, &[])
+                .problems(&[400]),
         ),
         (
             routes::OPENAPI,
             HttpMethod::Get,
-            Describe::new("openapi", "This document", "operations").ok("200", "OpenAPI 3.1", None, &[]).build(),
+            Describe::new("openapi", "This document", "operations")
+                .public()
+                .ok("200", "OpenAPI 3.1", None, &[])
+                .problems(&[400]),
+        ),
+        (
+            routes::ASYNCAPI,
+            HttpMethod::Get,
+            Describe::new("asyncapi", "The messages of the live feed", "operations")
+                .public()
+                .ok("200", "AsyncAPI 3.0", None, &[])
+                .problems(&[400]),
         ),
     ]
 }

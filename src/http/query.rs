@@ -7,6 +7,8 @@ use actix_web::HttpRequest;
 use crate::http::document::FieldError;
 use crate::http::problem::Problem;
 
+/// Highest sequence: stores keep it as a signed number of 64 bits.
+pub(super) const MOST_SEQUENCE: u64 = u64::MAX >> 1;
 /// Characters of an unknown name that the answer repeats.
 const NAME_CHARACTERS: usize = 64;
 /// Against caches: clients such as jQuery add it with a value that changes.

@@ -14,7 +14,7 @@ use crate::http::code::Code;
 use crate::http::document::Further;
 use crate::http::encoded_showtime::{EncodedShowtime, Form};
 use crate::http::problem::Problem;
-use crate::http::query::Query;
+use crate::http::query::{MOST_SEQUENCE, Query};
 use crate::http::representation::{Coding, VARY};
 use crate::http::sequence_waits::NotReached;
 use crate::http::showtime_shelf::Shown;
@@ -55,7 +55,7 @@ pub(super) async fn layout(state: web::Data<AppState>, request: HttpRequest) -> 
 
 async fn live(state: &AppState, request: &HttpRequest, form: Form) -> Result<HttpResponse, Problem> {
     let id = ShowtimeId(body::path_uuid(request, "id")?);
-    let wanted = Query::of(request, &["minSequence"])?.number("minSequence", 0, u64::MAX)?;
+    let wanted = Query::of(request, &["minSequence"])?.number("minSequence", 0, MOST_SEQUENCE)?;
     let found = current(state, id, wanted.unwrap_or(0)).await?;
     answer(state, request, id, found, form).await
 }

@@ -92,6 +92,38 @@ pub fn movie_title(text: impl AsRef<str>) -> Result<String, TextError> {
     plain(text.as_ref(), TITLE_CHARACTERS)
 }
 
+/// A regular expression for texts that are taken: every character may stand anywhere and is seen, and there is one that is no
+/// space. Texts with joiners, selectors and tags where they are needed are taken beyond it. Characters above U+FFFF stand for
+/// themselves, those below as `\\uXXXX`: JavaScript, Python and Rust read both.
+pub fn text_pattern() -> String {
+    let mut refused = String::new();
+    let mut range: Option<(char, char)> = None;
+    for character in '\0'..=char::MAX {
+        if fault(character).is_none() {
+            continue;
+        }
+        range = match range {
+            Some((first, last)) if u32::from(last) + 1 == u32::from(character) => Some((first, character)),
+            Some((first, last)) => {
+                refused += &class(first, last);
+                Some((character, character))
+            }
+            None => Some((character, character)),
+        };
+    }
+    refused += &range.map(|(first, last)| class(first, last)).unwrap_or_default();
+    format!("^[^{refused}]*[^ \\u1680\\u3000{refused}][^{refused}]*$")
+}
+
+/// A range of characters within brackets.
+fn class(first: char, last: char) -> String {
+    let one = |character: char| match u32::from(character) {
+        code @ ..=0xFFFF => format!("\\u{code:04x}"),
+        _ => character.to_string(),
+    };
+    if first == last { one(first) } else { format!("{}-{}", one(first), one(last)) }
+}
+
 /// The text in the form that is kept: without white space around it, each run of spaces as one space, in Unicode's
 /// normalization form C, so that texts which look alike are equal.
 ///

@@ -9,7 +9,7 @@ use crate::http::contract::Contract;
 use crate::stack::Stack;
 
 fn ours() -> Contract {
-    Contract::of(serde_json::from_str(&turnstile::http::openapi::text()).unwrap())
+    Contract::of(serde_json::from_str(turnstile::http::openapi::text()).unwrap())
 }
 
 /// Every `$ref` below a value.
@@ -84,6 +84,7 @@ fn every_resource_of_the_contract_is_described() {
         ("get", "/readyz"),
         ("get", "/metrics"),
         ("get", "/openapi.json"),
+        ("get", "/asyncapi.json"),
     ] {
         assert!(contract.document()["paths"][path][method].is_object(), "{method} {path} is missing");
     }
@@ -95,6 +96,7 @@ fn the_members_of_the_contract_keep_their_names() {
     let contract = ours();
     for (schema, members) in [
         ("Reservation", "seatId seatIds showtimeId userId"),
+        ("ReservationHere", "seatId seatIds userId"),
         ("Confirmation", "holdToken paymentReference"),
         ("BookingOutcome", "bookingId expiresAt expiresInSeconds message replayed seatIds sequence showtimeId status"),
         (
@@ -201,4 +203,64 @@ async fn the_server_serves_it_and_the_program_prints_it() {
     assert_eq!(&answer.body, ours().document());
     let printed = stack.run(&["openapi"]).await;
     assert_eq!(serde_json::from_slice::<Value>(&printed.stdout).unwrap(), answer.body);
+}
+
+/// What the server enforces stands in the document, in a form that tells good requests from bad ones.
+#[test]
+fn the_document_tells_good_bodies_from_bad_ones() {
+    let contract = ours();
+    let check = |schema: &str, body: &Value, good: bool| {
+        let validator = contract.validator(&json!({"$ref": format!("#/components/schemas/{schema}")})).unwrap();
+        assert_eq!(validator.is_valid(body), good, "{schema}: {body}");
+    };
+    let id = "11111111-1111-1111-1111-111111111111";
+    let here = |body: Value, good| check("ReservationHere", &body, good);
+    here(json!({"seatIds": [id], "userId": "u"}), true);
+    here(json!({"seatId": id, "userId": "u", "seatIds": null}), true);
+    here(json!({"seatId": id, "seatIds": [id], "userId": "u"}), false);
+    here(json!({"userId": "u"}), false);
+    here(json!({"seatIds": [], "userId": "u"}), false);
+    here(json!({"seatIds": [id, id], "userId": "u"}), false);
+    here(json!({"seatIds": [id], "userId": "u", "price": 1}), false);
+    for (user, good) in [("Zoë 😀", true), (" ", false), ("u\u{200B}", false), ("u\u{E0001}", false), ("u\n", false)]
+    {
+        here(json!({"seatIds": [id], "userId": user}), good);
+    }
+    check("Reservation", &json!({"seatIds": [id], "userId": "u"}), false);
+    check("Reservation", &json!({"showtimeId": id, "seatIds": [id], "userId": "u"}), true);
+    check("HolderProof", &json!({"seatIds": [id]}), false);
+    check("Confirmation", &json!({"paymentReference": "p", "holdToken": null}), true);
+}
+
+#[test]
+fn keys_limits_and_who_may_are_in_the_document() {
+    let contract = ours();
+    let paths = &contract.document()["paths"];
+    let schema = |path: &str, method: &str, name: &str| {
+        let parameters = paths[path][method]["parameters"].as_array().unwrap();
+        parameters.iter().find(|parameter| parameter["name"] == name).unwrap()["schema"].clone()
+    };
+    let limit = schema("/api/showtimes", "get", "limit");
+    assert_eq!((&limit["minimum"], &limit["maximum"]), (&json!(1), &json!(200)));
+    assert_eq!(schema("/api/showtimes/{id}", "get", "minSequence")["minimum"], 0);
+    let fits = |schema: &Value, key: &str| contract.validator(schema).unwrap().is_valid(&json!(key));
+    let secret = schema("/api/bookings", "post", "Idempotency-Key");
+    let key = schema("/api/bookings/{id}/cancel", "post", "Idempotency-Key");
+    for (text, secret_fits, key_fits) in [
+        ("0123456789abcdef", true, true),
+        ("\"0123456789abcdef\"", true, true),
+        ("0123456789abcde", false, true),
+        ("\"0123456789abcde\"", false, true),
+        ("\"0123456789abcdef", false, false),
+        ("", false, false),
+    ] {
+        assert_eq!((fits(&secret, text), fits(&key, text)), (secret_fits, key_fits), "{text}");
+    }
+    for item in paths.as_object().unwrap().values() {
+        for operation in item.as_object().unwrap().values() {
+            assert!(operation["security"].is_array(), "{}", operation["operationId"]);
+        }
+    }
+    assert_eq!(paths["/api/showtimes"]["post"]["security"], json!([{"operatorKey": []}]));
+    assert_eq!(contract.document()["servers"][0]["url"], "/");
 }

@@ -7,6 +7,7 @@ mod document;
 mod health;
 mod hostile;
 mod listing;
+mod live_messages;
 mod operators;
 mod pages;
 mod problems;

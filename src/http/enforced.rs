@@ -1,0 +1,84 @@
+//! Enforced: puts into the OpenAPI document what the server enforces and utoipa's builders cannot say.
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::{MAX_SEATS_PER_SHOWTIME, text_pattern};
+
+/// Changes the document in place.
+pub(super) fn complete(document: &mut Value) {
+    if let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
+        requests(schemas);
+    }
+    for item in members(document, "paths") {
+        for operation in item.as_object_mut().into_iter().flat_map(Map::values_mut) {
+            for answer in members(operation, "responses") {
+                members(answer, "headers").for_each(require_unless_optional);
+            }
+        }
+    }
+}
+
+fn members<'a>(value: &'a mut Value, name: &str) -> impl Iterator<Item = &'a mut Value> {
+    let object = value.get_mut(name).and_then(Value::as_object_mut);
+    object.into_iter().flat_map(Map::values_mut)
+}
+
+fn require_unless_optional(header: &mut Value) {
+    if let Some(header) = header.as_object_mut()
+        && !header.contains_key("x-optional")
+    {
+        header.insert("required".to_owned(), Value::Bool(true));
+    }
+}
+
+/// Bodies: no member but those named, texts without characters that nobody sees, one of two ways to name seats.
+fn requests(schemas: &mut Map<String, Value>) {
+    let pattern = text_pattern();
+    for (schema, text) in
+        [("Reservation", "userId"), ("Confirmation", "paymentReference"), ("NewShowtime", "movieTitle"), ("Row", "row")]
+    {
+        if let Some(text) =
+            schemas.get_mut(schema).and_then(|schema| schema.pointer_mut(&format!("/properties/{text}")))
+        {
+            set(text, "pattern", json!(pattern));
+        }
+    }
+    if let Some(rows) = schemas.get_mut("NewShowtime").and_then(|schema| schema.pointer_mut("/properties/rows")) {
+        set(rows, "maxItems", json!(MAX_SEATS_PER_SHOWTIME));
+        set(rows, "uniqueItems", json!(true));
+    }
+    if let Some(reservation) = schemas.get_mut("Reservation") {
+        one_way_to_name_seats(reservation);
+        let mut here = reservation.clone();
+        set(reservation, "required", json!(["showtimeId", "userId"]));
+        set(&mut here, "required", json!(["userId"]));
+        set(&mut here, "description", json!("Seats of the showtime in the path: `seatIds`, or one `seatId`."));
+        if let Some(properties) = here.get_mut("properties").and_then(Value::as_object_mut) {
+            properties.remove("showtimeId");
+        }
+        schemas.insert("ReservationHere".to_owned(), here);
+    }
+    for schema in ["Reservation", "ReservationHere", "Confirmation", "HolderProof", "NewShowtime", "Row"] {
+        if let Some(schema) = schemas.get_mut(schema) {
+            set(schema, "additionalProperties", json!(false));
+        }
+    }
+}
+
+fn one_way_to_name_seats(reservation: &mut Value) {
+    if let Some(list) = reservation.pointer_mut("/properties/seatIds") {
+        set(list, "uniqueItems", json!(true));
+    }
+    let absent = json!({"type": "null"});
+    let one_of = json!([
+        {"required": ["seatIds"], "properties": {"seatIds": {"type": "array"}, "seatId": absent}},
+        {"required": ["seatId"], "properties": {"seatId": {"type": "string"}, "seatIds": absent}},
+    ]);
+    set(reservation, "oneOf", one_of);
+}
+
+fn set(schema: &mut Value, name: &str, value: Value) {
+    if let Some(schema) = schema.as_object_mut() {
+        schema.insert(name.to_owned(), value);
+    }
+}
