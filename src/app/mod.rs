@@ -29,9 +29,10 @@ pub mod operator_key;
 mod signals;
 
 use operator_key::OperatorKey;
-use signals::{Signals, Stop};
+use signals::Stop;
 
 pub use adapters::{Adapters, connect_bus, connect_filled_stores, connect_stores, machine_time, migrate, require_data};
+pub use signals::Signals;
 
 /// A running server.
 pub struct App {
@@ -138,8 +139,7 @@ impl App {
     /// Serves until SIGTERM or ctrl-c, then stops. Readiness fails first. After SIGTERM everything is still served for
     /// `drain_delay_seconds`, so that load balancers notice. Then commands are refused, accepted ones finish, live sessions are closed
     /// staggered, requests under way end, and the outbox is relayed as far as it goes. A second signal ends the process at once.
-    pub async fn serve(self) -> anyhow::Result<()> {
-        let mut signals = Signals::new()?;
+    pub async fn serve(self, mut signals: Signals) -> anyhow::Result<()> {
         let handle = self.server.handle();
         let mut server = actix_web::rt::spawn(self.server);
         let signal = tokio::select! {

@@ -22,14 +22,19 @@ impl std::fmt::Display for Stop {
     }
 }
 
-/// Hears the signals from its creation on; none that comes between two waits is lost.
-pub(super) struct Signals {
+/// Hears the signals from its creation on; none that comes between two waits is lost. Without it, a signal ends the process at once.
+#[derive(Debug)]
+pub struct Signals {
     terminate: unix::Signal,
     interrupt: unix::Signal,
 }
 
 impl Signals {
-    pub(super) fn new() -> io::Result<Self> {
+    /// Begins to hear.
+    ///
+    /// # Errors
+    /// The system refuses to pass the signals on.
+    pub fn new() -> io::Result<Self> {
         Ok(Self {
             terminate: unix::signal(SignalKind::terminate())?,
             interrupt: unix::signal(SignalKind::interrupt())?,

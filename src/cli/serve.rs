@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use crate::app::App;
+use crate::app::{App, Signals};
 use crate::cli::output;
 use crate::config::Settings;
 
@@ -19,9 +19,11 @@ pub(super) fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     let handle = runtime.handle().clone();
     let served = actix_web::rt::System::new().block_on(async move {
         let app = App::start(settings, handle).await?;
+        // Before the banner: whoever reads it may stop the server. Not earlier: a start that waits for a service ends at the first signal.
+        let signals = Signals::new()?;
         // A server goes on though nobody reads its banner.
         let _unread = output::text(app.banner());
-        app.serve().await
+        app.serve(signals).await
     });
     // Connections that still wait for a dead service must not hold the exit up.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));

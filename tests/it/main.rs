@@ -14,6 +14,7 @@
     reason = "tests fail by panicking, say what they saw, and read the services' addresses from the environment"
 )]
 
+mod answer;
 mod architecture;
 mod domain;
 mod fake_clock;

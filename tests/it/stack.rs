@@ -11,6 +11,8 @@ use uuid::Uuid;
 
 use crate::services::Services;
 
+pub use crate::answer::{Answer, Held};
+
 mod database;
 mod disk;
 mod leftovers;
@@ -213,23 +215,6 @@ pub struct Server {
     client: reqwest::Client,
 }
 
-/// An HTTP answer.
-#[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: reqwest::header::HeaderMap,
-    pub body: Value,
-}
-
-/// A booking as its client knows it.
-#[derive(Clone, Debug)]
-pub struct Held {
-    pub booking_id: String,
-    pub hold_token: String,
-    pub sequence: u64,
-    pub seat_ids: Vec<String>,
-}
-
 impl Server {
     pub fn address(&self) -> &str {
         &self.address
@@ -382,17 +367,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _killed = self.child.kill();
         let _waited = self.child.wait();
-    }
-}
-
-impl From<&Value> for Held {
-    fn from(body: &Value) -> Self {
-        Self {
-            booking_id: body["bookingId"].as_str().unwrap().to_owned(),
-            hold_token: body["holdToken"].as_str().unwrap().to_owned(),
-            sequence: body["sequence"].as_u64().unwrap(),
-            seat_ids: body["seatIds"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect(),
-        }
     }
 }
 
