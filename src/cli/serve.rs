@@ -8,8 +8,12 @@ use crate::app::{App, Signals};
 use crate::cli::output;
 use crate::config::Settings;
 
+/// Fewer open files than this are worth a warning: each client's connection is one.
+const FEW_OPEN_FILES: u64 = 10_000;
+
 /// Runs the adapters on a multi-thread runtime and the actors in an actix system, until a signal has been answered by a full drain.
 pub(super) fn run(settings: Settings) -> anyhow::Result<ExitCode> {
+    raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(std::thread::available_parallelism().map_or(2, usize::from))
         .thread_name("turnstile-io")
@@ -28,4 +32,15 @@ pub(super) fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     // Connections that still wait for a dead service must not hold the exit up.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     served.map(|()| ExitCode::SUCCESS)
+}
+
+/// Raises the limit of open files as far as the system lets this process, and says so if that is little.
+fn raise_open_files() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) if limit < FEW_OPEN_FILES => {
+            tracing::warn!("only {limit} files may be open at once, one for each client: raise the limit (ulimit -n)");
+        }
+        Ok(limit) => tracing::info!("{limit} files may be open at once"),
+        Err(error) => tracing::warn!(%error, "the limit of open files could not be raised"),
+    }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::domain::Secret;
-use crate::http::{OperatorToken, Operators};
+use crate::http::{OperatorToken, Operators, TrustedProxies};
 use crate::telemetry::LogFormat;
 use crate::{box_office, event_bus, http, live, outbox_relay, projector, read_model, seat_lock, write_store};
 
@@ -60,6 +60,9 @@ pub struct Settings {
     pub open: bool,
     /// Origins whose pages may use the API with credentials, separated by commas in the environment.
     pub cors_origins: Vec<String>,
+    /// Reverse proxies, as networks (`10.0.0.0/8`) or addresses, separated by commas in the environment. Only what they say about the
+    /// client's address is read (`X-Forwarded-For`, else `Forwarded`).
+    pub trusted_proxies: Vec<String>,
     /// Create the demo showtime at start if it is not there; if not set: on the embedded profile only.
     pub seed_demo: Option<bool>,
     /// Form of log lines: `pretty` or `json`.
@@ -81,6 +84,8 @@ pub struct Settings {
     pub live: live::Settings,
     /// HTTP limits.
     pub http: http::Settings,
+    /// What one client may do.
+    pub limits: http::limits::Settings,
     /// Connections to PostgreSQL.
     pub postgres: write_store::postgres::Settings,
     /// SQLite.
@@ -114,6 +119,7 @@ impl Default for Settings {
             operator_token: None,
             open: false,
             cors_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             seed_demo: None,
             log_format: LogFormat::default(),
             // Malformed requests are no errors of this server, and would let anybody fill its log.
@@ -125,6 +131,7 @@ impl Default for Settings {
             projector: projector::Settings::default(),
             live: live::Settings::default(),
             http: http::Settings::default(),
+            limits: http::limits::Settings::default(),
             postgres: write_store::postgres::Settings::default(),
             sqlite: write_store::sqlite::Settings::default(),
             valkey: seat_lock::valkey::Settings::default(),
@@ -213,6 +220,8 @@ impl Settings {
         settings.box_office.hold_seconds = settings.hold_seconds;
         settings.box_office.hold_total_seconds = settings.hold_total_seconds.max(settings.hold_seconds);
         settings.http.cors_origins.clone_from(&settings.cors_origins);
+        settings.http.limits = settings.limits.clone();
+        settings.http.trusted_proxies = TrustedProxies::parse(&settings.trusted_proxies).unwrap_or_default();
         settings.http.operators = match &settings.operator_token {
             _ if settings.open => Operators::ThisMachine,
             Some(token) => OperatorToken::new(token.expose()).map_or(Operators::Nobody, Operators::Holders),

@@ -12,6 +12,10 @@ const ZERO_HAS_A_MEANING: &[&str] = &[
     "workers",
     "drain_delay_seconds",
     "drain_seconds",
+    "address_requests",
+    "token_requests",
+    "address_connections",
+    "address_sockets",
     "freshness_milliseconds",
     "max_rest_milliseconds",
     "max_rest_millis",
@@ -87,6 +91,12 @@ pub(super) fn broken(settings: &Settings) -> Vec<(&'static str, String)> {
         if let Err(reason) = http::check_origin(origin) {
             broken.push(("cors_origins", format!("has {origin:?}, which is no origin: {reason}")));
         }
+    }
+    if let Err(entry) = http::TrustedProxies::parse(&settings.trusted_proxies) {
+        broken.push((
+            "trusted_proxies",
+            format!("has {entry:?}; each must be a network such as 10.0.0.0/8, or an address"),
+        ));
     }
     broken.extend(broken_urls(settings));
     broken

@@ -168,6 +168,7 @@ fn all_mistakes_are_told_together_each_with_its_variable_and_the_expected_form()
             ("TURNSTILE_OPERATOR_TOKEN", "short"),
             ("TURNSTILE_CORS_ORIGINS", "*"),
             ("TURNSTILE_VALKEY_URL", "http://u:hush@h"),
+            ("TURNSTILE_TRUSTED_PROXIES", "10.0.0.0/8,proxy"),
         ],
         &[],
     ));
@@ -190,7 +191,8 @@ fn all_mistakes_are_told_together_each_with_its_variable_and_the_expected_form()
     assert!(all.contains("TURNSTILE_CORS_ORIGINS has \"*\""), "{all}");
     assert!(all.contains("TURNSTILE_POSTGRES_URL, TURNSTILE_RABBITMQ_URL, TURNSTILE_MONGODB_URL"), "{all}");
     assert!(!all.contains("hush"), "{all}");
-    assert_eq!(said.len(), 13, "{said:#?}");
+    assert!(all.contains("TURNSTILE_TRUSTED_PROXIES has \"proxy\""), "{all}");
+    assert_eq!(said.len(), 14, "{said:#?}");
 }
 
 #[test]

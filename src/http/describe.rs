@@ -137,23 +137,34 @@ impl Describe {
     }
 
     pub(super) fn problems(self, statuses: &[u16]) -> Operation {
-        let described = statuses.iter().fold(self, |described, status| {
-            let titles: Vec<_> =
-                Code::ALL.iter().filter(|code| code.status().as_u16() == *status).map(|code| code.title()).collect();
-            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-            let mut response = ResponseBuilder::new().description(titles.join("; ")).content(PROBLEM_JSON, content);
-            match status {
-                503 => response = response.header("Retry-After", number_header()),
-                401 => response = response.header("WWW-Authenticate", text_header(true)),
-                _ => {}
-            }
-            Self(described.0.response(status.to_string(), response))
-        });
+        let described = statuses
+            .iter()
+            .fold(self, |described, status| Self(described.0.response(status.to_string(), problem_response(*status))));
         described.build()
     }
 
     pub(super) fn build(self) -> Operation {
         self.0.build()
+    }
+}
+
+/// Adds the answer to a client that has made too many requests.
+pub(super) fn limited(mut operation: Operation) -> Operation {
+    let refusal =
+        problem_response(429).header("RateLimit", text_header(false)).header("RateLimit-Policy", text_header(false));
+    operation.responses.responses.insert("429".to_owned(), refusal.build().into());
+    operation
+}
+
+fn problem_response(status: u16) -> ResponseBuilder {
+    let titles: Vec<_> =
+        Code::ALL.iter().filter(|code| code.status().as_u16() == status).map(|code| code.title()).collect();
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let response = ResponseBuilder::new().description(titles.join("; ")).content(PROBLEM_JSON, content);
+    match status {
+        429 | 503 => response.header("Retry-After", number_header()),
+        401 => response.header("WWW-Authenticate", text_header(true)),
+        _ => response,
     }
 }
 

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use crate::domain::ShowtimeId;
 use crate::http::problem::Problem;
 use crate::http::query::{MOST_SEQUENCE, Query};
-use crate::http::{AppState, body};
+use crate::http::{AppState, body, places};
 use crate::live::LiveError;
 
 /// `POST /hub/bookings/negotiate`: always 200, as the protocol wants it; a refusal is in the body.
@@ -21,7 +21,9 @@ pub(super) async fn hub(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    Ok(state.live.open_hub(&request, payload, Query::open(&request, &["id"])?.get("id"))?)
+    let place = state.limits.open_socket(&request)?;
+    let opened = state.live.open_hub(&request, payload, Query::open(&request, &["id"])?.get("id"))?;
+    Ok(places::keep(opened, place))
 }
 
 /// `GET /ws/showtimes/{id}?after=<sequence>`
@@ -35,9 +37,10 @@ pub(super) async fn showtime(
     if state.existence.is_unknown(id) {
         return Err(LiveError::UnknownShowtime(id).into());
     }
+    let place = state.limits.open_socket(&request)?;
     let opened = state.live.open_plain(&request, payload, id, after).await;
     if let Err(LiveError::UnknownShowtime(_)) = &opened {
         state.existence.note_unknown(id);
     }
-    Ok(opened?)
+    Ok(places::keep(opened?, place))
 }

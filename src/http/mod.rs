@@ -17,6 +17,7 @@ use crate::write_store::WriteStore;
 
 mod body;
 mod bookings;
+mod client;
 mod code;
 mod credential;
 mod describe;
@@ -27,11 +28,13 @@ mod exchange;
 mod existence;
 mod fields;
 pub mod health;
+pub mod limits;
 mod live;
 mod metrics;
 pub mod openapi;
 mod operators;
 mod pages;
+mod places;
 mod problem;
 mod query;
 mod representation;
@@ -47,6 +50,7 @@ mod showtimes;
 mod starting;
 mod unread;
 
+pub use client::TrustedProxies;
 pub use code::Code;
 pub use document::FieldError;
 pub use exchange::exchange;
@@ -59,6 +63,7 @@ pub use settings::Settings;
 pub use starting::{Reason, Starting};
 
 use existence::Existence;
+use limits::Limits;
 use sequence_waits::SequenceWaits;
 use showtime_shelf::ShowtimeShelf;
 use showtime_source::ShowtimeSource;
@@ -91,6 +96,7 @@ pub struct AppState {
     sequence_waits: SequenceWaits,
     /// Large bodies that may be in memory at once.
     large_bodies: Semaphore,
+    limits: Limits,
     settings: Settings,
 }
 
@@ -117,6 +123,7 @@ impl AppState {
             existence: Existence::of(services.write_store),
             sequence_waits: waits,
             large_bodies: Semaphore::new(settings.large_bodies),
+            limits: Limits::new(&settings.limits, settings.trusted_proxies.clone()),
             settings,
         }
     }

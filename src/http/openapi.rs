@@ -15,12 +15,12 @@ use utoipa::openapi::{
 use crate::http::bookings::{
     BookingAnswer, ConfirmationBody, HolderBody, OutcomeAnswer, ReservationBody, ReservedAnswer,
 };
-use crate::http::describe::Describe;
+use crate::http::describe::{self, Describe};
 use crate::http::document::Document;
 use crate::http::enforced;
 use crate::http::schemas::{LayoutAnswer, ShowtimeAnswer};
 use crate::http::showtimes::{PageAnswer, ScheduleBody, SummaryAnswer};
-use crate::http::{self as routes, health};
+use crate::http::{self as routes, health, limits};
 
 /// `GET /openapi.json`
 pub(super) async fn show() -> HttpResponse {
@@ -104,7 +104,8 @@ fn paths() -> Paths {
     let mut paths = Paths::new();
     let entries = [booking_operations(), showtime_operations(), live_operations(), other_operations()];
     for (path, method, operation) in entries.into_iter().flatten() {
-        paths.add_path_operation(path, vec![method], operation);
+        let is_limited = !limits::UNLIMITED.contains(&path);
+        paths.add_path_operation(path, vec![method], if is_limited { describe::limited(operation) } else { operation });
     }
     paths
 }

@@ -1,12 +1,11 @@
 //! The server: a listener with bounded connections, timeouts against slow clients, and the route table behind its middleware.
 
-use std::any::Any;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use actix_cors::Cors;
-use actix_web::dev::Server;
+use actix_web::dev::{Extensions, Server};
 use actix_web::http::{Method, header};
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::rt::net::TcpStream;
@@ -14,7 +13,7 @@ use actix_web::{App, HttpServer, web};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::http::seat_maps::{SEQUENCE, SOURCE};
-use crate::http::{AppState, Settings, configure, exchange};
+use crate::http::{AppState, Settings, configure, exchange, limits};
 
 /// Listens on `address` with the settings' backlog. Port 0 takes a free port.
 ///
@@ -37,10 +36,13 @@ pub fn server(state: web::Data<AppState>, listener: TcpListener) -> io::Result<S
     let settings = state.settings.clone();
     let origins = settings.cors_origins.clone();
     let unread_timeout = Duration::from_secs(settings.unread_timeout_seconds);
+    let counted = state.clone();
     let server = HttpServer::new(move || {
         // Without foreign origins there is nothing to negotiate.
         let cors = Condition::new(!origins.is_empty(), cors(&origins));
-        App::new().app_data(state.clone()).configure(configure).wrap(cors).wrap(from_fn(exchange::exchange))
+        let app = App::new().app_data(state.clone()).configure(configure);
+        // A refused page must be able to read why: CORS is around the limits.
+        app.wrap(from_fn(limits::limit)).wrap(cors).wrap(from_fn(exchange::exchange))
     })
     .max_connections(settings.connections_per_worker)
     .keep_alive(Duration::from_secs(settings.keep_alive_seconds))
@@ -49,7 +51,12 @@ pub fn server(state: web::Data<AppState>, listener: TcpListener) -> io::Result<S
     .client_disconnect_timeout(Duration::ZERO)
     .shutdown_timeout(settings.shutdown_timeout_seconds)
     .tcp_nodelay(true)
-    .on_connect(move |connection, _| bound_unread(connection, unread_timeout))
+    .on_connect(move |connection, kept| {
+        if let Some(stream) = connection.downcast_ref::<TcpStream>() {
+            bound_unread(stream, unread_timeout);
+            take_place(stream, kept, &counted);
+        }
+    })
     .disable_signals();
     let server = if settings.workers == 0 { server } else { server.workers(settings.workers) };
     Ok(server.listen(listener)?.run())
@@ -57,12 +64,24 @@ pub fn server(state: web::Data<AppState>, listener: TcpListener) -> io::Result<S
 
 /// Has the kernel end the connection if the peer does not take what was sent: no timer in user space sees a socket
 /// that cannot be written.
-fn bound_unread(connection: &dyn Any, timeout: Duration) {
-    let Some(stream) = connection.downcast_ref::<TcpStream>() else {
-        return;
-    };
+fn bound_unread(stream: &TcpStream, timeout: Duration) {
     if let Err(error) = SockRef::from(stream).set_tcp_user_timeout(Some(timeout)) {
         tracing::warn!(%error, "a connection could not be bounded by TCP_USER_TIMEOUT");
+    }
+}
+
+/// Takes the connection's place among its client's, kept as long as it is open. A client that has all of its is hung up on.
+fn take_place(stream: &TcpStream, kept: &mut Extensions, state: &AppState) {
+    let Ok(peer) = stream.peer_addr() else { return };
+    match state.limits.connections.take(state.limits.proxies().of_connection(peer.ip())) {
+        Some(place) => {
+            kept.insert(place);
+        }
+        None => {
+            if let Err(error) = SockRef::from(stream).shutdown(Shutdown::Both) {
+                tracing::debug!(%error, "a connection too many was closed by its client");
+            }
+        }
     }
 }
 
@@ -87,6 +106,8 @@ fn cors(origins: &[String]) -> Cors {
             header::LOCATION,
             header::RETRY_AFTER,
             header::LINK,
+            limits::POLICY,
+            limits::STANDING,
             header::HeaderName::from_static("x-request-id"),
             header::HeaderName::from_static("idempotent-replayed"),
             SEQUENCE,

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::http::health;
+use crate::http::client::TrustedProxies;
 use crate::http::operators::Operators;
+use crate::http::{health, limits};
 
 /// See each field. Times are in the unit of the field's name.
 #[derive(Clone, Debug, Deserialize)]
@@ -53,6 +54,12 @@ pub struct Settings {
     /// Origins of pages that may use the server with credentials, such as `http://localhost:3000`. Set from the top level.
     #[serde(skip)]
     pub cors_origins: Vec<String>,
+    /// Proxies that may say for whom they ask. Set from the top level.
+    #[serde(skip)]
+    pub trusted_proxies: TrustedProxies,
+    /// What one client may do. Set from the top level.
+    #[serde(skip)]
+    pub limits: limits::Settings,
     /// How dependencies are watched.
     pub health: health::Settings,
 }
@@ -80,6 +87,8 @@ impl Default for Settings {
             retry_after_seconds: 1,
             operators: Operators::default(),
             cors_origins: Vec::new(),
+            trusted_proxies: TrustedProxies::default(),
+            limits: limits::Settings::default(),
             health: health::Settings::default(),
         }
     }

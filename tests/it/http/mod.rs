@@ -6,6 +6,7 @@ mod credentials;
 mod document;
 mod health;
 mod hostile;
+mod limits;
 mod listing;
 mod live_messages;
 mod operators;

@@ -107,3 +107,27 @@ async fn a_server_goes_on_though_nobody_reads_its_output() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_raises_its_limit_of_open_files() {
+    let stack = Stack::embedded();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -S -n 100 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_turnstile")]);
+    command.args(["--listen", &format!("127.0.0.1:{port}")]);
+    for (key, value) in stack.command(&[]).get_envs() {
+        command.env(key, value.unwrap());
+    }
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let address = format!("http://127.0.0.1:{port}/livez");
+    crate::stack::eventually("the server answers", std::time::Duration::from_secs(30), async || {
+        reqwest::get(&address).await.is_ok()
+    })
+    .await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let [soft, hard] = [3, 4].map(|column| line.split_whitespace().nth(column).unwrap());
+    assert!(soft == hard && soft != "100", "{line}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
