@@ -28,7 +28,7 @@ fn event() -> impl Strategy<Value = Event> {
             |(booking_id, seat_ids, user, expires_at)| Event::SeatsReserved {
                 booking_id,
                 seat_ids,
-                user_id: UserId::parse(user).unwrap(),
+                user_id: UserId::stored(user),
                 expires_at
             }
         ),
@@ -36,11 +36,7 @@ fn event() -> impl Strategy<Value = Event> {
             Event::HoldExtended { booking_id, seat_ids, expires_at }
         }),
         (booking.clone(), seats.clone(), "[^\\p{Cc}\\s]{1,20}").prop_map(|(booking_id, seat_ids, reference)| {
-            Event::BookingConfirmed {
-                booking_id,
-                seat_ids,
-                payment_reference: PaymentReference::parse(reference).unwrap(),
-            }
+            Event::BookingConfirmed { booking_id, seat_ids, payment_reference: PaymentReference::stored(reference) }
         }),
         (booking.clone(), seats.clone())
             .prop_map(|(booking_id, seat_ids)| Event::BookingCancelled { booking_id, seat_ids }),

@@ -41,7 +41,8 @@ async fn a_full_disk_refuses_at_once_and_sells_again_when_there_is_room() {
     let booked = server.hold(&showtime, &seats[1..2]).await;
     // Refused means not recorded: the journal has the showtime, the first hold, its end and the booking after the outage.
     assert_eq!(booked.sequence, 4, "{booked:?}");
-    server.hold(&showtime, &seats[..1]).await;
+    let other = server.reserve(&showtime, &seats[..1], "another").await;
+    assert_eq!(other.status, 201, "the ended hold's seat is free: {other:?}");
 
     let lines = stack.log_lines();
     assert!(lines.iter().any(|line| line.contains("full")), "the reason is logged: {lines:?}");
