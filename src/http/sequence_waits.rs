@@ -77,7 +77,7 @@ impl Looks {
         let seen = table.seen.entry(id).or_insert_with(|| watch::Sender::new(have)).subscribe();
         if !table.looking {
             table.looking = true;
-            tokio::spawn(Watch(Arc::clone(self)).run());
+            tokio::spawn(Watch { looks: Arc::clone(self), has_ended: false }.run());
         }
         seen
     }
@@ -106,21 +106,28 @@ impl Looks {
 }
 
 /// The task that looks, as long as somebody waits. If it is lost, the next request that waits starts another.
-struct Watch(Arc<Looks>);
+struct Watch {
+    looks: Arc<Looks>,
+    /// It has found that nobody waits and has said so in the table. Its successor may be looking by now.
+    has_ended: bool,
+}
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.0.lock().looking = false;
+        if !self.has_ended {
+            self.looks.lock().looking = false;
+        }
     }
 }
 
 impl Watch {
-    async fn run(self) {
-        let looks = &self.0;
+    async fn run(mut self) {
+        let looks = Arc::clone(&self.looks);
         loop {
             let started = Instant::now();
             let wanted = looks.wanted();
             if wanted.is_empty() {
+                self.has_ended = true;
                 return;
             }
             match looks.read_model.heads(wanted).await {
@@ -171,6 +178,16 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let table = waits.looks.lock();
         assert!(!table.looking && table.seen.is_empty());
+    }
+
+    #[test]
+    fn a_lost_task_is_replaced_and_one_that_ended_does_not_stand_in_its_successors_place() {
+        let waits = SequenceWaits::new(Arc::new(EmbeddedReadModel::new()), Duration::from_millis(15), 1);
+        for (has_ended, still_looking) in [(true, true), (false, false)] {
+            waits.looks.lock().looking = true;
+            drop(Watch { looks: Arc::clone(&waits.looks), has_ended });
+            assert_eq!(waits.looks.lock().looking, still_looking);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -27,7 +27,8 @@ statement! {
      d AS (UPDATE booking_seats SET live = live WHERE false), \
      e AS (UPDATE events SET kind = kind WHERE false), \
      f AS (UPDATE outbox SET traceparent = traceparent WHERE false), \
-     g AS (UPDATE idempotency SET recorded_at = recorded_at WHERE false) \
+     g AS (UPDATE idempotency SET recorded_at = recorded_at WHERE false), \
+     h AS (UPDATE payments SET booking_id = booking_id WHERE false) \
      SELECT pg_logical_emit_message(true, 'turnstile', '') IS NOT NULL AND current_setting('synchronous_standby_names') <> ''"
 }
 

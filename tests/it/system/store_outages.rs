@@ -70,10 +70,10 @@ async fn locked_tables_are_answered_in_time_and_noticed() {
     eventually("the node is ready", NOTICED, || is_ready(&server)).await;
     let (client, connection) = tokio_postgres::connect(&stack.postgres_url(), tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
-    for (round, table) in ["seats", "events", "idempotency"].into_iter().enumerate() {
+    for (round, table) in ["seats", "events", "idempotency", "payments"].into_iter().enumerate() {
         client.batch_execute(&format!("BEGIN; LOCK TABLE {table} IN EXCLUSIVE MODE")).await.unwrap();
-        if table == "idempotency" {
-            // Bookings without a key do not need it, but those with one do.
+        if matches!(table, "idempotency" | "payments") {
+            // Holds without a key do not need them, but those with one and confirmations do.
             eventually("the node is not ready", NOTICED, || async { !is_ready(&server).await }).await;
         } else {
             refuses_in_time(&server, &showtime, &seats[1..3]).await;
