@@ -37,8 +37,8 @@ struct Inner {
     /// Replaced by a fresh one when it is found lost.
     registry: RwLock<Addr<Registry>>,
     draining: AtomicBool,
-    /// Questions for the last sequence of a showtime in the store; `None` if it could not be had.
-    heads: Flights<ShowtimeId, Option<u64>>,
+    /// Questions for the last sequence of a showtime in the store, with when it was asked for; `None` if it could not be had.
+    heads: Flights<ShowtimeId, Option<(u64, Instant)>>,
     /// Callers waiting for an answer.
     waiting: AtomicUsize,
 }
@@ -90,7 +90,7 @@ impl BoxOffice {
         let arrived = Instant::now();
         // A repeated request must find its own booking, not a taken seat: that is the actor's to tell.
         if context.key.is_none() {
-            self.refuse_if_taken(showtime_id, &seats).await?;
+            self.refuse_if_taken(showtime_id, &seats, arrived).await?;
         }
         let booking_id = BookingId(Uuid::now_v7());
         let nonce: [u8; 16] = rand::random();
@@ -118,7 +118,12 @@ impl BoxOffice {
     }
 
     /// Refuses a reservation of seats that are certainly taken, from the showtime's board.
-    async fn refuse_if_taken(&self, showtime_id: ShowtimeId, seats: &SeatSelection) -> Result<(), BoxOfficeError> {
+    async fn refuse_if_taken(
+        &self,
+        showtime_id: ShowtimeId,
+        seats: &SeatSelection,
+        arrived: Instant,
+    ) -> Result<(), BoxOfficeError> {
         if self.is_draining() {
             return Err(BoxOfficeError::Draining);
         }
@@ -127,7 +132,10 @@ impl BoxOffice {
         let rejection = if let Some(started_at) = started_at {
             Rejection::ShowtimeStarted { started_at }
         } else {
-            if board.conflicts(seats.as_slice()).is_none() || !self.is_current(showtime_id, &board).await {
+            if board.conflicts(seats.as_slice()).is_none() {
+                return Ok(());
+            }
+            if !board.may_refuse(arrived) && !self.agrees(showtime_id, &board).await {
                 return Ok(());
             }
             // As shown by now: a seat may have been freed meanwhile.
@@ -139,16 +147,26 @@ impl BoxOffice {
         Err(rejection.into())
     }
 
-    /// Whether the board shows all that the store has, by an answer that was asked for after this call: what other nodes, or the live
-    /// feed, have told anybody is older. Everybody who waits for a showtime's answer shares one question.
-    async fn is_current(&self, showtime_id: ShowtimeId, board: &Board) -> bool {
+    /// Whether the board shows all that the store has, by an answer that was asked for after this call. Everybody who waits for a
+    /// showtime's answer shares one question.
+    async fn agrees(&self, showtime_id: ShowtimeId, board: &Board) -> bool {
         let shown = board.sequence();
         let store = Arc::clone(&self.inner.deps.write_store);
-        let ask =
-            move || async move { store.heads(vec![showtime_id]).await.ok()?.first().map(|(_, head)| *head) }.boxed();
-        let head = self.inner.heads.join_next(showtime_id, ask).await;
+        let ask = move || {
+            async move {
+                let asked = Instant::now();
+                let heads = store.heads(vec![showtime_id]).await.ok()?;
+                heads.first().map(|(_, head)| (*head, asked))
+            }
+            .boxed()
+        };
+        let Some((head, asked)) = self.inner.heads.join_next(showtime_id, ask).await else { return false };
         // A head before what was shown already is that of a store which has lost its past.
-        head.is_some_and(|head| shown <= head && head <= board.sequence())
+        let agrees = shown <= head && head <= board.sequence();
+        if agrees {
+            board.still_agreed_at(asked);
+        }
+        agrees
     }
 
     /// Turns a hold into a sale.
