@@ -25,8 +25,8 @@
 //!
 //! 1. `POST /api/bookings` reaches [`http`], which parses it into ids, a [`domain::SeatSelection`] and a [`domain::UserId`]; what does not parse
 //!    is refused there with the field's name.
-//! 2. [`box_office::BoxOffice`] refuses seats that are taken from the showtime's board, which its actor publishes, once the store has
-//!    said that nothing newer was written; a crowd shares one such question. Everything else gets the booking's id and its hold token,
+//! 2. [`box_office::BoxOffice`] refuses seats that are taken from the showtime's board, which its actor publishes, if the store said
+//!    a millisecond ago, or says now, that nothing newer was written; a crowd shares one such question. Everything else gets the booking's id and its hold token,
 //!    and is brought to the showtime's actor: one per showtime and node, with a
 //!    bounded queue. The actor runs one batch at a time; what queues meanwhile is the next batch, so under contention one commit
 //!    carries many bookings. A batch runs as a task of its own: neither a client that hangs up nor an actor that is lost

@@ -165,7 +165,7 @@ impl BatchRun {
         };
         let decided = bench.decide_all(self.commands.drain(..));
         if plan.is_empty() {
-            self.answer(decided, 0);
+            self.answer(decided, |sequence| sequence);
             owned.showtime.forget_ended();
             return Attempt::Done(owned);
         }
@@ -268,12 +268,17 @@ impl BatchRun {
         // Before anybody is answered: who is told that a seat is free again must find it free.
         owned.show(plan.events());
         self.claims.follow(&self.deps, &owned.showtime, plan.events());
-        let shift = committed.first_sequence.saturating_sub(plan.base() + 1);
-        if shift == 0 {
+        let is_next = committed.first_sequence == plan.base() + 1;
+        if is_next {
             owned.agreed_at(asked);
         }
-        self.answer(decided, shift);
-        if shift != 0 {
+        self.answer(decided, |sequence| committed.first_sequence + sequence.saturating_sub(plan.base() + 1));
+        if is_next {
+            if let Some(last) = plan.events().last() {
+                owned.ends_with(last, plan.decided_at());
+            }
+        } else {
+            // Others wrote in between; or the journal ends earlier, since the store was restored to an earlier moment.
             owned.showtime.restore_sequence(plan.base());
             if let Err(error) = owned.catch_up(self.deps.write_store.as_ref()).await {
                 tracing::warn!(showtime.id = %self.showtime_id, error = %error, "the journal could not be read after a commit; the showtime is loaded again");
@@ -342,17 +347,22 @@ impl BatchRun {
 
     fn unavailable(&self, owned: Owned, error: &StoreError) -> Attempt {
         self.deps.counters.commit_outage.failed("bookings cannot be committed", error);
-        Attempt::Refuse(Some(owned), Refusal::Unavailable)
+        // What the store contradicts is no sound state.
+        let sound = match error {
+            StoreError::Unavailable { .. } | StoreError::Unusable(_) => Some(owned),
+            StoreError::Corrupt(_) => None,
+        };
+        Attempt::Refuse(sound, Refusal::Unavailable)
     }
 
-    /// Answers what was decided. `shift`: how many sequences others took before the batch's first event.
-    fn answer(&mut self, decided: Vec<(Pending, Verdict)>, shift: u64) {
+    /// Answers what was decided. `committed`: from the sequence that an event was decided with to the one that it has got.
+    fn answer(&mut self, decided: Vec<(Pending, Verdict)>, committed: impl Fn(u64) -> u64) {
         let counters = &self.deps.counters;
         for (pending, verdict) in decided {
             match verdict {
                 Verdict::Accepted(mut answer) => {
                     counters.commands_accepted.increment();
-                    answer.outcome.sequence += shift;
+                    answer.outcome.sequence = committed(answer.outcome.sequence);
                     pending.answer(Ok(answer));
                 }
                 Verdict::AlreadyDone(answer) => pending.answer(Ok(answer)),

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::box_office::board::Board;
 use crate::box_office::request::Pending;
-use crate::domain::{Decision, Event, HoldPolicy, Showtime, Timestamp};
+use crate::domain::{Decision, Event, HoldPolicy, RecordedEvent, Showtime, Stamp, Timestamp};
 use crate::write_store::{Load, Loaded, StoreError, WriteStore};
 
 /// Events read from the journal in one call while catching up.
@@ -21,6 +21,8 @@ const RECENT_PAST: u16 = 100;
 pub(super) struct Owned {
     pub showtime: Showtime,
     pub fence: u64,
+    /// Stamp of the state's last event, once it is known: the journal must still have that event.
+    stamp: Option<Stamp>,
     /// When the state was last known to be the store's: a refusal must not rest on knowledge older than the request.
     synced_at: Instant,
     /// Shows everybody what is committed; never what is only decided.
@@ -32,7 +34,7 @@ impl Owned {
     pub(super) fn new(loaded: Loaded, asked: Instant, board: Arc<Board>) -> Self {
         board.show(&loaded.showtime);
         board.agreed_at(loaded.showtime.sequence(), asked);
-        Self { showtime: loaded.showtime, fence: loaded.fence, synced_at: asked, board }
+        Self { showtime: loaded.showtime, fence: loaded.fence, stamp: None, synced_at: asked, board }
     }
 
     /// Learns from the journal which holds ended shortly before the state was loaded, so that whoever gave them up is known for it.
@@ -44,7 +46,12 @@ impl Owned {
         }
         let after = sequence.saturating_sub(u64::from(RECENT_PAST));
         match store.journal(self.showtime.id(), after, usize::from(RECENT_PAST)).await {
-            Ok(events) => events.iter().for_each(|recorded| self.showtime.note_ended(recorded)),
+            Ok(events) => {
+                for recorded in &events {
+                    self.showtime.note_ended(recorded);
+                }
+                self.stamp = events.iter().find(|recorded| recorded.sequence == sequence).map(RecordedEvent::stamp);
+            }
             Err(error) => tracing::debug!(error = %error, "the recent past of a showtime was not read"),
         }
     }
@@ -71,6 +78,11 @@ impl Owned {
         }
     }
 
+    /// The state's last event was committed by this owner at that time.
+    pub(super) fn ends_with(&mut self, event: &Event, recorded_at: Timestamp) {
+        self.stamp = Some(Stamp::of(recorded_at, event.kind().as_str(), event.booking_id()));
+    }
+
     /// The state is the store's as of `moment`: when the commit or the journal that shows it was asked for. Before the answer came
     /// others may have written.
     pub(super) fn agreed_at(&mut self, moment: Instant) {
@@ -78,30 +90,46 @@ impl Owned {
         self.board.agreed_at(self.showtime.sequence(), moment);
     }
 
-    /// Applies what the journal has beyond the state: changes by other owners.
+    /// Applies what the journal has beyond the state: changes by other owners. If it does not have the state's last event any more (the
+    /// store was restored to an earlier moment, or a fail-over lost commits), the showtime is loaded again.
     pub(super) async fn catch_up(&mut self, store: &dyn WriteStore) -> Result<(), StoreError> {
         let started = Instant::now();
         let mut read = 0;
         loop {
-            let events = store.missed(self.showtime.id(), self.showtime.sequence(), JOURNAL_PAGE).await?;
-            for recorded in &events {
+            let known = self.showtime.sequence();
+            let page = store.missed(self.showtime.id(), known.saturating_sub(1), JOURNAL_PAGE).await?;
+            let Some((last_known, events)) = page.split_first().filter(|(first, _)| self.has_seen(first)) else {
+                tracing::warn!(showtime.id = %self.showtime.id(), "the journal has lost events of showtime {}; it is loaded again", self.showtime.id());
+                return self.load_again(store).await;
+            };
+            self.stamp = Some(events.last().unwrap_or(last_known).stamp());
+            for recorded in events {
                 self.showtime.evolve(&recorded.event, recorded.sequence, recorded.recorded_at, None);
                 self.show(std::slice::from_ref(&recorded.event));
             }
             read += events.len();
-            if events.len() < JOURNAL_PAGE {
+            if page.len() < JOURNAL_PAGE {
                 break;
             }
             if read > MAX_CATCH_UP {
-                let asked = Instant::now();
-                let loaded = store.load(self.showtime.id(), Load::Keep).await?;
-                let loaded = loaded.ok_or_else(|| StoreError::Corrupt("a showtime is gone".to_owned()))?;
-                *self = Self::new(loaded, asked, Arc::clone(&self.board));
-                self.learn_recent_past(store).await;
-                return Ok(());
+                return self.load_again(store).await;
             }
         }
         self.agreed_at(started);
+        Ok(())
+    }
+
+    /// Whether this is the state's last event.
+    fn has_seen(&self, event: &RecordedEvent) -> bool {
+        event.sequence == self.showtime.sequence() && self.stamp.is_none_or(|stamp| stamp == event.stamp())
+    }
+
+    async fn load_again(&mut self, store: &dyn WriteStore) -> Result<(), StoreError> {
+        let asked = Instant::now();
+        let loaded = store.load(self.showtime.id(), Load::Keep).await?;
+        let loaded = loaded.ok_or_else(|| StoreError::Corrupt("a showtime is gone".to_owned()))?;
+        *self = Self::new(loaded, asked, Arc::clone(&self.board));
+        self.learn_recent_past(store).await;
         Ok(())
     }
 }

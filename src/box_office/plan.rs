@@ -103,6 +103,11 @@ impl Plan {
         self.base
     }
 
+    /// When it is decided: `recorded_at` of its events.
+    pub(super) fn decided_at(&self) -> Timestamp {
+        self.now
+    }
+
     /// The commit. `showtime` is the state after all decisions.
     pub(super) fn batch(&self, showtime: &Showtime, fence: u64, traceparent: Option<String>) -> Batch {
         let mut new_bookings = Vec::new();

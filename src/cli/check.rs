@@ -55,6 +55,9 @@ pub(super) async fn run(settings: Settings, arguments: Arguments) -> anyhow::Res
             }
         }
     }
+    if arguments.showtime.is_none() {
+        check_listed(&stores, &mut report).await?;
+    }
     for finding in &report.findings {
         output::line(finding)?;
     }
@@ -125,6 +128,21 @@ async fn check_showtime(stores: &Stores, id: ShowtimeId, deadline: Instant, repo
     check_fold(id, &audit, &journal, report);
     check_view(id, &audit, view.as_ref(), &journal, report);
     Ok(())
+}
+
+/// I5 again: the read model shows no showtime that the write store does not have.
+async fn check_listed(stores: &Stores, report: &mut Report) -> anyhow::Result<()> {
+    let mut start = None;
+    loop {
+        let page = stores.read_model.list(start, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        start = Some((last.start_time, last.id));
+        let ids = page.iter().map(|summary| summary.id).collect();
+        let known: HashMap<_, _> = stores.write_store.heads(ids).await?.into_iter().collect();
+        for summary in page.iter().filter(|summary| !known.contains_key(&summary.id)) {
+            report.find(summary.id, "I5", "the read model shows it, the write store does not know it".to_owned());
+        }
+    }
 }
 
 /// The view once it has reached `sequence`, or what it is at the deadline.
@@ -289,15 +307,24 @@ fn check_view(
         return;
     };
     let events = journal.iter().take_while(|recorded| recorded.sequence <= view.sequence).cloned().collect();
-    if let Some(run) = EventRun::new(id, events)
-        && folded.apply(&run) == Applied::UpTo(view.sequence)
-        && folded != *view
-    {
+    let reached = EventRun::new(id, events).map(|run| folded.apply(&run));
+    if reached != Some(Applied::UpTo(view.sequence)) {
+        let (view, journal) = (view.sequence, folded.sequence);
+        report.find(
+            id,
+            "I5",
+            format!("the read model stands at {view}, ahead of the journal, which ends at {journal}"),
+        );
+    } else if folded != *view {
         let wrong = folded.statuses.iter().zip(&view.statuses).filter(|(folded, shown)| folded != shown).count();
         report.find(
             id,
             "I5",
-            format!("at sequence {} the read model shows {wrong} seats otherwise than the journal", view.sequence),
+            format!(
+                "at sequence {} the read model shows {wrong} seats otherwise than the journal, and has {} history",
+                view.sequence,
+                if folded.stamp == view.stamp { "the same" } else { "another" }
+            ),
         );
     }
 }

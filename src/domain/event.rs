@@ -154,6 +154,31 @@ pub struct RecordedEvent {
     pub event: Event,
 }
 
+/// Tells an event from another one that has its place in another history of the showtime: a store that was restored to an earlier
+/// moment goes on with other events under the same sequences. Equal stamps at one sequence mean, for all practical purposes, equal
+/// events there and before.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+pub struct Stamp(pub u64);
+
+impl Stamp {
+    /// The stamp of an event. Stores keep it, so it must never change: FNV-1a with 64 bits.
+    pub fn of(recorded_at: Timestamp, kind: &str, booking_id: Option<BookingId>) -> Self {
+        let booking = booking_id.map(|id| id.0.into_bytes());
+        let bytes = recorded_at.as_millis().to_be_bytes().into_iter().chain(kind.bytes());
+        let bytes = bytes.chain(booking.into_iter().flatten());
+        let hash = bytes
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+        Self(hash)
+    }
+}
+
+impl RecordedEvent {
+    /// See [`Stamp`].
+    pub fn stamp(&self) -> Stamp {
+        Stamp::of(self.recorded_at, self.event.kind().as_str(), self.event.booking_id())
+    }
+}
+
 /// Consecutive events of one showtime, at least one.
 ///
 /// **Invariant:** `events[i].sequence == events[0].sequence + i`.
@@ -189,6 +214,11 @@ impl EventRun {
     /// Sequence of the first event.
     pub fn first_sequence(&self) -> u64 {
         self.events.first().map_or(0, |event| event.sequence)
+    }
+
+    /// Stamp of the last event.
+    pub fn last_stamp(&self) -> Stamp {
+        self.events.last().map_or(Stamp::default(), RecordedEvent::stamp)
     }
 
     /// Sequence of the last event.

@@ -8,6 +8,7 @@ use actix_web::http::header::HeaderValue;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::domain::{Row, SeatId, SeatMap, SeatStatus, ShowtimeId, Timestamp};
 use crate::http::representation::Representation;
@@ -37,7 +38,9 @@ pub(super) enum Form {
 pub(super) struct EncodedShowtime {
     /// The sequence it shows.
     pub(super) sequence: u64,
-    /// The same as a header.
+    /// After its source was asked.
+    pub(super) made_at: Instant,
+    /// The sequence as a header.
     pub(super) sequence_header: HeaderValue,
     layout: Arc<Layout>,
     whole: Arc<Representation>,
@@ -82,6 +85,7 @@ impl EncodedShowtime {
         let status = Representation::new("application/octet-stream", &validator, length, move || statuses.clone());
         Self {
             sequence: view.sequence,
+            made_at: Instant::now(),
             sequence_header: HeaderValue::from(view.sequence),
             layout,
             whole: Arc::new(whole),
@@ -238,6 +242,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::domain::Stamp;
     use crate::http::representation::Coding;
 
     fn view(id: u128, sequence: u64, sold: bool) -> ShowtimeView {
@@ -249,6 +254,7 @@ mod tests {
             movie_title: "\"Quoted\" \u{1F3AC} title".to_owned(),
             start_time: Timestamp::from_millis(1_000),
             sequence,
+            stamp: Stamp::default(),
             seat_map: SeatMap::new(rows).unwrap(),
             statuses: vec![free, held, status, free, held],
         }

@@ -65,8 +65,9 @@ type Found = (Arc<EncodedShowtime>, Origin);
 
 /// The showtime as its source has it now, once that is at least at `wanted`.
 async fn current(state: &AppState, id: ShowtimeId, wanted: u64) -> Result<Found, Problem> {
+    let asked = Instant::now();
     let (sequence, origin) = reached(state, id, wanted).await?;
-    let encoded = state.showtimes.at_least(id, sequence).await.map_err(|error| unreadable(&error))?;
+    let encoded = state.showtimes.at_least(id, sequence, asked).await.map_err(|error| unreadable(&error))?;
     // Gone between two looks: the read model is being rebuilt from nothing.
     let encoded = encoded.ok_or_else(|| behind(state, "the read model is being rebuilt"))?;
     Ok((encoded, origin))

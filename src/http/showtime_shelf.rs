@@ -7,8 +7,10 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::time::Instant;
 
 use crate::coalesce::Flights;
 use crate::domain::ShowtimeId;
@@ -19,6 +21,9 @@ use crate::read_model::{PageStart, ReadError, ShowtimeSummary};
 
 /// Above this many bytes a body is made off the HTTP workers, which would stand still for milliseconds.
 const BYTES_MADE_INLINE: usize = 64 * 1024;
+/// For how long a showtime that does not change is not read again: a restored write store may have another history with the same
+/// sequence.
+const KEPT_FOR: Duration = Duration::from_secs(5);
 
 type Looked = Result<(Option<u64>, Origin), Arc<ReadError>>;
 type Listed = Result<Arc<Vec<ShowtimeSummary>>, Arc<ReadError>>;
@@ -86,15 +91,20 @@ impl ShowtimeShelf {
         self.looks.join_next(id, look).await
     }
 
-    /// The showtime at `sequence`, which its source has shown, or later.
-    pub(super) async fn at_least(&self, id: ShowtimeId, sequence: u64) -> Loaded {
+    /// The showtime at `sequence`, where its source stood after `asked`, or later. What was made before and is further has been taken
+    /// back: the write store was restored to an earlier moment, and its views follow.
+    pub(super) async fn at_least(&self, id: ShowtimeId, sequence: u64, asked: Instant) -> Loaded {
+        let fits = |found: &EncodedShowtime| {
+            let is_there = found.sequence == sequence && found.made_at.elapsed() <= KEPT_FOR;
+            is_there || (found.sequence >= sequence && found.made_at >= asked)
+        };
         // A load under way may have started too early; the next one has not. If even that shows less, the read model was emptied meanwhile.
         for last_try in [false, true] {
-            if let Some(kept) = self.kept(id, sequence) {
+            if let Some(kept) = self.kept(id, sequence).filter(|kept| fits(kept)) {
                 return Ok(Some(kept));
             }
             match self.load(id).await? {
-                Some(loaded) if last_try || loaded.sequence >= sequence => return Ok(Some(loaded)),
+                Some(loaded) if last_try || fits(&loaded) => return Ok(Some(loaded)),
                 None if last_try => return Ok(None),
                 Some(_) | None => {}
             }
@@ -210,7 +220,7 @@ impl Board {
     }
 
     fn keep(&mut self, id: ShowtimeId, loaded: &Arc<EncodedShowtime>) {
-        if self.kept.get(&id).is_some_and(|kept| kept.encoded.sequence > loaded.sequence) {
+        if self.kept.get(&id).is_some_and(|kept| kept.encoded.made_at > loaded.made_at) {
             return;
         }
         self.uses += 1;
@@ -256,7 +266,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{Row, SeatMap, SeatStatus, Timestamp};
+    use crate::domain::{Row, SeatMap, SeatStatus, Stamp, Timestamp};
     use crate::read_model::ShowtimeView;
     use crate::read_model::embedded::EmbeddedReadModel;
 
@@ -274,6 +284,7 @@ mod tests {
             movie_title: "M".to_owned(),
             start_time: Timestamp::from_millis(1_000),
             sequence,
+            stamp: Stamp::default(),
             seat_map: SeatMap::new(rows).unwrap(),
             statuses: vec![SeatStatus::Available; usize::try_from(SEATS).unwrap()],
         };
@@ -350,8 +361,9 @@ mod tests {
             shelf.shown(id(number), new, (Form::Whole, Coding::Identity)).await.unwrap();
             assert_eq!(sum(&shelf).0, sum(&shelf).1);
         };
+        let earlier = encoded(1, 6);
         keep(1, 7).await;
-        keep(1, 6).await;
+        lock(&shelf.board).keep(id(1), &earlier);
         assert_eq!(lock(&shelf.board).kept[&id(1)].encoded.sequence, 7);
         keep(2, 7).await;
         keep(1, 8).await;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::domain::{RecordedEvent, SeatId, SeatStatus, ShowtimeId, Timestamp};
 use crate::live::outflow;
 use crate::live::signalr::framing;
+use crate::read_model::ShowtimeView;
 
 /// Which encoding a client speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,6 +46,26 @@ impl Delta {
             plain: OnceLock::new(),
             signalr: OnceLock::new(),
         }
+    }
+
+    /// What every seat is, in messages with at most `part_seats` seats, all with the view's sequence.
+    pub(super) fn standing(view: &ShowtimeView, part_seats: usize) -> impl Iterator<Item = Self> {
+        let statuses = [SeatStatus::Available, SeatStatus::Reserved, SeatStatus::Sold];
+        let parts = statuses.into_iter().flat_map(move |status| {
+            let seats = view.seats().filter(|(_, _, _, of_seat)| *of_seat == status).map(|(seat_id, ..)| seat_id);
+            let seats: Vec<SeatId> = seats.collect();
+            let parts: Vec<Box<[SeatId]>> = seats.chunks(part_seats.max(1)).map(Into::into).collect();
+            parts.into_iter().map(move |seat_ids| (seat_ids, status))
+        });
+        parts.map(|(seat_ids, status)| Self {
+            sequence: view.sequence,
+            recorded_at: Timestamp::MIN,
+            showtime: view.id,
+            seat_ids,
+            status,
+            plain: OnceLock::new(),
+            signalr: OnceLock::new(),
+        })
     }
 
     /// The whole message in this encoding, as a frame; after the first time a cheap clone.

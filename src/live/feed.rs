@@ -1,10 +1,10 @@
 //! The feed of one watched showtime: its ring, who watches it, and the last snapshot made of it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::domain::{RecordedEvent, ShowtimeId, Timestamp};
+use crate::domain::{RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use crate::live::delta::Encoding;
 use crate::live::lock;
 use crate::live::pace::Round;
@@ -17,6 +17,8 @@ pub(super) struct Feed {
     showtime: ShowtimeId,
     ring: Mutex<Ring>,
     watchers: Mutex<HashMap<u64, Arc<SessionHandle>>>,
+    /// The write store has lost what was sent; another feed has taken its place.
+    lost: AtomicBool,
     /// Watches alive, whether attached or not.
     watching: AtomicUsize,
     /// Held while a snapshot is made, so that many who ask at once get the same one.
@@ -33,6 +35,7 @@ impl Feed {
             showtime,
             ring: Mutex::new(ring),
             watchers: Mutex::default(),
+            lost: AtomicBool::new(false),
             watching: AtomicUsize::new(0),
             snapshot: tokio::sync::Mutex::default(),
             read_sequence: tokio::sync::Mutex::default(),
@@ -67,6 +70,21 @@ impl Feed {
     /// As [`Ring::take`].
     pub(super) fn take(&self, events: &[RecordedEvent]) -> Taken {
         lock(&self.ring).take(events)
+    }
+
+    /// As [`Ring::place`].
+    pub(super) fn place(&self) -> Option<(u64, Stamp)> {
+        lock(&self.ring).place()
+    }
+
+    /// From now on, who watches has to begin anew with another feed. Wakes them.
+    pub(super) fn lose(&self, now: u64) {
+        self.lost.store(true, Ordering::Release);
+        self.wake(now);
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
     }
 
     /// Wakes who watches. Never waits.

@@ -13,8 +13,9 @@ use crate::domain::{EventRun, RecordedEvent, ShowtimeId};
 use crate::live::feed::{Feed, Watch};
 use crate::live::node::{Node, count};
 use crate::live::pace::Turn;
+use crate::live::past::{Place, lost, read_feed};
 use crate::live::ring::{Ring, Taken};
-use crate::live::watched::{Opening, Refetch, Watched};
+use crate::live::watched::{Opening, Refetch, Watched, answer};
 use crate::live::{LiveError, lock};
 use crate::write_store::{Head, StoreError};
 
@@ -249,17 +250,24 @@ impl Hub {
             return;
         }
         self.polling = true;
+        let places: Vec<Place> = ids.iter().filter_map(|id| Some((*id, self.watched.get(id)?.feed.place()?))).collect();
         let write_store = Arc::clone(&self.node.write_store);
-        let reading = self.node.runtime.spawn(async move { write_store.heads(ids).await });
+        let reading = self.node.runtime.spawn(async move {
+            let lost = lost(&*write_store, places).await?;
+            Ok((write_store.heads(ids).await?, lost))
+        });
         ctx.spawn(reading.into_actor(self).map(|result, hub, ctx| {
             hub.polled(result.unwrap_or_else(|error| Err(StoreError::Corrupt(error.to_string()))), ctx);
         }));
     }
 
-    fn polled(&mut self, result: Result<Vec<Head>, StoreError>, ctx: &mut Context<Self>) {
+    fn polled(&mut self, result: Result<(Vec<Head>, Vec<ShowtimeId>), StoreError>, ctx: &mut Context<Self>) {
         self.polling = false;
         match result {
-            Ok(heads) => {
+            Ok((heads, lost)) => {
+                for id in lost {
+                    self.lose(id);
+                }
                 if std::mem::take(&mut self.blind) {
                     tracing::info!("the write store answers again");
                 }
@@ -280,6 +288,19 @@ impl Hub {
         if std::mem::take(&mut self.poll_again) {
             self.poll(ctx);
         }
+    }
+
+    /// The journal does not have what the feed has sent: who watches begins anew, with a feed that is read then.
+    fn lose(&mut self, id: ShowtimeId) {
+        let Some(watched) = self.watched.remove(&id) else { return };
+        tracing::warn!(showtime.id = %id, "the journal has lost events that were sent to clients: they begin anew (was the write store restored?)");
+        lock(&self.node.feeds).remove(&id);
+        let now = self.node.now();
+        self.node.lost_at.store(now.max(1), Ordering::Release);
+        for reply in watched.waiting {
+            answer(reply, Err(LiveError::Busy("the showtime is read again")));
+        }
+        watched.feed.lose(now);
     }
 
     fn look_at_sessions(&self, now: u64) {
@@ -320,28 +341,6 @@ impl Hub {
         let is_needed = !self.watched.is_empty() || !self.opening.is_empty();
         self.node.listening.send_if_modified(|listening| std::mem::replace(listening, is_needed) != is_needed);
     }
-}
-
-/// Whoever asked may have left meanwhile; a watch that nobody takes ends by itself.
-fn answer(reply: Reply, result: Result<Watch, LiveError>) {
-    if reply.send(result).is_err() {
-        tracing::debug!("a client left before its showtime was open");
-    }
-}
-
-/// The journal's end as a ring, so that clients that come back after a short absence, or from another node, find what they missed.
-async fn read_feed(node: &Arc<Node>, id: ShowtimeId) -> Result<Ring, LiveError> {
-    let write_store = Arc::clone(&node.write_store);
-    let reading = node.runtime.spawn(async move { write_store.heads(vec![id]).await });
-    let heads = reading.await.map_err(|error| crate::live::node::failed(&error))??;
-    let (_, head) = heads.into_iter().find(|(found, _)| *found == id).ok_or(LiveError::UnknownShowtime(id))?;
-    let settings = &node.settings;
-    let kept = u64::try_from(settings.ring_events).unwrap_or(u64::MAX);
-    let after = head.saturating_sub(kept);
-    let recent = node.journal(id, after, settings.ring_events).await?;
-    let mut ring = Ring::new(id, after, settings.ring_events, settings.ring_bytes);
-    ring.take(&recent);
-    Ok(ring)
 }
 
 impl Actor for Hub {

@@ -17,8 +17,11 @@ use crate::live::registry::Registry;
 use crate::live::signalr::token::TokenKey;
 use crate::live::snapshot::{self, Snapshot};
 use crate::live::{Dependencies, LiveError, Settings, lock};
-use crate::read_model::ReadModel;
+use crate::read_model::{ReadModel, ShowtimeView};
 use crate::write_store::{StoreError, WriteStore};
+
+/// The read model has been brought in line with a restored write store by then.
+const DISTRUST_MILLISECONDS: u64 = 60_000;
 
 /// Counts since the node started, and what there is now.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -86,6 +89,8 @@ pub(super) struct Node {
     pub(super) listening: watch::Sender<bool>,
     pub(super) counters: Counters,
     pub(super) draining: AtomicBool,
+    /// When the write store was last found to have lost events, in milliseconds since the node started; 0: never.
+    pub(super) lost_at: AtomicU64,
     /// Ends the driver's tasks and the hub's arbiter.
     pub(super) ended: CancellationToken,
     hub: Mutex<Option<Addr<Hub>>>,
@@ -111,6 +116,7 @@ impl Node {
             listening: watch::Sender::new(false),
             counters: Counters::default(),
             draining: AtomicBool::new(false),
+            lost_at: AtomicU64::new(0),
             ended: CancellationToken::new(),
             hub: Mutex::default(),
             openings: Semaphore::new(settings.openings_in_flight.max(1)),
@@ -195,7 +201,8 @@ impl Node {
         let _permit = self.catch_ups.acquire().await;
         count(&self.counters.snapshots);
         let node = Arc::clone(self);
-        let oldest = head.saturating_sub(self.settings.resume_events);
+        let oldest =
+            if self.trusts_read_model() { Some(head.saturating_sub(self.settings.resume_events)) } else { None };
         let made = self.runtime.spawn(async move {
             let view = snapshot::view(&*node.read_model, &*node.write_store, id, oldest).await?;
             let part_seats = node.settings.snapshot_part_seats;
@@ -204,6 +211,20 @@ impl Node {
             encoding.await.map(Arc::new).map_err(|error| failed(&error))
         });
         made.await.map_err(|error| failed(&error))?
+    }
+
+    /// The whole showtime from the write store, for a client that begins anew.
+    pub(super) async fn stored_view(self: &Arc<Self>, id: ShowtimeId) -> Result<Arc<ShowtimeView>, LiveError> {
+        let _permit = self.catch_ups.acquire().await;
+        let node = Arc::clone(self);
+        let reading = self.runtime.spawn(async move { snapshot::stored_view(&*node.write_store, id).await });
+        reading.await.map_err(|error| failed(&error))??.ok_or(LiveError::UnknownShowtime(id))
+    }
+
+    /// After the write store has lost events, the read model shows them for a while.
+    fn trusts_read_model(&self) -> bool {
+        let lost_at = self.lost_at.load(Ordering::Acquire);
+        lost_at == 0 || self.now().saturating_sub(lost_at) > DISTRUST_MILLISECONDS
     }
 
     /// The next events of the journal after `cursor`, for one client.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::domain::{RecordedEvent, ShowtimeId, Timestamp};
+use crate::domain::{RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use crate::live::delta::{Delta, Encoding};
 
 /// What became of events offered to a ring.
@@ -44,6 +44,8 @@ pub(super) enum Reading {
 pub(super) struct Ring {
     showtime: ShowtimeId,
     head: u64,
+    /// Stamp of the event at the head; `None` before the first was taken.
+    stamp: Option<Stamp>,
     deltas: VecDeque<Delta>,
     bytes: usize,
     max_events: usize,
@@ -67,6 +69,7 @@ impl Ring {
         Self {
             showtime,
             head,
+            stamp: None,
             deltas: VecDeque::new(),
             bytes: 0,
             max_events: max_events.max(1),
@@ -79,6 +82,11 @@ impl Ring {
     /// Sequence of the last event taken.
     pub(super) fn head(&self) -> u64 {
         self.head
+    }
+
+    /// The head and its event's stamp, once an event was taken.
+    pub(super) fn place(&self) -> Option<(u64, Stamp)> {
+        self.stamp.map(|stamp| (self.head, stamp))
     }
 
     /// Oldest sequence that a reader finds here; one more than the head if there is none.
@@ -100,6 +108,7 @@ impl Ring {
             }
             let delta = Delta::of(self.showtime, event);
             self.head = delta.sequence;
+            self.stamp = Some(event.stamp());
             self.bytes += delta.bytes();
             self.deltas.push_back(delta);
             count += 1;

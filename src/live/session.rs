@@ -52,6 +52,8 @@ pub(super) enum Farewell {
     Misbehaved(CloseCode, String),
     /// It is too far behind to be brought forward.
     TooSlow,
+    /// There is no such showtime any more.
+    Lost,
     /// The client said goodbye in the words of its protocol.
     Answer,
 }
@@ -153,6 +155,7 @@ impl Session {
                 (code, reason, false)
             }
             Farewell::TooSlow => (CloseCode::Again, "the connection is too slow".to_owned(), true),
+            Farewell::Lost => (CloseCode::Away, "the showtime does not exist any more".to_owned(), false),
             Farewell::Answer => (CloseCode::Normal, String::new(), false),
         };
         tracing::debug!(session.id = self.admission.id(), reason, "a live session ends");
@@ -203,6 +206,7 @@ impl Session {
                         self.read_journal(showtime, after, ctx);
                     }
                     Step::TooFarBehind => self.bring_forward(index, ctx),
+                    Step::Lost => self.begin_anew(index, ctx),
                 }
             }
         }
@@ -287,7 +291,7 @@ impl Session {
         self.pump(ctx);
     }
 
-    fn wake_at(&self, time: u64) {
+    pub(super) fn wake_at(&self, time: u64) {
         if let Some(handle) = &self.handle {
             handle.wake_at(time);
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::domain::{Event, ShowtimeId};
+use crate::domain::{Event, ShowtimeId, Stamp};
 use crate::live::LiveError;
 use crate::live::delta::push_uuid;
 use crate::live::outflow;
@@ -84,13 +84,15 @@ impl RowLabel {
 }
 
 /// Reads a showtime for a snapshot: from the read model, or, while that cannot be read, does not know the showtime yet or is further
-/// behind than `oldest`, from the write store.
+/// behind than `oldest`, from the write store. Without `oldest` the read model is not asked.
 pub(super) async fn view(
     read_model: &dyn ReadModel,
     write_store: &dyn WriteStore,
     id: ShowtimeId,
-    oldest: u64,
+    oldest: Option<u64>,
 ) -> Result<Arc<ShowtimeView>, LiveError> {
+    let stored = async || stored_view(write_store, id).await?.ok_or(LiveError::UnknownShowtime(id));
+    let Some(oldest) = oldest else { return stored().await };
     let late = |_elapsed| Err(ReadError { reason: format!("no answer within {PATIENCE:?}") });
     match timeout(PATIENCE, read_model.showtime(id)).await.unwrap_or_else(late) {
         Ok(Some(view)) if view.sequence >= oldest => return Ok(view),
@@ -102,7 +104,7 @@ pub(super) async fn view(
             tracing::warn!(showtime.id = %id, %error, "the read model is unavailable: a snapshot comes from the write store");
         }
     }
-    stored_view(write_store, id).await?.ok_or(LiveError::UnknownShowtime(id))
+    stored().await
 }
 
 /// The showtime as the write store has it; `None` if it is unknown.
@@ -120,6 +122,8 @@ pub(crate) async fn stored_view(
         movie_title,
         start_time,
         sequence: loaded.showtime.sequence(),
+        // What comes from the write store is not compared with it.
+        stamp: Stamp::default(),
         seat_map: rows,
         statuses: loaded.showtime.statuses().to_vec(),
     })))
@@ -147,6 +151,7 @@ mod tests {
             movie_title: "The \"Usual\"\n Suspects".to_owned(),
             start_time: Timestamp::from_millis(0),
             sequence: 31,
+            stamp: Stamp::default(),
             seat_map: SeatMap::new(vec![row("A\"", 3), row("B", 4)]).unwrap(),
             statuses,
         };

@@ -11,6 +11,7 @@ use crate::live::feed::Watch;
 use crate::live::registry::SessionHandle;
 use crate::live::ring::Reading;
 use crate::live::snapshot::Snapshot;
+use crate::read_model::ShowtimeView;
 
 /// What a subscription has for its client.
 pub(super) enum Step {
@@ -22,6 +23,8 @@ pub(super) enum Step {
     Journal(u64),
     /// It is too far behind for the journal.
     TooFarBehind,
+    /// The write store has lost what was sent: [`Subscription::begin_anew`] or [`Subscription::failed`].
+    Lost,
 }
 
 /// See the module's documentation.
@@ -77,6 +80,9 @@ impl Subscription {
     pub(super) fn next(&mut self, encoding: Encoding, max_bytes: usize, now: u64) -> Step {
         if self.waiting || now < self.not_before {
             return Step::Wait;
+        }
+        if self.watch.feed().is_lost() {
+            return Step::Lost;
         }
         if let Some(part) = self.next_part() {
             return Step::Frames(part);
@@ -142,6 +148,18 @@ impl Subscription {
             self.backlog.extend(events.iter().map(|event| (event.sequence, Delta::of(id, event).frame(encoding))));
         }
         continues
+    }
+
+    /// Goes on with another feed of the showtime, from the view on: as a snapshot, or for a client that has none as deltas that say for
+    /// every seat what it is.
+    pub(super) fn begin_anew(&mut self, view: &ShowtimeView, watch: Watch, encoding: Encoding, part_seats: usize) {
+        self.watch = watch;
+        self.restart(Arc::new(Snapshot::encode(view, part_seats)));
+        if encoding == Encoding::SignalR {
+            self.snapshot = None;
+            let frames = Delta::standing(view, part_seats).map(|delta| (view.sequence, delta.frame(encoding)));
+            self.backlog.extend(frames);
+        }
     }
 
     /// Goes on from a snapshot that has arrived.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::live::feed::Feed;
+use crate::live::LiveError;
+use crate::live::feed::{Feed, Watch};
 use crate::live::hub::Reply;
 use crate::live::pace::Pace;
 
@@ -52,4 +53,11 @@ pub(super) struct Opening {
     pub(super) known: u64,
     /// A poll came meanwhile: what was not heard before it may be missing in what is being read.
     pub(super) polled: bool,
+}
+
+/// Whoever asked may have left meanwhile; a watch that nobody takes ends by itself.
+pub(super) fn answer(reply: Reply, result: Result<Watch, LiveError>) {
+    if reply.send(result).is_err() {
+        tracing::debug!("a client left before its showtime was open");
+    }
 }

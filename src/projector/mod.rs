@@ -11,6 +11,7 @@ mod catch_up;
 mod merge;
 mod rebuild;
 mod settings;
+mod strays;
 mod sweep;
 mod work;
 

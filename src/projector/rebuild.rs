@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
-use super::Settings;
+use super::{Settings, strays};
 use crate::domain::{EventRun, ShowtimeId};
 use crate::read_model::{Applied, Generation, ReadError, ReadModel};
 use crate::write_store::{Head, StoreError, WriteStore};
@@ -91,7 +91,10 @@ pub async fn rebuild(
     stop: &CancellationToken,
     mut progress: impl FnMut(RebuildProgress) + Send,
 ) -> Result<RebuildReport, RebuildError> {
-    let generation = stores.read_model.begin_rebuild().await?;
+    let Stores { write_store, read_model } = stores;
+    // A document that is ahead of the journal, or beside it, would never be reached by the new copy.
+    strays::forget_strays::<RebuildError>(&**write_store, &**read_model, settings.sweep_page.max(1)).await?;
+    let generation = read_model.begin_rebuild().await?;
     let filling = Filling { stores, settings, generation };
     let filled = stop.run_until_cancelled(filling.fill_and_publish(&mut progress)).await;
     let error = match filled {

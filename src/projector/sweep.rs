@@ -1,5 +1,5 @@
-//! The sweep: compares the read model with the journal's ends and reports what is behind, so that whatever was lost on the way
-//! (a message, a queue, the whole read model) is refilled without any new event.
+//! The sweep: compares the read model with the journal and reports what is behind, so that whatever was lost on the way (a message, a
+//! queue, the whole read model) is refilled without any new event. What has another history than the journal is removed first.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::Dependencies;
+use super::{Dependencies, strays};
 use crate::domain::ShowtimeId;
 use crate::write_store::Head;
 
@@ -78,18 +78,21 @@ impl Sweeper {
 
     /// One sweep over all showtimes; returns how many were behind, after they were brought forward.
     async fn sweep(&self, at_once: bool) -> Result<usize, Interrupted> {
+        let Dependencies { write_store, read_model, settings, .. } = &self.dependencies;
+        let most = settings.sweep_page.max(1);
+        let strays = strays::forget_strays::<Interrupted>(&**write_store, &**read_model, most).await?;
+        let at_once = at_once || strays > 0;
         let (done, mut all_done) = mpsc::channel(1);
         let (mut after, mut count) = (None, 0);
         loop {
-            let page =
-                self.dependencies.write_store.heads_page(after, self.dependencies.settings.sweep_page.max(1)).await?;
+            let page = write_store.heads_page(after, most).await?;
             let Some((last, _)) = page.last() else {
                 break;
             };
             after = Some(*last);
             let mut behind = self.behind(page).await?;
             if !behind.is_empty() && !at_once {
-                tokio::time::sleep(Duration::from_millis(self.dependencies.settings.sweep_grace_millis)).await;
+                tokio::time::sleep(Duration::from_millis(settings.sweep_grace_millis)).await;
                 behind = self.behind(behind).await?;
             }
             count += behind.len();
@@ -97,7 +100,7 @@ impl Sweeper {
                 let behind = Behind { id, target, done: done.clone() };
                 self.behind.send(behind).await.map_err(|_closed| Interrupted::Ending)?;
             }
-            tokio::time::sleep(Duration::from_millis(self.dependencies.settings.sweep_pause_millis)).await;
+            tokio::time::sleep(Duration::from_millis(settings.sweep_pause_millis)).await;
         }
         drop(done);
         // Nothing is ever sent: this ends when the last report is dropped.

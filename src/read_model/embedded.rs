@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use async_trait::async_trait;
 
 use crate::domain::{EventRun, ShowtimeId, Timestamp};
-use crate::read_model::{Applied, Generation, PageStart, ReadError, ReadModel, ShowtimeSummary, ShowtimeView};
+use crate::read_model::{Applied, Generation, PageStart, Place, ReadError, ReadModel, ShowtimeSummary, ShowtimeView};
 
 /// See the module's documentation. Readers share the view that they were given; a write makes a copy only if one still does.
 #[derive(Debug)]
@@ -98,9 +98,10 @@ impl ReadModel for EmbeddedReadModel {
         Ok(generations.copy(generations.live)?.views.get(&id).cloned())
     }
 
-    async fn sequence(&self, id: ShowtimeId) -> Result<Option<u64>, ReadError> {
+    async fn place(&self, id: ShowtimeId) -> Result<Option<Place>, ReadError> {
         let generations = self.read();
-        Ok(generations.copy(generations.live)?.views.get(&id).map(|view| view.sequence))
+        let view = generations.copy(generations.live)?.views.get(&id);
+        Ok(view.map(|view| Place { sequence: view.sequence, stamp: view.stamp }))
     }
 
     async fn list(&self, start: PageStart, limit: usize) -> Result<Vec<ShowtimeSummary>, ReadError> {
@@ -121,6 +122,17 @@ impl ReadModel for EmbeddedReadModel {
         let applied = generations.copies.get_mut(&live).map(|copy| copy.apply(run)).ok_or_else(|| unknown(live))?;
         let built = generations.copies.iter_mut().filter(|(generation, _)| **generation != live);
         Ok(built.fold(applied, |applied, (_, copy)| applied.or_of_built(copy.apply(run))))
+    }
+
+    async fn forget(&self, id: ShowtimeId, sequence: u64) -> Result<(), ReadError> {
+        for copy in self.write().copies.values_mut() {
+            if copy.views.get(&id).is_some_and(|view| view.sequence == sequence)
+                && let Some(view) = copy.views.remove(&id)
+            {
+                copy.order.remove(&(view.start_time, id));
+            }
+        }
+        Ok(())
     }
 
     async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<(ShowtimeId, u64)>, ReadError> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::domain::{EventRun, ShowtimeId, Timestamp};
+use crate::domain::{EventRun, ShowtimeId, Stamp, Timestamp};
 
 pub mod embedded;
 pub mod mongodb;
@@ -65,10 +65,21 @@ pub struct ShowtimeSummary {
     pub start_time: Timestamp,
     /// Last sequence applied.
     pub sequence: u64,
+    /// Stamp of the event with that sequence; the default one for a document of a version that kept none.
+    pub stamp: Stamp,
     /// Number of seats.
     pub seats: u32,
     /// How many of them are available.
     pub available: u32,
+}
+
+/// A place in a showtime's history.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// The last event's sequence.
+    pub sequence: u64,
+    /// The last event's stamp.
+    pub stamp: Stamp,
 }
 
 /// Where a page of the list begins: after this showtime. Order: start time, then id.
@@ -84,8 +95,13 @@ pub trait ReadModel: Send + Sync + 'static {
     /// A showtime with all its seats at one sequence; `None` if unknown.
     async fn showtime(&self, id: ShowtimeId) -> Result<Option<Arc<ShowtimeView>>, ReadError>;
 
-    /// The sequence at which [`ReadModel::showtime`] would show it; `None` if unknown. Cheap.
-    async fn sequence(&self, id: ShowtimeId) -> Result<Option<u64>, ReadError>;
+    /// The place in its history at which [`ReadModel::showtime`] would show it; `None` if unknown. Cheap.
+    async fn place(&self, id: ShowtimeId) -> Result<Option<Place>, ReadError>;
+
+    /// The sequence of [`ReadModel::place`].
+    async fn sequence(&self, id: ShowtimeId) -> Result<Option<u64>, ReadError> {
+        Ok(self.place(id).await?.map(|place| place.sequence))
+    }
 
     /// Up to `limit` showtimes after `start`, ordered by start time, then id.
     async fn list(&self, start: PageStart, limit: usize) -> Result<Vec<ShowtimeSummary>, ReadError>;
@@ -95,6 +111,9 @@ pub trait ReadModel: Send + Sync + 'static {
     /// [`CLOSE_EVENTS`]: who applies events as they come then closes that gap too, and the new generation keeps up from there
     /// on, however fast the showtime is. A longer gap is left to who builds it.
     async fn apply(&self, run: &EventRun) -> Result<Applied, ReadError>;
+
+    /// Removes a showtime that stands at this sequence, since the journal tells another history. Its journal makes it anew.
+    async fn forget(&self, id: ShowtimeId, sequence: u64) -> Result<(), ReadError>;
 
     /// The sequences of these showtimes in the live generation; unknown ones are left out.
     async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<(ShowtimeId, u64)>, ReadError>;

@@ -1,6 +1,6 @@
 //! The public view of a showtime: a pure fold of its events, shared by every adapter and by `turnstile check`.
 
-use crate::domain::{Event, EventRun, RecordedEvent, SeatId, SeatMap, SeatStatus, ShowtimeId, Timestamp};
+use crate::domain::{Event, EventRun, RecordedEvent, SeatId, SeatMap, SeatStatus, ShowtimeId, Stamp, Timestamp};
 use crate::read_model::{Applied, ShowtimeSummary};
 
 /// A showtime with all its seats at one sequence.
@@ -14,6 +14,8 @@ pub struct ShowtimeView {
     pub start_time: Timestamp,
     /// Last sequence applied.
     pub sequence: u64,
+    /// Stamp of the event with that sequence.
+    pub stamp: Stamp,
     /// Its rows.
     pub seat_map: SeatMap,
     /// Every seat's status, in order of index.
@@ -32,6 +34,7 @@ impl ShowtimeView {
             movie_title: movie_title.clone(),
             start_time: *start_time,
             sequence: first.sequence,
+            stamp: first.stamp(),
             seat_map: rows.clone(),
             statuses: vec![SeatStatus::Available; seats],
         })
@@ -51,6 +54,7 @@ impl ShowtimeView {
                 }
             }
             self.sequence = recorded.sequence;
+            self.stamp = recorded.stamp();
         }
         Applied::UpTo(self.sequence)
     }
@@ -63,6 +67,7 @@ impl ShowtimeView {
             movie_title: self.movie_title.clone(),
             start_time: self.start_time,
             sequence: self.sequence,
+            stamp: self.stamp,
             seats: self.seat_map.seat_count(),
             available: u32::try_from(available).unwrap_or(u32::MAX),
         }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::domain::{
     Booking, BookingId, BookingStatus, Event, EventRun, PaymentReference, RecordedEvent, SeatIndex, SeatMap,
-    SeatStatus, Showtime, ShowtimeId, Timestamp,
+    SeatStatus, Showtime, ShowtimeId, Stamp, Timestamp,
 };
 
 pub mod postgres;
@@ -317,6 +317,9 @@ pub trait WriteStore: Send + Sync + 'static {
 
     /// The last sequences of these showtimes; unknown ids are left out.
     async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError>;
+
+    /// The stamps of the journal's events at these places; places that the journal does not have are left out.
+    async fn stamps(&self, places: Vec<Head>) -> Result<Vec<(Head, Stamp)>, StoreError>;
 
     /// Up to `limit` unconfirmed rows, in order of position, leaving out the showtimes in `except`.
     async fn outbox(&self, limit: usize, except: Vec<ShowtimeId>) -> Result<Vec<OutboxEntry>, StoreError>;

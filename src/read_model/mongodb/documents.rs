@@ -8,8 +8,8 @@ use mongodb::bson::{Binary, Bson, DateTime, Document, doc, uuid::Uuid as BsonUui
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::domain::{Row, SeatStatus, ShowtimeId, Timestamp};
-use crate::read_model::{ReadError, ShowtimeSummary};
+use crate::domain::{Row, SeatStatus, ShowtimeId, Stamp, Timestamp};
+use crate::read_model::{Place, ReadError, ShowtimeSummary};
 
 use super::chunk::{Chunk, Undo, to_usize};
 use super::head::{Head, Within};
@@ -26,6 +26,8 @@ pub(super) struct HeadDocument {
     movie_title: String,
     start_time: DateTime,
     sequence: i64,
+    #[serde(default)]
+    stamp: i64,
     seats: i64,
     available: i64,
     seats_per_chunk: i64,
@@ -45,6 +47,8 @@ pub(super) struct SummaryDocument {
     movie_title: String,
     start_time: DateTime,
     sequence: i64,
+    #[serde(default)]
+    stamp: i64,
     seats: i64,
     available: i64,
 }
@@ -55,6 +59,8 @@ pub(super) struct SequenceDocument {
     #[serde(rename = "_id")]
     id: BsonUuid,
     sequence: i64,
+    #[serde(default)]
+    stamp: i64,
 }
 
 /// A chunk as it is stored.
@@ -95,6 +101,7 @@ impl HeadDocument {
             movie_title: self.movie_title,
             start_time: Timestamp::from_millis(self.start_time.timestamp_millis()),
             sequence: number(self.sequence)?,
+            stamp: Stamp(self.stamp.cast_unsigned()),
             seats,
             available: number(self.available)?,
             seats_per_chunk: number(self.seats_per_chunk)?,
@@ -112,6 +119,7 @@ impl SummaryDocument {
             movie_title: self.movie_title,
             start_time: Timestamp::from_millis(self.start_time.timestamp_millis()),
             sequence: number(self.sequence)?,
+            stamp: Stamp(self.stamp.cast_unsigned()),
             seats: number(self.seats)?,
             available: number(self.available)?,
         })
@@ -119,6 +127,11 @@ impl SummaryDocument {
 }
 
 impl SequenceDocument {
+    /// With the stamp, where that was asked for.
+    pub(super) fn place(&self) -> Result<Place, ReadError> {
+        Ok(Place { sequence: number(self.sequence)?, stamp: Stamp(self.stamp.cast_unsigned()) })
+    }
+
     pub(super) fn decode(&self) -> Result<(ShowtimeId, u64), ReadError> {
         Ok((ShowtimeId(Uuid::from_bytes(self.id.bytes())), number(self.sequence)?))
     }
@@ -165,6 +178,7 @@ pub(super) fn moved_head(head: &Head) -> Result<Document, ReadError> {
     let sequences = head.chunk_sequences.iter().flat_map(|sequence| sequence.to_be_bytes()).collect();
     let mut document = doc! {
         "sequence": integer(head.sequence)?,
+        "stamp": head.stamp.0.cast_signed(),
         "available": i64::from(head.available),
         "chunkSequences": binary(sequences),
     };

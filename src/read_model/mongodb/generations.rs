@@ -18,7 +18,7 @@ use mongodb::{Collection, Database, IndexModel};
 use tokio::time::Instant;
 
 use crate::domain::ShowtimeId;
-use crate::read_model::ReadError;
+use crate::read_model::{Place, ReadError};
 
 use super::documents::{GenerationsDocument, SequenceDocument, head_id, integer, number};
 use super::{Settings, unavailable};
@@ -283,13 +283,13 @@ impl Generations {
         Ok(sequences)
     }
 
-    /// The sequence of one showtime. Asked for with every read, so in the form that the server answers without planning: the id
+    /// Where one showtime stands. Asked for with every read, so in the form that the server answers without planning: the id
     /// alone, no sort.
-    pub(super) async fn sequence(&self, generation: u64, id: Bson) -> Result<Option<u64>, ReadError> {
+    pub(super) async fn place(&self, generation: u64, id: Bson) -> Result<Option<Place>, ReadError> {
         let heads = self.database.collection::<SequenceDocument>(&heads_collection(generation));
-        let find = heads.find_one(doc! { "_id": id }).projection(doc! { "sequence": 1 });
+        let find = heads.find_one(doc! { "_id": id }).projection(doc! { "sequence": 1, "stamp": 1 });
         let found = find.max_time(self.settings.operation_timeout()).await.map_err(unavailable)?;
-        found.map(|head| head.decode().map(|(_, sequence)| sequence)).transpose()
+        found.map(|head| head.place()).transpose()
     }
 
     /// Writes to the document about nothing, durably.

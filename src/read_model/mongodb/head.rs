@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::{Event, EventRun, Row, SeatMap, SeatStatus, ShowtimeId, Timestamp};
+use crate::domain::{Event, EventRun, Row, SeatMap, SeatStatus, ShowtimeId, Stamp, Timestamp};
 use crate::read_model::ShowtimeView;
 
 use super::chunk::{Change, Chunk, SEATS_PER_CHUNK, available, to_usize};
@@ -18,6 +18,8 @@ pub(super) struct Head {
     pub(super) start_time: Timestamp,
     /// The sequence at which readers see the showtime.
     pub(super) sequence: u64,
+    /// Stamp of the event with that sequence.
+    pub(super) stamp: Stamp,
     /// Number of seats.
     pub(super) seats: u32,
     /// How many of them are available at `sequence`.
@@ -52,8 +54,8 @@ pub(super) struct ChunkWrite {
 /// A head's new content, to be written only over what it was made from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct HeadWrite {
-    /// The sequence that the stored head must have; `None`: there must be no head.
-    pub(super) expected: Option<u64>,
+    /// The sequence and stamp that the stored head must have; `None`: there must be no head.
+    pub(super) expected: Option<(u64, Stamp)>,
     /// The new content.
     pub(super) head: Head,
 }
@@ -92,6 +94,7 @@ impl Head {
     pub(super) fn plan(&self, run: &EventRun, chunks: &Chunks) -> Result<Plan, Misfit> {
         let mut head = self.clone();
         head.sequence = run.last_sequence();
+        head.stamp = run.last_stamp();
         let mut writes = Vec::new();
         if let Some(within) = &mut head.within {
             for change in self.changes(run).into_values().flatten() {
@@ -100,7 +103,7 @@ impl Head {
                 }
             }
             head.available = available(&within.statuses);
-            return Ok(Plan { chunks: writes, head: HeadWrite { expected: Some(self.sequence), head } });
+            return Ok(Plan { chunks: writes, head: HeadWrite { expected: Some((self.sequence, self.stamp)), head } });
         }
         for (number, changes) in self.changes(run) {
             let chunk = self.checked(number, chunks)?;
@@ -122,7 +125,7 @@ impl Head {
                 writes.push(ChunkWrite { expected: Some(chunk.sequence), chunk: next });
             }
         }
-        Ok(Plan { chunks: writes, head: HeadWrite { expected: Some(self.sequence), head } })
+        Ok(Plan { chunks: writes, head: HeadWrite { expected: Some((self.sequence, self.stamp)), head } })
     }
 
     /// The showtime at the head's sequence, from all its chunks if it has any.
@@ -136,7 +139,8 @@ impl Head {
             return Err(Misfit::Lacking);
         }
         let (movie_title, start_time) = (self.movie_title.clone(), self.start_time);
-        Ok(ShowtimeView { id, movie_title, start_time, sequence: self.sequence, seat_map, statuses })
+        let (sequence, stamp) = (self.sequence, self.stamp);
+        Ok(ShowtimeView { id, movie_title, start_time, sequence, stamp, seat_map, statuses })
     }
 
     fn gathered(&self, chunks: &Chunks) -> Result<(Vec<SeatStatus>, Vec<Row>), Misfit> {
@@ -172,6 +176,7 @@ pub(super) fn plan_first(run: &EventRun, stored: &Chunks, fence: u64) -> Option<
         movie_title: movie_title.clone(),
         start_time: *start_time,
         sequence: first.sequence,
+        stamp: first.stamp(),
         seats: rows.seat_count(),
         available: 0,
         seats_per_chunk: SEATS_PER_CHUNK,
@@ -186,6 +191,7 @@ pub(super) fn plan_first(run: &EventRun, stored: &Chunks, fence: u64) -> Option<
         return Some(plan.map(|plan| Plan { head: HeadWrite { expected: None, ..plan.head }, ..plan }));
     }
     head.sequence = run.last_sequence();
+    head.stamp = run.last_stamp();
     let blanks = Chunk::blanks(rows);
     let changes = changes(run, 0, head.seats, SEATS_PER_CHUNK);
     let mut writes = Vec::new();

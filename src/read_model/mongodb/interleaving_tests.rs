@@ -96,7 +96,7 @@ impl Documents for Shelf {
     async fn write_head(&self, write: &HeadWrite) -> Result<bool, ReadError> {
         step().await;
         Ok(self.with(|stored| {
-            let matches = stored.head.as_ref().map(|head| head.sequence) == write.expected;
+            let matches = stored.head.as_ref().map(|head| (head.sequence, head.stamp)) == write.expected;
             if matches {
                 stored.head = Some(write.head.clone());
                 stored.acknowledged = write.head.sequence;

@@ -29,12 +29,12 @@ use mongodb::options::{
 use mongodb::{Client, Database};
 
 use crate::domain::{EventRun, ShowtimeId};
-use crate::read_model::{Applied, Generation, PageStart, ReadError, ReadModel, ShowtimeSummary, ShowtimeView};
+use crate::read_model::{Applied, Generation, PageStart, Place, ReadError, ReadModel, ShowtimeSummary, ShowtimeView};
 
 use documents::{SummaryDocument, head_id};
 use generations::{Generations, Known, heads_collection};
 use memory::Memory;
-use protocol::{Remembered, Written};
+use protocol::{Documents as _, Remembered, Written};
 use showtime_documents::ShowtimeDocuments;
 use updates::Updates;
 
@@ -156,10 +156,10 @@ impl Store {
         Err(unavailable("generations change too fast"))
     }
 
-    async fn sequence(&self, id: ShowtimeId) -> Result<Option<u64>, ReadError> {
+    async fn place(&self, id: ShowtimeId) -> Result<Option<Place>, ReadError> {
         let mut known = self.generations.known().await?;
         for _ in 0..ATTEMPTS {
-            let found = self.generations.sequence(known.live, head_id(id)).await?;
+            let found = self.generations.place(known.live, head_id(id)).await?;
             if found.is_some() && !self.is_outdated(&known) {
                 return Ok(found);
             }
@@ -299,6 +299,15 @@ impl Store {
         Err(unavailable(format!("there is no generation {generation}")))
     }
 
+    async fn forget(&self, id: ShowtimeId, sequence: u64) -> Result<(), ReadError> {
+        let known = self.generations.fresh().await?;
+        for generation in known.written() {
+            drop(self.memory.take((generation, id)));
+            self.documents(id, generation, &known).remove(Some(sequence)).await?;
+        }
+        Ok(())
+    }
+
     async fn heads(&self, generation: u64, ids: Vec<ShowtimeId>) -> Result<Vec<(ShowtimeId, u64)>, ReadError> {
         let ids: Vec<_> = ids.into_iter().map(head_id).collect();
         self.generations.sequences(generation, doc! { "_id": { "$in": ids } }, None).await
@@ -311,8 +320,8 @@ impl ReadModel for MongoReadModel {
         self.bounded(|store| async move { store.showtime(id).await }).await
     }
 
-    async fn sequence(&self, id: ShowtimeId) -> Result<Option<u64>, ReadError> {
-        self.bounded(|store| async move { store.sequence(id).await }).await
+    async fn place(&self, id: ShowtimeId) -> Result<Option<Place>, ReadError> {
+        self.bounded(|store| async move { store.place(id).await }).await
     }
 
     async fn list(&self, start: PageStart, limit: usize) -> Result<Vec<ShowtimeSummary>, ReadError> {
@@ -322,6 +331,10 @@ impl ReadModel for MongoReadModel {
     async fn apply(&self, run: &EventRun) -> Result<Applied, ReadError> {
         let run = run.clone();
         self.bounded(|store| async move { store.apply(&run).await }).await
+    }
+
+    async fn forget(&self, id: ShowtimeId, sequence: u64) -> Result<(), ReadError> {
+        self.bounded(move |store| async move { store.forget(id, sequence).await }).await
     }
 
     async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<(ShowtimeId, u64)>, ReadError> {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use mongodb::Database;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 
-use crate::domain::ShowtimeId;
+use crate::domain::{ShowtimeId, Stamp};
 use crate::read_model::ReadError;
 
 use super::documents::{
@@ -90,8 +90,9 @@ impl Documents for ShowtimeDocuments<'_> {
     async fn write_head(&self, write: &HeadWrite) -> Result<bool, ReadError> {
         let id = head_id(self.id);
         let statement = match write.expected {
-            Some(sequence) => doc! {
-                "q": { "_id": id, "sequence": integer(sequence)?, "fence": { "$lte": integer(self.known)? } },
+            // The stamp, too: what this node remembers may be of a history that the write store has lost.
+            Some((sequence, stamp)) => doc! {
+                "q": { "_id": id, "sequence": integer(sequence)?, "stamp": stored(stamp), "fence": { "$lte": integer(self.known)? } },
                 "u": { "$set": moved_head(&write.head)? },
             },
             None => create(id, whole_head(&write.head)?),
@@ -123,7 +124,12 @@ impl Documents for ShowtimeDocuments<'_> {
     }
 }
 
+/// How a stamp is stored; a document of a version that kept none has no such field.
+fn stored(stamp: Stamp) -> Bson {
+    if stamp == Stamp::default() { Bson::Null } else { Bson::Int64(stamp.0.cast_signed()) }
+}
+
 /// Makes a document, or fails with a duplicate key: no stored sequence is below zero, so an existing one is never found.
-fn create(id: mongodb::bson::Bson, fields: Document) -> Document {
+fn create(id: Bson, fields: Document) -> Document {
     doc! { "q": { "_id": id, "sequence": { "$lt": 0_i64 } }, "u": { "$set": fields }, "upsert": true }
 }

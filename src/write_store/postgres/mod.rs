@@ -17,7 +17,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use crate::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Timestamp};
+use crate::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use crate::write_store::{
     Audit, Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment,
     NewShowtime, OutboxEntry, Role, StoreError, WriteStore,
@@ -48,6 +48,7 @@ mod recent;
 mod schedule;
 mod schema;
 mod settings;
+mod stamps;
 mod statement;
 mod tls;
 
@@ -69,6 +70,7 @@ use payments::Payments;
 use ping::Ping;
 use pooling::refuse_shared_sessions;
 use recent::Recent;
+use stamps::Stamps;
 
 /// The write store of a cluster: see the module's documentation.
 pub struct PostgresStore {
@@ -161,6 +163,10 @@ impl WriteStore for PostgresStore {
 
     async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError> {
         self.access.call(Heads(ids)).await
+    }
+
+    async fn stamps(&self, places: Vec<Head>) -> Result<Vec<(Head, Stamp)>, StoreError> {
+        self.access.call(Stamps(places)).await
     }
 
     async fn outbox(&self, limit: usize, except: Vec<ShowtimeId>) -> Result<Vec<OutboxEntry>, StoreError> {

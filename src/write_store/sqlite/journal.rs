@@ -1,14 +1,14 @@
 //! The journal: every event of every showtime, for good.
 
 use diesel::RunQueryDsl;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 
-use crate::domain::{Event, RecordedEvent, ShowtimeId, Timestamp};
-use crate::write_store::sqlite::columns::{count, json, number, unsigned};
+use crate::domain::{BookingId, Event, RecordedEvent, ShowtimeId, Stamp, Timestamp};
+use crate::write_store::sqlite::columns::{count, hex_id, json, number, showtime_id, unsigned};
 use crate::write_store::sqlite::failure::{corrupt, failed_to};
 use crate::write_store::sqlite::statement::{Bind, Statement, statement};
-use crate::write_store::{Batch, CommitError, StoreError};
+use crate::write_store::{Batch, CommitError, Head, StoreError};
 
 statement!(
     /// Rows: events as JSON objects, whose `type` is their kind. An array's key is the position, from 0.
@@ -52,6 +52,29 @@ pub(super) fn page(
     let rows: Vec<(i64, i64, String)> =
         EventsAfter.with(&binds).load(connection).map_err(failed_to::<StoreError>("read the journal"))?;
     rows.into_iter().map(|(sequence, recorded_at, payload)| recorded(sequence, recorded_at, &payload)).collect()
+}
+
+statement!(
+    /// The events at places that are given as an array of [showtime, sequence].
+    EventsAt -> (Binary, BigInt, BigInt, Text, Nullable<Text>) = "
+        SELECT e.showtime_id, e.sequence, e.recorded_at, e.kind, e.payload ->> 'bookingId'
+        FROM json_each(?) p CROSS JOIN events e
+        ON e.showtime_id = unhex(p.value ->> 0) AND e.sequence = p.value ->> 1"
+);
+
+type EventAt = (Vec<u8>, i64, i64, String, Option<String>);
+
+/// See [`crate::write_store::WriteStore::stamps`].
+pub(super) fn stamps(connection: &mut SqliteConnection, places: &[Head]) -> Result<Vec<(Head, Stamp)>, StoreError> {
+    let places = json(&places.iter().map(|(id, sequence)| (hex_id(id.0), sequence)).collect::<Vec<_>>())?;
+    let rows: Vec<EventAt> =
+        EventsAt.with(&[Bind::Text(&places)]).load(connection).map_err(failed_to::<StoreError>("read the stamps"))?;
+    let stamp = |(id, sequence, recorded_at, kind, booking): EventAt| {
+        let booking = booking.map(|text| uuid::Uuid::parse_str(&text).map(BookingId)).transpose().map_err(corrupt)?;
+        let stamp = Stamp::of(Timestamp::from_millis(recorded_at), &kind, booking);
+        Ok(((showtime_id(&id)?, unsigned(sequence)?), stamp))
+    };
+    rows.into_iter().map(stamp).collect()
 }
 
 /// A stored event.

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use diesel::sqlite::SqliteConnection;
 use tokio::time::Instant;
 
-use crate::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Timestamp};
+use crate::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use crate::write_store::{
     Audit, Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment,
     NewShowtime, OutboxEntry, Role, StoreError, WriteStore,
@@ -181,6 +181,10 @@ impl WriteStore for SqliteStore {
 
     async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError> {
         self.readers.read(move |connection| showtimes::heads(connection, &ids)).await
+    }
+
+    async fn stamps(&self, places: Vec<Head>) -> Result<Vec<(Head, Stamp)>, StoreError> {
+        self.readers.read(move |connection| journal::stamps(connection, &places)).await
     }
 
     async fn outbox(&self, limit: usize, except: Vec<ShowtimeId>) -> Result<Vec<OutboxEntry>, StoreError> {

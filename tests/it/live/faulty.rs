@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use turnstile::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Timestamp};
+use turnstile::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use turnstile::write_store::{
     Audit, Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment,
     NewShowtime, OutboxEntry, Role, StoreError, WriteStore,
@@ -83,6 +83,10 @@ impl WriteStore for Faulty {
     async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError> {
         self.check()?;
         self.store.heads(ids).await
+    }
+
+    async fn stamps(&self, places: Vec<Head>) -> Result<Vec<(Head, Stamp)>, StoreError> {
+        self.store.stamps(places).await
     }
 
     async fn outbox(&self, limit: usize, except: Vec<ShowtimeId>) -> Result<Vec<OutboxEntry>, StoreError> {

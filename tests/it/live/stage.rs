@@ -14,7 +14,9 @@ use turnstile::domain::{Clock, EventRun, ShowtimeId, Timestamp};
 use turnstile::event_bus::{EventBus, Message};
 use turnstile::live::{self, LiveError, LiveHub, Settings};
 use turnstile::read_model::embedded::EmbeddedReadModel;
-use turnstile::read_model::{Applied, Generation, PageStart, ReadError, ReadModel, ShowtimeSummary, ShowtimeView};
+use turnstile::read_model::{
+    Applied, Generation, PageStart, Place, ReadError, ReadModel, ShowtimeSummary, ShowtimeView,
+};
 use turnstile::write_store::sqlite::{self, SqliteStore};
 use uuid::Uuid;
 
@@ -276,9 +278,13 @@ impl ReadModel for Model {
         self.embedded.showtime(id).await
     }
 
-    async fn sequence(&self, id: ShowtimeId) -> Result<Option<u64>, ReadError> {
+    async fn place(&self, id: ShowtimeId) -> Result<Option<Place>, ReadError> {
         self.check()?;
-        self.embedded.sequence(id).await
+        self.embedded.place(id).await
+    }
+
+    async fn forget(&self, id: ShowtimeId, sequence: u64) -> Result<(), ReadError> {
+        self.embedded.forget(id, sequence).await
     }
 
     async fn list(&self, start: PageStart, limit: usize) -> Result<Vec<ShowtimeSummary>, ReadError> {

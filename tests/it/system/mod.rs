@@ -9,6 +9,7 @@ mod loadtest;
 mod page;
 mod predecessor;
 mod projector;
+mod restore;
 mod rolling_restart;
 mod sockets;
 mod store_outages;

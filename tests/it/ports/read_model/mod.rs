@@ -56,6 +56,7 @@ contract!(
     a_copy_that_is_behind_is_not_published,
     an_abandoned_copy_is_gone,
     it_answers_pings,
+    what_is_forgotten_is_made_anew_from_another_history,
 );
 
 async fn a_journal_in_any_runs_gives_its_fold(nodes: Nodes) {
@@ -299,4 +300,26 @@ async fn an_abandoned_copy_is_gone(nodes: Nodes) {
 async fn it_answers_pings(nodes: Nodes) {
     nodes.one.ping().await.unwrap();
     nodes.one.ping().await.unwrap();
+}
+
+/// A restored write store goes on with another history under the same id.
+async fn what_is_forgotten_is_made_anew_from_another_history(nodes: Nodes) {
+    for seats in [50, 9_000] {
+        let lost = Journal::new(seats, 0, 30, 5);
+        lost.apply_all(&*nodes.one, 5).await;
+        nodes.one.forget(lost.id, 29).await.unwrap();
+        lost.assert_complete(&*nodes.other).await;
+        let found = nodes.other.place(lost.id).await.unwrap().unwrap();
+        assert_eq!((found.sequence, found.stamp), (31, lost.fold(31).stamp), "it stands elsewhere: it stays");
+
+        nodes.other.forget(lost.id, 31).await.unwrap();
+        assert_eq!(nodes.one.showtime(lost.id).await.unwrap(), None);
+        assert!(nodes.one.list(None, 100).await.unwrap().iter().all(|summary| summary.id != lost.id));
+        // As far as before: what a node remembers of the lost history must not pass for it.
+        let told = Journal { id: lost.id, ..Journal::new(seats, 0, 40, 6) };
+        nodes.other.apply(&told.run(1, 31)).await.unwrap();
+        assert_eq!(*nodes.other.showtime(lost.id).await.unwrap().unwrap(), told.fold(31));
+        nodes.one.apply(&told.run(32, 41)).await.unwrap();
+        assert_eq!(*nodes.other.showtime(lost.id).await.unwrap().unwrap(), told.fold(41));
+    }
 }

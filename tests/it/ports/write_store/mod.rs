@@ -120,6 +120,7 @@ macro_rules! contract_tests {
                 an_audit_shows_everything
                 an_audit_of_an_unknown_showtime_is_none
                 a_ping_is_answered
+                the_journal_tells_the_stamps_of_its_events
             }
             outbox {
                 rows_come_in_order_and_carry_their_trace

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use turnstile::domain::{Booking, BookingId, ShowtimeId};
+use turnstile::domain::{Booking, BookingId, ShowtimeId, Stamp};
 use turnstile::write_store::Load;
 use uuid::Uuid;
 
@@ -137,4 +137,31 @@ pub async fn an_audit_of_an_unknown_showtime_is_none<A: Adapter>() {
 pub async fn a_ping_is_answered<A: Adapter>() {
     let adapter = A::fresh().await;
     tokio::time::timeout(Duration::from_secs(10), adapter.store().ping()).await.unwrap().unwrap();
+}
+
+pub async fn the_journal_tells_the_stamps_of_its_events<A: Adapter>() {
+    let adapter = A::fresh().await;
+    let store = adapter.store();
+    let (id, other) = (scheduled(&store, 9).await, scheduled(&store, 9).await);
+    let held = reserved(&store, id, &[8, 1], 1).await;
+    store.commit(Draft::kept(&store, id).await.cancel(&held).done()).await.unwrap();
+    reserved(&store, other, &[0], 1).await;
+    let mut expected = Vec::new();
+    for showtime in [id, other] {
+        let events = store.journal(showtime, 0, 10).await.unwrap();
+        expected.extend(events.iter().map(|event| ((showtime, event.sequence), event.stamp())));
+    }
+    assert_eq!(expected.len(), 5);
+    let mut places: Vec<_> = expected.iter().map(|(place, _)| *place).collect();
+    places.extend([(id, 4), (other, 0), (ShowtimeId(Uuid::now_v7()), 1)]);
+    let by_place = |stamps: &mut Vec<((ShowtimeId, u64), Stamp)>| stamps.sort_unstable_by_key(|(place, _)| *place);
+    let mut found = store.stamps(places).await.unwrap();
+    by_place(&mut found);
+    by_place(&mut expected);
+    assert_eq!(found, expected, "places that the journal does not have are left out");
+    let mut stamps: Vec<_> = found.iter().map(|(_, stamp)| stamp.0).collect();
+    stamps.sort_unstable();
+    stamps.dedup();
+    assert_eq!(stamps.len(), 5, "each event has a stamp of its own");
+    assert_eq!(store.stamps(vec![]).await.unwrap(), []);
 }

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 use turnstile::domain::{EventRun, ShowtimeId};
 use turnstile::event_bus::{BusError, DeadLetter, Delivery, EventBus, Message, Settlement, Signal, Subscription};
-use turnstile::read_model::{Applied, Generation, PageStart, ReadError, ReadModel, ShowtimeSummary, ShowtimeView};
+use turnstile::read_model::{
+    Applied, Generation, PageStart, Place, ReadError, ReadModel, ShowtimeSummary, ShowtimeView,
+};
 
 /// A read model in front of a real one.
 pub struct FaultyReadModel {
@@ -48,8 +50,12 @@ impl ReadModel for FaultyReadModel {
         self.answer()?.showtime(id).await
     }
 
-    async fn sequence(&self, id: ShowtimeId) -> Result<Option<u64>, ReadError> {
-        self.answer()?.sequence(id).await
+    async fn place(&self, id: ShowtimeId) -> Result<Option<Place>, ReadError> {
+        self.answer()?.place(id).await
+    }
+
+    async fn forget(&self, id: ShowtimeId, sequence: u64) -> Result<(), ReadError> {
+        self.answer()?.forget(id, sequence).await
     }
 
     async fn list(&self, start: PageStart, limit: usize) -> Result<Vec<ShowtimeSummary>, ReadError> {
