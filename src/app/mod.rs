@@ -1,6 +1,6 @@
 //! The composition root: settings to adapters to actors to server, and the order in which they stop. Nothing else names an adapter.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,9 +38,12 @@ pub use signals::Signals;
 pub struct App {
     settings: Settings,
     address: SocketAddr,
+    /// Where metrics and health are served, if apart.
+    admin_address: Option<SocketAddr>,
     /// What the banner says about operators; on the first start with their key.
     operators: String,
     server: Server,
+    admin_server: Option<Server>,
     box_office: BoxOffice,
     live: LiveHub,
     health: Health,
@@ -55,11 +58,9 @@ impl App {
     /// and again. To be called inside an actix system; `runtime` is the multi-thread runtime
     /// on which the adapters work.
     pub async fn start(mut settings: Settings, runtime: Handle) -> anyhow::Result<Self> {
-        // Bound first: a port in use is the commonest mistake and should cost no work.
-        let listener = http::bind(settings.listen, &settings.http)
-            .with_context(|| format!("cannot listen on {}; another address is set with --listen", settings.listen))?;
-        let address = listener.local_addr()?;
-        let starting = http::Starting::answer(&listener)?;
+        let listeners = Listeners::bind(&settings)?;
+        let (address, admin_address) = listeners.addresses()?;
+        let starting = http::Starting::answer(std::iter::once(&listeners.all).chain(&listeners.admin))?;
         let (to_connect, reason) = (settings.clone(), starting.reason());
         let adapters = runtime.spawn(async move { Adapters::start(&to_connect, &reason).await }).await??;
         starting.stop().await;
@@ -88,24 +89,8 @@ impl App {
             settings: settings.outbox_relay.clone(),
         };
         OutboxRelay::start_on(&arbiter, relay, stop_relay.clone());
-        let projection = projector::Dependencies {
-            write_store: Arc::clone(&adapters.write_store),
-            event_bus: Arc::clone(&adapters.event_bus),
-            read_model: Arc::clone(&adapters.read_model),
-            runtime: runtime.clone(),
-            settings: settings.projector.clone(),
-        };
-        let projector = projector::start(&arbiter, projection);
-        let live = live::start(live::Dependencies {
-            write_store: Arc::clone(&adapters.write_store),
-            event_bus: Arc::clone(&adapters.event_bus),
-            read_model: Arc::clone(&adapters.read_model),
-            clock: clock.clone(),
-            runtime: runtime.clone(),
-            settings: settings.live,
-            cluster_secret: adapters.cluster_secret,
-            allowed_origins: settings.cors_origins.clone(),
-        });
+        let projector = projector::start(&arbiter, projection(&adapters, &settings, &runtime));
+        let live = live::start(sessions(&adapters, &settings, &runtime));
         let health = Health::new(settings.http.health);
         watch(&health, &adapters, &runtime);
         let services = http::Services {
@@ -118,20 +103,35 @@ impl App {
         };
         let state = web::Data::new(AppState::new(services, settings.http.clone()));
         state.metrics().add(Box::new(move |text| write_counters(text, &counters)));
-        let server = http::server(state, listener)?;
-        Ok(Self { settings, address, operators, server, box_office, live, health, projector, stop_relay, arbiter })
+        let admin_server = listeners.admin.map(|listener| http::admin_server(state.clone(), listener)).transpose()?;
+        let server = http::server(state, listeners.all)?;
+        Ok(Self {
+            settings,
+            address,
+            admin_address,
+            operators,
+            server,
+            admin_server,
+            box_office,
+            live,
+            health,
+            projector,
+            stop_relay,
+            arbiter,
+        })
     }
 
     /// What is printed when the server listens: the profile, the address and what to try next.
     pub fn banner(&self) -> String {
-        let Self { settings, address, operators, .. } = self;
+        let Self { settings, address, admin_address, operators, .. } = self;
         let profile = match settings.profile() {
             Ok(Profile::Embedded { data_dir }) => format!("embedded, data in {}", data_dir.display()),
             Ok(Profile::Real(_)) => "real stack: PostgreSQL, Valkey, RabbitMQ, MongoDB".to_owned(),
             Err(error) => error.to_string(),
         };
+        let admin = admin_address.map(|admin| format!("  metrics   http://{admin}/metrics\n")).unwrap_or_default();
         format!(
-            "Turnstile {version}\n  profile   {profile}\n  listening on http://{address}\n  seat map  open http://{address}/ in a browser\n  API       http://{address}/docs, or: curl http://{address}/api/showtimes\n  operators {operators}\n",
+            "Turnstile {version}\n  profile   {profile}\n  listening on http://{address}\n  seat map  open http://{address}/ in a browser\n  API       http://{address}/docs, or: curl http://{address}/api/showtimes\n{admin}  operators {operators}\n",
             version = env!("CARGO_PKG_VERSION"),
         )
     }
@@ -142,6 +142,10 @@ impl App {
     pub async fn serve(self, mut signals: Signals) -> anyhow::Result<()> {
         let handle = self.server.handle();
         let mut server = actix_web::rt::spawn(self.server);
+        let admin_handle = self.admin_server.as_ref().map(Server::handle);
+        if let Some(admin_server) = self.admin_server {
+            actix_web::rt::spawn(admin_server);
+        }
         let signal = tokio::select! {
             ended = &mut server => {
                 ended??;
@@ -167,6 +171,10 @@ impl App {
                 tracing::warn!("the projector did not end in time; what it had not settled is delivered again");
             }
             self.arbiter.stop();
+            // Last, so that the end can be watched.
+            if let Some(admin) = admin_handle {
+                admin.stop(false).await;
+            }
             tracing::info!("drained");
             Ok(())
         };
@@ -174,6 +182,53 @@ impl App {
             stopped = stopped => stopped,
             again = signals.next() => anyhow::bail!("{again} after {signal}: ended before everything was drained"),
         }
+    }
+}
+
+/// Bound first: a port in use is the commonest mistake and should cost no work.
+struct Listeners {
+    all: TcpListener,
+    admin: Option<TcpListener>,
+}
+
+impl Listeners {
+    fn bind(settings: &Settings) -> anyhow::Result<Self> {
+        let bind = |address, remedy| {
+            http::bind(address, &settings.http)
+                .with_context(|| format!("cannot listen on {address}; another address is set with {remedy}"))
+        };
+        let all = bind(settings.listen, "--listen")?;
+        let admin = settings.admin_listen.map(|admin| bind(admin, "TURNSTILE_ADMIN_LISTEN")).transpose()?;
+        Ok(Self { all, admin })
+    }
+
+    fn addresses(&self) -> std::io::Result<(SocketAddr, Option<SocketAddr>)> {
+        Ok((self.all.local_addr()?, self.admin.as_ref().map(TcpListener::local_addr).transpose()?))
+    }
+}
+
+/// What the projector works with.
+fn projection(adapters: &Adapters, settings: &Settings, runtime: &Handle) -> projector::Dependencies {
+    projector::Dependencies {
+        write_store: Arc::clone(&adapters.write_store),
+        event_bus: Arc::clone(&adapters.event_bus),
+        read_model: Arc::clone(&adapters.read_model),
+        runtime: runtime.clone(),
+        settings: settings.projector.clone(),
+    }
+}
+
+/// What live sessions work with.
+fn sessions(adapters: &Adapters, settings: &Settings, runtime: &Handle) -> live::Dependencies {
+    live::Dependencies {
+        write_store: Arc::clone(&adapters.write_store),
+        event_bus: Arc::clone(&adapters.event_bus),
+        read_model: Arc::clone(&adapters.read_model),
+        clock: adapters.clock.clock(),
+        runtime: runtime.clone(),
+        settings: settings.live,
+        cluster_secret: adapters.cluster_secret,
+        allowed_origins: settings.cors_origins.clone(),
     }
 }
 

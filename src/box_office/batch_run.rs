@@ -271,13 +271,10 @@ impl BatchRun {
         let is_next = committed.first_sequence == plan.base() + 1;
         if is_next {
             owned.agreed_at(asked);
+            owned.ends_with(plan.events().last(), plan.decided_at());
         }
         self.answer(decided, |sequence| committed.first_sequence + sequence.saturating_sub(plan.base() + 1));
-        if is_next {
-            if let Some(last) = plan.events().last() {
-                owned.ends_with(last, plan.decided_at());
-            }
-        } else {
+        if !is_next {
             // Others wrote in between; or the journal ends earlier, since the store was restored to an earlier moment.
             owned.showtime.restore_sequence(plan.base());
             if let Err(error) = owned.catch_up(self.deps.write_store.as_ref()).await {
@@ -307,10 +304,8 @@ impl BatchRun {
             }
             CommitError::PaymentUsed => {
                 counters.batches_conflicted.increment();
-                match self.look_up_payments().await {
-                    Ok(()) => Attempt::Again(owned),
-                    Err(error) => self.unavailable(owned, &error),
-                }
+                let Err(error) = self.look_up_payments().await else { return Attempt::Again(owned) };
+                self.unavailable(owned, &error)
             }
             CommitError::Fenced => {
                 counters.batches_conflicted.increment();
@@ -328,10 +323,8 @@ impl BatchRun {
     /// Finds out which payments of the batch have confirmed other bookings. One that is only just being used by another showtime's
     /// batch is found when that is committed: the next commit waits for it.
     async fn look_up_payments(&mut self) -> Result<(), StoreError> {
-        let references =
-            self.commands.iter().filter_map(|pending| pending.request.command.payment_reference().cloned());
-        let used = self.deps.write_store.payments(references.collect()).await?;
-        self.paid.extend(used);
+        let payments = self.commands.iter().filter_map(|pending| pending.request.command.payment_reference().cloned());
+        self.paid.extend(self.deps.write_store.payments(payments.collect()).await?);
         Ok(())
     }
 
@@ -348,10 +341,7 @@ impl BatchRun {
     fn unavailable(&self, owned: Owned, error: &StoreError) -> Attempt {
         self.deps.counters.commit_outage.failed("bookings cannot be committed", error);
         // What the store contradicts is no sound state.
-        let sound = match error {
-            StoreError::Unavailable { .. } | StoreError::Unusable(_) => Some(owned),
-            StoreError::Corrupt(_) => None,
-        };
+        let sound = (!matches!(error, StoreError::Corrupt(_))).then_some(owned);
         Attempt::Refuse(sound, Refusal::Unavailable)
     }
 

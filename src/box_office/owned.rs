@@ -79,8 +79,8 @@ impl Owned {
     }
 
     /// The state's last event was committed by this owner at that time.
-    pub(super) fn ends_with(&mut self, event: &Event, recorded_at: Timestamp) {
-        self.stamp = Some(Stamp::of(recorded_at, event.kind().as_str(), event.booking_id()));
+    pub(super) fn ends_with(&mut self, event: Option<&Event>, recorded_at: Timestamp) {
+        self.stamp = event.map(|event| Stamp::of(recorded_at, event.kind().as_str(), event.booking_id()));
     }
 
     /// The state is the store's as of `moment`: when the commit or the journal that shows it was asked for. Before the answer came

@@ -37,6 +37,9 @@ const REAL_STACK_DRAIN_DELAY_SECONDS: u64 = 5;
 pub struct Settings {
     /// Address and port to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Address and port for `/metrics`, `/livez` and `/readyz` with its details. Without it they are served at `listen`; with it, `listen` has no
+    /// `/metrics`, and its `/readyz` tells only the status.
+    pub admin_listen: Option<SocketAddr>,
     /// Folder of the embedded profile's data.
     pub data_dir: PathBuf,
     /// `postgres://user:password@host:port/database?sslmode=..`; with the other three URLs it selects the real stack.
@@ -108,6 +111,7 @@ impl Default for Settings {
         let box_office = box_office::Settings::default();
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 5000)),
+            admin_listen: None,
             data_dir: PathBuf::from("./turnstile-data"),
             postgres_url: None,
             valkey_url: None,
@@ -219,6 +223,7 @@ impl Settings {
         settings.ignored_variables = ignored;
         settings.box_office.hold_seconds = settings.hold_seconds;
         settings.box_office.hold_total_seconds = settings.hold_total_seconds.max(settings.hold_seconds);
+        settings.http.has_admin_address = settings.admin_listen.is_some();
         settings.http.cors_origins.clone_from(&settings.cors_origins);
         settings.http.limits = settings.limits.clone();
         settings.http.trusted_proxies = TrustedProxies::parse(&settings.trusted_proxies).unwrap_or_default();

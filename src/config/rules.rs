@@ -71,6 +71,11 @@ pub(super) fn broken(settings: &Settings) -> Vec<(&'static str, String)> {
         !settings.open || settings.listen.ip().is_loopback(),
         "is for a loopback address only, see TURNSTILE_LISTEN",
     );
+    rule(
+        "admin_listen",
+        settings.admin_listen.is_none_or(|admin| admin.port() == 0 || admin != settings.listen),
+        "must be another address than TURNSTILE_LISTEN",
+    );
     let hold_fits = |seconds| (1..=LONGEST_HOLD_SECONDS).contains(&seconds);
     rule("hold_seconds", hold_fits(settings.hold_seconds), "must be 1 second to 7 days");
     rule("hold_total_seconds", hold_fits(settings.hold_total_seconds), "must be 1 second to 7 days");

@@ -75,8 +75,10 @@ pub(super) struct Report {
     /// `ready`, `degraded` (works without a helpful dependency), `down` or `draining`; the latter two only in a 503.
     #[schema(value_type = String)]
     status: &'static str,
-    /// Each dependency by name.
-    dependencies: BTreeMap<&'static str, DependencyReport>,
+    /// Each dependency by name. Only told at the address for operators, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    dependencies: Option<BTreeMap<&'static str, DependencyReport>>,
 }
 
 /// One dependency.
@@ -218,7 +220,7 @@ impl Health {
             let (status, required) = (dependency.standing(), dependency.need == Need::Required);
             (dependency.name, DependencyReport { status, required, detail: dependency.detail().clone() })
         };
-        Report { status, dependencies: dependencies.iter().map(tell).collect() }
+        Report { status, dependencies: Some(dependencies.iter().map(tell).collect()) }
     }
 
     fn dependencies(&self) -> MutexGuard<'_, Vec<Arc<Dependency>>> {
@@ -266,9 +268,17 @@ pub(super) async fn livez() -> HttpResponse {
     HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(serde_json::json!({ "status": "alive" }))
 }
 
-/// `GET /readyz`
+/// `GET /readyz`, with each dependency.
 pub(super) async fn readyz(state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
-    let report = state.health.report();
+    answer(state.health.report())
+}
+
+/// `GET /readyz` for everybody, when operators have an address of their own.
+pub(super) async fn readyz_in_brief(state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    answer(Report { dependencies: None, ..state.health.report() })
+}
+
+fn answer(report: Report) -> Result<HttpResponse, Problem> {
     if report.status == "ready" || report.status == "degraded" {
         return Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(report));
     }
@@ -276,7 +286,7 @@ pub(super) async fn readyz(state: web::Data<AppState>) -> Result<HttpResponse, P
         "draining" => (Code::Draining, "the node is about to stop"),
         _ => (Code::NotReady, "a required dependency is down"),
     };
-    Err(Problem::new(code, detail).with(Further { dependencies: Some(report.dependencies), ..Further::default() }))
+    Err(Problem::new(code, detail).with(Further { dependencies: report.dependencies, ..Further::default() }))
 }
 
 #[cfg(test)]
@@ -322,9 +332,10 @@ mod tests {
         assert!(health.is_ready());
         let report = health.report();
         assert_eq!(report.status, "degraded");
-        assert_eq!(report.dependencies["store"].status, Standing::Ok);
-        assert_eq!(report.dependencies["lock"].status, Standing::Down);
-        assert_eq!(report.dependencies["bus"].status, Standing::Down);
+        let dependencies = report.dependencies.unwrap();
+        assert_eq!(dependencies["store"].status, Standing::Ok);
+        assert_eq!(dependencies["lock"].status, Standing::Down);
+        assert_eq!(dependencies["bus"].status, Standing::Down);
         health.drain();
         assert!(!health.is_ready());
         assert_eq!(health.report().status, "draining");

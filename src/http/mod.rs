@@ -58,7 +58,7 @@ pub use health::Health;
 pub use metrics::{Metrics, Source};
 pub use operators::{OperatorToken, Operators};
 pub use problem::{PROBLEM_JSON, Problem};
-pub use server::{bind, check_origin, server};
+pub use server::{admin_server, bind, check_origin, server};
 pub use settings::Settings;
 pub use starting::{Reason, Starting};
 
@@ -196,8 +196,18 @@ const PROBLEM: &str = "/problems/{code}";
 #[derive(Clone, Copy)]
 struct Path(&'static str);
 
+/// The route table of the address for operators.
+fn configure_admin(config: &mut web::ServiceConfig) {
+    config.service(get(LIVEZ, health::livez)).service(get(READYZ, health::readyz)).service(get(METRICS, metrics::show));
+}
+
 /// The route table. What is not in it is 404; a method that a resource does not have is 405 with `Allow`.
-pub fn configure(config: &mut web::ServiceConfig) {
+fn configure(config: &mut web::ServiceConfig, has_admin_address: bool) {
+    if has_admin_address {
+        config.service(get(LIVEZ, health::livez)).service(get(READYZ, health::readyz_in_brief));
+    } else {
+        configure_admin(config);
+    }
     config
         .service(at(BOOKINGS).route(web::post().to(bookings::reserve)))
         .service(get(BOOKING, bookings::show))
@@ -212,9 +222,6 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .service(at(HUB).route(web::get().to(live::hub)))
         .service(at(NEGOTIATE).route(web::post().to(live::negotiate)))
         .service(at(SHOWTIME_SOCKET).route(web::get().to(live::showtime)))
-        .service(get(LIVEZ, health::livez))
-        .service(get(READYZ, health::readyz))
-        .service(get(METRICS, metrics::show))
         .service(get(OPENAPI, openapi::show))
         .service(get(ASYNCAPI, openapi::live_messages))
         .service(get(PAGE, pages::page))

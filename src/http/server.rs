@@ -13,7 +13,7 @@ use actix_web::{App, HttpServer, web};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::http::seat_maps::{SEQUENCE, SOURCE};
-use crate::http::{AppState, Settings, configure, exchange, limits};
+use crate::http::{AppState, Settings, configure, configure_admin, exchange, limits};
 
 /// Listens on `address` with the settings' backlog. Port 0 takes a free port.
 ///
@@ -40,7 +40,8 @@ pub fn server(state: web::Data<AppState>, listener: TcpListener) -> io::Result<S
     let server = HttpServer::new(move || {
         // Without foreign origins there is nothing to negotiate.
         let cors = Condition::new(!origins.is_empty(), cors(&origins));
-        let app = App::new().app_data(state.clone()).configure(configure);
+        let has_admin_address = state.settings.has_admin_address;
+        let app = App::new().app_data(state.clone()).configure(|config| configure(config, has_admin_address));
         // A refused page must be able to read why: CORS is around the limits.
         app.wrap(from_fn(limits::limit)).wrap(cors).wrap(from_fn(exchange::exchange))
     })
@@ -59,6 +60,26 @@ pub fn server(state: web::Data<AppState>, listener: TcpListener) -> io::Result<S
     })
     .disable_signals();
     let server = if settings.workers == 0 { server } else { server.workers(settings.workers) };
+    Ok(server.listen(listener)?.run())
+}
+
+/// The server of `/metrics` and health on an address of their own, for the operators' network. As [`server`].
+///
+/// # Errors
+/// The listener cannot be used.
+pub fn admin_server(state: web::Data<AppState>, listener: TcpListener) -> io::Result<Server> {
+    let unread_timeout = Duration::from_secs(state.settings.unread_timeout_seconds);
+    let server = HttpServer::new(move || {
+        App::new().app_data(state.clone()).configure(configure_admin).wrap(from_fn(exchange::exchange))
+    })
+    .workers(1)
+    .client_disconnect_timeout(Duration::ZERO)
+    .on_connect(move |connection, _| {
+        if let Some(stream) = connection.downcast_ref::<TcpStream>() {
+            bound_unread(stream, unread_timeout);
+        }
+    })
+    .disable_signals();
     Ok(server.listen(listener)?.run())
 }
 

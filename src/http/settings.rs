@@ -48,6 +48,9 @@ pub struct Settings {
     pub page_showtimes: u64,
     /// `Retry-After` of refusals that know no better, in seconds.
     pub retry_after_seconds: u64,
+    /// Metrics and the details of health have an address of their own. Set from the top level.
+    #[serde(skip)]
+    pub has_admin_address: bool,
     /// Who is an operator. Set from the top level.
     #[serde(skip)]
     pub operators: Operators,
@@ -85,6 +88,7 @@ impl Default for Settings {
             cached_bytes: 128 * 1024 * 1024,
             page_showtimes: 200,
             retry_after_seconds: 1,
+            has_admin_address: false,
             operators: Operators::default(),
             cors_origins: Vec::new(),
             trusted_proxies: TrustedProxies::default(),

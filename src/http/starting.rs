@@ -12,7 +12,7 @@ use crate::http::code::Code;
 use crate::http::problem::Problem;
 use crate::http::{LIVEZ, READYZ, exchange, health};
 
-/// Answers on the server's listener until it is dropped or [`Starting::stop`]ped; connections that come afterwards wait for the server itself.
+/// Answers on the server's listeners until it is dropped or [`Starting::stop`]ped; connections that come afterwards wait for the server itself.
 pub struct Starting {
     handle: ServerHandle,
     reason: Reason,
@@ -26,11 +26,11 @@ impl Starting {
     /// Starts to answer. To be called inside an actix system.
     ///
     /// # Errors
-    /// The listener cannot be used.
-    pub fn answer(listener: &TcpListener) -> io::Result<Self> {
+    /// A listener cannot be used.
+    pub fn answer<'a>(listeners: impl IntoIterator<Item = &'a TcpListener>) -> io::Result<Self> {
         let reason = Reason(Arc::new(Mutex::new("the services are being connected".to_owned())));
         let told = web::Data::new(reason.clone());
-        let server = HttpServer::new(move || {
+        let mut server = HttpServer::new(move || {
             App::new()
                 .app_data(told.clone())
                 .route(LIVEZ, web::get().to(health::livez))
@@ -39,9 +39,11 @@ impl Starting {
                 .wrap(from_fn(exchange::exchange))
         })
         .workers(1)
-        .disable_signals()
-        .listen(listener.try_clone()?)?
-        .run();
+        .disable_signals();
+        for listener in listeners {
+            server = server.listen(listener.try_clone()?)?;
+        }
+        let server = server.run();
         let handle = server.handle();
         actix_web::rt::spawn(server);
         Ok(Self { handle, reason })

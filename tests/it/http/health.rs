@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::http::{House, is_problem};
+use crate::postgres_pair::free_port;
 use crate::stack::{Stack, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,5 +51,37 @@ async fn metrics_count_what_was_answered() {
         let name = name.split('{').next().unwrap();
         let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
         assert!(text.contains(&format!("# TYPE {base} ")) || text.contains(&format!("# TYPE {name} ")), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_and_details_can_have_an_address_of_their_own() {
+    let admin = format!("127.0.0.1:{}", free_port());
+    let stack = Stack::embedded().with("ADMIN_LISTEN", &admin);
+    let server = stack.start();
+    let of_admin = async |path: &str| reqwest::get(format!("http://{admin}{path}")).await.unwrap();
+    eventually("the server is ready", Duration::from_secs(10), async || server.get("/readyz").await.status == 200)
+        .await;
+    assert_eq!(server.get("/readyz").await.body, json!({"status": "ready"}));
+    assert_eq!(server.get("/livez").await.status, 200);
+    is_problem(&server.get("/metrics").await, 404, "not-found");
+    assert!(of_admin("/metrics").await.text().await.unwrap().contains("turnstile_bookings_accepted_total 0"));
+    assert!(of_admin("/readyz").await.text().await.unwrap().contains("\"required\":true"));
+    assert_eq!(of_admin("/livez").await.status(), 200);
+    for elsewhere in ["/", "/api/showtimes", "/docs"] {
+        assert_eq!(of_admin(elsewhere).await.status(), 404, "{elsewhere}");
+    }
+    assert_eq!(server.terminate().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_address_that_cannot_be_used_stops_the_start() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap();
+    for listen in ["127.0.0.1:0".to_owned(), taken.to_string()] {
+        let stack = Stack::embedded().with("LISTEN", &listen).with("ADMIN_LISTEN", taken);
+        let output = stack.run(&["serve"]).await;
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains("TURNSTILE_ADMIN_LISTEN"), "{said}");
     }
 }
