@@ -312,7 +312,7 @@ fn other_operations() -> Vec<Entry> {
             Describe::new("metrics", "Metrics, Prometheus text", "operations")
                 .public()
                 .ok("200", "Metrics", None, &[])
-                .problems(&[400]),
+                .problems(&[400, 404]),
         ),
         (
             routes::OPENAPI,
