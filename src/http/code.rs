@@ -63,7 +63,7 @@ codes! {
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed",
         "The `Allow` header lists the methods of this resource.";
     RequestTimeout = "request-timeout", REQUEST_TIMEOUT, "The request took too long",
-        "The body did not arrive in time.";
+        "The head or the body did not arrive in time.";
     SeatsTaken = "seats-taken", CONFLICT, "Seats are taken",
         "`conflicts` names every seat that is not free, by id and as it is printed, and why. Nothing was reserved.";
     ShowtimeStarted = "showtime-started", CONFLICT, "The showtime has started",
@@ -84,6 +84,8 @@ codes! {
         "Another socket uses this connection token of the live feed.";
     PayloadTooLarge = "payload-too-large", PAYLOAD_TOO_LARGE, "The body is too large",
         "The body is larger than this resource takes; `detail` says how large it may be.";
+    HeadTooLarge = "head-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The head is too large",
+        "The request's head is too long, or has too many headers.";
     UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type",
         "Send `Content-Type: application/json`, in UTF-8, without content encoding.";
     IdempotencyKeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The idempotency key was used before",

@@ -156,6 +156,15 @@ pub(super) fn limited(mut operation: Operation) -> Operation {
     operation
 }
 
+/// Adds the answers to a head that is too large or does not arrive in time; every resource has them.
+pub(super) fn headed(mut operation: Operation) -> Operation {
+    for status in [408, 431] {
+        let refusal = problem_response(status).build().into();
+        operation.responses.responses.entry(status.to_string()).or_insert(refusal);
+    }
+    operation
+}
+
 fn problem_response(status: u16) -> ResponseBuilder {
     let titles: Vec<_> =
         Code::ALL.iter().filter(|code| code.status().as_u16() == status).map(|code| code.title()).collect();

@@ -48,6 +48,7 @@ mod showtime_shelf;
 mod showtime_source;
 mod showtimes;
 mod starting;
+mod unparsed;
 mod unread;
 
 pub use client::TrustedProxies;

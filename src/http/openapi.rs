@@ -104,6 +104,7 @@ fn paths() -> Paths {
     let mut paths = Paths::new();
     let entries = [booking_operations(), showtime_operations(), live_operations(), other_operations()];
     for (path, method, operation) in entries.into_iter().flatten() {
+        let operation = describe::headed(operation);
         let is_limited = !limits::UNLIMITED.contains(&path);
         paths.add_path_operation(path, vec![method], if is_limited { describe::limited(operation) } else { operation });
     }

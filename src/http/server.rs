@@ -1,18 +1,23 @@
 //! The server: a listener with bounded connections, timeouts against slow clients, and the route table behind its middleware.
 
+use std::future::ready;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use actix_cors::Cors;
-use actix_web::dev::{Extensions, Server};
+use actix_http::HttpService;
+use actix_service::{ServiceFactoryExt as _, fn_service, map_config};
+use actix_web::body::MessageBody;
+use actix_web::dev::{AppConfig, Extensions, Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::rt::net::TcpStream;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, Error, HttpServer, web};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::http::seat_maps::{SEQUENCE, SOURCE};
+use crate::http::unparsed::Connection;
 use crate::http::{AppState, Settings, configure, configure_admin, exchange, limits};
 
 /// Listens on `address` with the settings' backlog. Port 0 takes a free port.
@@ -36,31 +41,57 @@ pub fn server(state: web::Data<AppState>, listener: TcpListener) -> io::Result<S
     let settings = state.settings.clone();
     let origins = settings.cors_origins.clone();
     let unread_timeout = Duration::from_secs(settings.unread_timeout_seconds);
-    let counted = state.clone();
-    let server = HttpServer::new(move || {
-        // Without foreign origins there is nothing to negotiate.
-        let cors = Condition::new(!origins.is_empty(), cors(&origins));
-        let has_admin_address = state.settings.has_admin_address;
-        let app = App::new().app_data(state.clone()).configure(|config| configure(config, has_admin_address));
-        // A refused page must be able to read why: CORS is around the limits.
-        app.wrap(from_fn(limits::limit)).wrap(cors).wrap(from_fn(exchange::exchange))
-    })
-    .max_connections(settings.connections_per_worker)
-    .keep_alive(Duration::from_secs(settings.keep_alive_seconds))
-    .client_request_timeout(Duration::from_secs(settings.head_timeout_seconds))
-    // Closed as soon as the last byte is written; see `unread` for those who still send.
-    .client_disconnect_timeout(Duration::ZERO)
-    .shutdown_timeout(settings.shutdown_timeout_seconds)
-    .tcp_nodelay(true)
-    .on_connect(move |connection, kept| {
-        if let Some(stream) = connection.downcast_ref::<TcpStream>() {
-            bound_unread(stream, unread_timeout);
-            take_place(stream, kept, &counted);
-        }
-    })
-    .disable_signals();
+    let head_timeout = Duration::from_secs(settings.head_timeout_seconds);
+    let keep_alive = Duration::from_secs(settings.keep_alive_seconds);
+    let server = Server::build()
+        .max_concurrent_connections(settings.connections_per_worker)
+        .shutdown_timeout(settings.shutdown_timeout_seconds)
+        .disable_signals();
     let server = if settings.workers == 0 { server } else { server.workers(settings.workers) };
-    Ok(server.listen(listener)?.run())
+    let stopping = server.graceful_shutdown_signal();
+    // As `HttpServer` does it, which takes no connections but its own.
+    let factory = move || {
+        let (stopping, counted) = (stopping.clone(), state.clone());
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .keep_alive(keep_alive)
+            .client_request_timeout(head_timeout)
+            // Closed as soon as the last byte is written; see `unread` for those who still send.
+            .client_disconnect_timeout(Duration::ZERO)
+            .on_connect_ext(move |connection: &Connection, kept| take_place(connection.stream(), kept, &counted))
+            .h1(map_config(app(&state, &origins), |()| AppConfig::default()));
+        fn_service(move |stream: TcpStream| {
+            prepare(&stream, unread_timeout);
+            let peer = stream.peer_addr().ok();
+            ready(Ok((Connection::new(stream), peer)))
+        })
+        .and_then(http)
+    };
+    Ok(server.listen("http", listener, factory)?.run())
+}
+
+/// The route table behind its middleware.
+fn app(
+    state: &web::Data<AppState>,
+    origins: &[String],
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody + use<>>,
+        Error = Error,
+        InitError = (),
+    > + use<>,
+> {
+    // Without foreign origins there is nothing to negotiate.
+    let cors = Condition::new(!origins.is_empty(), cors(origins));
+    let has_admin_address = state.settings.has_admin_address;
+    let app = App::new().app_data(state.clone()).configure(|config| configure(config, has_admin_address));
+    // A refused page must be able to read why: CORS is around the limits.
+    app.wrap(from_fn(limits::limit)).wrap(cors).wrap(from_fn(exchange::exchange))
 }
 
 /// The server of `/metrics` and health on an address of their own, for the operators' network. As [`server`].
@@ -76,7 +107,7 @@ pub fn admin_server(state: web::Data<AppState>, listener: TcpListener) -> io::Re
     .client_disconnect_timeout(Duration::ZERO)
     .on_connect(move |connection, _| {
         if let Some(stream) = connection.downcast_ref::<TcpStream>() {
-            bound_unread(stream, unread_timeout);
+            prepare(stream, unread_timeout);
         }
     })
     .disable_signals();
@@ -84,10 +115,13 @@ pub fn admin_server(state: web::Data<AppState>, listener: TcpListener) -> io::Re
 }
 
 /// Has the kernel end the connection if the peer does not take what was sent: no timer in user space sees a socket
-/// that cannot be written.
-fn bound_unread(stream: &TcpStream, timeout: Duration) {
+/// that cannot be written. And has it send small answers at once.
+fn prepare(stream: &TcpStream, timeout: Duration) {
     if let Err(error) = SockRef::from(stream).set_tcp_user_timeout(Some(timeout)) {
         tracing::warn!(%error, "a connection could not be bounded by TCP_USER_TIMEOUT");
+    }
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection without TCP_NODELAY");
     }
 }
 

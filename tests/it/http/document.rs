@@ -259,6 +259,9 @@ fn keys_limits_and_who_may_are_in_the_document() {
     for item in paths.as_object().unwrap().values() {
         for operation in item.as_object().unwrap().values() {
             assert!(operation["security"].is_array(), "{}", operation["operationId"]);
+            for status in ["400", "408", "431"] {
+                assert!(operation["responses"][status].is_object(), "{} has no {status}", operation["operationId"]);
+            }
         }
     }
     assert_eq!(paths["/api/showtimes"]["post"]["security"], json!([{"operatorKey": []}]));

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use reqwest::Method;
+use reqwest::header::{HeaderMap, HeaderName};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::http::{House, NOWHERE};
-use crate::stack::Stack;
+use crate::http::{House, NOWHERE, contract, is_problem};
+use crate::stack::{Answer, Stack};
 
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -155,6 +156,47 @@ async fn broken_requests_are_refused() {
         assert!(said.is_empty() || said.starts_with("HTTP/1.1 4"), "{said} to {}", &request[..request.len().min(60)]);
     }
     assert_eq!(house.server.get("/livez").await.status, 200);
+}
+
+/// The parser answers before any handler. Its answers have a problem document, on a fresh connection and after a good request.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_parser_refuses_has_a_problem_document() {
+    let house = House::open_on(Stack::embedded().with("HTTP__HEAD_TIMEOUT_SECONDS", 1)).await;
+    let many_headers = format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "X: y\r\n".repeat(200));
+    for (request, status, code) in [
+        ("nonsense\r\n\r\n", "400 Bad Request", "malformed-request"),
+        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", "400 Bad Request", "malformed-request"),
+        (&many_headers, "431 Request Header Fields Too Large", "head-too-large"),
+        ("GET / HTTP/1.1\r\nHost: x\r\nX-Slow", "408 Request Timeout", "request-timeout"),
+    ] {
+        let mut stream = connect(&house).await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        is_parsers_problem(&until_closed(stream, Duration::from_secs(10)).await, status, code);
+    }
+    let mut stream = connect(&house).await;
+    stream.write_all(b"HEAD /livez HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut said = vec![0; 4_096];
+    let read = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut said)).await.unwrap().unwrap();
+    assert!(said[..read].starts_with(b"HTTP/1.1 200"));
+    stream.write_all(b"nonsense\r\n\r\n").await.unwrap();
+    is_parsers_problem(&until_closed(stream, Duration::from_secs(10)).await, "400 Bad Request", "malformed-request");
+}
+
+#[track_caller]
+fn is_parsers_problem(said: &str, status: &str, code: &str) {
+    let (head, body) = said.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head in {said:?}"));
+    assert!(head.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{said}");
+    let mut headers = HeaderMap::new();
+    for (name, value) in head.lines().skip(1).filter_map(|line| line.split_once(": ")) {
+        headers.insert(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+    }
+    assert_eq!(headers["content-length"], body.len().to_string(), "{said}");
+    assert_eq!(headers["connection"], "close", "{said}");
+    assert!(headers.contains_key("date"), "{said}");
+    let body: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {said}"));
+    let status = status[..3].parse().unwrap();
+    contract::hold("GET", "/the/parser/knows/no/path", status, &headers, &body);
+    is_problem(&Answer { status, headers, body }, status, code);
 }
 
 /// A body without a declared length is counted while it comes, and not read past its bound.
