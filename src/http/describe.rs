@@ -36,6 +36,12 @@ impl Describe {
         self.query(name, what, ObjectBuilder::new().schema_type(Type::String))
     }
 
+    /// A text of this form and length in the query.
+    pub(super) fn formed(self, name: &str, what: &str, pattern: &str, characters: usize) -> Self {
+        let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
+        self.query(name, what, schema.min_length(Some(characters)).max_length(Some(characters)))
+    }
+
     /// `true` or `false` in the query.
     pub(super) fn flag(self, name: &str, what: &str) -> Self {
         self.query(name, what, ObjectBuilder::new().schema_type(Type::Boolean))

@@ -19,7 +19,7 @@ use crate::http::describe::{self, Describe};
 use crate::http::document::Document;
 use crate::http::enforced;
 use crate::http::schemas::{LayoutAnswer, ShowtimeAnswer};
-use crate::http::showtimes::{PageAnswer, ScheduleBody, SummaryAnswer};
+use crate::http::showtimes::{CURSOR, CURSOR_CHARACTERS, PageAnswer, ScheduleBody, SummaryAnswer};
 use crate::http::{self as routes, health, limits};
 
 /// `GET /openapi.json`
@@ -192,7 +192,7 @@ fn showtime_operations() -> Vec<Entry> {
             Describe::new("listShowtimes", "Showtimes to come by start time, page by page", "showtimes")
                 .public()
                 .number("limit", "Showtimes on the page, 50 if absent", 1, PAGE_SHOWTIMES)
-                .parameter("cursor", "`nextCursor` of the page before")
+                .formed("cursor", "`nextCursor` of the page before", CURSOR, CURSOR_CHARACTERS)
                 .flag("past", "true: also those that have started, the oldest first")
                 .ok("200", "A page", Some("ShowtimePage"), &["Link?"])
                 .problems(&[400, 500, 503]),

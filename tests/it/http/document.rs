@@ -262,6 +262,10 @@ fn keys_limits_and_who_may_are_in_the_document() {
             for status in ["400", "408", "431"] {
                 assert!(operation["responses"][status].is_object(), "{} has no {status}", operation["operationId"]);
             }
+            let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+            if parameters.any(|parameter| parameter["name"] == "Idempotency-Key") {
+                assert!(operation["responses"]["422"].is_object(), "{} has no 422", operation["operationId"]);
+            }
         }
     }
     assert_eq!(paths["/api/showtimes"]["post"]["security"], json!([{"operatorKey": []}]));

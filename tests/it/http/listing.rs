@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::http::{is_problem, names};
 use crate::stack::{Server, Stack, eventually};
@@ -90,6 +90,28 @@ async fn wrong_limits_and_cursors_are_named() {
         let answer = server.get(&format!("/api/showtimes?cursor={cursor}")).await;
         is_problem(&answer, 400, "invalid-fields");
         names(&answer, "parameter", &["cursor"]);
+    }
+}
+
+/// The document's pattern is what the server enforces: cursors of that form are taken, others are refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_says_what_a_cursor_looks_like() {
+    let document: Value = serde_json::from_str(turnstile::http::openapi::text()).unwrap();
+    let parameters = document["paths"]["/api/showtimes"]["get"]["parameters"].as_array().unwrap();
+    let schema = &parameters.iter().find(|parameter| parameter["name"] == "cursor").unwrap()["schema"];
+    assert_eq!((&schema["minLength"], &schema["maxLength"]), (&json!(32), &json!(32)));
+    let schema = jsonschema::validator_for(schema).unwrap();
+    let stack = Stack::embedded();
+    let server = stack.start();
+    server.schedule(1).await;
+    server.schedule(1).await;
+    let next = server.get("/api/showtimes?limit=1").await.body["nextCursor"].as_str().unwrap().to_owned();
+    let any = ["", "x", &"A".repeat(31), &"A".repeat(33), &"_".repeat(32), &"f-9_".repeat(8), &"+/==".repeat(8), &next]
+        .map(str::to_owned);
+    for cursor in any {
+        let query = url::form_urlencoded::byte_serialize(cursor.as_bytes()).collect::<String>();
+        let answer = server.get(&format!("/api/showtimes?cursor={query}")).await;
+        assert_eq!(answer.status, if schema.is_valid(&json!(cursor)) { 200 } else { 400 }, "{cursor}: {answer:?}");
     }
 }
 
