@@ -154,6 +154,15 @@ pub(super) fn uuid_entry(value: &RawValue) -> Result<Uuid, Wrong> {
     }
 }
 
+/// A whole number, however it is written: to JSON Schema `3.0` and `3e0` are integers as well.
+pub(super) fn whole_number(value: &RawValue) -> Option<u32> {
+    serde_json::from_str(value.get()).ok().or_else(|| {
+        let number: f64 = serde_json::from_str(value.get()).ok()?;
+        // Rust writes it without a point if it has no fraction.
+        number.to_string().parse().ok()
+    })
+}
+
 /// A member's name as it stands in a JSON pointer (RFC 6901).
 pub(super) fn pointer(name: &str) -> String {
     let name: String = name.chars().take(NAME_CHARACTERS).collect();

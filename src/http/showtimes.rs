@@ -163,7 +163,7 @@ fn read_row(value: &RawValue) -> Result<Row, Wrong> {
         return Err(("".into(), "must be an object with row and seats".to_owned()));
     };
     let label = row.take("row").and_then(|label| serde_json::from_str(label.get()).ok());
-    let seats = row.take("seats").and_then(|seats| serde_json::from_str(seats.get()).ok());
+    let seats = row.take("seats").and_then(fields::whole_number);
     if let Some((name, why)) = row.left_over().next() {
         return Err((fields::pointer(&name).into(), why.to_owned()));
     }

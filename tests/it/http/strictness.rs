@@ -89,3 +89,24 @@ async fn doubled_and_unknown_query_parameters_are_named() {
     let negotiated = "/hub/bookings/negotiate?negotiateVersion=1&tenant=7";
     assert_eq!(house.server.post(negotiated, &Value::Null).await.status, 200);
 }
+
+/// JSON has one kind of number: what has no fraction is whole, however it is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_number_may_be_written_with_a_fraction_of_zero_or_an_exponent() {
+    let house = House::open().await;
+    let body = |seats: &str| {
+        format!(r#"{{"movieTitle":"M","startTime":"2030-01-01T20:00:00Z","rows":[{{"row":"A","seats":{seats}}}]}}"#)
+    };
+    for (seats, count) in [("3", 3), ("3.0", 3), ("1e1", 10), ("0.3E1", 3), ("30e-1", 3)] {
+        let answer = post_text(&house, "/api/showtimes", &body(seats)).await;
+        assert_eq!((answer.status, answer.body["seats"].as_u64()), (201, Some(count)), "{seats}: {answer:?}");
+    }
+    for seats in ["3.5", "-3.0", "1e-1", "4294967299.0", "1e400", "0.0", "200001.0", "\"3.0\"", "[3]", "true"] {
+        let answer = post_text(&house, "/api/showtimes", &body(seats)).await;
+        is_problem(&answer, 400, "invalid-fields");
+        let part = if seats == "200001.0" { "/rows" } else { "/rows/0/seats" };
+        names(&answer, "pointer", &[part]);
+        let detail = answer.body["detail"].as_str().unwrap();
+        assert!(seats != "3.5" || detail.contains("must be a whole number, at least 1"), "{detail}");
+    }
+}
