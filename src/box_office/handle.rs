@@ -227,6 +227,11 @@ impl BoxOffice {
         }
     }
 
+    /// True if the showtime has an actor on this node.
+    pub fn is_open(&self, id: ShowtimeId) -> bool {
+        self.inner.directory.find(id).is_some()
+    }
+
     /// True once [`BoxOffice::drain`] was called.
     pub fn is_draining(&self) -> bool {
         self.inner.draining.load(Ordering::Acquire)

@@ -16,7 +16,7 @@ use crate::http::credential;
 use crate::http::fields::{self, Fields};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
-use crate::http::reservation::{Wanted, refused_reservation, refused_selection};
+use crate::http::reservation::{Wanted, refused_reservation, refused_selection, unknown_showtime};
 
 /// Seats to reserve: `seatIds`, or one `seatId`.
 #[derive(ToSchema)]
@@ -343,6 +343,10 @@ async fn place(state: &AppState, request: &HttpRequest, mut wanted: Wanted) -> R
         Ok(seats) => seats,
         Err(error) => return Err(refused_selection(state, &wanted, &error).await),
     };
+    // Ask before an actor is opened: a flood of ids that nobody knows shares few queries.
+    if !state.box_office.is_open(wanted.showtime) && !state.existence.ask(wanted.showtime).await? {
+        return Err(unknown_showtime(&wanted));
+    }
     let outcome = state.box_office.reserve(wanted.showtime, seats.clone(), wanted.user.clone(), context).await;
     let reserved = outcome.map_err(|error| refused_reservation(error, &wanted, &seats))?;
     state.metrics.booking_accepted();

@@ -2,8 +2,12 @@
 //!
 //! All who ask at once share one call on one connection. An unknown id is remembered for a moment, so that asking again costs
 //! nothing; a showtime that another node creates is hidden no longer than that, one that this node creates not at all.
+//!
+//! Reservations ask as well before they open a showtime's actor. So one for a showtime that another node has just created is refused
+//! as unknown for at most that moment, and only if somebody asked this node for its id before it existed. The server makes ids up,
+//! so nobody knows one that early.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -89,8 +93,11 @@ impl Existence {
             async move {
                 let asked = {
                     let mut state = lock(&state);
-                    let asked = state.wanted.len().min(MOST_ASKED);
-                    state.wanted.drain(..asked).collect::<Vec<_>>()
+                    let count = state.wanted.len().min(MOST_ASKED);
+                    let asked: HashSet<_> = state.wanted.drain(..count).collect();
+                    // A crowd in front of one showtime must not fill the next calls.
+                    state.wanted.retain(|id| !asked.contains(id));
+                    asked
                 };
                 let mut answer: HashMap<_, _> = asked.into_iter().map(|id| (id, false)).collect();
                 for (id, _sequence) in heads(answer.keys().copied().collect()).await.map_err(Arc::new)? {
@@ -158,6 +165,17 @@ mod tests {
         }
         let calls = calls.lock().unwrap().clone();
         assert!(calls.len() <= 5 && calls.iter().all(|ids| *ids <= MOST_ASKED), "{calls:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_in_front_of_one_showtime_does_not_delay_others() {
+        let (existence, calls) = existence();
+        let crowd = join_all((0..5_000).map(|_| existence.ask(id(5)))).await;
+        assert!(crowd.into_iter().all(|exists| exists.unwrap()));
+        assert!(lock(&existence.state).wanted.is_empty());
+        let before = calls.lock().unwrap().len();
+        assert!(existence.ask(id(6)).await.unwrap());
+        assert_eq!(calls.lock().unwrap().len(), before + 1);
     }
 
     #[tokio::test(start_paused = true)]

@@ -63,7 +63,8 @@ pub(super) fn refused_reservation(error: BoxOfficeError, wanted: &Wanted, seats:
     Problem::new(Code::UnknownSeats, "some seats do not exist in this showtime").with_errors(errors)
 }
 
-fn unknown_showtime(wanted: &Wanted) -> Problem {
+/// No showtime has the id; names the place where it stands.
+pub(super) fn unknown_showtime(wanted: &Wanted) -> Problem {
     let detail = "names no showtime";
     let error = if wanted.showtime_in_path {
         FieldError::parameter("id", detail)

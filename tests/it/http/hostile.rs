@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use reqwest::Method;
@@ -9,8 +10,10 @@ use reqwest::header::{HeaderMap, HeaderName};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use turnstile::domain::{SeatId, ShowtimeId};
+use uuid::Uuid;
 
-use crate::http::{House, NOWHERE, contract, is_problem};
+use crate::http::{House, NOWHERE, contract, is_problem, names};
 use crate::stack::{Answer, Stack};
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -248,6 +251,37 @@ async fn half_a_body_reserves_nothing() {
         house.server.seats(&house.showtime, 2).await.iter().filter(|(_, status)| status == "Reserved").count(),
         1
     );
+}
+
+/// Whoever books at showtimes that do not exist must not cost an actor each; neither one id again and again nor many.
+#[tokio::test(flavor = "multi_thread")]
+async fn bookings_at_unknown_showtimes_open_no_actor() {
+    let house = House::open().await;
+    let opened = async || {
+        let text = house.server.get("/metrics").await.body;
+        let mut lines = text.as_str().unwrap().lines();
+        lines.find_map(|line| line.strip_prefix("turnstile_showtimes_opened_total ")).unwrap().parse::<u64>().unwrap()
+    };
+    let before = opened().await;
+    let ids = (0..20).map(|_| NOWHERE.parse().unwrap()).chain((0..100).map(|_| Uuid::new_v4()));
+    for chunk in ids.collect::<Vec<_>>().chunks(30) {
+        let all = join_all(chunk.iter().map(async |id| {
+            let seat = SeatId::new(ShowtimeId(*id), 0);
+            let body = json!({"showtimeId": id, "seatIds": [seat], "userId": "u"});
+            let answer = house.server.post("/api/bookings", &body).await;
+            is_problem(&answer, 404, "unknown-showtime");
+            names(&answer, "pointer", &["/showtimeId"]);
+            let here = format!("/api/showtimes/{id}/bookings");
+            let answer = house.server.post(&here, &json!({"seatId": seat, "userId": "u"})).await;
+            is_problem(&answer, 404, "unknown-showtime");
+            names(&answer, "parameter", &["id"]);
+        }));
+        all.await;
+    }
+    assert_eq!(opened().await, before);
+    let (showtime, seats) = house.server.schedule(1).await;
+    assert_eq!(house.server.reserve(&showtime, &seats[..1], "u").await.status, 201);
+    assert_eq!(opened().await, before + 1);
 }
 
 /// A query of thousands of parameters must not cost more than it is long.
