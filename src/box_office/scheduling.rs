@@ -20,10 +20,7 @@ impl BoxOffice {
         key: Option<IdempotencyKey>,
     ) -> Result<Scheduled, BoxOfficeError> {
         let scheduled = Scheduled { showtime_id: ShowtimeId(Uuid::now_v7()), sequence: 1, replayed: false };
-        let rows = serde_json::to_vec(&seat_map).map_err(|error| BoxOfficeError::Bug(error.to_string()))?;
-        let start = start_time.as_millis().to_be_bytes();
-        let keyed =
-            key.map(|key| KeyedRequest::new(&key, &[b"schedule"], &[movie_title.as_bytes(), &start, &rows], [0; 16]));
+        let keyed = key.map(|key| keyed(&key, &movie_title, start_time, &seat_map)).transpose()?;
         let recorded_at = (self.deps().clock)();
         let idempotency = match &keyed {
             None => None,
@@ -39,10 +36,24 @@ impl BoxOffice {
         let new =
             NewShowtime { id: scheduled.showtime_id, movie_title, start_time, seat_map, recorded_at, idempotency };
         match (self.submit_showtime(new).await, keyed) {
-            (Err(CommitError::DuplicateKey), Some(keyed)) => self.replay_schedule(&keyed).await,
+            (Err(CommitError::DuplicateKey), Some(keyed)) => {
+                let replayed = self.replay_schedule(&keyed).await?;
+                replayed.ok_or_else(|| BoxOfficeError::Bug("a recorded key was not found".to_owned()))
+            }
             (Err(error), _) => Err(self.not_scheduled(scheduled.showtime_id, &error)),
             (Ok(()), _) => Ok(scheduled),
         }
+    }
+
+    /// What an earlier request with this key has created; `None` if there was none.
+    pub async fn scheduled_before(
+        &self,
+        movie_title: &str,
+        start_time: Timestamp,
+        seat_map: &SeatMap,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Scheduled>, BoxOfficeError> {
+        self.replay_schedule(&keyed(key, movie_title, start_time, seat_map)?).await
     }
 
     /// Creates a showtime with an id of the caller's choice; `false` if it exists.
@@ -111,15 +122,28 @@ impl BoxOffice {
         }
     }
 
-    async fn replay_schedule(&self, keyed: &KeyedRequest) -> Result<Scheduled, BoxOfficeError> {
+    /// `None` if the key is not recorded.
+    async fn replay_schedule(&self, keyed: &KeyedRequest) -> Result<Option<Scheduled>, BoxOfficeError> {
         let records = self.deps().write_store.idempotency(vec![keyed.key_hash]).await;
-        let record = records.map_err(|error| self.unavailable(&error))?.into_iter().next();
-        let record = record.ok_or_else(|| BoxOfficeError::Bug("a recorded key was not found".to_owned()))?;
+        let Some(record) = records.map_err(|error| self.unavailable(&error))?.into_iter().next() else {
+            return Ok(None);
+        };
         if record.fingerprint != keyed.fingerprint {
             return Err(Rejection::IdempotencyKeyReused.into());
         }
         let scheduled: Scheduled =
             serde_json::from_value(record.answer).map_err(|error| BoxOfficeError::Bug(error.to_string()))?;
-        Ok(Scheduled { replayed: true, ..scheduled })
+        Ok(Some(Scheduled { replayed: true, ..scheduled }))
     }
+}
+
+fn keyed(
+    key: &IdempotencyKey,
+    movie_title: &str,
+    start_time: Timestamp,
+    seat_map: &SeatMap,
+) -> Result<KeyedRequest, BoxOfficeError> {
+    let rows = serde_json::to_vec(seat_map).map_err(|error| BoxOfficeError::Bug(error.to_string()))?;
+    let start = start_time.as_millis().to_be_bytes();
+    Ok(KeyedRequest::new(key, &[b"schedule"], &[movie_title.as_bytes(), &start, &rows], [0; 16]))
 }

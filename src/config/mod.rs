@@ -87,7 +87,7 @@ pub struct Settings {
     pub live: live::Settings,
     /// HTTP limits.
     pub http: http::Settings,
-    /// What one client may do.
+    /// What one client may do, and how much there may be in all.
     pub limits: http::limits::Settings,
     /// Connections to PostgreSQL.
     pub postgres: write_store::postgres::Settings,

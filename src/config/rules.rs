@@ -16,6 +16,8 @@ const ZERO_HAS_A_MEANING: &[&str] = &[
     "token_requests",
     "address_connections",
     "address_sockets",
+    "total_showtimes",
+    "total_seats",
     "freshness_milliseconds",
     "max_rest_milliseconds",
     "max_rest_millis",

@@ -92,8 +92,8 @@ codes! {
         "The key belongs to another request; a new request needs a new key.";
     UpgradeRequired = "upgrade-required", UPGRADE_REQUIRED, "A WebSocket is needed",
         "Only WebSocket connections are served here.";
-    QuotaExceeded = "quota-exceeded", TOO_MANY_REQUESTS, "Too many requests",
-        "One address, or one token, has made more requests or opened more WebSockets than it may. Nothing was changed. Try again after the time in `Retry-After`.";
+    QuotaExceeded = "quota-exceeded", TOO_MANY_REQUESTS, "More than is allowed",
+        "One address, or one token, has made more requests or opened more WebSockets than it may, or there are as many showtimes or seats as there may be; `detail` says which. Nothing was changed. Try again after the time in `Retry-After`.";
     Refused = "refused", BAD_REQUEST, "The request was refused",
         "The request was refused before it reached its resource.";
     Internal = "internal-error", INTERNAL_SERVER_ERROR, "The server failed",

@@ -38,7 +38,7 @@ pub(super) const STANDING: HeaderName = HeaderName::from_static("ratelimit");
 /// What load balancers and monitoring ask for.
 pub(super) const UNLIMITED: [&str; 3] = [LIVEZ, READYZ, METRICS];
 
-/// What one client may do. 0 switches a limit off.
+/// What one client may do, and how much there may be in all. 0 switches a limit off.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -54,6 +54,11 @@ pub struct Settings {
     pub address_connections: u32,
     /// Open WebSockets of one client address.
     pub address_sockets: u32,
+    /// Showtimes that there may be in all; no further one is created. A node counts them once a minute and adds what it creates itself, so
+    /// several nodes can pass the limit by what they create within that minute.
+    pub total_showtimes: u64,
+    /// Seats that all showtimes may have together; as `total_showtimes`.
+    pub total_seats: u64,
 }
 
 impl Default for Settings {
@@ -65,6 +70,8 @@ impl Default for Settings {
             token_burst: 1_000,
             address_connections: 10_000,
             address_sockets: 5_000,
+            total_showtimes: 10_000_000,
+            total_seats: 1_000_000_000,
         }
     }
 }

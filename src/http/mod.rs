@@ -48,6 +48,7 @@ mod showtime_shelf;
 mod showtime_source;
 mod showtimes;
 mod starting;
+mod totals;
 mod unparsed;
 mod unread;
 
@@ -68,6 +69,7 @@ use limits::Limits;
 use sequence_waits::SequenceWaits;
 use showtime_shelf::ShowtimeShelf;
 use showtime_source::ShowtimeSource;
+use totals::TotalLimits;
 
 /// What the handlers work with.
 pub struct Services {
@@ -75,7 +77,7 @@ pub struct Services {
     pub box_office: BoxOffice,
     /// What clients read.
     pub read_model: Arc<dyn ReadModel>,
-    /// The truth; asked whether a showtime exists, and for its seats while the read model is away.
+    /// The truth; asked whether a showtime exists, how many there are, and for its seats while the read model is away.
     pub write_store: Arc<dyn WriteStore>,
     /// Serves the sockets.
     pub live: LiveHub,
@@ -98,6 +100,7 @@ pub struct AppState {
     /// Large bodies that may be in memory at once.
     large_bodies: Semaphore,
     limits: Limits,
+    totals: TotalLimits,
     settings: Settings,
 }
 
@@ -121,10 +124,11 @@ impl AppState {
             clock: services.clock,
             metrics,
             showtimes,
-            existence: Existence::of(services.write_store),
+            existence: Existence::of(Arc::clone(&services.write_store)),
             sequence_waits: waits,
             large_bodies: Semaphore::new(settings.large_bodies),
             limits: Limits::new(&settings.limits, settings.trusted_proxies.clone()),
+            totals: TotalLimits::of(services.write_store, &settings.limits),
             settings,
         }
     }

@@ -180,6 +180,8 @@ const LAYOUT_RULE: &str = "Seats are counted from 0, row by row in the order of 
 const STATUS_RULE: &str = "The seat with count `n` in the layout has the bits `2 * (n % 4)` and one above it, counted from the lowest, of \
      byte `n / 4`: 0 available, 1 reserved, 2 sold. The last byte is filled up with 0. The sequence stands in `Turnstile-Sequence`.";
 
+const TOTALS_RULE: &str = "All showtimes, and all seats, have a limit that operators set. Beyond it the answer is 429 with the code `quota-exceeded`.";
+
 const SHOWTIME_HEADERS: &[&str] = &["ETag", "Vary", "Content-Encoding?", "Turnstile-Source?"];
 const LAYOUT_HEADERS: &[&str] = &["ETag", "Vary", "Cache-Control", "Content-Encoding?", "Turnstile-Source?"];
 const STATUS_HEADERS: &[&str] = &["ETag", "Vary", "Turnstile-Sequence", "Content-Encoding?", "Turnstile-Source?"];
@@ -201,6 +203,7 @@ fn showtime_operations() -> Vec<Entry> {
             routes::SHOWTIMES,
             HttpMethod::Post,
             Describe::new("scheduleShowtime", "Create a showtime with its seats (operators)", "showtimes")
+                .text(TOTALS_RULE)
                 .key()
                 .operator()
                 .body("NewShowtime", true)

@@ -60,7 +60,7 @@ pub struct Settings {
     /// Proxies that may say for whom they ask. Set from the top level.
     #[serde(skip)]
     pub trusted_proxies: TrustedProxies,
-    /// What one client may do. Set from the top level.
+    /// What one client may do, and how much there may be in all. Set from the top level.
     #[serde(skip)]
     pub limits: limits::Settings,
     /// How dependencies are watched.

@@ -9,6 +9,7 @@ use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::box_office::{BoxOfficeError, IdempotencyKey, Scheduled};
 use crate::domain::{Row, SeatMap, SeatMapError, ShowtimeId, Timestamp, movie_title};
 use crate::http::AppState;
 use crate::http::body::{self, Body, Bounds};
@@ -112,7 +113,7 @@ pub(super) async fn schedule(
         read_showtime(&body)?
     };
     let seats = new.rows.seat_count();
-    let scheduled = state.box_office.schedule(new.movie_title.clone(), new.start_time, new.rows, key).await?;
+    let scheduled = create(&state, &new, key).await?;
     state.existence.note_created(scheduled.showtime_id);
     let answer = SummaryAnswer {
         id: scheduled.showtime_id,
@@ -129,6 +130,29 @@ pub(super) async fn schedule(
         response.insert_header(credential::REPLAYED);
     }
     Ok(response.json(answer))
+}
+
+/// Creates the showtime if there may be one more.
+async fn create(state: &AppState, new: &ScheduleBody, key: Option<IdempotencyKey>) -> Result<Scheduled, Problem> {
+    let ScheduleBody { movie_title, start_time, rows } = new;
+    let creation = match (state.totals.admit(rows.seat_count()).await, &key) {
+        (Ok(creation), _) => creation,
+        (Err(refusal), None) => return Err(refusal),
+        // A repeated request is told what the first one has created, however many showtimes there are by now.
+        (Err(refusal), Some(key)) => {
+            let before = state.box_office.scheduled_before(movie_title, *start_time, rows, key).await?;
+            return before.ok_or(refusal);
+        }
+    };
+    let outcome = state.box_office.schedule(movie_title.clone(), *start_time, rows.clone(), key).await;
+    let may_be_new = match &outcome {
+        Ok(scheduled) => !scheduled.replayed,
+        Err(error) => matches!(error, BoxOfficeError::ScheduleUnknown { .. }),
+    };
+    if !may_be_new {
+        creation.withdraw();
+    }
+    Ok(outcome?)
 }
 
 /// A place among the few large bodies that are in memory at once; none is needed for a small one.

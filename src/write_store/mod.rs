@@ -262,6 +262,35 @@ pub enum Role {
     Sweeper,
 }
 
+/// How much there is in all.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Totals {
+    /// Number of showtimes.
+    pub showtimes: u64,
+    /// Number of their seats.
+    pub seats: u64,
+}
+
+impl Totals {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            showtimes: self.showtimes.saturating_add(other.showtimes),
+            seats: self.seats.saturating_add(other.seats),
+        }
+    }
+
+    /// The rest without the other; never below 0.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        Self {
+            showtimes: self.showtimes.saturating_sub(other.showtimes),
+            seats: self.seats.saturating_sub(other.seats),
+        }
+    }
+}
+
 /// A showtime's id and last sequence.
 pub type Head = (ShowtimeId, u64);
 
@@ -317,6 +346,10 @@ pub trait WriteStore: Send + Sync + 'static {
 
     /// The last sequences of these showtimes; unknown ids are left out.
     async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError>;
+
+    /// Counts all showtimes and their seats. Reads every showtime's row, but neither seats nor bookings, so it is not for each request. It
+    /// takes no connection from commands.
+    async fn totals(&self) -> Result<Totals, StoreError>;
 
     /// The stamps of the journal's events at these places; places that the journal does not have are left out.
     async fn stamps(&self, places: Vec<Head>) -> Result<Vec<(Head, Stamp)>, StoreError>;

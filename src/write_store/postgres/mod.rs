@@ -20,7 +20,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use crate::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use crate::write_store::{
     Audit, Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment,
-    NewShowtime, OutboxEntry, Role, StoreError, WriteStore,
+    NewShowtime, OutboxEntry, Role, StoreError, Totals, WriteStore,
 };
 
 mod access;
@@ -51,6 +51,7 @@ mod settings;
 mod stamps;
 mod statement;
 mod tls;
+mod totals;
 
 pub use migration::migrate;
 pub use settings::Settings;
@@ -71,6 +72,7 @@ use ping::Ping;
 use pooling::refuse_shared_sessions;
 use recent::Recent;
 use stamps::Stamps;
+use totals::CountAll;
 
 /// The write store of a cluster: see the module's documentation.
 pub struct PostgresStore {
@@ -163,6 +165,10 @@ impl WriteStore for PostgresStore {
 
     async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError> {
         self.access.call(Heads(ids)).await
+    }
+
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        self.access.call(CountAll).await
     }
 
     async fn stamps(&self, places: Vec<Head>) -> Result<Vec<(Head, Stamp)>, StoreError> {

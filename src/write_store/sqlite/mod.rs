@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use crate::write_store::{
     Audit, Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment,
-    NewShowtime, OutboxEntry, Role, StoreError, WriteStore,
+    NewShowtime, OutboxEntry, Role, StoreError, Totals, WriteStore,
 };
 
 mod bookings;
@@ -181,6 +181,10 @@ impl WriteStore for SqliteStore {
 
     async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError> {
         self.readers.read(move |connection| showtimes::heads(connection, &ids)).await
+    }
+
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        self.readers.read(showtimes::totals).await
     }
 
     async fn stamps(&self, places: Vec<Head>) -> Result<Vec<(Head, Stamp)>, StoreError> {

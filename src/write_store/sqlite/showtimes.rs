@@ -11,7 +11,7 @@ use crate::write_store::sqlite::columns::{count, hex_id, json, showtime_id, unsi
 use crate::write_store::sqlite::failure::{corrupt, failed_to, refused_or_failed_to};
 use crate::write_store::sqlite::statement::{Bind, Statement, statement};
 use crate::write_store::sqlite::{bookings, idempotency, journal, outbox, seats};
-use crate::write_store::{Audit, CommitError, Head, Loaded, NewShowtime, StoreError};
+use crate::write_store::{Audit, CommitError, Head, Loaded, NewShowtime, StoreError, Totals};
 
 statement!(
     InsertShowtime -> () = "
@@ -32,6 +32,8 @@ statement!(
 );
 
 statement!(HeadsPage -> (Binary, BigInt) = "SELECT id, sequence FROM showtimes WHERE id > ? ORDER BY id LIMIT ?");
+
+statement!(CountAll -> (BigInt, BigInt) = "SELECT count(*), coalesce(sum(seat_count), 0) FROM showtimes");
 
 /// Creates the showtime with its seats, first event and outbox row. A known idempotency key is told before a taken id: the
 /// same request repeated finds both.
@@ -108,6 +110,13 @@ pub(super) fn heads_page(
     let after = after.as_ref().map_or(&[][..], |id| id.0.as_bytes());
     let rows = HeadsPage.with(&[Bind::Blob(after), count(limit)]).load(connection);
     read_heads(&rows.map_err(failed_to::<StoreError>("read the heads"))?)
+}
+
+/// The number of all showtimes and of all seats.
+pub(super) fn totals(connection: &mut SqliteConnection) -> Result<Totals, StoreError> {
+    let (counted, seats): (i64, i64) =
+        CountAll.with(&[]).get_result(connection).map_err(failed_to::<StoreError>("count the showtimes"))?;
+    Ok(Totals { showtimes: unsigned(counted)?, seats: unsigned(seats)? })
 }
 
 fn read_heads(rows: &[(Vec<u8>, i64)]) -> Result<Vec<Head>, StoreError> {

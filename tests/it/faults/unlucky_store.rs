@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use turnstile::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use turnstile::write_store::{
     Audit, Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment,
-    NewShowtime, OutboxEntry, Role, StoreError, WriteStore,
+    NewShowtime, OutboxEntry, Role, StoreError, Totals, WriteStore,
 };
 
 /// What becomes of a call that was planned for.
@@ -165,6 +165,10 @@ impl WriteStore for UnluckyStore {
     async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError> {
         self.read(On::Heads)?;
         self.store.heads(ids).await
+    }
+
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        self.store.totals().await
     }
 
     async fn stamps(&self, places: Vec<Head>) -> Result<Vec<(Head, Stamp)>, StoreError> {

@@ -15,6 +15,7 @@ mod problems;
 mod seat_maps;
 mod strictness;
 mod text;
+mod totals;
 
 use serde_json::{Value, json};
 

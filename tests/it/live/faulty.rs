@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use turnstile::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use turnstile::write_store::{
     Audit, Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment,
-    NewShowtime, OutboxEntry, Role, StoreError, WriteStore,
+    NewShowtime, OutboxEntry, Role, StoreError, Totals, WriteStore,
 };
 
 /// While it is down, nothing can be read; commits go on, so that there is something to miss.
@@ -83,6 +83,11 @@ impl WriteStore for Faulty {
     async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError> {
         self.check()?;
         self.store.heads(ids).await
+    }
+
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        self.check()?;
+        self.store.totals().await
     }
 
     async fn stamps(&self, places: Vec<Head>) -> Result<Vec<(Head, Stamp)>, StoreError> {

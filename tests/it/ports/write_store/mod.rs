@@ -117,6 +117,7 @@ macro_rules! contract_tests {
                 due_holds_come_earliest_first
                 heads_of_known_showtimes
                 heads_page_walks_all_showtimes
+                totals_count_what_is_scheduled_and_nothing_else
                 an_audit_shows_everything
                 an_audit_of_an_unknown_showtime_is_none
                 a_ping_is_answered

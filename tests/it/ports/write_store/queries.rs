@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use turnstile::domain::{Booking, BookingId, ShowtimeId, Stamp};
-use turnstile::write_store::Load;
+use turnstile::write_store::{CommitError, Load, NewShowtime, Totals};
 use uuid::Uuid;
 
 use crate::ports::write_store::Adapter;
-use crate::ports::write_store::draft::{Draft, at, booking, reserved, scheduled, stored};
+use crate::ports::write_store::draft::{Draft, at, booking, new_showtime, reserved, scheduled, stored};
 use crate::ports::write_store::oracle::check;
 
 pub async fn bookings_are_found_by_id<A: Adapter>() {
@@ -107,6 +107,21 @@ pub async fn heads_page_walks_all_showtimes<A: Adapter>() {
     }
     assert_eq!(walked, expected);
     assert_eq!(store.heads_page(None, 100).await.unwrap(), expected);
+}
+
+pub async fn totals_count_what_is_scheduled_and_nothing_else<A: Adapter>() {
+    let adapter = A::fresh().await;
+    let store = adapter.store();
+    assert_eq!(store.totals().await.unwrap(), Totals { showtimes: 0, seats: 0 });
+    let id = scheduled(&store, 7).await;
+    scheduled(&store, 200_000).await;
+    let taken = store.schedule(NewShowtime { id, ..new_showtime(5) }).await;
+    assert!(matches!(taken, Err(CommitError::Conflict)), "{taken:?}");
+    let held = reserved(&store, id, &[3, 1], 1).await;
+    store.commit(Draft::kept(&store, id).await.confirm(&held, "pay").done()).await.unwrap();
+    let expected = Totals { showtimes: 2, seats: 200_007 };
+    assert_eq!(store.totals().await.unwrap(), expected);
+    assert_eq!(adapter.another_node().await.totals().await.unwrap(), expected);
 }
 
 pub async fn an_audit_shows_everything<A: Adapter>() {
