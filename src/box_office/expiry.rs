@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use futures_util::StreamExt as _;
+use tokio::time::Instant;
 
 use crate::box_office::BoxOffice;
-use crate::domain::{BookingStatus, Event, SeatStatus, ShowtimeId, Timestamp};
+use crate::domain::{BookingId, BookingStatus, Event, SeatStatus, ShowtimeId, Timestamp};
 use crate::write_store::{Batch, BookingChange, DueHold, IDEMPOTENCY_KEPT, Role, SeatChange};
 
 /// Holds read from the store at a time.
@@ -17,9 +18,9 @@ const HOLDS_PER_LOOK: usize = 2_000;
 const HOLDS_PER_COMMIT: usize = 500;
 /// Showtimes whose commits may be under way at once: enough to fill the statements that the write store packs them into.
 const SHOWTIMES_AT_ONCE: usize = 512;
-/// Past its deadline by this much, a hold is ended whoever sweeps: the sweeper stands still. Long enough that no second one gets into the
+/// A page that has not moved for so long is ended whoever sweeps: the sweeper stands still. Long enough that no second one gets into the
 /// way of one that is only slow, which would make both slower.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_millis(700);
 /// A showtime's own actor gets this long after the deadline to end the hold itself.
 const GRACE: Duration = Duration::from_millis(300);
 /// Old idempotency keys are deleted once in so many looks, at most [`KEYS_PER_LOOK`] of them.
@@ -30,11 +31,16 @@ const KEYS_PER_LOOK: usize = 10_000;
 pub(super) struct Sweeper {
     office: BoxOffice,
     looks: u64,
+    /// What was left to another node's sweeper, and since when.
+    left: Option<(Page, Instant)>,
 }
+
+/// What tells whether a page moves: its first hold, and if it is full its last one. (Holds that become due come after it.)
+type Page = (BookingId, Option<BookingId>);
 
 impl Sweeper {
     pub(super) fn new(office: BoxOffice) -> Self {
-        Self { office, looks: 0 }
+        Self { office, looks: 0, left: None }
     }
 
     fn look(&mut self, ctx: &mut Context<Self>) {
@@ -42,16 +48,19 @@ impl Sweeper {
         let office = self.office.clone();
         let clean = self.looks.is_multiple_of(LOOKS_PER_CLEANING);
         let pause = Duration::from_millis(office.deps().settings.sweep_milliseconds.max(10));
+        let left = self.left.take();
         let look = office.deps().runtime.clone().spawn(async move {
-            sweep(&office).await;
+            let left = sweep(&office, left).await;
             if clean {
                 forget_old_keys(&office).await;
             }
+            left
         });
         // The next look is set when this one has ended: a slow store is not asked twice at once.
-        ctx.spawn(look.into_actor(self).map(move |ended, _, ctx| {
-            if let Err(error) = ended {
-                tracing::error!(error = %error, "a look for due holds was lost");
+        ctx.spawn(look.into_actor(self).map(move |ended, sweeper, ctx| {
+            match ended {
+                Ok(left) => sweeper.left = left,
+                Err(error) => tracing::error!(error = %error, "a look for due holds was lost"),
             }
             ctx.run_later(pause, Self::look);
         }));
@@ -66,46 +75,44 @@ impl Actor for Sweeper {
     }
 }
 
-/// Ends what is due, page by page, as the one sweeper of the cluster.
-async fn sweep(office: &BoxOffice) {
+/// Ends what is due, page by page, as the one sweeper of the cluster; or returns what it has left to another node's.
+async fn sweep(office: &BoxOffice, left: Option<(Page, Instant)>) -> Option<(Page, Instant)> {
     let mut leadership = None;
-    while let Some(due) = due(office).await {
+    loop {
+        let due = due(office).await;
+        let is_full = due.len() >= HOLDS_PER_LOOK;
+        let page = (due.first()?.booking.id, due.last().filter(|_| is_full).map(|last| last.booking.id));
         if leadership.is_none() {
             leadership = office.deps().write_store.lead(Role::Sweeper).await.ok().flatten();
         }
-        // Two sweepers do no harm but get into each other's way. A sweeper that stands still is not waited for.
-        if leadership.is_none() && due.is_left_to_another {
-            return;
+        if leadership.is_none() {
+            // Two sweepers do no harm but get into each other's way. A sweeper that stands still is not waited for.
+            let left = left.filter(|(before, _)| *before == page).unwrap_or((page, Instant::now()));
+            if left.1.elapsed() < PATIENCE {
+                return Some(left);
+            }
         }
-        let is_full = due.holds.len() >= HOLDS_PER_LOOK;
-        let ended = end(office, due.holds).await;
+        let ended = end(office, due).await;
         if !is_full || ended == 0 {
-            return;
+            return None;
         }
     }
 }
 
-/// Holds that are due.
-struct Due {
-    holds: Vec<DueHold>,
-    /// None of them is so late that another node's sweeper must have failed.
-    is_left_to_another: bool,
-}
-
-/// The next holds to end, if there are any.
-async fn due(office: &BoxOffice) -> Option<Due> {
+/// The next holds to end.
+async fn due(office: &BoxOffice) -> Vec<DueHold> {
     let deps = office.deps();
     let now = (deps.clock)();
-    let mut holds = match deps.write_store.due_holds(now - GRACE, HOLDS_PER_LOOK).await {
-        Ok(holds) => holds,
+    match deps.write_store.due_holds(now - GRACE, HOLDS_PER_LOOK).await {
+        Ok(mut holds) => {
+            holds.retain(|hold| !office.arrivals().spare(hold.booking.id, hold.booking.expires_at, now));
+            holds
+        }
         Err(error) => {
             tracing::debug!(error = %error, "no look for due holds was possible");
-            return None;
+            Vec::new()
         }
-    };
-    holds.retain(|hold| !office.arrivals().spare(hold.booking.id, hold.booking.expires_at, now));
-    let first_deadline = holds.first()?.booking.expires_at;
-    Some(Due { is_left_to_another: now < first_deadline + PATIENCE, holds })
+    }
 }
 
 /// Ends holds by commits of their own, without their showtimes' actors: a hold's booking tells all that a commit has to name. An actor

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::StreamExt as _;
 use turnstile::domain::{Booking, Timestamp};
-use turnstile::write_store::WriteStore;
 use turnstile::write_store::postgres::{PostgresStore, Settings};
+use turnstile::write_store::{Role, WriteStore};
 
 use crate::ports::write_store::draft::{Draft, booking, new_showtime};
 use crate::services;
@@ -34,14 +34,8 @@ async fn pending(client: &tokio_postgres::Client) -> i64 {
     client.query_one("SELECT count(*) FROM bookings WHERE status = 0", &[]).await.unwrap().get(0)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn holds_of_many_showtimes_end_in_time_after_their_nodes_death() {
-    let stack = Stack::real(services::shared()).await;
-    let survivors = [stack.start(), stack.start()];
-    let settings = Settings { pool_size: 12, ..Settings::default() };
-    let store: Arc<dyn WriteStore> = Arc::new(PostgresStore::connect(&stack.postgres_url(), &settings).await.unwrap());
-    let (showtimes, seats) = (number("TEST_DEAD_HOLDS", SHOWTIMES), number("TEST_SEATS", SEATS));
-    // What the dead node has left: showtimes that nobody has open, all of whose holds end at once.
+/// What a dead node has left: showtimes that nobody has open, with a hold each, all of which end at `deadline`.
+async fn leave_holds(store: &Arc<dyn WriteStore>, (showtimes, seats): (u32, u32), deadline: Timestamp) {
     let scheduled = futures_util::stream::iter(0..showtimes).map(async |_| {
         let new = new_showtime(seats);
         let id = new.id;
@@ -49,21 +43,51 @@ async fn holds_of_many_showtimes_end_in_time_after_their_nodes_death() {
         id
     });
     let ids: Vec<_> = scheduled.buffer_unordered(AT_ONCE).collect().await;
-    let deadline = now() + Duration::from_secs(5 + u64::from(showtimes) / 200);
     let held = futures_util::stream::iter(ids).map(async |id| {
         let hold = Booking { reserved_at: now(), expires_at: deadline, ..booking(id, &[0, 1]) };
-        store.commit(Draft::kept(&store, id).await.reserve(&hold, 1).done()).await.unwrap();
+        store.commit(Draft::kept(store, id).await.reserve(&hold, 1).done()).await.unwrap();
     });
     held.buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
     assert!(now() < deadline, "the machine is too slow for this test");
+}
+
+async fn store(stack: &Stack) -> Arc<dyn WriteStore> {
+    let settings = Settings { pool_size: 12, ..Settings::default() };
+    Arc::new(PostgresStore::connect(&stack.postgres_url(), &settings).await.unwrap())
+}
+
+/// How long after `deadline` the last of `count` holds has ended.
+async fn ended_late(stack: &Stack, count: u32, deadline: Timestamp) -> Duration {
     let (client, connection) = tokio_postgres::connect(&stack.postgres_url(), tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
-    assert_eq!(pending(&client).await, i64::from(showtimes));
     tokio::time::sleep(deadline.since(now())).await;
-    assert_eq!(pending(&client).await, i64::from(showtimes), "none ends before its deadline");
+    assert_eq!(pending(&client).await, i64::from(count), "none ends before its deadline");
     eventually("every hold has ended", 30 * LATEST, async || pending(&client).await == 0).await;
-    let late = now().since(deadline);
+    now().since(deadline)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn holds_of_many_showtimes_end_in_time_after_their_nodes_death() {
+    let stack = Stack::real(services::shared()).await;
+    let _survivors = [stack.start(), stack.start()];
+    let (showtimes, seats) = (number("TEST_DEAD_HOLDS", SHOWTIMES), number("TEST_SEATS", SEATS));
+    let deadline = now() + Duration::from_secs(8 + u64::from(showtimes) / 200);
+    leave_holds(&store(&stack).await, (showtimes, seats), deadline).await;
+    let late = ended_late(&stack, showtimes, deadline).await;
     println!("{showtimes} holds had ended {late:?} after their deadline");
     assert!(late <= LATEST, "the last hold ended {late:?} late");
-    drop(survivors);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweeper_that_stands_still_is_not_waited_for() {
+    let stack = Stack::real(services::shared()).await;
+    let _survivor = stack.start();
+    let store = store(&stack).await;
+    let frozen = store.lead(Role::Sweeper).await.unwrap();
+    assert!(frozen.is_some());
+    let deadline = now() + Duration::from_secs(4);
+    leave_holds(&store, (20, SEATS), deadline).await;
+    let late = ended_late(&stack, 20, deadline).await;
+    assert!(late <= LATEST, "the last hold ended {late:?} late");
+    drop(frozen);
 }
