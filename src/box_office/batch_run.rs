@@ -28,8 +28,8 @@ pub(super) struct Finished {
     pub owned: Option<Owned>,
     /// The store has no such showtime.
     pub missing: bool,
-    /// The store could not be asked, or did not take the batch: who waits behind it need not try in vain.
-    pub refused: bool,
+    /// When the store could not be asked, or did not take the batch: who waited behind it by then need not try in vain.
+    pub refused_at: Option<Instant>,
 }
 
 /// Carries out one batch. Runs as a task of its own: neither a lost client nor a lost actor interrupts it.
@@ -372,7 +372,7 @@ impl BatchRun {
     }
 
     fn refuse(mut self, owned: Option<Owned>, refusal: Refusal) -> (Finished, SeatClaims) {
-        let retry_after = self.deps.settings.retry_after();
+        let (retry_after, now) = (self.deps.settings.retry_after(), Instant::now());
         self.deps.counters.commands_unavailable.add(u64::try_from(self.commands.len()).unwrap_or(u64::MAX));
         self.refuse_each(|booking_id| match refusal {
             Refusal::Unavailable => BoxOfficeError::Unavailable { retry_after },
@@ -380,8 +380,8 @@ impl BatchRun {
             Refusal::Unsettled => BoxOfficeError::OutcomeUnknown { booking_id },
         });
         let (finished, claims) = self.finish(owned);
-        let refused = !matches!(refusal, Refusal::Contended);
-        (Finished { refused, ..finished }, claims)
+        let refused_at = (!matches!(refusal, Refusal::Contended)).then_some(now);
+        (Finished { refused_at, ..finished }, claims)
     }
 
     fn refuse_each(&mut self, why: impl Fn(BookingId) -> BoxOfficeError) {
@@ -394,6 +394,6 @@ impl BatchRun {
 
     fn finish(mut self, owned: Option<Owned>) -> (Finished, SeatClaims) {
         self.claims.settle(&self.deps, self.showtime_id);
-        (Finished { owned, missing: false, refused: false }, self.claims)
+        (Finished { owned, missing: false, refused_at: None }, self.claims)
     }
 }

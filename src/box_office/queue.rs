@@ -37,11 +37,11 @@ impl Queue {
         self.is_claiming
     }
 
-    /// The first command, if it has waited too long.
-    pub(super) fn take_overdue(&mut self, now: Instant) -> Option<Pending> {
-        let overdue = self.waiting.pop_front_if(|first| first.deadline <= now)?;
+    /// The first command, if it is such a one.
+    pub(super) fn take_first_if(&mut self, is_such: impl Fn(&Pending) -> bool) -> Option<Pending> {
+        let first = self.waiting.pop_front_if(|first| is_such(first))?;
         self.considered = self.considered.saturating_sub(1);
-        Some(overdue)
+        Some(first)
     }
 
     /// The next batch: those whose seats were claimed early, if they are at least half of what waits; else all, most of whom still need

@@ -146,10 +146,11 @@ impl ShowtimeActor {
             Ok((finished, claims)) => {
                 self.owned = finished.owned;
                 self.claims = Some(claims);
-                if finished.refused {
-                    self.refuse_queued();
+                if let Some(refused_at) = finished.refused_at {
+                    self.refuse_queued(refused_at);
                 }
-                self.expiry_rests_until = finished.refused.then(|| Instant::now() + self.deps.settings.retry_after());
+                self.expiry_rests_until =
+                    finished.refused_at.map(|_| Instant::now() + self.deps.settings.retry_after());
                 if finished.missing && self.queue.is_empty() {
                     ctx.stop();
                     return;
@@ -161,10 +162,11 @@ impl ShowtimeActor {
         self.pump(ctx);
     }
 
-    /// The store was not there for the batch before them: they are told at once, not after a try of their own.
-    fn refuse_queued(&mut self) {
+    /// The store was not there for the batch before them: they are told at once, not after a try of their own. Not so those that came
+    /// after the batch was answered: a client that tries again is to get a try.
+    fn refuse_queued(&mut self, refused_at: Instant) {
         let retry_after = self.deps.settings.retry_after();
-        for pending in self.queue.take_batch(usize::MAX) {
+        while let Some(pending) = self.queue.take_first_if(|first| first.request.arrived <= refused_at) {
             self.claims.get_or_insert_default().forgo(&pending);
             self.deps.counters.commands_unavailable.increment();
             pending.answer(Err(BoxOfficeError::Unavailable { retry_after }));
@@ -177,7 +179,7 @@ impl ShowtimeActor {
     /// Commands that waited too long are refused before anything is done about them.
     fn refuse_overdue(&mut self) {
         let now = Instant::now();
-        while let Some(pending) = self.queue.take_overdue(now) {
+        while let Some(pending) = self.queue.take_first_if(|first| first.deadline <= now) {
             let claims = self.claims.get_or_insert_default();
             claims.forgo(&pending);
             self.deps.counters.commands_unavailable.increment();

@@ -272,7 +272,8 @@ async fn only_refusals_ask_the_journal() {
     office.store.plan(&[(On::Heads, Fate::Fails), (On::Journal, Fate::Fails)]);
     office.reserve(1).await.unwrap();
     assert_eq!(office.store.fates_left(), 2, "the store was asked for a reservation that nothing was in the way of");
-    // The board is not known to be current, so the actor decides; it cannot find out either.
+    // A moment later the board is not known to be current, so the actor decides; it cannot find out either.
+    tokio::time::sleep(Duration::from_millis(5)).await;
     let refused = office.reserve(1).await;
     assert!(matches!(refused, Err(BoxOfficeError::Unavailable { .. })), "{refused:?}");
     assert!(office.store.is_done());
@@ -328,6 +329,8 @@ async fn what_was_claimed_early_is_given_back_when_its_batch_is_refused() {
     office.reserve(9).await.unwrap();
     let behind = async |seat| {
         office.until_locked(0, true).await;
+        // The commit is under way by now.
+        tokio::time::sleep(Duration::from_millis(20)).await;
         office.reserve(seat).await
     };
     let locked = async {
