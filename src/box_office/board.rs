@@ -3,7 +3,8 @@
 //! A reservation of a taken seat is refused from the board: no queue, no lock. Everything else goes to the actor.
 //! **Invariant:** such a refusal rests on knowledge that is at most [`MAX_AGE`] older than the request. The board says up to which
 //! sequence it shows everything; if the store has nothing beyond that, the board agrees with the store at the moment it was asked. An
-//! entry is changed before the command that changed the seat is answered, so what this node has told anybody is never forgotten.
+//! entry is changed before the command that changed the seat is answered. Another node's change may be missing for that long, also one
+//! that this node's live feed has just told.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -15,7 +16,7 @@ use crate::domain::{
     ConflictReason, SeatConflict, SeatId, SeatIdPrefix, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, Timestamp,
 };
 
-/// How much older than a request the knowledge may be that refuses it. In a storm one request in a hundred then asks the store; with 0
+/// How much older than a request the knowledge may be that refuses it. In a storm few requests then ask the store; with 0
 /// every refusal waits for an answer, which makes them a quarter slower.
 const MAX_AGE: Duration = Duration::from_millis(1);
 
