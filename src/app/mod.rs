@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::box_office::{self, BoxOffice};
 use crate::config::{Profile, Settings};
+use crate::domain::NoteTold;
 use crate::http::health::Need;
 use crate::http::{self, AppState, Health, OperatorToken, Operators};
 use crate::live::{self, LiveHub};
@@ -90,7 +91,7 @@ impl App {
         };
         OutboxRelay::start_on(&arbiter, relay, stop_relay.clone());
         let projector = projector::start(&arbiter, projection(&adapters, &settings, &runtime));
-        let live = live::start(sessions(&adapters, &settings, &runtime));
+        let live = live::start(sessions(&adapters, &settings, &runtime, box_office.note_told()));
         let health = Health::new(settings.http.health);
         watch(&health, &adapters, &runtime);
         let services = http::Services {
@@ -219,11 +220,12 @@ fn projection(adapters: &Adapters, settings: &Settings, runtime: &Handle) -> pro
 }
 
 /// What live sessions work with.
-fn sessions(adapters: &Adapters, settings: &Settings, runtime: &Handle) -> live::Dependencies {
+fn sessions(adapters: &Adapters, settings: &Settings, runtime: &Handle, note_told: NoteTold) -> live::Dependencies {
     live::Dependencies {
         write_store: Arc::clone(&adapters.write_store),
         event_bus: Arc::clone(&adapters.event_bus),
         read_model: Arc::clone(&adapters.read_model),
+        note_told,
         clock: adapters.clock.clock(),
         runtime: runtime.clone(),
         settings: settings.live,

@@ -3,8 +3,8 @@
 //! A reservation of a taken seat is refused from the board: no queue, no lock. Everything else goes to the actor.
 //! **Invariant:** such a refusal rests on knowledge that is at most [`MAX_AGE`] older than the request. The board says up to which
 //! sequence it shows everything; if the store has nothing beyond that, the board agrees with the store at the moment it was asked. An
-//! entry is changed before the command that changed the seat is answered. Another node's change may be missing for that long, also one
-//! that this node's live feed has just told.
+//! entry is changed before the command that changed the seat is answered. Another node's change may be missing for that long, but
+//! none that this node has told anybody, by its live feed or in an answer.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -31,6 +31,8 @@ pub(super) struct Board {
     synced: AtomicU64,
     /// Everything up to this sequence is shown.
     sequence: AtomicU64,
+    /// The highest sequence that this node has told anybody since the board was made.
+    told: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -48,6 +50,7 @@ impl Board {
             opened: Instant::now(),
             synced: AtomicU64::new(0),
             sequence: AtomicU64::new(0),
+            told: AtomicU64::new(0),
         }
     }
 
@@ -69,7 +72,12 @@ impl Board {
 
     /// Whether the board may refuse a request of `moment`.
     pub(super) fn may_refuse(&self, moment: Instant) -> bool {
-        self.agreed_since(moment, MAX_AGE)
+        self.told.load(Ordering::Acquire) <= self.sequence() && self.agreed_since(moment, MAX_AGE)
+    }
+
+    /// This node is about to tell somebody how the showtime stands at `sequence`.
+    pub(super) fn note_told(&self, sequence: u64) {
+        self.told.fetch_max(sequence, Ordering::AcqRel);
     }
 
     /// Whether the board agreed with the store at `moment` less `age`, or later.
@@ -189,6 +197,11 @@ mod tests {
         board.still_agreed_at(Instant::now());
         board.agreed_at(2, Instant::now() - FRESHNESS);
         assert!(board.may_refuse(Instant::now()), "an earlier agreement makes a later one no older");
+        board.note_told(3);
+        assert!(!board.may_refuse(Instant::now()), "what was told is not shown yet");
+        board.agreed_at(3, Instant::now());
+        board.note_told(2);
+        assert!(board.may_refuse(Instant::now()));
         tokio::time::advance(FRESHNESS).await;
         board.change(&seats[1..], SeatStatus::Sold);
         assert!(!board.are_free(&seats, FRESHNESS) && board.are_free(&seats[..1], FRESHNESS));

@@ -19,7 +19,8 @@ use crate::box_office::showtime_actor::Submit;
 use crate::box_office::{BoxOfficeError, Dependencies, Outcome, Reserved};
 use crate::coalesce::Flights;
 use crate::domain::{
-    Booking, BookingId, Command, Credential, HoldToken, PaymentReference, Rejection, SeatSelection, ShowtimeId, UserId,
+    Booking, BookingId, Command, Credential, HoldToken, NoteTold, PaymentReference, Rejection, SeatSelection,
+    ShowtimeId, UserId,
 };
 
 /// How often a command is brought to a fresh actor because the one before was lost.
@@ -211,7 +212,15 @@ impl BoxOffice {
     /// [`Rejection::UnknownBooking`], [`Rejection::NotHolder`].
     pub async fn booking(&self, booking_id: BookingId, credential: Credential) -> Result<Booking, BoxOfficeError> {
         let found = self.inner.deps.write_store.booking(booking_id).await;
-        Ok(shown_to(credential, found.map_err(|error| self.unavailable(&error))?)?)
+        let booking = shown_to(credential, found.map_err(|error| self.unavailable(&error))?)?;
+        self.inner.directory.note_told(booking.showtime_id, booking.version);
+        Ok(booking)
+    }
+
+    /// For all who tell clients how showtimes stand: a refusal then rests on nothing older.
+    pub fn note_told(&self) -> NoteTold {
+        let directory = Arc::clone(&self.inner.directory);
+        Arc::new(move |id, sequence| directory.note_told(id, sequence))
     }
 
     /// Refuses new commands and waits until those accepted are answered, or for `limit`. Returns how many were still waiting.

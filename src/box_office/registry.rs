@@ -63,6 +63,14 @@ impl Directory {
         desks.get(&id).inspect(|desk| desk.use_it()).map(|desk| Arc::clone(&desk.board))
     }
 
+    /// This node is about to tell somebody how a showtime stands at `sequence`.
+    pub(super) fn note_told(&self, id: ShowtimeId, sequence: u64) {
+        let desks = self.desks.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(desk) = desks.get(&id) {
+            desk.board.note_told(sequence);
+        }
+    }
+
     /// The actor of a desk that was not used since the last call about it.
     fn unused(&self, id: ShowtimeId, opening: u64) -> Unused {
         let desks = self.desks.read().unwrap_or_else(PoisonError::into_inner);

@@ -1,8 +1,13 @@
 //! Events: what happened in a showtime, in the words that the journal, the broker and the clients use.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{BookingId, PaymentReference, SeatId, SeatMap, SeatStatus, ShowtimeId, Timestamp, UserId};
+
+/// Called before a node tells anybody how a showtime stands after the event with this sequence, so that it never contradicts itself.
+pub type NoteTold = Arc<dyn Fn(ShowtimeId, u64) + Send + Sync>;
 
 /// An accepted change of one showtime.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -108,7 +108,7 @@ impl AppState {
     /// The state of a server.
     pub fn new(services: Services, settings: Settings) -> Self {
         let (read_model, write_store) = (Arc::clone(&services.read_model), Arc::clone(&services.write_store));
-        let source = Arc::new(ShowtimeSource::new(read_model, Some(write_store)));
+        let source = Arc::new(ShowtimeSource::new(read_model, Some(write_store), services.box_office.note_told()));
         let showtimes = ShowtimeShelf::new(Arc::clone(&source), settings.cached_showtimes, settings.cached_bytes);
         let interval = Duration::from_millis(settings.min_sequence_poll_milliseconds);
         let waits = SequenceWaits::new(services.read_model, interval, settings.min_sequence_waiters);

@@ -292,7 +292,7 @@ mod tests {
     }
 
     fn shelf(most_showtimes: usize, most_bytes: usize) -> ShowtimeShelf {
-        let source = ShowtimeSource::new(Arc::new(EmbeddedReadModel::new()), None);
+        let source = ShowtimeSource::new(Arc::new(EmbeddedReadModel::new()), None, Arc::new(|_, _| {}));
         ShowtimeShelf::new(Arc::new(source), most_showtimes, most_bytes)
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
-use crate::domain::ShowtimeId;
+use crate::domain::{NoteTold, ShowtimeId};
 use crate::live;
 use crate::read_model::{PageStart, ReadError, ReadModel, ShowtimeSummary, ShowtimeView};
 use crate::write_store::{StoreError, WriteStore};
@@ -36,6 +36,7 @@ pub(super) struct ShowtimeSource {
     read_model: Arc<dyn ReadModel>,
     /// `None` if the read model lives in this process and cannot be away.
     write_store: Option<Arc<dyn WriteStore>>,
+    note_told: NoteTold,
     away: Arc<AtomicBool>,
     turns: Semaphore,
     looks: Mutex<HashMap<ShowtimeId, Look>>,
@@ -59,10 +60,15 @@ pub(super) enum Origin {
 }
 
 impl ShowtimeSource {
-    pub(super) fn new(read_model: Arc<dyn ReadModel>, write_store: Option<Arc<dyn WriteStore>>) -> Self {
+    pub(super) fn new(
+        read_model: Arc<dyn ReadModel>,
+        write_store: Option<Arc<dyn WriteStore>>,
+        note_told: NoteTold,
+    ) -> Self {
         Self {
             read_model,
             write_store,
+            note_told,
             away: Arc::default(),
             turns: Semaphore::new(CALLS),
             looks: Mutex::default(),
@@ -72,6 +78,14 @@ impl ShowtimeSource {
 
     /// The showtime's sequence now, or in the write store at most [`LOOK_LASTS`] ago; `None` if it is unknown.
     pub(super) async fn sequence(&self, id: ShowtimeId) -> Result<(Option<u64>, Origin), ReadError> {
+        let (sequence, origin) = self.look(id).await?;
+        if let Some(sequence) = sequence {
+            (self.note_told)(id, sequence);
+        }
+        Ok((sequence, origin))
+    }
+
+    async fn look(&self, id: ShowtimeId) -> Result<(Option<u64>, Origin), ReadError> {
         let error = match self.ask(self.read_model.sequence(id)).await {
             Ok(sequence) => return Ok((sequence, Origin::ReadModel)),
             Err(error) => error,
@@ -90,6 +104,14 @@ impl ShowtimeSource {
 
     /// The showtime with all its seats; `None` if it is unknown.
     pub(super) async fn showtime(&self, id: ShowtimeId) -> Result<Option<Arc<ShowtimeView>>, ReadError> {
+        let view = self.view(id).await?;
+        if let Some(view) = &view {
+            (self.note_told)(id, view.sequence);
+        }
+        Ok(view)
+    }
+
+    async fn view(&self, id: ShowtimeId) -> Result<Option<Arc<ShowtimeView>>, ReadError> {
         let error = match self.ask(self.read_model.showtime(id)).await {
             Ok(view) => return Ok(view),
             Err(error) => error,
@@ -101,7 +123,9 @@ impl ShowtimeSource {
 
     /// A page of the list. Only the read model has one; while it is away, that is said at once.
     pub(super) async fn list(&self, start: PageStart, limit: usize) -> Result<Vec<ShowtimeSummary>, ReadError> {
-        self.ask(self.read_model.list(start, limit)).await
+        let page = self.ask(self.read_model.list(start, limit)).await?;
+        page.iter().for_each(|showtime| (self.note_told)(showtime.id, showtime.sequence));
+        Ok(page)
     }
 
     async fn ask<T>(&self, call: impl Future<Output = Result<T, ReadError>>) -> Result<T, ReadError> {
@@ -174,4 +198,32 @@ impl ShowtimeSource {
 
 fn unreadable(error: &StoreError) -> ReadError {
     ReadError { reason: format!("it is away, and the write store cannot be read: {error}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::{Event, EventRun, RecordedEvent, Row, SeatMap, Timestamp};
+    use crate::read_model::embedded::EmbeddedReadModel;
+
+    #[tokio::test]
+    async fn what_is_told_is_noted_first() {
+        let read_model = Arc::new(EmbeddedReadModel::new());
+        let told: Arc<Mutex<Vec<(ShowtimeId, u64)>>> = Arc::default();
+        let noting = Arc::clone(&told);
+        let note_told: NoteTold = Arc::new(move |id, sequence| noting.lock().unwrap().push((id, sequence)));
+        let source = ShowtimeSource::new(read_model.clone(), None, note_told);
+        let id = ShowtimeId(Uuid::from_u128(7));
+        assert_eq!(source.sequence(id).await.unwrap(), (None, Origin::ReadModel));
+        let rows = SeatMap::new(vec![Row { row: "A".to_owned(), seats: 1 }]).unwrap();
+        let event = Event::ShowtimeScheduled { movie_title: "M".to_owned(), start_time: Timestamp::MAX, rows };
+        let recorded = RecordedEvent { sequence: 1, recorded_at: Timestamp::MIN, event };
+        read_model.apply(&EventRun::new(id, vec![recorded]).unwrap()).await.unwrap();
+        source.sequence(id).await.unwrap();
+        source.showtime(id).await.unwrap();
+        source.list(None, 1).await.unwrap();
+        assert_eq!(*told.lock().unwrap(), [(id, 1); 3]);
+    }
 }

@@ -143,6 +143,7 @@ impl Hub {
             return;
         };
         watched.known = watched.known.max(run.last_sequence());
+        (self.node.note_told)(id, run.last_sequence());
         match watched.feed.take(run.events()) {
             Taken::Nothing => {}
             Taken::New(count) => {

@@ -40,7 +40,7 @@ mod watched;
 use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::domain::{Clock, ShowtimeId};
+use crate::domain::{Clock, NoteTold, ShowtimeId};
 use crate::event_bus::EventBus;
 use crate::read_model::ReadModel;
 use crate::write_store::{StoreError, WriteStore};
@@ -105,6 +105,8 @@ pub struct Dependencies {
     pub event_bus: Arc<dyn EventBus>,
     /// For snapshots.
     pub read_model: Arc<dyn ReadModel>,
+    /// Called with all that clients will be told.
+    pub note_told: NoteTold,
     /// For the expiry of connection tokens and the age of events.
     pub clock: Clock,
     /// Where calls of the ports run.

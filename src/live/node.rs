@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{Clock, RecordedEvent, ShowtimeId};
+use crate::domain::{Clock, NoteTold, RecordedEvent, ShowtimeId};
 use crate::event_bus::EventBus;
 use crate::live::feed::{Feed, Watch};
 use crate::live::hub::{Hub, Open};
@@ -78,6 +78,7 @@ pub(super) struct Node {
     pub(super) write_store: Arc<dyn WriteStore>,
     pub(super) event_bus: Arc<dyn EventBus>,
     read_model: Arc<dyn ReadModel>,
+    pub(super) note_told: NoteTold,
     pub(super) clock: Clock,
     pub(super) runtime: tokio::runtime::Handle,
     pub(super) token_key: TokenKey,
@@ -107,6 +108,7 @@ impl Node {
             write_store: dependencies.write_store,
             event_bus: dependencies.event_bus,
             read_model: dependencies.read_model,
+            note_told: dependencies.note_told,
             clock: dependencies.clock,
             runtime: dependencies.runtime,
             token_key: TokenKey::derive(&dependencies.cluster_secret),
@@ -205,6 +207,7 @@ impl Node {
             if self.trusts_read_model() { Some(head.saturating_sub(self.settings.resume_events)) } else { None };
         let made = self.runtime.spawn(async move {
             let view = snapshot::view(&*node.read_model, &*node.write_store, id, oldest).await?;
+            (node.note_told)(id, view.sequence);
             let part_seats = node.settings.snapshot_part_seats;
             // A house of 200,000 seats takes some 20 MB of text: not on a thread that others wait for.
             let encoding = tokio::task::spawn_blocking(move || Snapshot::encode(&view, part_seats));
@@ -218,7 +221,9 @@ impl Node {
         let _permit = self.catch_ups.acquire().await;
         let node = Arc::clone(self);
         let reading = self.runtime.spawn(async move { snapshot::stored_view(&*node.write_store, id).await });
-        reading.await.map_err(|error| failed(&error))??.ok_or(LiveError::UnknownShowtime(id))
+        let view = reading.await.map_err(|error| failed(&error))??.ok_or(LiveError::UnknownShowtime(id))?;
+        (self.note_told)(id, view.sequence);
+        Ok(view)
     }
 
     /// After the write store has lost events, the read model shows them for a while.
@@ -243,7 +248,11 @@ impl Node {
     ) -> Result<Vec<RecordedEvent>, StoreError> {
         let write_store = Arc::clone(&self.write_store);
         let reading = self.runtime.spawn(async move { write_store.journal(id, after, limit).await });
-        reading.await.unwrap_or_else(|error| Err(StoreError::Corrupt(error.to_string())))
+        let events = reading.await.unwrap_or_else(|error| Err(StoreError::Corrupt(error.to_string())))?;
+        if let Some(last) = events.last() {
+            (self.note_told)(id, last.sequence);
+        }
+        Ok(events)
     }
 
     pub(super) fn statistics(&self) -> Statistics {

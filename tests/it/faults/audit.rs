@@ -121,7 +121,7 @@ impl<'a> Audit<'a> {
             let explained = match wishes.get(user).map(|wish| &wish.outcome) {
                 Some(Outcome::Done(held)) => held.booking_id == id,
                 Some(Outcome::Unknown) => true,
-                Some(Outcome::Refused | Outcome::Unavailable) | None => false,
+                Some(Outcome::Refused | Outcome::Unavailable | Outcome::Over) | None => false,
             };
             self.expect(explained, || format!("booking {id} exists, but {user} was told {:?}", wishes.get(user)));
         }
@@ -170,7 +170,7 @@ impl<'a> Audit<'a> {
                 };
                 self.expect(true_to_it, || format!("{change:?} was acknowledged, the journal says {event:?}"));
             }
-            if matches!(change.outcome, Outcome::Done(_) | Outcome::Unknown) {
+            if matches!(change.outcome, Outcome::Done(_) | Outcome::Over | Outcome::Unknown) {
                 *possible.entry((booking, change.kind)).or_default() += 1;
             }
         }

@@ -16,6 +16,8 @@ pub enum Outcome<T> {
     Refused,
     /// Told that nothing was changed (503), or never sent, as nobody listened: has no effect, ever.
     Unavailable,
+    /// An extension of a hold that has ended: it may have taken effect before that, if it was carried out twice.
+    Over,
     /// No answer, or told that the outcome is not known: may have taken effect, or may do so later.
     Unknown,
 }
@@ -106,8 +108,8 @@ impl History {
         };
         match (answer.status, answer.body["code"].as_str()) {
             (status, _) if status == success => Outcome::Done(read(&answer.body)),
-            // It may have been extended unheard, and have ended since: the refusal tells how it stands, not what was done.
-            (409, Some("hold-expired")) if what == "extend" => Outcome::Unknown,
+            // The refusal tells how the booking stands, not what was done.
+            (409, Some("hold-expired")) if what == "extend" => Outcome::Over,
             (409, _) => Outcome::Refused,
             (503, Some("outcome-unknown")) => Outcome::Unknown,
             (503, Some(_)) if answer.headers.contains_key("retry-after") => Outcome::Unavailable,
@@ -125,6 +127,7 @@ fn name<T>(outcome: &Outcome<T>) -> &'static str {
         Outcome::Done(_) => "done",
         Outcome::Refused => "refused",
         Outcome::Unavailable => "unavailable",
+        Outcome::Over => "over",
         Outcome::Unknown => "unknown",
     }
 }

@@ -244,7 +244,7 @@ impl Scene {
             .iter()
             .filter_map(|reservation| match &reservation.outcome {
                 Outcome::Done(held) => Some(held.clone()),
-                Outcome::Refused | Outcome::Unavailable | Outcome::Unknown => None,
+                Outcome::Refused | Outcome::Unavailable | Outcome::Over | Outcome::Unknown => None,
             })
             .collect();
         let step = held.len().div_ceil(TOKENS_CHECKED).max(1);

@@ -198,7 +198,7 @@ impl Client {
                 self.floor.sold.lock().unwrap().extend(held.seat_ids);
                 true
             }
-            (Outcome::Done(_), Kind::Cancel) | (Outcome::Refused, _) => true,
+            (Outcome::Done(_), Kind::Cancel) | (Outcome::Refused | Outcome::Over, _) => true,
             (Outcome::Done(_), Kind::Extend) | (Outcome::Unknown | Outcome::Unavailable, _) => false,
         };
         if over {

@@ -1,5 +1,6 @@
 //! The plain protocol: snapshots, deltas and resumption.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -24,6 +25,8 @@ async fn a_snapshot_then_every_delta() {
     assert_eq!(snapshot["showtimeId"], owner.id.to_string());
     assert_eq!(snapshot["movieTitle"], "Bourne \"Identity\"");
     assert_eq!(snapshot["sequence"], 6);
+    let told = || stage.services.told.load(Ordering::SeqCst);
+    assert_eq!(told(), 6, "noted before it is told");
     assert_eq!((&snapshot["part"], &snapshot["final"]), (&0.into(), &true.into()));
     assert_eq!(snapshot["seats"][3]["row"], "R0");
     assert_eq!(snapshot["seats"][3]["number"], 4);
@@ -36,7 +39,7 @@ async fn a_snapshot_then_every_delta() {
     }
     client.catch_up(&mut viewer, &owner).await;
     assert!(viewer.agrees_with(&owner));
-    assert_eq!((viewer.snapshots, viewer.deltas), (1, 60));
+    assert_eq!((viewer.snapshots, viewer.deltas, told()), (1, 60, 66));
     client.is_quiet_at(66).await;
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -81,6 +81,8 @@ pub struct Services {
     pub bus: Arc<CountedBus>,
     pub model: Arc<Model>,
     pub time: Arc<Time>,
+    /// The highest sequence that a node noted before it told anybody.
+    pub told: Arc<AtomicU64>,
     directory: PathBuf,
 }
 
@@ -93,6 +95,7 @@ impl Services {
             bus: Arc::new(CountedBus::new()),
             model: Arc::new(Model { embedded: EmbeddedReadModel::new(), broken: AtomicBool::new(false) }),
             time: Arc::default(),
+            told: Arc::default(),
             directory,
         })
     }
@@ -151,7 +154,7 @@ impl Stage {
         let shared = Arc::clone(&services);
         std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let time = Arc::clone(&shared.time);
+                let (time, told) = (Arc::clone(&shared.time), Arc::clone(&shared.told));
                 let clock: Clock = Arc::new(move || {
                     assert!(!time.panics.swap(false, Ordering::SeqCst), "a test makes this actor panic");
                     time.now()
@@ -160,6 +163,9 @@ impl Stage {
                     write_store: shared.store.clone(),
                     event_bus: shared.bus.clone(),
                     read_model: shared.model.clone(),
+                    note_told: Arc::new(move |_, sequence| {
+                        told.fetch_max(sequence, Ordering::SeqCst);
+                    }),
                     clock,
                     runtime,
                     settings,
