@@ -13,7 +13,7 @@ use crate::domain::{BookingId, BookingStatus, Event, SeatStatus, ShowtimeId, Tim
 use crate::write_store::{Batch, BookingChange, DueHold, IDEMPOTENCY_KEPT, Role, SeatChange};
 
 /// Holds read from the store at a time.
-const HOLDS_PER_LOOK: usize = 2_000;
+const HOLDS_PER_LOOK: usize = 10_000;
 /// Holds of one showtime that one commit ends.
 const HOLDS_PER_COMMIT: usize = 500;
 /// Showtimes whose commits may be under way at once: enough to fill the statements that the write store packs them into.
@@ -22,9 +22,9 @@ const SHOWTIMES_AT_ONCE: usize = 512;
 /// way of one that is only slow, which would make both slower.
 const PATIENCE: Duration = Duration::from_millis(700);
 /// A showtime's own actor gets this long after the deadline to end the hold itself.
-const GRACE: Duration = Duration::from_millis(300);
+const GRACE: Duration = Duration::from_millis(150);
 /// Old idempotency keys are deleted once in so many looks, at most [`KEYS_PER_LOOK`] of them.
-const LOOKS_PER_CLEANING: u64 = 120;
+const LOOKS_PER_CLEANING: u64 = 300;
 const KEYS_PER_LOOK: usize = 10_000;
 
 /// See the module's documentation.

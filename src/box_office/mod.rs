@@ -88,7 +88,7 @@ impl Default for Settings {
             freshness_milliseconds: 500,
             queue_seconds: 10,
             settle_milliseconds: 2_600,
-            sweep_milliseconds: 250,
+            sweep_milliseconds: 100,
             retry_after_seconds: 1,
         }
     }

@@ -18,8 +18,8 @@ use tokio_tungstenite::tungstenite::handshake::client::Request;
 use crate::http::{House, is_problem};
 use crate::nginx::Nginx;
 use crate::stack::{Answer, Stack, eventually};
+use crate::tls_front::{ROOT, SERVER};
 
-const TLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/ports/write_store/postgres/tls");
 const DOCUMENT: &str = include_str!("../../../docs/operating.md");
 
 /// A server that takes this machine for its proxy, so that a test can be many clients.
@@ -160,7 +160,7 @@ async fn a_client_has_so_many_web_sockets_and_a_closed_one_makes_room() {
 /// A connection to nginx by TLS.
 async fn encrypted(port: u16) -> TlsStream<TcpStream> {
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(format!("{TLS}/root.pem")).unwrap()).unwrap();
+    roots.add(CertificateDer::from_pem_file(ROOT).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let config = config.with_root_certificates(roots).with_no_client_auth();
@@ -192,8 +192,8 @@ async fn the_documented_nginx_passes_on_everything_and_names_the_client() {
     for (written, here) in [
         ("443 ssl", "PORT ssl"),
         ("127.0.0.1:5000", server),
-        ("/etc/ssl/tickets.example.pem", &format!("{TLS}/server.pem")),
-        ("/etc/ssl/private/tickets.example.key", &format!("{TLS}/server.key")),
+        ("/etc/ssl/tickets.example.pem", SERVER),
+        ("/etc/ssl/private/tickets.example.key", SERVER),
     ] {
         assert!(config.contains(written), "{written} in the example");
         config = config.replace(written, here);
