@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::clock::StoreClock;
 use crate::app::demo;
 use crate::config::{Profile, Settings};
-use crate::domain::{Clock, Timestamp};
+use crate::domain::Clock;
 use crate::event_bus::EventBus;
 use crate::event_bus::in_process::InProcessBus;
 use crate::event_bus::rabbitmq::RabbitBus;
@@ -28,14 +28,6 @@ use crate::write_store::{CommitError, StoreError, WriteStore};
 
 /// Time between two tries of a start to reach PostgreSQL.
 const START_PAUSE: Duration = Duration::from_millis(500);
-
-/// The time by this machine's own clock, in UTC. For what is measured or noted here only: what others rely on is decided by the
-/// write store's clock.
-#[allow(clippy::disallowed_methods, reason = "the composition root is where the clock is read")]
-pub fn machine_time() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
 
 /// Everything that a server works with.
 pub struct Adapters {

@@ -3,11 +3,10 @@
 //! **Invariant:** the time never goes back, and nothing that is done to this machine's own clock changes it.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-use crate::app::adapters;
 use crate::domain::{Clock, Timestamp};
 use crate::write_store::{Moment, StoreError, WriteStore};
 
@@ -19,6 +18,14 @@ const DRIFT: u32 = 1_000;
 const SLOWED: u32 = 2;
 /// An offset of this machine's own clock past which it is reported.
 const TOLERATED_OFFSET_MILLISECONDS: i64 = 500;
+
+/// The time by this machine's own clock, in UTC. For what is measured or noted here only: what others rely on is decided by the
+/// write store's clock.
+#[allow(clippy::disallowed_methods, reason = "the composition root is where the clock is read")]
+pub fn machine_time() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
 
 /// See the module's documentation. Cheap to clone.
 #[derive(Clone)]
@@ -63,7 +70,7 @@ impl StoreClock {
 
     /// Fails if this machine's own clock is off by more than is tolerated. Nothing here rests on it; logs and other programs do.
     pub(super) fn compare_machine(&self) -> Result<(), String> {
-        let offset = adapters::machine_time().as_millis().saturating_sub(self.now().as_millis());
+        let offset = machine_time().as_millis().saturating_sub(self.now().as_millis());
         if offset.abs() <= TOLERATED_OFFSET_MILLISECONDS {
             return Ok(());
         }

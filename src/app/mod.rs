@@ -32,7 +32,8 @@ mod signals;
 use operator_key::OperatorKey;
 use signals::Stop;
 
-pub use adapters::{Adapters, connect_bus, connect_filled_stores, connect_stores, machine_time, migrate, require_data};
+pub use adapters::{Adapters, connect_bus, connect_filled_stores, connect_stores, migrate, require_data};
+pub use clock::machine_time;
 pub use signals::Signals;
 
 /// A running server.

@@ -8,7 +8,8 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use futures_util::StreamExt as _;
 use tokio::time::Instant;
 
-use crate::box_office::BoxOffice;
+use crate::box_office::Dependencies;
+use crate::box_office::arrivals::Arrivals;
 use crate::domain::{BookingId, BookingStatus, Event, SeatStatus, ShowtimeId, Timestamp};
 use crate::write_store::{Batch, BookingChange, DueHold, IDEMPOTENCY_KEPT, Role, SeatChange};
 
@@ -29,30 +30,37 @@ const KEYS_PER_LOOK: usize = 10_000;
 
 /// See the module's documentation.
 pub(super) struct Sweeper {
-    office: BoxOffice,
+    duty: Duty,
     looks: u64,
     /// What was left to another node's sweeper, and since when.
     left: Option<(Page, Instant)>,
+}
+
+/// What the sweeper looks after.
+#[derive(Clone)]
+struct Duty {
+    deps: Arc<Dependencies>,
+    arrivals: Arc<Arrivals>,
 }
 
 /// What tells whether a page moves: its first hold, and if it is full its last one. (Holds that become due come after it.)
 type Page = (BookingId, Option<BookingId>);
 
 impl Sweeper {
-    pub(super) fn new(office: BoxOffice) -> Self {
-        Self { office, looks: 0, left: None }
+    pub(super) fn new(deps: Arc<Dependencies>, arrivals: Arc<Arrivals>) -> Self {
+        Self { duty: Duty { deps, arrivals }, looks: 0, left: None }
     }
 
     fn look(&mut self, ctx: &mut Context<Self>) {
         self.looks += 1;
-        let office = self.office.clone();
+        let duty = self.duty.clone();
         let clean = self.looks.is_multiple_of(LOOKS_PER_CLEANING);
-        let pause = Duration::from_millis(office.deps().settings.sweep_milliseconds.max(10));
+        let pause = Duration::from_millis(duty.deps.settings.sweep_milliseconds.max(10));
         let left = self.left.take();
-        let look = office.deps().runtime.clone().spawn(async move {
-            let left = sweep(&office, left).await;
+        let look = duty.deps.runtime.clone().spawn(async move {
+            let left = sweep(&duty, left).await;
             if clean {
-                forget_old_keys(&office).await;
+                forget_old_keys(&duty).await;
             }
             left
         });
@@ -76,14 +84,14 @@ impl Actor for Sweeper {
 }
 
 /// Ends what is due, page by page, as the one sweeper of the cluster; or returns what it has left to another node's.
-async fn sweep(office: &BoxOffice, left: Option<(Page, Instant)>) -> Option<(Page, Instant)> {
+async fn sweep(duty: &Duty, left: Option<(Page, Instant)>) -> Option<(Page, Instant)> {
     let mut leadership = None;
     loop {
-        let due = due(office).await;
+        let due = due(duty).await;
         let is_full = due.len() >= HOLDS_PER_LOOK;
         let page = (due.first()?.booking.id, due.last().filter(|_| is_full).map(|last| last.booking.id));
         if leadership.is_none() {
-            leadership = office.deps().write_store.lead(Role::Sweeper).await.ok().flatten();
+            leadership = duty.deps.write_store.lead(Role::Sweeper).await.ok().flatten();
         }
         if leadership.is_none() {
             // Two sweepers do no harm but get into each other's way. A sweeper that stands still is not waited for.
@@ -92,7 +100,7 @@ async fn sweep(office: &BoxOffice, left: Option<(Page, Instant)>) -> Option<(Pag
                 return Some(left);
             }
         }
-        let ended = end(office, due).await;
+        let ended = end(duty, due).await;
         if !is_full || ended == 0 {
             return None;
         }
@@ -100,12 +108,12 @@ async fn sweep(office: &BoxOffice, left: Option<(Page, Instant)>) -> Option<(Pag
 }
 
 /// The next holds to end.
-async fn due(office: &BoxOffice) -> Vec<DueHold> {
-    let deps = office.deps();
+async fn due(duty: &Duty) -> Vec<DueHold> {
+    let deps = &duty.deps;
     let now = (deps.clock)();
     match deps.write_store.due_holds(now - GRACE, HOLDS_PER_LOOK).await {
         Ok(mut holds) => {
-            holds.retain(|hold| !office.arrivals().spare(hold.booking.id, hold.booking.expires_at, now));
+            holds.retain(|hold| !duty.arrivals.spare(hold.booking.id, hold.booking.expires_at, now));
             holds
         }
         Err(error) => {
@@ -118,17 +126,17 @@ async fn due(office: &BoxOffice) -> Vec<DueHold> {
 /// Ends holds by commits of their own, without their showtimes' actors: a hold's booking tells all that a commit has to name. An actor
 /// that has the showtime open meets versions that it did not expect and reads the journal, as after any other node's commit. Returns
 /// how many were ended; those that were not are found by a later look, if they are still due.
-async fn end(office: &BoxOffice, holds: Vec<DueHold>) -> usize {
+async fn end(duty: &Duty, holds: Vec<DueHold>) -> usize {
     let mut by_showtime: HashMap<ShowtimeId, Vec<DueHold>> = HashMap::new();
     for hold in holds {
         by_showtime.entry(hold.booking.showtime_id).or_default().push(hold);
     }
-    let ends = by_showtime.into_values().map(|holds| end_in_showtime(office, holds));
+    let ends = by_showtime.into_values().map(|holds| end_in_showtime(duty, holds));
     futures_util::stream::iter(ends).buffer_unordered(SHOWTIMES_AT_ONCE).fold(0, async |sum, ended| sum + ended).await
 }
 
-async fn end_in_showtime(office: &BoxOffice, holds: Vec<DueHold>) -> usize {
-    let deps = office.deps();
+async fn end_in_showtime(duty: &Duty, holds: Vec<DueHold>) -> usize {
+    let deps = &duty.deps;
     let mut ended = 0;
     for part in holds.chunks(HOLDS_PER_COMMIT) {
         let Some(batch) = expiry(part, (deps.clock)()) else { break };
@@ -189,8 +197,8 @@ fn expiry(holds: &[DueHold], now: Timestamp) -> Option<Batch> {
     Some(batch)
 }
 
-async fn forget_old_keys(office: &BoxOffice) {
-    let deps = office.deps();
+async fn forget_old_keys(duty: &Duty) {
+    let deps = &duty.deps;
     if let Err(error) = deps.write_store.forget_idempotency((deps.clock)() - IDEMPOTENCY_KEPT, KEYS_PER_LOOK).await {
         tracing::debug!(error = %error, "old idempotency keys were not deleted");
     }

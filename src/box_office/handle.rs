@@ -10,7 +10,7 @@ use tokio::sync::{TryAcquireError, oneshot};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::box_office::arrivals::{Arrival, Arrivals};
+use crate::box_office::arrivals::Arrival;
 use crate::box_office::board::Board;
 use crate::box_office::expiry::Sweeper;
 use crate::box_office::registry::{Desk, Directory, Open, Registry};
@@ -66,6 +66,8 @@ impl BoxOffice {
         let deps = Arc::new(deps);
         let directory = Arc::new(Directory::default());
         let registry = RwLock::new(start_registry(&deps, &directory));
+        let sweeper = Sweeper::new(Arc::clone(&deps), Arc::clone(directory.arrivals()));
+        Sweeper::start_in_arbiter(&Arbiter::new().handle(), move |_| sweeper);
         let inner = Inner {
             deps,
             directory,
@@ -74,10 +76,7 @@ impl BoxOffice {
             heads: Flights::default(),
             waiting: AtomicUsize::new(0),
         };
-        let office = Self { inner: Arc::new(inner) };
-        let sweeper = Sweeper::new(office.clone());
-        Sweeper::start_in_arbiter(&Arbiter::new().handle(), move |_| sweeper);
-        office
+        Self { inner: Arc::new(inner) }
     }
 
     /// Holds seats for a new booking.
@@ -250,12 +249,8 @@ impl BoxOffice {
         &self.inner.deps
     }
 
-    pub(super) fn arrivals(&self) -> &Arc<Arrivals> {
-        self.inner.directory.arrivals()
-    }
-
     fn arrival(&self, booking_id: BookingId) -> Arc<Arrival> {
-        Arc::new(self.arrivals().note(booking_id, &self.inner.deps.clock))
+        Arc::new(self.inner.directory.arrivals().note(booking_id, &self.inner.deps.clock))
     }
 
     async fn change(

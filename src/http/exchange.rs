@@ -10,8 +10,9 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
 use uuid::Uuid;
 
+use crate::http::paths::Path;
 use crate::http::problem::Problem;
-use crate::http::{AppState, Path, unread};
+use crate::http::{AppState, unread};
 
 /// Under which name answers carry the request's id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -9,17 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use actix_web::http::header;
-use actix_web::{HttpResponse, web};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-use crate::http::AppState;
-use crate::http::code::Code;
-use crate::http::document::Further;
-use crate::http::problem::Problem;
 
 /// How dependencies are watched.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -74,11 +67,11 @@ pub enum Standing {
 pub(super) struct Report {
     /// `ready`, `degraded` (works without a helpful dependency), `down` or `draining`; the latter two only in a 503.
     #[schema(value_type = String)]
-    status: &'static str,
+    pub(super) status: &'static str,
     /// Each dependency by name. Only told at the address for operators, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    dependencies: Option<BTreeMap<&'static str, DependencyReport>>,
+    pub(super) dependencies: Option<BTreeMap<&'static str, DependencyReport>>,
 }
 
 /// One dependency.
@@ -206,7 +199,7 @@ impl Health {
         !self.is_draining() && self.dependencies().iter().all(|dependency| !dependency.is_missed())
     }
 
-    fn report(&self) -> Report {
+    pub(super) fn report(&self) -> Report {
         let dependencies = self.dependencies();
         let missed = dependencies.iter().any(|dependency| dependency.is_missed());
         let all_fine = dependencies.iter().all(|dependency| dependency.standing() == Standing::Ok);
@@ -261,32 +254,6 @@ impl Dependency {
             Ok(()) | Err(_) => {}
         }
     }
-}
-
-/// `GET /livez`: the process answers. Says nothing about dependencies, or their failure would restart every node.
-pub(super) async fn livez() -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(serde_json::json!({ "status": "alive" }))
-}
-
-/// `GET /readyz`, with each dependency.
-pub(super) async fn readyz(state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
-    answer(state.health.report())
-}
-
-/// `GET /readyz` for everybody, when operators have an address of their own.
-pub(super) async fn readyz_in_brief(state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
-    answer(Report { dependencies: None, ..state.health.report() })
-}
-
-fn answer(report: Report) -> Result<HttpResponse, Problem> {
-    if report.status == "ready" || report.status == "degraded" {
-        return Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(report));
-    }
-    let (code, detail) = match report.status {
-        "draining" => (Code::Draining, "the node is about to stop"),
-        _ => (Code::NotReady, "a required dependency is down"),
-    };
-    Err(Problem::new(code, detail).with(Further { dependencies: report.dependencies, ..Further::default() }))
 }
 
 #[cfg(test)]

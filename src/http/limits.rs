@@ -8,11 +8,9 @@ use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::HttpRequest;
+use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpRequest, web};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::nanos::Nanos;
@@ -22,9 +20,9 @@ use serde::Deserialize;
 
 use crate::http::client::TrustedProxies;
 use crate::http::code::Code;
+use crate::http::paths::{LIVEZ, METRICS, READYZ};
 use crate::http::places::{Place, Places};
 use crate::http::problem::Problem;
-use crate::http::{AppState, LIVEZ, METRICS, READYZ};
 
 /// Buckets of one limit, 8 bytes each. With 10,000 clients at once, one in 13 shares its bucket.
 const BUCKETS: usize = 1 << 17;
@@ -102,7 +100,7 @@ impl Limits {
     }
 
     /// Counts a request; where its client stands with the limit that is nearest, if it is limited at all.
-    fn take(&self, request: &ServiceRequest) -> Result<Option<Standing>, Standing> {
+    pub(super) fn take(&self, request: &ServiceRequest) -> Result<Option<Standing>, Standing> {
         if self.addresses.is_none() && self.tokens.is_none() {
             return Ok(None);
         }
@@ -125,28 +123,6 @@ impl Limits {
             Problem::new(Code::QuotaExceeded, detail).retry_after(SOCKETS_RETRY_AFTER)
         })
     }
-}
-
-/// Middleware: refuses requests of clients that made too many, and tells the others where they stand. Health checks are not counted.
-pub(super) async fn limit(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let state = request.app_data::<web::Data<AppState>>();
-    let limits = state.filter(|_| !UNLIMITED.contains(&request.path())).map(|state| &state.limits);
-    let standing = match limits.map_or(Ok(None), |limits| limits.take(&request)) {
-        Ok(standing) => standing,
-        Err(standing) => {
-            let mut refusal = request.error_response(standing.refusal());
-            standing.tell(refusal.headers_mut());
-            return Ok(refusal);
-        }
-    };
-    let mut response = next.call(request).await?.map_into_boxed_body();
-    if let Some(standing) = standing {
-        standing.tell(response.headers_mut());
-    }
-    Ok(response)
 }
 
 /// One limit for many clients.
@@ -215,7 +191,7 @@ impl StateStore for Buckets {
 
 /// Where a client stands, in the terms of draft-ietf-httpapi-ratelimit-headers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Standing {
+pub(super) struct Standing {
     name: &'static str,
     burst: u32,
     per_second: u32,
@@ -226,7 +202,7 @@ struct Standing {
 }
 
 impl Standing {
-    fn tell(self, headers: &mut HeaderMap) {
+    pub(super) fn tell(self, headers: &mut HeaderMap) {
         let Self { name, burst, per_second, left, reset_seconds } = self;
         // The time in which an empty bucket is full again.
         let window = burst.div_ceil(per_second);
@@ -239,7 +215,7 @@ impl Standing {
         }
     }
 
-    fn refusal(self) -> Problem {
+    pub(super) fn refusal(self) -> Problem {
         let Self { name, burst, per_second, reset_seconds, .. } = self;
         let detail = format!("one {name} may make {per_second} requests a second in the long run, and {burst} at once");
         Problem::new(Code::QuotaExceeded, detail).retry_after(Duration::from_secs(reset_seconds.into()))

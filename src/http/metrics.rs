@@ -6,9 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
 
-use crate::http::AppState;
 use crate::http::code::Code;
 
 /// Upper bounds of the histogram of durations: microseconds, and the same in seconds for the text.
@@ -101,6 +99,18 @@ impl Metrics {
         }
     }
 
+    /// Everything, those of other modules too.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::with_capacity(8_192);
+        if self.write(&mut text).is_err() {
+            tracing::error!("metrics could not be written");
+        }
+        for source in self.sources.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            source(&mut text);
+        }
+        text
+    }
+
     fn write(&self, text: &mut String) -> std::fmt::Result {
         writeln!(text, "# HELP turnstile_http_requests_total Requests answered.")?;
         writeln!(text, "# TYPE turnstile_http_requests_total counter")?;
@@ -146,18 +156,6 @@ impl Metrics {
         }
         Ok(())
     }
-}
-
-/// `GET /metrics`
-pub(super) async fn show(state: web::Data<AppState>) -> HttpResponse {
-    let mut text = String::with_capacity(8_192);
-    if state.metrics.write(&mut text).is_err() {
-        tracing::error!("metrics could not be written");
-    }
-    for source in state.metrics.sources.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-        source(&mut text);
-    }
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text)
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::http::document::Document;
 use crate::http::enforced;
 use crate::http::schemas::{LayoutAnswer, ShowtimeAnswer};
 use crate::http::showtimes::{CURSOR, CURSOR_CHARACTERS, PageAnswer, ScheduleBody, SummaryAnswer};
-use crate::http::{self as routes, health, limits};
+use crate::http::{health, limits, paths};
 
 /// `GET /openapi.json`
 pub(super) async fn show() -> HttpResponse {
@@ -116,18 +116,18 @@ type Entry = (&'static str, HttpMethod, Operation);
 fn booking_operations() -> Vec<Entry> {
     let commands = [
         (
-            routes::CONFIRM,
+            paths::CONFIRM,
             "confirmBooking",
             "Confirm a booking with its payment: the seats are sold",
             "Confirmation",
             true,
         ),
-        (routes::CANCEL, "cancelBooking", "Cancel a booking: the seats are free again", "HolderProof", false),
-        (routes::EXTEND, "extendHold", "Move a hold's deadline, within its longest total time", "HolderProof", false),
+        (paths::CANCEL, "cancelBooking", "Cancel a booking: the seats are free again", "HolderProof", false),
+        (paths::EXTEND, "extendHold", "Move a hold's deadline, within its longest total time", "HolderProof", false),
     ];
     let mut entries = vec![
         (
-            routes::BOOKINGS,
+            paths::BOOKINGS,
             HttpMethod::Post,
             Describe::new("reserveSeats", "Reserve seats: all of them or none", "bookings")
                 .public()
@@ -137,7 +137,7 @@ fn booking_operations() -> Vec<Entry> {
                 .problems(&[400, 404, 408, 409, 413, 415, 422, 500, 503]),
         ),
         (
-            routes::SHOWTIME_BOOKINGS,
+            paths::SHOWTIME_BOOKINGS,
             HttpMethod::Post,
             Describe::new("reserveSeatsAt", "Reserve seats of the showtime in the path", "bookings")
                 .public()
@@ -148,7 +148,7 @@ fn booking_operations() -> Vec<Entry> {
                 .problems(&[400, 404, 408, 409, 413, 415, 422, 500, 503]),
         ),
         (
-            routes::BOOKING,
+            paths::BOOKING,
             HttpMethod::Get,
             Describe::new("showBooking", "A booking, for its holder or an operator", "bookings")
                 .id("The booking")
@@ -189,7 +189,7 @@ const STATUS_HEADERS: &[&str] = &["ETag", "Vary", "Turnstile-Sequence", "Content
 fn showtime_operations() -> Vec<Entry> {
     vec![
         (
-            routes::SHOWTIMES,
+            paths::SHOWTIMES,
             HttpMethod::Get,
             Describe::new("listShowtimes", "Showtimes to come by start time, page by page", "showtimes")
                 .public()
@@ -200,7 +200,7 @@ fn showtime_operations() -> Vec<Entry> {
                 .problems(&[400, 500, 503]),
         ),
         (
-            routes::SHOWTIMES,
+            paths::SHOWTIMES,
             HttpMethod::Post,
             Describe::new("scheduleShowtime", "Create a showtime with its seats (operators)", "showtimes")
                 .text(TOTALS_RULE)
@@ -211,7 +211,7 @@ fn showtime_operations() -> Vec<Entry> {
                 .problems(&[400, 401, 403, 408, 413, 415, 422, 500, 503]),
         ),
         (
-            routes::SHOWTIME,
+            paths::SHOWTIME,
             HttpMethod::Get,
             Describe::new("showShowtime", "A showtime with all its seats at one sequence", "showtimes")
                 .public()
@@ -223,7 +223,7 @@ fn showtime_operations() -> Vec<Entry> {
                 .problems(&[400, 404, 500, 503]),
         ),
         (
-            routes::LAYOUT,
+            paths::LAYOUT,
             HttpMethod::Get,
             Describe::new(
                 "showLayout",
@@ -239,7 +239,7 @@ fn showtime_operations() -> Vec<Entry> {
             .problems(&[400, 404, 500, 503]),
         ),
         (
-            routes::STATUS,
+            paths::STATUS,
             HttpMethod::Get,
             Describe::new("showStatus", "The live status of all seats in two bits each", "showtimes")
                 .public()
@@ -257,7 +257,7 @@ fn showtime_operations() -> Vec<Entry> {
 fn live_operations() -> Vec<Entry> {
     vec![
         (
-            routes::NEGOTIATE,
+            paths::NEGOTIATE,
             HttpMethod::Post,
             Describe::new("negotiate", "SignalR: how to connect", "live")
                 .public()
@@ -266,7 +266,7 @@ fn live_operations() -> Vec<Entry> {
                 .problems(&[400]),
         ),
         (
-            routes::HUB,
+            paths::HUB,
             HttpMethod::Get,
             Describe::new("connectHub", "SignalR: the hub, over WebSocket", "live")
                 .public()
@@ -275,7 +275,7 @@ fn live_operations() -> Vec<Entry> {
                 .problems(&[400, 403, 404, 409, 426, 500, 503]),
         ),
         (
-            routes::SHOWTIME_SOCKET,
+            paths::SHOWTIME_SOCKET,
             HttpMethod::Get,
             Describe::new("watchShowtime", "Every change of a showtime, over WebSocket, without a gap", "live")
                 .public()
@@ -295,7 +295,7 @@ fn live_operations() -> Vec<Entry> {
 fn other_operations() -> Vec<Entry> {
     vec![
         (
-            routes::LIVEZ,
+            paths::LIVEZ,
             HttpMethod::Get,
             Describe::new("livez", "The process answers", "operations")
                 .public()
@@ -303,7 +303,7 @@ fn other_operations() -> Vec<Entry> {
                 .problems(&[400]),
         ),
         (
-            routes::READYZ,
+            paths::READYZ,
             HttpMethod::Get,
             Describe::new("readyz", "Whether the node should get traffic, by dependency", "operations")
                 .public()
@@ -311,7 +311,7 @@ fn other_operations() -> Vec<Entry> {
                 .problems(&[400, 503]),
         ),
         (
-            routes::METRICS,
+            paths::METRICS,
             HttpMethod::Get,
             Describe::new("metrics", "Metrics, Prometheus text", "operations")
                 .public()
@@ -319,7 +319,7 @@ fn other_operations() -> Vec<Entry> {
                 .problems(&[400, 404]),
         ),
         (
-            routes::OPENAPI,
+            paths::OPENAPI,
             HttpMethod::Get,
             Describe::new("openapi", "This document", "operations")
                 .public()
@@ -327,7 +327,7 @@ fn other_operations() -> Vec<Entry> {
                 .problems(&[400]),
         ),
         (
-            routes::ASYNCAPI,
+            paths::ASYNCAPI,
             HttpMethod::Get,
             Describe::new("asyncapi", "The messages of the live feed", "operations")
                 .public()

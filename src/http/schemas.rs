@@ -5,7 +5,6 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::http::code::Code;
-use crate::http::showtimes::RowBody;
 
 /// A problem's stable word.
 pub(super) struct ProblemCode;
@@ -112,4 +111,17 @@ pub(super) fn words(description: &str, words: impl Iterator<Item = &'static str>
         .description(Some(description))
         .enum_values(Some(words))
         .into()
+}
+
+/// A row of seats, numbered from 1.
+#[derive(ToSchema)]
+#[schema(as = Row)]
+#[expect(dead_code, reason = "describes the domain's Row to the OpenAPI document")]
+pub(super) struct RowBody {
+    /// Label, unique in the showtime.
+    #[schema(min_length = 1, max_length = 16)]
+    row: String,
+    /// Number of seats.
+    #[schema(minimum = 1, maximum = 200_000)]
+    seats: u32,
 }

@@ -16,9 +16,10 @@ use actix_web::rt::net::TcpStream;
 use actix_web::{App, Error, HttpServer, web};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+use crate::http::routes::{configure, configure_admin};
 use crate::http::seat_maps::{SEQUENCE, SOURCE};
 use crate::http::unparsed::Connection;
-use crate::http::{AppState, Settings, configure, configure_admin, exchange, limits};
+use crate::http::{AppState, Settings, exchange, limiting, limits};
 
 /// Listens on `address` with the settings' backlog. Port 0 takes a free port.
 ///
@@ -91,7 +92,7 @@ fn app(
     let has_admin_address = state.settings.has_admin_address;
     let app = App::new().app_data(state.clone()).configure(|config| configure(config, has_admin_address));
     // A refused page must be able to read why: CORS is around the limits.
-    app.wrap(from_fn(limits::limit)).wrap(cors).wrap(from_fn(exchange::exchange))
+    app.wrap(from_fn(limiting::limit)).wrap(cors).wrap(from_fn(exchange::exchange))
 }
 
 /// The server of `/metrics` and health on an address of their own, for the operators' network. As [`server`].

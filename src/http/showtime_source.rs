@@ -124,7 +124,9 @@ impl ShowtimeSource {
     /// A page of the list. Only the read model has one; while it is away, that is said at once.
     pub(super) async fn list(&self, start: PageStart, limit: usize) -> Result<Vec<ShowtimeSummary>, ReadError> {
         let page = self.ask(self.read_model.list(start, limit)).await?;
-        page.iter().for_each(|showtime| (self.note_told)(showtime.id, showtime.sequence));
+        for showtime in &page {
+            (self.note_told)(showtime.id, showtime.sequence);
+        }
         Ok(page)
     }
 

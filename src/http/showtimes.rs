@@ -19,6 +19,7 @@ use crate::http::document::FieldError;
 use crate::http::fields::{self, Object, Wrong};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
+use crate::http::schemas::RowBody;
 use crate::http::seat_maps::unreadable;
 use crate::read_model::ShowtimeSummary;
 
@@ -35,19 +36,6 @@ pub(super) struct ScheduleBody {
     /// Its rows, at most 200,000 seats in all.
     #[schema(value_type = Vec<RowBody>, min_items = 1)]
     rows: SeatMap,
-}
-
-/// A row of seats, numbered from 1.
-#[derive(ToSchema)]
-#[schema(as = Row)]
-#[expect(dead_code, reason = "describes the domain's Row to the OpenAPI document")]
-pub(super) struct RowBody {
-    /// Label, unique in the showtime.
-    #[schema(min_length = 1, max_length = 16)]
-    row: String,
-    /// Number of seats.
-    #[schema(minimum = 1, maximum = 200_000)]
-    seats: u32,
 }
 
 /// A line of the list of showtimes.

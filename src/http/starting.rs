@@ -9,8 +9,9 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, HttpServer, web};
 
 use crate::http::code::Code;
+use crate::http::paths::{LIVEZ, READYZ};
 use crate::http::problem::Problem;
-use crate::http::{LIVEZ, READYZ, exchange, health};
+use crate::http::{exchange, monitoring};
 
 /// Answers on the server's listeners until it is dropped or [`Starting::stop`]ped; connections that come afterwards wait for the server itself.
 pub struct Starting {
@@ -33,7 +34,7 @@ impl Starting {
         let mut server = HttpServer::new(move || {
             App::new()
                 .app_data(told.clone())
-                .route(LIVEZ, web::get().to(health::livez))
+                .route(LIVEZ, web::get().to(monitoring::livez))
                 .route(READYZ, web::get().to(refuse))
                 .default_service(web::to(refuse))
                 .wrap(from_fn(exchange::exchange))

@@ -7,29 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, Message, WrapFuture as _};
-use tokio::sync::oneshot;
 
 use crate::domain::{EventRun, RecordedEvent, ShowtimeId};
-use crate::live::feed::{Feed, Watch};
-use crate::live::node::{Node, count};
+use crate::live::feed::Feed;
+use crate::live::node::{Node, Open, Reply, count};
 use crate::live::pace::Turn;
 use crate::live::past::{Place, lost, read_feed};
 use crate::live::ring::{Ring, Taken};
 use crate::live::watched::{Opening, Refetch, Watched, answer};
 use crate::live::{LiveError, lock};
 use crate::write_store::{Head, StoreError};
-
-/// Where the answer to an [`Open`] goes.
-pub(super) type Reply = oneshot::Sender<Result<Watch, LiveError>>;
-
-/// Asks for a showtime's feed, answered once it is open and, if its head is below `at_least`, the journal has been asked.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(super) struct Open {
-    pub(super) showtime: ShowtimeId,
-    pub(super) at_least: u64,
-    pub(super) reply: Reply,
-}
 
 /// Runs of events, as the bus brought them.
 #[derive(Message)]

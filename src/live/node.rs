@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use actix::Addr;
+use actix::{Message, Recipient};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::{Clock, NoteTold, RecordedEvent, ShowtimeId};
 use crate::event_bus::EventBus;
 use crate::live::feed::{Feed, Watch};
-use crate::live::hub::{Hub, Open};
 use crate::live::registry::Registry;
 use crate::live::signalr::token::TokenKey;
 use crate::live::snapshot::{self, Snapshot};
@@ -72,6 +71,18 @@ pub(super) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
+/// Where the answer to an [`Open`] goes.
+pub(super) type Reply = oneshot::Sender<Result<Watch, LiveError>>;
+
+/// Asks for a showtime's feed, answered once it is open and, if its head is below `at_least`, the journal has been asked.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Open {
+    pub(super) showtime: ShowtimeId,
+    pub(super) at_least: u64,
+    pub(super) reply: Reply,
+}
+
 /// See the module's documentation.
 pub(super) struct Node {
     pub(super) settings: Settings,
@@ -94,7 +105,8 @@ pub(super) struct Node {
     pub(super) lost_at: AtomicU64,
     /// Ends the driver's tasks and the hub's arbiter.
     pub(super) ended: CancellationToken,
-    hub: Mutex<Option<Addr<Hub>>>,
+    /// The present hub's, which opens feeds.
+    hub: Mutex<Option<Recipient<Open>>>,
     openings: Semaphore,
     catch_ups: Semaphore,
     started: Instant,
@@ -132,12 +144,8 @@ impl Node {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// The present hub.
-    pub(super) fn hub(&self) -> Option<Addr<Hub>> {
-        lock(&self.hub).clone()
-    }
-
-    pub(super) fn set_hub(&self, hub: Addr<Hub>) {
+    /// From now on, this hub opens feeds.
+    pub(super) fn set_hub(&self, hub: Recipient<Open>) {
         *lock(&self.hub) = Some(hub);
     }
 
@@ -151,7 +159,7 @@ impl Node {
             // Never closed, so that the permit is always given.
             let _permit = self.openings.acquire().await;
             let (reply, answer) = oneshot::channel();
-            let hub = self.hub().ok_or(LiveError::Busy("the hub is not running"))?;
+            let hub = lock(&self.hub).clone().ok_or(LiveError::Busy("the hub is not running"))?;
             let open = Open { showtime, at_least, reply };
             hub.try_send(open).map_err(|_full| LiveError::Busy("showtimes being opened"))?;
             answer.await.map_err(|_restarted| LiveError::Busy("the hub was restarted"))?

@@ -18,7 +18,7 @@ use crate::live::outflow::{Frames, Outflow};
 use crate::live::registry::Admission;
 use crate::live::session::{Session, Speech};
 use crate::live::signalr::negotiate;
-use crate::live::signalr_session::Calls;
+use crate::live::signalr_calls::Calls;
 use crate::live::subscription::Subscription;
 use crate::live::{Dependencies, LiveError, driver};
 
@@ -42,7 +42,6 @@ impl LiveHub {
     pub(super) fn start(dependencies: Dependencies) -> Self {
         let node = Arc::new(Node::new(dependencies));
         let system = System::current();
-        driver::start_hub(&node, &system);
         driver::start(&node, system);
         Self(Arc::new(Owner(node)))
     }

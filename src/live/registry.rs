@@ -4,17 +4,21 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use actix::Addr;
+use actix::{Message, Recipient};
 use uuid::Uuid;
 
 use crate::live::pace::Answer;
-use crate::live::session::{Session, Wake};
 use crate::live::{LiveError, Settings, lock};
+
+/// Look at the feeds and the timers.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Wake;
 
 /// What the hub knows of a session. Times are milliseconds since the node started.
 pub(super) struct SessionHandle {
     id: u64,
-    address: Addr<Session>,
+    address: Recipient<Wake>,
     /// True from a wake-up until the session looks: so its mailbox never holds more than one.
     woken: AtomicBool,
     woken_at: AtomicU64,
@@ -32,7 +36,7 @@ pub(super) struct SessionHandle {
 }
 
 impl SessionHandle {
-    pub(super) fn new(id: u64, address: Addr<Session>, now: u64, handshake_by: u64, remind_at: u64) -> Self {
+    pub(super) fn new(id: u64, address: Recipient<Wake>, now: u64, handshake_by: u64, remind_at: u64) -> Self {
         Self {
             id,
             address,

@@ -7,9 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{
-    Actor, ActorContext as _, ActorFuture, ActorFutureExt as _, AsyncContext as _, Handler, Message, WrapFuture as _,
-};
+use actix::{Actor, ActorContext as _, ActorFuture, ActorFutureExt as _, AsyncContext as _, Handler, WrapFuture as _};
 use actix_http::ws::CloseCode;
 use actix_web_actors::HttpContext;
 use bytes::Bytes;
@@ -20,19 +18,14 @@ use crate::live::delta::Encoding;
 use crate::live::limits::Allowance;
 use crate::live::node::{Node, count};
 use crate::live::outflow::{self, Frames};
-use crate::live::registry::{Admission, SessionHandle};
+use crate::live::registry::{Admission, SessionHandle, Wake};
 use crate::live::signalr::message;
-use crate::live::signalr_session::Calls;
+use crate::live::signalr_calls::Calls;
 use crate::live::snapshot::Snapshot;
 use crate::live::subscription::{Step, Subscription};
 use crate::write_store::StoreError;
 
 pub(super) type SessionContext = HttpContext<Session>;
-
-/// Look at the feeds and the timers.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(super) struct Wake;
 
 /// What the client speaks.
 pub(super) enum Speech {
@@ -341,7 +334,7 @@ impl Actor for Session {
             Speech::Plain => (u64::MAX, u64::MAX),
             Speech::SignalR(_) => (now + self.node.settings.handshake_millis, now + self.node.settings.reminder_millis),
         };
-        let handle = SessionHandle::new(self.admission.id(), ctx.address(), now, handshake_by, remind_at);
+        let handle = SessionHandle::new(self.admission.id(), ctx.address().recipient(), now, handshake_by, remind_at);
         let handle = Arc::new(handle);
         self.admission.attach(&handle);
         for subscription in &mut self.subscriptions {

@@ -1,11 +1,8 @@
 //! The SignalR side of a session: its handshake and its calls, one at a time and in order, as the protocol's own server does it.
 
-use std::collections::VecDeque;
-
 use actix::{ActorFutureExt as _, AsyncContext as _, WrapFuture as _};
 use actix_http::ws::CloseCode;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::domain::ShowtimeId;
 use crate::live::LiveError;
@@ -15,75 +12,8 @@ use crate::live::registry::SessionHandle;
 use crate::live::session::{Farewell, Session, SessionContext, Speech};
 use crate::live::signalr::message::{self, ClientMessage};
 use crate::live::signalr::{framing, handshake};
+use crate::live::signalr_calls::{Call, Method};
 use crate::live::subscription::Subscription;
-
-/// A call that waits for its turn. Its arguments are read as it comes: unread, they would take many times the bytes of the message.
-struct Call {
-    invocation_id: Option<String>,
-    method: Result<Method, String>,
-}
-
-impl Call {
-    /// Bytes of the client's own text that are kept.
-    fn kept_bytes(&self) -> usize {
-        self.invocation_id.as_ref().map_or(0, String::len)
-    }
-}
-
-/// State of the protocol on one connection.
-#[derive(Default)]
-pub(super) struct Calls {
-    /// The handshake is done.
-    open: bool,
-    /// At most `waiting_calls`, whose ids together are at most `max_message_bytes` long.
-    waiting: VecDeque<Call>,
-    /// The call in progress has not completed.
-    busy: bool,
-}
-
-impl Calls {
-    /// True once the handshake is done.
-    pub(super) fn is_open(&self) -> bool {
-        self.open
-    }
-}
-
-/// What a call asks for.
-enum Method {
-    Join { showtime: ShowtimeId, after: Option<u64> },
-    Leave { showtime: ShowtimeId },
-}
-
-impl Method {
-    /// Methods are found without regard to case. The error is the text for the client.
-    fn parse(target: &str, arguments: &[Value]) -> Result<Self, String> {
-        let is = |name: &str| target.eq_ignore_ascii_case(name);
-        let wrong = |takes: &str| format!("Failed to invoke '{target}': it takes {takes}.");
-        if is("JoinShowtime") {
-            let takes = "a showtime's id (UUID) and, if wanted, the sequence after which to begin";
-            let (showtime, after) = match arguments {
-                [showtime] | [showtime, Value::Null] => (showtime, None),
-                [showtime, after] => (showtime, Some(after.as_u64().ok_or_else(|| wrong(takes))?)),
-                _ => return Err(wrong(takes)),
-            };
-            let showtime = showtime_id(showtime).ok_or_else(|| wrong(takes))?;
-            Ok(Self::Join { showtime, after })
-        } else if is("LeaveShowtime") {
-            let takes = "a showtime's id (UUID)";
-            match arguments {
-                [showtime] => Ok(Self::Leave { showtime: showtime_id(showtime).ok_or_else(|| wrong(takes))? }),
-                _ => Err(wrong(takes)),
-            }
-        } else {
-            // The name is the client's own text and is sent back to it: cut it short.
-            Err(format!("Unknown hub method '{}'", target.chars().take(128).collect::<String>()))
-        }
-    }
-}
-
-fn showtime_id(argument: &Value) -> Option<ShowtimeId> {
-    argument.as_str().and_then(|text| Uuid::try_parse(text).ok()).map(ShowtimeId)
-}
 
 fn garbage(reason: &str) -> Farewell {
     Farewell::Misbehaved(CloseCode::Policy, reason.to_owned())

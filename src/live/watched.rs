@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::live::LiveError;
 use crate::live::feed::{Feed, Watch};
-use crate::live::hub::Reply;
+use crate::live::node::Reply;
 use crate::live::pace::Pace;
 
 /// Whether a feed's gap is being closed.

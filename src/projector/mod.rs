@@ -8,6 +8,7 @@
 //! twice, late or in another order is brought in line by sequence; what is missing is read from the journal.
 
 mod catch_up;
+mod dependencies;
 mod merge;
 mod rebuild;
 mod settings;
@@ -21,33 +22,15 @@ use std::time::Duration;
 use actix::{
     Actor, ActorFutureExt, Addr, Arbiter, AsyncContext, Context, Handler, Message, Supervised, Supervisor, WrapFuture,
 };
-use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinError};
 use tokio_util::sync::CancellationToken;
 
-use crate::event_bus::EventBus;
-use crate::read_model::ReadModel;
-use crate::write_store::WriteStore;
 use work::Shared;
 
+pub use dependencies::Dependencies;
 pub use rebuild::{RebuildError, RebuildProgress, RebuildReport, Stores, rebuild};
 pub use settings::Settings;
-
-/// What the projector works with.
-#[derive(Clone)]
-pub struct Dependencies {
-    /// Where the journal is.
-    pub write_store: Arc<dyn WriteStore>,
-    /// Where events come from.
-    pub event_bus: Arc<dyn EventBus>,
-    /// Where they go.
-    pub read_model: Arc<dyn ReadModel>,
-    /// The multi-thread runtime, on which the work runs.
-    pub runtime: Handle,
-    /// Limits.
-    pub settings: Settings,
-}
 
 /// See the module's documentation.
 struct ProjectorActor {

@@ -1,0 +1,61 @@
+//! What the box office answers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Booking, BookingId, BookingStatus, HoldToken, SeatId, ShowtimeId, Timestamp};
+
+/// What a command has made of a booking.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outcome {
+    /// The booking.
+    pub booking_id: BookingId,
+    /// Its showtime.
+    pub showtime_id: ShowtimeId,
+    /// Its seats, in the client's order.
+    pub seat_ids: Vec<SeatId>,
+    /// Where it stands.
+    pub status: BookingStatus,
+    /// The hold's deadline.
+    pub expires_at: Timestamp,
+    /// Sequence of the event that made it so.
+    pub sequence: u64,
+    /// An earlier request with the same idempotency key did it; this tells what has become of the booking since.
+    pub replayed: bool,
+}
+
+impl Outcome {
+    /// The booking as it is.
+    pub(super) fn of(booking: &Booking) -> Self {
+        Self {
+            booking_id: booking.id,
+            showtime_id: booking.showtime_id,
+            seat_ids: booking.seat_ids.clone(),
+            status: booking.status,
+            expires_at: booking.expires_at,
+            sequence: booking.version,
+            replayed: false,
+        }
+    }
+}
+
+/// An accepted reservation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reserved {
+    /// The booking.
+    pub outcome: Outcome,
+    /// The holder's secret; the same again for the same idempotency key.
+    pub hold_token: HoldToken,
+}
+
+/// An accepted schedule.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Scheduled {
+    /// The new showtime.
+    pub showtime_id: ShowtimeId,
+    /// Its sequence, 1.
+    pub sequence: u64,
+    /// An earlier request with the same idempotency key created it.
+    #[serde(skip)]
+    pub replayed: bool,
+}

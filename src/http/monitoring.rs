@@ -1,0 +1,41 @@
+//! What load balancers and monitoring ask: whether the process lives, whether it should get traffic, and its metrics.
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+
+use crate::http::code::Code;
+use crate::http::document::Further;
+use crate::http::health::Report;
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+
+/// `GET /livez`: the process answers. Says nothing about dependencies, or their failure would restart every node.
+pub(super) async fn livez() -> HttpResponse {
+    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(serde_json::json!({ "status": "alive" }))
+}
+
+/// `GET /readyz`, with each dependency.
+pub(super) async fn readyz(state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    answer(state.health.report())
+}
+
+/// `GET /readyz` for everybody, when operators have an address of their own.
+pub(super) async fn readyz_in_brief(state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    answer(Report { dependencies: None, ..state.health.report() })
+}
+
+fn answer(report: Report) -> Result<HttpResponse, Problem> {
+    if report.status == "ready" || report.status == "degraded" {
+        return Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(report));
+    }
+    let (code, detail) = match report.status {
+        "draining" => (Code::Draining, "the node is about to stop"),
+        _ => (Code::NotReady, "a required dependency is down"),
+    };
+    Err(Problem::new(code, detail).with(Further { dependencies: report.dependencies, ..Further::default() }))
+}
+
+/// `GET /metrics`
+pub(super) async fn metrics(state: web::Data<AppState>) -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(state.metrics.text())
+}

@@ -1,0 +1,55 @@
+//! The paths of all resources.
+
+/// The paths of the route table, as metrics name them.
+pub(super) const PATHS: &[&str] = &[
+    BOOKINGS,
+    BOOKING,
+    CONFIRM,
+    CANCEL,
+    EXTEND,
+    SHOWTIMES,
+    SHOWTIME,
+    LAYOUT,
+    STATUS,
+    SHOWTIME_BOOKINGS,
+    HUB,
+    NEGOTIATE,
+    SHOWTIME_SOCKET,
+    LIVEZ,
+    READYZ,
+    METRICS,
+    OPENAPI,
+    ASYNCAPI,
+    PAGE,
+    DOCS,
+    ASSET,
+    PROBLEMS,
+    PROBLEM,
+];
+pub(super) const BOOKINGS: &str = "/api/bookings";
+pub(super) const BOOKING: &str = "/api/bookings/{id}";
+pub(super) const CONFIRM: &str = "/api/bookings/{id}/confirm";
+pub(super) const CANCEL: &str = "/api/bookings/{id}/cancel";
+pub(super) const EXTEND: &str = "/api/bookings/{id}/extend";
+pub(super) const SHOWTIMES: &str = "/api/showtimes";
+pub(super) const SHOWTIME: &str = "/api/showtimes/{id}";
+pub(super) const LAYOUT: &str = "/api/showtimes/{id}/layout";
+pub(super) const STATUS: &str = "/api/showtimes/{id}/status";
+pub(super) const SHOWTIME_BOOKINGS: &str = "/api/showtimes/{id}/bookings";
+pub(super) const HUB: &str = "/hub/bookings";
+pub(super) const NEGOTIATE: &str = "/hub/bookings/negotiate";
+pub(super) const SHOWTIME_SOCKET: &str = "/ws/showtimes/{id}";
+pub(super) const LIVEZ: &str = "/livez";
+pub(super) const READYZ: &str = "/readyz";
+pub(super) const METRICS: &str = "/metrics";
+pub(super) const OPENAPI: &str = "/openapi.json";
+pub(super) const ASYNCAPI: &str = "/asyncapi.json";
+pub(super) const PAGE: &str = "/";
+pub(super) const DOCS: &str = "/docs";
+pub(super) const ASSET: &str = "/assets/{file}";
+pub(super) const PROBLEMS: &str = "/problems";
+pub(super) const PROBLEM: &str = "/problems/{code}";
+
+/// The path of the resource that serves a request; metrics count under it.
+#[derive(Clone, Copy)]
+pub(super) struct Path(pub(super) &'static str);

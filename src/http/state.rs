@@ -1,0 +1,99 @@
+//! What all handlers share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use crate::box_office::BoxOffice;
+use crate::domain::{Clock, ShowtimeId};
+use crate::http::existence::Existence;
+use crate::http::health::Health;
+use crate::http::limits::Limits;
+use crate::http::metrics::Metrics;
+use crate::http::paths::PATHS;
+use crate::http::problem::Problem;
+use crate::http::sequence_waits::SequenceWaits;
+use crate::http::settings::Settings;
+use crate::http::showtime_shelf::ShowtimeShelf;
+use crate::http::showtime_source::ShowtimeSource;
+use crate::http::totals::TotalLimits;
+use crate::live::LiveHub;
+use crate::read_model::ReadModel;
+use crate::write_store::WriteStore;
+
+/// What the handlers work with.
+pub struct Services {
+    /// Takes commands.
+    pub box_office: BoxOffice,
+    /// What clients read.
+    pub read_model: Arc<dyn ReadModel>,
+    /// The truth; asked whether a showtime exists, how many there are, and for its seats while the read model is away.
+    pub write_store: Arc<dyn WriteStore>,
+    /// Serves the sockets.
+    pub live: LiveHub,
+    /// What `/readyz` tells.
+    pub health: Health,
+    /// For how long a deadline is away.
+    pub clock: Clock,
+}
+
+/// Everything that handlers share, one per process.
+pub struct AppState {
+    pub(super) box_office: BoxOffice,
+    pub(super) live: LiveHub,
+    pub(super) health: Health,
+    pub(super) clock: Clock,
+    pub(super) metrics: Metrics,
+    pub(super) showtimes: ShowtimeShelf,
+    pub(super) existence: Existence,
+    pub(super) sequence_waits: SequenceWaits,
+    /// Large bodies that may be in memory at once.
+    pub(super) large_bodies: Semaphore,
+    pub(super) limits: Limits,
+    pub(super) totals: TotalLimits,
+    pub(super) settings: Settings,
+}
+
+impl AppState {
+    /// The state of a server.
+    pub fn new(services: Services, settings: Settings) -> Self {
+        let (read_model, write_store) = (Arc::clone(&services.read_model), Arc::clone(&services.write_store));
+        let source = Arc::new(ShowtimeSource::new(read_model, Some(write_store), services.box_office.note_told()));
+        let showtimes = ShowtimeShelf::new(Arc::clone(&source), settings.cached_showtimes, settings.cached_bytes);
+        let interval = Duration::from_millis(settings.min_sequence_poll_milliseconds);
+        let waits = SequenceWaits::new(services.read_model, interval, settings.min_sequence_waiters);
+        let metrics = Metrics::new(PATHS);
+        let made = showtimes.made();
+        metrics.add(Box::new(move |text| made.write(text)));
+        let told = Arc::clone(&source);
+        metrics.add(Box::new(move |text| told.write(text)));
+        Self {
+            box_office: services.box_office,
+            live: services.live,
+            health: services.health,
+            clock: services.clock,
+            metrics,
+            showtimes,
+            existence: Existence::of(Arc::clone(&services.write_store)),
+            sequence_waits: waits,
+            large_bodies: Semaphore::new(settings.large_bodies),
+            limits: Limits::new(&settings.limits, settings.trusted_proxies.clone()),
+            totals: TotalLimits::of(services.write_store, &settings.limits),
+            settings,
+        }
+    }
+
+    /// What `/metrics` tells; other modules add their own lines to it.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// True if the read model or the write store knows the showtime.
+    pub(super) async fn exists(&self, id: ShowtimeId) -> Result<bool, Problem> {
+        if let Ok((Some(_), _)) = self.showtimes.sequence(id).await {
+            return Ok(true);
+        }
+        Ok(self.existence.ask(id).await?)
+    }
+}

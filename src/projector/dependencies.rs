@@ -1,0 +1,25 @@
+//! What the projector works with.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use crate::event_bus::EventBus;
+use crate::projector::settings::Settings;
+use crate::read_model::ReadModel;
+use crate::write_store::WriteStore;
+
+/// See the module's documentation.
+#[derive(Clone)]
+pub struct Dependencies {
+    /// Where the journal is.
+    pub write_store: Arc<dyn WriteStore>,
+    /// Where events come from.
+    pub event_bus: Arc<dyn EventBus>,
+    /// Where they go.
+    pub read_model: Arc<dyn ReadModel>,
+    /// The multi-thread runtime, on which the work runs.
+    pub runtime: Handle,
+    /// Limits.
+    pub settings: Settings,
+}
