@@ -32,8 +32,8 @@ pub struct Settings {
     /// Milliseconds for which a seat that was seen free may be locked early, while the batch before is committed, without asking the
     /// store again. No refusal rests on it.
     pub freshness_milliseconds: u64,
-    /// Seconds that a command may wait in the queue before it is refused.
-    pub queue_seconds: u64,
+    /// Milliseconds that a command may wait in the queue before it is refused.
+    pub queue_milliseconds: u64,
     /// Milliseconds from the start of a batch for which an unknown outcome is looked up before the client is told so.
     pub settle_milliseconds: u64,
     /// Milliseconds between looks for holds that are due although no actor has ended them.
@@ -54,7 +54,7 @@ impl Default for Settings {
             arbiters: 2,
             idle_seconds: 60,
             freshness_milliseconds: 500,
-            queue_seconds: 10,
+            queue_milliseconds: 10_000,
             settle_milliseconds: 2_600,
             sweep_milliseconds: 100,
             retry_after_seconds: 1,
@@ -83,7 +83,7 @@ impl Settings {
     }
 
     pub(super) fn queue_timeout(&self) -> Duration {
-        Duration::from_secs(self.queue_seconds)
+        Duration::from_millis(self.queue_milliseconds)
     }
 
     pub(super) fn settle_timeout(&self) -> Duration {

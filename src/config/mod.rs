@@ -14,6 +14,7 @@ mod error;
 mod layers;
 mod reading;
 mod rules;
+mod sections;
 mod settings;
 
 pub use error::ConfigError;
@@ -47,6 +48,7 @@ impl Settings {
         layers.add_environment(environment);
         layers.add_flags(flags);
         let (mut settings, ignored) = read(&mut layers, &mut mistakes);
+        settings.apply_sections();
         for (key, rule) in rules::broken(&settings) {
             let name = layers.origin(key).map_or_else(|| layers::variable(key), |origin| origin.to_string());
             mistakes.push(format!("{name} {rule}"));

@@ -144,17 +144,32 @@ impl LeafReader<'_> {
         }
     }
 
-    /// A whole number within the bounds of its unit and its type.
-    fn number<'de, V: Visitor<'de>>(&self, type_max: u64, visitor: V) -> Result<V::Value, Fault> {
-        let bounds = rules::bounds(self.name, type_max);
+    /// A whole number within the range of its key.
+    fn number<'de, V: Visitor<'de>>(&self, visitor: V) -> Result<V::Value, Fault> {
+        let range = rules::whole(self.name).ok_or_else(|| Fault::form("a key with a range"))?;
         let number = match &self.leaf.written {
             Written::Text(text) => text.trim().parse().ok(),
             Written::Toml(Value::Integer(number)) => u64::try_from(*number).ok(),
             Written::Toml(_) | Written::Unreadable => None,
         };
-        match number.filter(|number| bounds.contains(number)) {
+        match number.filter(|number| range.contains(number)) {
             Some(number) => visitor.visit_u64(number),
-            None => Err(Fault::form(format!("a whole number from {} to {}", bounds.start(), bounds.end()))),
+            None => Err(Fault::form(format!("a whole number from {} to {}", range.start(), range.end()))),
+        }
+    }
+
+    /// Seconds within the range of their key, with a fraction or without.
+    fn seconds<'de, V: Visitor<'de>>(&self, visitor: V) -> Result<V::Value, Fault> {
+        let range = rules::seconds(self.name).ok_or_else(|| Fault::form("a key with a range"))?;
+        let number = match &self.leaf.written {
+            Written::Text(text) => text.trim().parse().ok(),
+            Written::Toml(Value::Float(number)) => Some(*number),
+            Written::Toml(Value::Integer(number)) => number.to_string().parse().ok(),
+            Written::Toml(_) | Written::Unreadable => None,
+        };
+        match number.filter(|number| range.contains(number)) {
+            Some(number) => visitor.visit_f64(number),
+            None => Err(Fault::form(format!("a number of seconds from {} to {}", range.start(), range.end()))),
         }
     }
 
@@ -168,22 +183,19 @@ impl LeafReader<'_> {
     }
 }
 
-macro_rules! numbers {
-    ($($method:ident $type:ty;)+) => {
-        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-            self.number(u64::from(<$type>::MAX), visitor)
-        })+
-    };
-}
-
 impl<'de> Deserializer<'de> for LeafReader<'_> {
     type Error = Fault;
 
-    numbers! {
-        deserialize_u8 u8;
-        deserialize_u16 u16;
-        deserialize_u32 u32;
-        deserialize_u64 u64;
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.number(visitor)
+    }
+
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.number(visitor)
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.seconds(visitor)
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -245,6 +257,7 @@ impl<'de> Deserializer<'de> for LeafReader<'_> {
     }
 
     serde::forward_to_deserialize_any! {
-        i8 i16 i32 i64 i128 u128 f32 f64 char str string bytes byte_buf unit unit_struct tuple tuple_struct map identifier ignored_any
+        i8 i16 i32 i64 i128 u8 u16 u128 f32 char str string bytes byte_buf unit unit_struct tuple tuple_struct map identifier
+        ignored_any
     }
 }

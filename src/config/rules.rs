@@ -7,46 +7,63 @@ use crate::config::{Profile, Settings};
 use crate::http::{self, OperatorToken};
 use crate::telemetry;
 
-/// Settings for which 0 means something: one per core, off, at once, never.
-const ZERO_HAS_A_MEANING: &[&str] = &[
-    "workers",
-    "drain_delay_seconds",
-    "drain_seconds",
-    "address_requests",
-    "token_requests",
-    "address_connections",
-    "address_sockets",
-    "total_showtimes",
-    "total_seats",
-    "freshness_milliseconds",
-    "max_rest_milliseconds",
-    "max_rest_millis",
-    "max_pause_millis",
-    "join_replay_seconds",
-    "snapshot_reuse_events",
-];
-/// Longest time that any setting may have: 30 days.
-const LONGEST_SECONDS: u64 = 30 * 86_400;
-/// Longest time of a hold, with all extensions: 7 days.
+/// 7 days.
 const LONGEST_HOLD_SECONDS: u64 = 7 * 86_400;
-/// Longest time that a node serves on after SIGTERM.
-const MOST_DRAIN_DELAY_SECONDS: u64 = 300;
-/// Most bytes of anything: a TiB.
-const MOST_BYTES: u64 = 1 << 40;
-/// Most of anything that is counted.
-const MOST: u64 = 1_000_000_000;
+const A_THOUSAND: u64 = 1_000;
+const A_MILLION: u64 = 1_000_000;
+const A_TEBIBYTE: u64 = 1 << 40;
 
-/// The numbers that a setting may have, by the unit that its name ends with.
-pub(super) fn bounds(name: &str, type_max: u64) -> RangeInclusive<u64> {
-    let unit = name.rsplit('_').next().unwrap_or_default();
-    let most = match unit {
-        "seconds" => LONGEST_SECONDS,
-        "milliseconds" | "millis" | "ms" => LONGEST_SECONDS * 1_000,
-        "bytes" => MOST_BYTES,
-        _ => MOST,
-    };
-    let least = u64::from(!ZERO_HAS_A_MEANING.contains(&name));
-    least..=most.min(type_max)
+/// The whole numbers that each key may have. 0 means off, at once, or one for each core, where it is allowed.
+const WHOLE: [(&str, RangeInclusive<u64>); 25] = [
+    ("hold_seconds", 1..=LONGEST_HOLD_SECONDS),
+    ("hold_total_seconds", 1..=LONGEST_HOLD_SECONDS),
+    ("drain_delay_seconds", 0..=300),
+    ("drain_seconds", 0..=3_600),
+    ("address_requests", 0..=A_MILLION),
+    ("address_burst", 1..=A_MILLION),
+    ("token_requests", 0..=A_MILLION),
+    ("token_burst", 1..=A_MILLION),
+    ("address_connections", 0..=A_MILLION),
+    ("address_sockets", 0..=A_MILLION),
+    ("total_showtimes", 0..=A_MILLION * A_THOUSAND),
+    ("total_seats", 0..=A_MILLION * A_MILLION),
+    ("max_queued", 1..=A_MILLION),
+    ("max_open_showtimes", 1..=A_MILLION),
+    ("workers", 0..=A_THOUSAND),
+    ("head_timeout_seconds", 1..=600),
+    ("body_timeout_seconds", 1..=600),
+    ("min_sequence_waiters", 1..=A_MILLION),
+    ("cached_bytes", 1..=A_TEBIBYTE),
+    ("max_sessions", 1..=A_MILLION),
+    ("max_showtimes", 1..=A_MILLION),
+    ("rings_bytes", 1..=A_TEBIBYTE),
+    ("pool_size", 2..=A_THOUSAND),
+    ("commit_lanes", 1..=64),
+    ("max_connections", 1..=A_THOUSAND),
+];
+/// The times that each key may have, in seconds, with a fraction.
+const SECONDS: [(&str, RangeInclusive<f64>); 7] = [
+    ("queue_seconds", 0.1..=3_600.0),
+    ("lease_seconds", 0.1..=3_600.0),
+    ("min_sequence_wait_seconds", 0.01..=60.0),
+    ("reminder_seconds", 0.1..=3_600.0),
+    ("statement_timeout_seconds", 0.1..=600.0),
+    ("lock_timeout_seconds", 0.1..=600.0),
+    ("commit_timeout_seconds", 0.1..=600.0),
+];
+
+fn named<T: Clone>(ranges: &[(&str, T)], name: &str) -> Option<T> {
+    ranges.iter().find(|(known, _)| *known == name).map(|(_, range)| range.clone())
+}
+
+/// The whole numbers that a key may have; none for one that is no number.
+pub(super) fn whole(name: &str) -> Option<RangeInclusive<u64>> {
+    named(&WHOLE, name)
+}
+
+/// The seconds that a key may have; none for one that is no time.
+pub(super) fn seconds(name: &str) -> Option<RangeInclusive<f64>> {
+    named(&SECONDS, name)
 }
 
 /// Every rule that the settings break, as (key, what must be).
@@ -78,12 +95,11 @@ pub(super) fn broken(settings: &Settings) -> Vec<(&'static str, String)> {
         settings.admin_listen.is_none_or(|admin| admin.port() == 0 || admin != settings.listen),
         "must be another address than TURNSTILE_LISTEN",
     );
-    let hold_fits = |seconds| (1..=LONGEST_HOLD_SECONDS).contains(&seconds);
-    rule("hold_seconds", hold_fits(settings.hold_seconds), "must be 1 second to 7 days");
-    rule("hold_total_seconds", hold_fits(settings.hold_total_seconds), "must be 1 second to 7 days");
-    let delay_fits = settings.drain_delay_seconds.is_none_or(|delay| delay <= MOST_DRAIN_DELAY_SECONDS);
-    rule("drain_delay_seconds", delay_fits, "must be at most 300");
-    rule("box_office.max_batch", settings.box_office.max_batch <= 1_000, "must be at most 1000");
+    rule(
+        "postgres.commit_lanes",
+        settings.postgres.commit_lanes < settings.postgres.pool_size,
+        "must be less than postgres.pool_size",
+    );
     let namespace = &settings.namespace;
     rule(
         "namespace",

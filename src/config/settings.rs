@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::config::error::ConfigError;
+use crate::config::sections;
 use crate::domain::Secret;
 use crate::telemetry::LogFormat;
 use crate::{box_office, event_bus, http, live, outbox_relay, projector, read_model, seat_lock, write_store};
@@ -15,7 +16,7 @@ use crate::{box_office, event_bus, http, live, outbox_relay, projector, read_mod
 /// failure.
 const REAL_STACK_DRAIN_DELAY_SECONDS: u64 = 5;
 
-/// All that can be set. In the environment a key has the prefix `TURNSTILE_`; `box_office.max_queued` is `TURNSTILE_BOX_OFFICE__MAX_QUEUED`.
+/// All that can be set, and what the modules make of it. In the environment a key has the prefix `TURNSTILE_`; `box_office.max_queued` is `TURNSTILE_BOX_OFFICE__MAX_QUEUED`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -61,29 +62,50 @@ pub struct Settings {
     pub drain_delay_seconds: Option<u64>,
     /// Seconds for which SIGTERM lets accepted commands finish and spreads the closing of live sessions.
     pub drain_seconds: u64,
-    /// Queues and times of the box office.
-    pub box_office: box_office::Settings,
-    /// Rounds of the outbox relay.
-    pub outbox_relay: outbox_relay::Settings,
-    /// Work of the projector.
-    pub projector: projector::Settings,
-    /// Live sessions.
-    pub live: live::Settings,
-    /// HTTP limits.
-    pub http: http::Settings,
     /// What one client may do, and how much there may be in all.
     pub limits: http::limits::Settings,
-    /// Connections to PostgreSQL.
+    #[serde(rename = "box_office")]
+    pub(super) box_office_keys: sections::BoxOffice,
+    #[serde(rename = "http")]
+    pub(super) http_keys: sections::Http,
+    #[serde(rename = "live")]
+    pub(super) live_keys: sections::Live,
+    #[serde(rename = "postgres")]
+    pub(super) postgres_keys: sections::Postgres,
+    #[serde(rename = "mongodb")]
+    pub(super) mongodb_keys: sections::Mongodb,
+    /// Of the box office.
+    #[serde(skip)]
+    pub box_office: box_office::Settings,
+    /// Of the outbox relay.
+    #[serde(skip)]
+    pub outbox_relay: outbox_relay::Settings,
+    /// Of the projector.
+    #[serde(skip)]
+    pub projector: projector::Settings,
+    /// Of the live feed.
+    #[serde(skip)]
+    pub live: live::Settings,
+    /// Of HTTP.
+    #[serde(skip)]
+    pub http: http::Settings,
+    /// Of PostgreSQL.
+    #[serde(skip)]
     pub postgres: write_store::postgres::Settings,
-    /// SQLite.
+    /// Of SQLite.
+    #[serde(skip)]
     pub sqlite: write_store::sqlite::Settings,
-    /// Connections to Valkey.
+    /// Of Valkey.
+    #[serde(skip)]
     pub valkey: seat_lock::valkey::Settings,
-    /// Connections to RabbitMQ.
+    /// Of RabbitMQ.
+    #[serde(skip)]
     pub rabbitmq: event_bus::rabbitmq::Settings,
-    /// The embedded profile's bus.
+    /// Of the embedded profile's bus.
+    #[serde(skip)]
     pub in_process_bus: event_bus::in_process::Settings,
-    /// Connections to MongoDB.
+    /// Of MongoDB.
+    #[serde(skip)]
     pub mongodb: read_model::mongodb::Settings,
     /// Names of variables that look like ours, but are no settings.
     #[serde(skip)]
@@ -114,12 +136,17 @@ impl Default for Settings {
             log_filter: "info,actix_server=warn,actix_http::h1::dispatcher=off".to_owned(),
             drain_delay_seconds: None,
             drain_seconds: 10,
+            limits: http::limits::Settings::default(),
+            box_office_keys: sections::BoxOffice::default(),
+            http_keys: sections::Http::default(),
+            live_keys: sections::Live::default(),
+            postgres_keys: sections::Postgres::default(),
+            mongodb_keys: sections::Mongodb::default(),
             box_office,
             outbox_relay: outbox_relay::Settings::default(),
             projector: projector::Settings::default(),
             live: live::Settings::default(),
             http: http::Settings::default(),
-            limits: http::limits::Settings::default(),
             postgres: write_store::postgres::Settings::default(),
             sqlite: write_store::sqlite::Settings::default(),
             valkey: seat_lock::valkey::Settings::default(),

@@ -161,7 +161,7 @@ fn all_mistakes_are_told_together_each_with_its_variable_and_the_expected_form()
             ("TURNSTILE_LISTEN", "localhost"),
             ("TURNSTILE_HOLD_SECONDS", "ten"),
             ("TURNSTILE_DRAIN_SECONDS", "99999999"),
-            ("TURNSTILE_RABBITMQ__HEARTBEAT_SECONDS", "70000"),
+            ("TURNSTILE_BOX_OFFICE__LEASE_SECONDS", "0"),
             ("TURNSTILE_LIVE__MAX_SESSIONS", "0"),
             ("TURNSTILE_SEED_DEMO", "maybe"),
             ("TURNSTILE_LOG_FORMAT", "xml"),
@@ -176,10 +176,10 @@ fn all_mistakes_are_told_together_each_with_its_variable_and_the_expected_form()
     ));
     for wanted in [
         "TURNSTILE_LISTEN must be an address and a port, such as 127.0.0.1:5000",
-        "TURNSTILE_HOLD_SECONDS must be a whole number from 1 to 2592000",
-        "TURNSTILE_DRAIN_SECONDS must be a whole number from 0 to 2592000",
-        "TURNSTILE_RABBITMQ__HEARTBEAT_SECONDS must be a whole number from 1 to 65535",
-        "TURNSTILE_LIVE__MAX_SESSIONS must be a whole number from 1 to 1000000000",
+        "TURNSTILE_HOLD_SECONDS must be a whole number from 1 to 604800",
+        "TURNSTILE_DRAIN_SECONDS must be a whole number from 0 to 3600",
+        "TURNSTILE_BOX_OFFICE__LEASE_SECONDS must be a number of seconds from 0.1 to 3600",
+        "TURNSTILE_LIVE__MAX_SESSIONS must be a whole number from 1 to 1000000",
         "TURNSTILE_SEED_DEMO must be true or false",
         "TURNSTILE_LOG_FORMAT must be pretty or json",
         "TURNSTILE_LOG_FILTER must be directives such as info,turnstile=debug",
@@ -239,4 +239,43 @@ fn a_node_waits_for_load_balancers_only_where_there_can_be_others() {
     assert_eq!(delay(&URLS), 5);
     assert_eq!(delay(&[&URLS[..], &[("TURNSTILE_DRAIN_DELAY_SECONDS", "0")]].concat()), 0);
     assert!(load(&[("TURNSTILE_DRAIN_DELAY_SECONDS", "301")], &[]).is_err());
+}
+
+/// Each key with a value that is not its default: all of them are read, and each has a range.
+#[test]
+fn every_number_can_be_set() {
+    let text = "hold_seconds = 5\nhold_total_seconds = 6\ndrain_delay_seconds = 7\ndrain_seconds = 8\n\
+        [limits]\naddress_requests = 1\naddress_burst = 2\ntoken_requests = 3\ntoken_burst = 4\naddress_connections = 5\n\
+        address_sockets = 6\ntotal_showtimes = 7\ntotal_seats = 8\n\
+        [box_office]\nmax_queued = 1\nmax_open_showtimes = 2\nqueue_seconds = 0.5\nlease_seconds = 1.25\n\
+        [http]\nworkers = 3\nhead_timeout_seconds = 4\nbody_timeout_seconds = 6\nmin_sequence_wait_seconds = 0.25\n\
+        min_sequence_waiters = 7\ncached_bytes = 8\n\
+        [live]\nmax_sessions = 1\nmax_showtimes = 2\nrings_bytes = 3\nreminder_seconds = 4\n\
+        [postgres]\npool_size = 4\ncommit_lanes = 3\nstatement_timeout_seconds = 2.5\nlock_timeout_seconds = 0.75\n\
+        commit_timeout_seconds = 60\n\
+        [mongodb]\nmax_connections = 9\n";
+    let Settings { box_office, http, live, postgres, mongodb, limits, .. } = file(text).unwrap();
+    assert_eq!((box_office.max_queued, box_office.max_open_showtimes), (1, 2));
+    assert_eq!((box_office.queue_milliseconds, box_office.lease_milliseconds), (500, 1_250));
+    assert_eq!((http.workers, http.head_timeout_seconds, http.body_timeout_seconds), (3, 4, 6));
+    assert_eq!((http.min_sequence_wait_milliseconds, http.min_sequence_waiters, http.cached_bytes), (250, 7, 8));
+    assert_eq!((live.max_sessions, live.max_showtimes, live.rings_bytes, live.reminder_millis), (1, 2, 3, 4_000));
+    assert_eq!((postgres.pool_size, postgres.commit_lanes, postgres.statement_timeout_ms), (4, 3, 2_500));
+    assert_eq!((postgres.lock_timeout_ms, postgres.commit_timeout_ms), (750, 60_000));
+    assert_eq!((mongodb.max_connections, limits.total_seats), (9, 8));
+    let said = refused(file("[postgres]\npool_size = 4\ncommit_lanes = 4\n")).concat();
+    assert!(said.contains("must be less than postgres.pool_size"), "{said}");
+}
+
+#[test]
+fn the_readme_shows_the_sections_with_their_defaults() {
+    let readme = include_str!("../../README.md");
+    let (_, example) = readme.split_once("```toml\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let (shown, default) = (file(example).unwrap(), file("postgres.commit_lanes = 1").unwrap());
+    let modules = |settings: Settings| {
+        let Settings { box_office, http, live, postgres, mongodb, hold_seconds, drain_seconds, .. } = settings;
+        format!("{box_office:?} {http:?} {live:?} {postgres:?} {mongodb:?} {hold_seconds} {drain_seconds}")
+    };
+    assert_eq!(modules(shown), modules(default));
 }

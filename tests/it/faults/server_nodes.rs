@@ -6,7 +6,7 @@ use crate::faults::scene::{Cast, Scene, stack};
 use crate::services;
 
 /// Milliseconds that a lock is leased for in these tests.
-const LEASE_MILLISECONDS: u64 = 300;
+const LEASE: Duration = Duration::from_millis(300);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_two_nodes_is_killed_again_and_again() {
@@ -40,7 +40,7 @@ async fn the_only_node_is_killed_and_restarted() {
 /// A node that sleeps longer than its leases comes back with batches that were decided long ago: the other node has sold their seats.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_sleeps_longer_than_its_leases_while_the_other_sells() {
-    let stack = stack(services::shared()).await.with("BOX_OFFICE__LEASE_MILLISECONDS", LEASE_MILLISECONDS);
+    let stack = stack(services::shared()).await.with("BOX_OFFICE__LEASE_SECONDS", LEASE.as_secs_f64());
     let ledger_url = stack.postgres_url();
     let mut scene = Scene::open(stack, ledger_url, Cast { roaming: 0.0, clients: 16, ..Cast::default() }).await;
     for round in 0..6 {
@@ -48,7 +48,7 @@ async fn a_node_sleeps_longer_than_its_leases_while_the_other_sells() {
         scene.nodes[node].signal("STOP");
         let asleep = Instant::now();
         scene.sells(10, "while the other node sleeps").await;
-        tokio::time::sleep(Duration::from_millis(3 * LEASE_MILLISECONDS).saturating_sub(asleep.elapsed())).await;
+        tokio::time::sleep((3 * LEASE).saturating_sub(asleep.elapsed())).await;
         scene.nodes[node].signal("CONT");
         scene.fault_ended();
         scene.sells(10, "with both nodes awake").await;

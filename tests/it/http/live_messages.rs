@@ -62,7 +62,7 @@ impl Socket {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_sockets_say_is_as_the_document_says() {
-    let house = House::open_on(Stack::embedded().with("LIVE__REMINDER_MILLIS", 200)).await;
+    let house = House::open_on(Stack::embedded().with("LIVE__REMINDER_SECONDS", 0.2)).await;
     let document = Document(house.server.get("/asyncapi.json").await.body);
     assert_eq!(
         (&document.0["asyncapi"], &document.0["info"]["version"]),

@@ -170,7 +170,7 @@ async fn a_large_house_in_a_small_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_or_not_yet_is_a_problem() {
-    let house = House::open_on(Stack::embedded().with("HTTP__MIN_SEQUENCE_WAIT_MILLISECONDS", 1_000)).await;
+    let house = House::open_on(Stack::embedded().with("HTTP__MIN_SEQUENCE_WAIT_SECONDS", 1)).await;
     for form in ["layout", "status"] {
         let unknown = house.server.get(&format!("/api/showtimes/{NOWHERE}/{form}")).await;
         is_problem(&unknown, 404, "unknown-showtime");

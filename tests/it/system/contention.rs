@@ -158,7 +158,7 @@ async fn locked_behind_a_commit(stack: &Stack, meanwhile: Duration) -> (Answer, 
 fn patient(stack: Stack) -> Stack {
     ["LOCK", "STATEMENT", "COMMIT"]
         .iter()
-        .fold(stack, |stack, of| stack.with(&format!("POSTGRES__{of}_TIMEOUT_MS"), 60_000))
+        .fold(stack, |stack, of| stack.with(&format!("POSTGRES__{of}_TIMEOUT_SECONDS"), 60))
 }
 
 /// The next batch finds its locks there, instead of asking for them while nothing is being committed.
@@ -175,7 +175,7 @@ async fn seats_are_locked_while_the_batch_before_commits() {
 async fn who_waits_too_long_behind_a_commit_gives_the_locks_back() {
     let stack = patient(Stack::real(services::shared()).await)
         .with("BOX_OFFICE__QUEUE_SECONDS", 1)
-        .with("BOX_OFFICE__LEASE_MILLISECONDS", 600_000);
+        .with("BOX_OFFICE__LEASE_SECONDS", 600);
     let (second, server, locks, showtime) = locked_behind_a_commit(&stack, Duration::from_secs(1)).await;
     assert_eq!(second.status, 503, "{second:?}");
     eventually("the seat is free", Duration::from_secs(8), async || !locks.is_locked(&showtime, 1).await).await;

@@ -29,7 +29,7 @@ async fn a_lost_lock_does_not_sell_a_seat_twice() {
 /// Its version token was never incremented, so a stale writer was not noticed: two nodes with old states write in turn here.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stale_writer_is_noticed() {
-    let stack = Stack::real(services::shared()).await.with("BOX_OFFICE__FRESHNESS_MILLISECONDS", 3_600_000);
+    let stack = Stack::real(services::shared()).await;
     let (one, two) = (stack.start(), stack.start());
     let (showtime, seats) = one.schedule(1).await;
     two.hold(&showtime, &seats[9..]).await;
@@ -80,7 +80,7 @@ async fn a_ghost_lock_is_taken_over() {
 /// A node that died between lock and commit leaves a lock that no booking stands behind: it counts for a lease, no longer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_without_a_booking_counts_for_a_lease() {
-    let stack = Stack::real(services::shared()).await.with("BOX_OFFICE__LEASE_MILLISECONDS", 3_000);
+    let stack = Stack::real(services::shared()).await.with("BOX_OFFICE__LEASE_SECONDS", 3);
     let server = stack.start();
     let (showtime, seats) = server.schedule(1).await;
     let locks = Valkey::of(&stack.services().valkey).await;
