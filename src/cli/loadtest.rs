@@ -17,7 +17,8 @@ use crate::loadtest;
 use crate::loadtest::pace::Pace;
 use crate::loadtest::plan::{CheckPlan, HousePlan, Plan, ReadPlan};
 use crate::loadtest::recorder::Window;
-use crate::loadtest::report;
+use crate::loadtest::report::page::page;
+use crate::loadtest::report::table::table;
 use crate::loadtest::scenario::{Scenario, Shares};
 use crate::loadtest::target::Target;
 
@@ -155,12 +156,12 @@ pub(super) fn run(settings: &Settings, arguments: &Arguments) -> anyhow::Result<
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("no runtime could be started")?;
     let report = runtime.block_on(loadtest::run(plan, interruption()))?;
-    let printed = output::text(report::table(&report));
+    let printed = output::text(table(&report));
     if let Some(file) = &arguments.json {
         write(file, &serde_json::to_string_pretty(&report)?)?;
     }
     if let Some(file) = &arguments.html {
-        write(file, &report::page(&report))?;
+        write(file, &page(&report))?;
     }
     printed?;
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

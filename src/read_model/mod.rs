@@ -9,11 +9,13 @@ use async_trait::async_trait;
 
 use crate::domain::{EventRun, ShowtimeId, Stamp, Timestamp};
 
+mod applied;
 pub mod embedded;
 pub mod mongodb;
 pub mod view;
 
-pub use view::ShowtimeView;
+pub use applied::{Applied, CLOSE_EVENTS};
+pub use view::{ShowtimeSummary, ShowtimeView};
 
 /// The read model cannot be reached or did not answer in time; nothing is lost, ask again.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -21,56 +23,6 @@ pub use view::ShowtimeView;
 pub struct ReadError {
     /// What happened, for the log.
     pub reason: String,
-}
-
-/// What became of a run of events.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Applied {
-    /// The showtime now stands at this sequence (at least the run's last).
-    UpTo(u64),
-    /// The run starts after a gap, or begins with another event than the showtime's first; the showtime stands at `have` (0 if
-    /// it is unknown).
-    Gap {
-        /// Last sequence applied.
-        have: u64,
-    },
-}
-
-/// How far a generation that is being built may be behind in a showtime, in events, for [`ReadModel::apply`] to ask for them.
-pub const CLOSE_EVENTS: u64 = 1_000;
-
-impl Applied {
-    /// Last sequence applied.
-    fn sequence(self) -> u64 {
-        match self {
-            Self::UpTo(sequence) | Self::Gap { have: sequence } => sequence,
-        }
-    }
-
-    /// The answer for the live generation and one that is being built.
-    fn or_of_built(self, built: Self) -> Self {
-        let (live, new) = (self.sequence(), built.sequence());
-        if new > 0 && new < live && live - new <= CLOSE_EVENTS { built } else { self }
-    }
-}
-
-/// One line of the list of showtimes.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ShowtimeSummary {
-    /// Its id.
-    pub id: ShowtimeId,
-    /// What is shown.
-    pub movie_title: String,
-    /// When it starts.
-    pub start_time: Timestamp,
-    /// Last sequence applied.
-    pub sequence: u64,
-    /// Stamp of the event with that sequence; the default one for a document of a version that kept none.
-    pub stamp: Stamp,
-    /// Number of seats.
-    pub seats: u32,
-    /// How many of them are available.
-    pub available: u32,
 }
 
 /// A place in a showtime's history.

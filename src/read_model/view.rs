@@ -1,7 +1,7 @@
 //! The public view of a showtime: a pure fold of its events, shared by every adapter and by `turnstile check`.
 
 use crate::domain::{Event, EventRun, RecordedEvent, SeatId, SeatMap, SeatStatus, ShowtimeId, Stamp, Timestamp};
-use crate::read_model::{Applied, ShowtimeSummary};
+use crate::read_model::Applied;
 
 /// A showtime with all its seats at one sequence.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,6 +20,25 @@ pub struct ShowtimeView {
     pub seat_map: SeatMap,
     /// Every seat's status, in order of index.
     pub statuses: Vec<SeatStatus>,
+}
+
+/// One line of the list of showtimes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ShowtimeSummary {
+    /// Its id.
+    pub id: ShowtimeId,
+    /// What is shown.
+    pub movie_title: String,
+    /// When it starts.
+    pub start_time: Timestamp,
+    /// Last sequence applied.
+    pub sequence: u64,
+    /// Stamp of the event with that sequence; the default one for a document of a version that kept none.
+    pub stamp: Stamp,
+    /// Number of seats.
+    pub seats: u32,
+    /// How many of them are available.
+    pub available: u32,
 }
 
 impl ShowtimeView {

@@ -11,10 +11,9 @@ use lapin::{BasicProperties, Channel};
 
 use crate::domain::Clock;
 use crate::event_bus::rabbitmq::link::{Link, within};
+use crate::event_bus::rabbitmq::parcel::{PERSISTENT, Parcel, message_id, text};
 use crate::event_bus::rabbitmq::publisher::Publisher;
 use crate::event_bus::rabbitmq::topology::Names;
-use crate::event_bus::rabbitmq::window::{Parcel, message_id};
-use crate::event_bus::rabbitmq::{PERSISTENT, text};
 use crate::event_bus::{BusError, DeadLetter};
 
 /// Header that holds why a message is dead.

@@ -12,8 +12,9 @@ use tokio::time::{Instant, timeout_at};
 use crate::event_bus::BusError;
 use crate::event_bus::rabbitmq::Settings;
 use crate::event_bus::rabbitmq::link::{Link, Session, within};
+use crate::event_bus::rabbitmq::parcel::Parcel;
 use crate::event_bus::rabbitmq::topology::{self, Names};
-use crate::event_bus::rabbitmq::window::{Parcel, Trouble, Window};
+use crate::event_bus::rabbitmq::window::{Trouble, Window};
 
 /// Publishes through a few channels of one connection. A channel serves one call at a time, because a message that could not
 /// be routed can only be told from the others once all messages of the call are answered.

@@ -5,31 +5,10 @@ use std::collections::{HashMap, VecDeque};
 use futures_util::FutureExt;
 use lapin::message::BasicReturnMessage;
 use lapin::options::BasicPublishOptions;
-use lapin::types::ShortString;
-use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
+use lapin::{Channel, Confirmation, PublisherConfirm};
 
 use crate::event_bus::BusError;
-
-/// A message, ready for the wire.
-#[derive(Clone, Debug)]
-pub(super) struct Parcel {
-    pub(super) exchange: ShortString,
-    pub(super) routing_key: ShortString,
-    /// With a message id that no other parcel of the same call has.
-    pub(super) properties: BasicProperties,
-    pub(super) body: Vec<u8>,
-}
-
-impl Parcel {
-    fn message_id(&self) -> &str {
-        message_id(&self.properties)
-    }
-}
-
-/// The message id in `properties`, or nothing.
-pub(super) fn message_id(properties: &BasicProperties) -> &str {
-    properties.message_id().as_ref().map_or("", ShortString::as_str)
-}
+use crate::event_bus::rabbitmq::parcel::{Parcel, message_id};
 
 /// Why a call was broken off.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -18,20 +18,18 @@ use crate::loadtest::team::Harvest;
 use crate::loadtest::watcher::Watched;
 
 mod figures;
-mod page;
+pub mod page;
 mod plot;
 mod seat_picture;
 mod series;
-mod table;
+pub mod table;
 #[cfg(test)]
 mod tests;
 mod watching;
 
 pub use figures::Figures;
-pub use page::page;
 pub use seat_picture::SeatPicture;
 pub use series::{Point, Series};
-pub use table::table;
 
 /// The whole report. Its JSON form is a contract: fields are added, never renamed; the unit stands last in a name.
 #[derive(Clone, Debug, Serialize)]

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::page::page;
 use super::seat_picture::Cell;
+use super::table::table;
 use super::*;
 use crate::domain::{BookingId, HoldToken, ShowtimeId, Timestamp};
 use crate::loadtest::ledger::{Ledger, NewGrant};

@@ -21,7 +21,8 @@ use crate::domain::ShowtimeId;
 use crate::read_model::{Place, ReadError};
 
 use super::documents::{GenerationsDocument, SequenceDocument, head_id, integer, number};
-use super::{Settings, unavailable};
+use super::failure::{is_duplicate_key, unavailable};
+use super::settings::Settings;
 
 /// Attempts to change the generations document while others change it.
 const ATTEMPTS: u32 = 16;
@@ -338,9 +339,4 @@ pub(super) fn heads_collection(generation: u64) -> String {
 /// Where a generation's chunks of seats are.
 pub(super) fn seats_collection(generation: u64) -> String {
     format!("seats_g{generation}")
-}
-
-fn is_duplicate_key(error: &mongodb::error::Error) -> bool {
-    use mongodb::error::{ErrorKind, WriteFailure};
-    matches!(error.kind.as_ref(), ErrorKind::Write(WriteFailure::WriteError(error)) if error.code == 11_000)
 }

@@ -6,6 +6,7 @@
 
 mod chunk;
 mod documents;
+mod failure;
 mod generations;
 mod head;
 #[cfg(test)]
@@ -16,7 +17,6 @@ mod settings;
 mod showtime_documents;
 mod updates;
 
-use std::fmt::Display;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -32,6 +32,7 @@ use crate::domain::{EventRun, ShowtimeId};
 use crate::read_model::{Applied, Generation, PageStart, Place, ReadError, ReadModel, ShowtimeSummary, ShowtimeView};
 
 use documents::{SummaryDocument, head_id};
+use failure::unavailable;
 use generations::{Generations, Known, heads_collection};
 use memory::Memory;
 use protocol::{Documents as _, Remembered, Written};
@@ -373,9 +374,4 @@ impl ReadModel for MongoReadModel {
     async fn ping(&self) -> Result<(), ReadError> {
         self.bounded(|store| async move { store.generations.ping().await }).await
     }
-}
-
-/// The port's error with the driver's words. They name hosts and operations, no credentials.
-fn unavailable(reason: impl Display) -> ReadError {
-    ReadError { reason: reason.to_string() }
 }

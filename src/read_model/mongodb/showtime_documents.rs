@@ -13,10 +13,10 @@ use crate::read_model::ReadError;
 use super::documents::{
     ChunkDocument, HeadDocument, chunk_id, head_id, integer, moved_chunk, moved_head, whole_chunk, whole_head,
 };
+use super::failure::unavailable;
 use super::generations::{heads_collection, seats_collection};
 use super::head::{ChunkWrite, Chunks, Head, HeadWrite};
 use super::protocol::Documents;
-use super::unavailable;
 use super::updates::Updates;
 
 /// More chunks than the largest showtime has, so that they come in one answer.

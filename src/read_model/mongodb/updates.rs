@@ -13,11 +13,9 @@ use mongodb::bson::{Document, doc};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::unavailable;
+use super::failure::{DUPLICATE_KEY, unavailable};
 use crate::read_model::ReadError;
 
-/// Code of MongoDB's error for a document whose id exists.
-const DUPLICATE_KEY: i32 = 11_000;
 /// Statements past which no further caller's join a command; the largest has some 300 KB, and a message may have 48 MB.
 const STATEMENTS_AT_ONCE: usize = 128;
 

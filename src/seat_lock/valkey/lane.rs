@@ -14,9 +14,9 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::domain::{BookingId, ShowtimeId};
+use crate::seat_lock::valkey::Settings;
 use crate::seat_lock::valkey::link::{Line, Link, is_connection_lost, late};
 use crate::seat_lock::valkey::servers::Wire;
-use crate::seat_lock::valkey::{Settings, unexpected};
 use crate::seat_lock::{Claim, LockError, Obstacle};
 
 /// A lock in the way, as the script answers: its position in the claim's seats, its value, and the milliseconds that are left to it.
@@ -290,6 +290,11 @@ fn parts(operations: Vec<Operation>, max_keys: usize) -> Vec<Vec<Operation>> {
         }
     }
     parts
+}
+
+/// The error for an answer that the script never gives.
+pub(super) fn unexpected(what: &str) -> LockError {
+    LockError { reason: format!("Valkey answered with {what}") }
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! How work gets to a connection: two pools, time limits, one more try after a lost session, and no interruption by the caller.
+//! How work gets to a connection: two pools, time limits, one more try after a lost session, no interruption by the caller, and proofs.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::Runtime;
 use deadpool::managed::{QueueMode, Timeouts};
+use diesel::result::Error as DieselError;
 use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
@@ -13,37 +13,11 @@ use tokio::runtime::Handle;
 
 use crate::write_store::StoreError;
 use crate::write_store::postgres::Settings;
+use crate::write_store::postgres::call::{Call, Share};
 use crate::write_store::postgres::connection::Connector;
-use crate::write_store::postgres::failure::{Failure, Fate, store_error, unavailable, unavailable_because};
-use crate::write_store::postgres::proof::Proofs;
-
-/// Whose connections a call uses.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Share {
-    /// Those of commits and of what comes before one.
-    Commands,
-    /// Those of everything that clients may ask for without end: they wait for each other, not commands for them.
-    Reads,
-}
-
-/// A piece of work on one connection that may be done twice without harm: after a lost session it is tried once more.
-pub(super) trait Call: Send + Sync + 'static {
-    /// What it finds out.
-    type Answer: Send + 'static;
-
-    /// Whose connections it uses.
-    fn share(&self) -> Share {
-        Share::Commands
-    }
-
-    /// True if somebody may be told what was read here as a fact. It is then proven to be durable before it is answered.
-    fn is_told(&self, _answer: &Self::Answer) -> bool {
-        false
-    }
-
-    /// Does the work. It may be given up at any await: the connection is thrown away then.
-    fn run(&self, connection: &mut AsyncPgConnection) -> impl Future<Output = Result<Self::Answer, Failure>> + Send;
-}
+use crate::write_store::postgres::failure::{Failure, Meaning, store_error, unavailable, unavailable_because};
+use crate::write_store::postgres::ping::is_answering;
+use crate::write_store::postgres::proof::{Doubt, Proofs, Prove, Trial};
 
 /// The pools and the runtime that all work is done on.
 #[derive(Clone)]
@@ -112,12 +86,66 @@ impl Access {
     }
 
     /// [`Access::call`] for what proofs are made of.
-    pub(super) async fn call_without_proof<C: Call>(&self, call: Arc<C>) -> Result<C::Answer, StoreError> {
+    async fn call_without_proof<C: Call>(&self, call: Arc<C>) -> Result<C::Answer, StoreError> {
         let access = self.clone();
         match self.runtime.spawn(async move { access.attempts(&*call).await }).await {
             Ok(result) => result,
             Err(error) if error.is_panic() => Err(StoreError::Corrupt(format!("a call panicked: {error}"))),
             Err(_cancelled) => Err(unavailable_because("the process is shutting down")),
+        }
+    }
+
+    /// Proves that a booking can be committed now, and that everything committed before is durable.
+    async fn prove(&self) -> Result<(), StoreError> {
+        let (answer, starts) = self.proofs.ask();
+        if starts {
+            self.runtime.spawn(self.clone().serve_proofs());
+        }
+        match answer.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(reason)) => Err(unavailable_because(reason)),
+            Err(_dropped) => Err(unavailable_because("the process is shutting down")),
+        }
+    }
+
+    /// [`Access::prove`] for a ping: after a commit that the server refused it also tries to write rows.
+    pub(super) async fn prove_for_ping(&self) -> Result<(), StoreError> {
+        self.prove().await?;
+        if self.proofs.doubt() == Some(Doubt::Refused) {
+            self.call(Trial).await?;
+        }
+        self.proofs.trust();
+        Ok(())
+    }
+
+    /// To be asked before a commit is sent: after trouble, proves that it can be carried out.
+    pub(super) async fn dispel_doubt(&self) -> Result<(), StoreError> {
+        if self.proofs.doubt().is_none() {
+            return Ok(());
+        }
+        self.prove().await?;
+        if self.proofs.doubt() == Some(Doubt::Unanswered) {
+            self.proofs.trust();
+        }
+        Ok(())
+    }
+
+    /// One proof after the other, until nobody asks.
+    async fn serve_proofs(self) {
+        while let Some(askers) = self.proofs.take_askers() {
+            let proof = tokio::time::timeout(self.ping_timeout, self.call_without_proof(Arc::new(Prove))).await;
+            let result = match proof {
+                Ok(Ok(waits_for_standby)) => {
+                    self.connector.note_standby(waits_for_standby);
+                    Ok(())
+                }
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(_elapsed) => Err(format!("PostgreSQL commits nothing within {} ms", self.ping_timeout.as_millis())),
+            };
+            for asker in askers {
+                // Who has gone needs no answer.
+                drop(asker.send(result.clone()));
+            }
         }
     }
 
@@ -235,6 +263,29 @@ fn pool(connector: &Arc<Connector>, settings: &Settings, size: usize) -> Result<
 /// Closes a connection instead of giving it back to the pool.
 pub(super) fn discard(connection: Object<AsyncPgConnection>) {
     drop(Object::take(connection));
+}
+
+/// What becomes of a connection on which a statement failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fate {
+    /// It is as good as before: the fault was the statement's.
+    Kept,
+    /// Closed, because the fault may be the session's (a function that is not there after a fail-over, a plan that no longer fits). It still
+    /// answers, so the statement was rolled back.
+    Closed,
+    /// Gone or of no use, like probably every other session.
+    Lost,
+}
+
+impl Fate {
+    async fn of(error: &DieselError, connection: &mut AsyncPgConnection, within: Duration) -> Self {
+        match Meaning::of(error) {
+            Meaning::Refused | Meaning::LockedOut => Self::Kept,
+            Meaning::Bug => Self::Closed,
+            Meaning::Unclear if is_answering(connection, within).await => Self::Closed,
+            Meaning::Unclear | Meaning::ReadOnly | Meaning::Disconnected => Self::Lost,
+        }
+    }
 }
 
 enum Attempt<T> {

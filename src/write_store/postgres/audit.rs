@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::domain::{BookingId, SeatIndex, ShowtimeId};
 use crate::write_store::Audit;
-use crate::write_store::postgres::access::{Call, Share};
 use crate::write_store::postgres::bookings::{AllBookings, to_bookings};
+use crate::write_store::postgres::call::{Call, Share};
 use crate::write_store::postgres::column::{from_int8, from_seat, from_seat_status};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::load::check_seats;

@@ -6,7 +6,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use crate::domain::{Booking, BookingId, PaymentReference, SeatId, ShowtimeId, TokenHash, UserId};
-use crate::write_store::postgres::access::{Call, Share};
+use crate::write_store::postgres::call::{Call, Share};
 use crate::write_store::postgres::column::{from_booking_status, from_bytea, from_int8, from_seat, from_timestamptz};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::statement::statement;

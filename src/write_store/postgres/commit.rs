@@ -9,8 +9,9 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::{Array, BigInt};
 use diesel_async::RunQueryDsl;
 
-use crate::write_store::postgres::access::{Access, Share, discard};
+use crate::write_store::postgres::access::{Access, discard};
 use crate::write_store::postgres::batch::CommitBatches;
+use crate::write_store::postgres::call::Share;
 use crate::write_store::postgres::column::from_int8;
 use crate::write_store::postgres::failure::{Failure, Meaning, store_error};
 use crate::write_store::postgres::ping::is_answering;

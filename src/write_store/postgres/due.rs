@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::domain::Timestamp;
 use crate::write_store::DueHold;
-use crate::write_store::postgres::access::Call;
 use crate::write_store::postgres::bookings::to_booking;
+use crate::write_store::postgres::call::Call;
 use crate::write_store::postgres::column::{from_int8, to_limit, to_timestamptz};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::statement::statement;

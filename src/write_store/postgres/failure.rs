@@ -1,13 +1,10 @@
 //! What went wrong inside the adapter, and what it means to the port's callers.
 
 use std::error::Error as StdError;
-use std::time::Duration;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use diesel_async::AsyncPgConnection;
 
 use crate::write_store::StoreError;
-use crate::write_store::postgres::ping::is_answering;
 
 /// An error of a piece of work on a connection.
 #[derive(Debug, thiserror::Error)]
@@ -59,29 +56,6 @@ impl Meaning {
             // "terminating connection due to administrator command".
             _ if information.constraint_name().is_some() => Self::Refused,
             _ => Self::Unclear,
-        }
-    }
-}
-
-/// What becomes of a connection on which a statement failed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Fate {
-    /// It is as good as before: the fault was the statement's.
-    Kept,
-    /// Closed, because the fault may be the session's (a function that is not there after a fail-over, a plan that no longer fits). It still
-    /// answers, so the statement was rolled back.
-    Closed,
-    /// Gone or of no use, like probably every other session.
-    Lost,
-}
-
-impl Fate {
-    pub(super) async fn of(error: &DieselError, connection: &mut AsyncPgConnection, within: Duration) -> Self {
-        match Meaning::of(error) {
-            Meaning::Refused | Meaning::LockedOut => Self::Kept,
-            Meaning::Bug => Self::Closed,
-            Meaning::Unclear if is_answering(connection, within).await => Self::Closed,
-            Meaning::Unclear | Meaning::ReadOnly | Meaning::Disconnected => Self::Lost,
         }
     }
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::domain::ShowtimeId;
 use crate::write_store::Head;
-use crate::write_store::postgres::access::{Call, Share};
+use crate::write_store::postgres::call::{Call, Share};
 use crate::write_store::postgres::column::{from_int8, to_limit};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::schema::showtimes;

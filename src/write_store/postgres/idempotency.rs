@@ -6,7 +6,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::domain::Timestamp;
 use crate::write_store::IdempotencyRecord;
-use crate::write_store::postgres::access::Call;
+use crate::write_store::postgres::call::Call;
 use crate::write_store::postgres::column::{from_bytea, from_int8, from_timestamptz, to_limit, to_timestamptz};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::schema::{cluster_secret, idempotency};

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::domain::{EventRun, RecordedEvent, ShowtimeId};
 use crate::write_store::OutboxEntry;
-use crate::write_store::postgres::access::{Call, Share};
+use crate::write_store::postgres::call::{Call, Share};
 use crate::write_store::postgres::column::{Payload, from_int8, from_timestamptz, to_int8, to_limit};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::recent::Recent;

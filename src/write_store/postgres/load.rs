@@ -8,8 +8,8 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use crate::domain::{Booking, BookingStatus, SeatMap, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId};
-use crate::write_store::postgres::access::{Call, Share};
 use crate::write_store::postgres::bookings::{BookingsById, to_bookings};
+use crate::write_store::postgres::call::{Call, Share};
 use crate::write_store::postgres::column::{from_int8, from_seat_status, from_timestamptz};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::statement::statement;

@@ -5,7 +5,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use crate::domain::{BookingId, PaymentReference};
-use crate::write_store::postgres::access::Call;
+use crate::write_store::postgres::call::Call;
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::schema::payments;
 

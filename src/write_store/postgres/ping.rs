@@ -8,7 +8,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use tokio::time::Instant;
 
 use crate::write_store::Moment;
-use crate::write_store::postgres::access::Call;
+use crate::write_store::postgres::call::Call;
 use crate::write_store::postgres::column::from_timestamptz;
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::statement::statement;

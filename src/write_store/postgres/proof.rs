@@ -6,15 +6,13 @@
 //! have (after a crash of the primary, or a cancelled wait); the standby confirms the proof only with everything before it.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use diesel::sql_types::Bool;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use tokio::sync::oneshot;
 
-use crate::write_store::StoreError;
-use crate::write_store::postgres::access::{Access, Call};
-use crate::write_store::postgres::failure::{Failure, unavailable_because};
+use crate::write_store::postgres::call::Call;
+use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::statement::statement;
 
 statement! {
@@ -32,7 +30,8 @@ statement! {
      SELECT pg_logical_emit_message(true, 'turnstile', '') IS NOT NULL AND current_setting('synchronous_standby_names') <> ''"
 }
 
-struct Prove;
+/// The empty write; true if it waited for a synchronous standby.
+pub(super) struct Prove;
 
 impl Call for Prove {
     type Answer = bool;
@@ -53,7 +52,8 @@ const TRIAL: &str = "BEGIN; \
     SELECT gen_random_uuid(), 1, 1 FROM generate_series(1, 200); \
     ROLLBACK";
 
-struct Trial;
+/// Answers if there is room for rows.
+pub(super) struct Trial;
 
 impl Call for Trial {
     type Answer = ();
@@ -78,8 +78,11 @@ pub(super) struct Proofs {
 #[derive(Default)]
 struct Waiting {
     running: bool,
-    askers: Vec<oneshot::Sender<Result<(), String>>>,
+    askers: Vec<Asker>,
 }
+
+/// Where the outcome of a proof goes.
+type Asker = oneshot::Sender<Result<(), String>>;
 
 /// Why it is not known that the next commit will be carried out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,86 +93,29 @@ pub(super) enum Doubt {
     Refused,
 }
 
-impl Access {
-    /// Proves that a booking can be committed now, and that everything committed before is durable.
-    pub(super) async fn prove(&self) -> Result<(), StoreError> {
-        let (asker, answer) = oneshot::channel();
-        let starts = {
-            let mut waiting = self.proofs().waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.askers.push(asker);
-            !std::mem::replace(&mut waiting.running, true)
-        };
-        if starts {
-            self.runtime().spawn(run(self.clone()));
-        }
-        match answer.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(reason)) => Err(unavailable_because(reason)),
-            Err(_dropped) => Err(unavailable_because("the process is shutting down")),
-        }
-    }
-
-    /// [`Access::prove`] for a ping: after a commit that the server refused it also tries to write rows.
-    pub(super) async fn prove_for_ping(&self) -> Result<(), StoreError> {
-        self.prove().await?;
-        if self.proofs().doubt() == Some(Doubt::Refused) {
-            self.call(Trial).await?;
-        }
-        self.proofs().trust();
-        Ok(())
-    }
-
-    /// To be asked before a commit is sent: after trouble, proves that it can be carried out.
-    pub(super) async fn dispel_doubt(&self) -> Result<(), StoreError> {
-        if self.proofs().doubt().is_none() {
-            return Ok(());
-        }
-        self.prove().await?;
-        if self.proofs().doubt() == Some(Doubt::Unanswered) {
-            self.proofs().trust();
-        }
-        Ok(())
-    }
-}
-
-/// One proof after the other, until nobody asks.
-async fn run(access: Access) {
-    loop {
-        let askers = {
-            let mut waiting = access.proofs().waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.running = !waiting.askers.is_empty();
-            std::mem::take(&mut waiting.askers)
-        };
-        if askers.is_empty() {
-            return;
-        }
-        let proof = tokio::time::timeout(access.ping_timeout(), access.call_without_proof(Arc::new(Prove))).await;
-        let result = match proof {
-            Ok(Ok(waits_for_standby)) => {
-                access.connector().note_standby(waits_for_standby);
-                Ok(())
-            }
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_elapsed) => Err(no_commit_within(access.ping_timeout())),
-        };
-        for asker in askers {
-            // Who has gone needs no answer.
-            drop(asker.send(result.clone()));
-        }
-    }
-}
-
-fn no_commit_within(limit: Duration) -> String {
-    format!("PostgreSQL commits nothing within {} ms", limit.as_millis())
-}
-
 impl Proofs {
-    /// Shared by all clones of an [`Access`].
+    /// Shared by all clones of an [`super::access::Access`].
     pub(super) fn new() -> Arc<Self> {
         Arc::default()
     }
 
-    fn doubt(&self) -> Option<Doubt> {
+    /// Asks for a proof that starts from now on. True if nobody is at work on them: who asked has to see to it then.
+    pub(super) fn ask(&self) -> (oneshot::Receiver<Result<(), String>>, bool) {
+        let (asker, answer) = oneshot::channel();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.askers.push(asker);
+        (answer, !std::mem::replace(&mut waiting.running, true))
+    }
+
+    /// All that the next proof is for; `None` ends the work.
+    pub(super) fn take_askers(&self) -> Option<Vec<Asker>> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.running = !waiting.askers.is_empty();
+        waiting.running.then(|| std::mem::take(&mut waiting.askers))
+    }
+
+    /// Why it is not known that the next commit will be carried out, if so.
+    pub(super) fn doubt(&self) -> Option<Doubt> {
         *self.doubt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

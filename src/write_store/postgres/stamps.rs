@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::domain::{BookingId, ShowtimeId, Stamp};
 use crate::write_store::Head;
-use crate::write_store::postgres::access::Call;
+use crate::write_store::postgres::call::Call;
 use crate::write_store::postgres::column::{from_int8, from_timestamptz, to_int8};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::statement::statement;

@@ -5,7 +5,7 @@ use diesel::dsl::{count_star, sum};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::write_store::Totals;
-use crate::write_store::postgres::access::{Call, Share};
+use crate::write_store::postgres::call::{Call, Share};
 use crate::write_store::postgres::column::from_int8;
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::schema::showtimes;

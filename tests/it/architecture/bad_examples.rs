@@ -185,7 +185,7 @@ fn an_adapter_behind_a_re_export_is_seen() {
 }
 
 #[test]
-fn an_import_cycle_is_seen() {
+fn a_ring_of_rooms_is_seen() {
     let ring = [
         ("src/live/mod.rs", "pub use self::hub::Hub;"),
         ("src/live/hub.rs", "use super::session::Session;"),
@@ -201,10 +201,57 @@ fn an_import_cycle_is_seen() {
 }
 
 #[test]
-fn files_side_by_side_may_use_each_other() {
+fn a_ring_of_files_is_seen() {
+    assert_breach(
+        &[
+            ("src/seat_lock/valkey/lane.rs", "use super::link::Link;"),
+            ("src/seat_lock/valkey/link.rs", "fn f() -> super::lane::Lane { todo() }"),
+        ],
+        "import cycle: src/seat_lock/valkey/lane.rs -> src/seat_lock/valkey/link.rs -> src/seat_lock/valkey/lane.rs",
+    );
+    assert_breach(
+        &[
+            ("src/read_model/mod.rs", "pub use self::view::View; pub struct Place;"),
+            ("src/read_model/view.rs", "use crate::read_model::Place; pub struct View;"),
+        ],
+        "import cycle: src/read_model/mod.rs -> src/read_model/view.rs -> src/read_model/mod.rs",
+    );
+    // Through a name that the parent re-exports; the parent itself is in no ring.
+    assert_breach(
+        &[
+            ("src/event_bus/rabbitmq/mod.rs", "pub use self::link::Link;"),
+            ("src/event_bus/rabbitmq/link.rs", "use super::window::Window; pub struct Link;"),
+            ("src/event_bus/rabbitmq/window.rs", "use super::Link; pub struct Window;"),
+        ],
+        "import cycle: src/event_bus/rabbitmq/link.rs -> src/event_bus/rabbitmq/window.rs -> src/event_bus/rabbitmq/link.rs",
+    );
+}
+
+#[test]
+fn rings_that_hang_together_are_one_breach() {
+    assert_breach(
+        &[
+            ("src/seat_lock/valkey/lane.rs", "use super::link;"),
+            ("src/seat_lock/valkey/link.rs", "use super::servers;"),
+            ("src/seat_lock/valkey/servers.rs", "use super::{lane, tls};"),
+            ("src/seat_lock/valkey/tls.rs", "use super::servers;"),
+        ],
+        "import cycle: src/seat_lock/valkey/servers.rs -> src/seat_lock/valkey/tls.rs -> src/seat_lock/valkey/servers.rs",
+    );
+}
+
+#[test]
+fn files_without_a_ring_pass() {
     assert_sound(&[
-        ("src/live/hub.rs", "use super::session::Session;"),
-        ("src/live/session.rs", "use super::hub::Hub;"),
+        ("src/seat_lock/mod.rs", "pub trait SeatLock {}"),
+        ("src/seat_lock/valkey/mod.rs", "use self::lane::Lane; pub use self::settings::Settings; use super::SeatLock;"),
+        (
+            "src/seat_lock/valkey/settings.rs",
+            "#[cfg(test)] mod tests { use super::super::lane::Lane; } pub struct Settings;",
+        ),
+        // What the parent re-exports is its child's.
+        ("src/seat_lock/valkey/lane.rs", "use super::Settings; use super::link::Link; pub struct Lane;"),
+        ("src/seat_lock/valkey/link.rs", "use crate::seat_lock::valkey::Settings; pub struct Link;"),
     ]);
 }
 

@@ -1,4 +1,4 @@
-//! The directions of imports: who may name whom, who names adapters, and that no two rooms import each other.
+//! The directions of imports: who may name whom, who names adapters, and that no two files or rooms import each other in a ring.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -31,6 +31,12 @@ const ADAPTERS: [(&str, &str); 8] = [
 /// What a module may import although more lies below it: the load tester knows servers from outside only.
 const OUTSIDERS: [(&str, &[&str]); 1] = [("loadtest", &["domain"])];
 
+/// Rooms in which files still import each other in rings; not yet held there.
+const RINGS_LEFT: [&str; 6] = ["app", "box_office", "config", "http", "live", "projector"];
+
+/// Who imports from whom.
+type Edges<'a> = BTreeMap<&'a [String], BTreeSet<&'a [String]>>;
+
 fn storey(top: &str) -> Option<usize> {
     STOREYS.iter().position(|storey| storey.contains(&top))
 }
@@ -53,7 +59,8 @@ pub fn breaches(graph: &Graph) -> Vec<String> {
         }
     }
     found.extend(undeclared(graph));
-    found.extend(cycles(graph, &references));
+    found.extend(rings_of_files(graph, &references));
+    found.extend(rings_of_rooms(graph, &references));
     found
 }
 
@@ -100,10 +107,22 @@ fn undeclared(graph: &Graph) -> Vec<String> {
     found
 }
 
-/// Rings of rooms that import each other, in the whole crate and in every folder. A room is a folder with all that is in it. Files
-/// side by side may use each other, as actors of one capability do, and so may a child and its parent: they are one room.
-fn cycles(graph: &Graph, references: &[Reference]) -> Vec<String> {
-    let mut edges: BTreeMap<&[String], BTreeSet<&[String]>> = BTreeMap::new();
+/// Rings of files that import each other, `mod.rs` and its children included.
+fn rings_of_files(graph: &Graph, references: &[Reference]) -> Vec<String> {
+    let mut edges = Edges::new();
+    for reference in references.iter().filter(|reference| reference.from != reference.target) {
+        if reference.from.first().is_none_or(|top| !RINGS_LEFT.contains(&top.as_str())) {
+            edges.entry(&reference.from).or_default().insert(&reference.target);
+        }
+    }
+    let file = |path: &[String]| graph.modules[path].file.clone();
+    rings(&edges, |_| true).iter().map(|ring| sentence(ring, file)).collect()
+}
+
+/// Rings of rooms that import each other, in the whole crate and in every folder. A room is a folder with all that is in it. There need
+/// be no ring of files: the import back may be another file's.
+fn rings_of_rooms(graph: &Graph, references: &[Reference]) -> Vec<String> {
+    let mut edges = Edges::new();
     for reference in references {
         let (from, to) = (&reference.from, &reference.target);
         let shared = from.iter().zip(to).take_while(|(ours, theirs)| ours == theirs).count();
@@ -114,45 +133,52 @@ fn cycles(graph: &Graph, references: &[Reference]) -> Vec<String> {
     let is_room = |path: &[String]| {
         path.len() == 1 || graph.modules.keys().any(|other| other.len() > path.len() && other.starts_with(path))
     };
-    let mut found = Vec::new();
-    let mut reported = BTreeSet::new();
-    for start in edges.keys().filter(|path| is_room(path)) {
-        if !reported.contains(start)
-            && let Some(ring) = ring_through(start, &edges)
-        {
-            let names: Vec<String> = ring.iter().map(|path| path.join("::")).collect();
-            found.push(format!("import cycle: {}", names.join(" -> ")));
-            reported.extend(ring);
+    let name = |path: &[String]| path.join("::");
+    rings(&edges, is_room).iter().map(|ring| sentence(ring, name)).collect()
+}
+
+fn sentence(ring: &[&[String]], name: impl Fn(&[String]) -> String) -> String {
+    let names: Vec<String> = ring.iter().map(|path| name(path)).collect();
+    format!("import cycle: {}", names.join(" -> "))
+}
+
+/// One ring for each set of members that all reach each other: a shortest one through a member that counts.
+fn rings<'a>(edges: &Edges<'a>, counts: impl Fn(&[String]) -> bool) -> Vec<Vec<&'a [String]>> {
+    let all: BTreeMap<&[String], _> = edges.keys().map(|start| (*start, ways_from(start, edges))).collect();
+    let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
+    for (start, ways) in all.iter().filter(|(start, ways)| ways.contains_key(*start)) {
+        if seen.contains(start) {
+            continue;
         }
+        let members = || all.iter().filter(|(other, back)| ways.contains_key(*other) && back.contains_key(start));
+        let through = members().filter(|(member, _)| counts(member)).map(|(member, ways)| ring_through(member, ways));
+        found.extend(through.min_by_key(Vec::len));
+        seen.extend(members().map(|(member, _)| *member));
     }
     found
 }
 
-/// The shortest way from a room back to itself.
-fn ring_through<'a>(
-    start: &'a [String],
-    edges: &BTreeMap<&'a [String], BTreeSet<&'a [String]>>,
-) -> Option<Vec<&'a [String]>> {
-    let mut came_from: BTreeMap<&[String], &[String]> = BTreeMap::new();
+/// Each that the start reaches, with the one before it on a shortest way; the start itself only if it is in a ring.
+fn ways_from<'a>(start: &'a [String], edges: &Edges<'a>) -> BTreeMap<&'a [String], &'a [String]> {
+    let mut came_from = BTreeMap::new();
     let mut queue = VecDeque::from([start]);
     while let Some(at) = queue.pop_front() {
         for next in edges.get(at).into_iter().flatten().copied() {
-            if next == start {
-                let mut ring = vec![start];
-                let mut place = at;
-                while place != start {
-                    ring.push(place);
-                    place = came_from[place];
-                }
-                ring.push(start);
-                ring.reverse();
-                return Some(ring);
-            }
-            if !came_from.contains_key(next) {
-                came_from.insert(next, at);
+            came_from.entry(next).or_insert_with(|| {
                 queue.push_back(next);
-            }
+                at
+            });
         }
     }
-    None
+    came_from
+}
+
+/// The shortest way from a member of a ring back to itself.
+fn ring_through<'a>(member: &'a [String], came_from: &BTreeMap<&'a [String], &'a [String]>) -> Vec<&'a [String]> {
+    let mut ring = vec![member, came_from[member]];
+    while let Some(last) = ring.last().copied().filter(|last| *last != member) {
+        ring.push(came_from[last]);
+    }
+    ring.reverse();
+    ring
 }
