@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, Addr, Arbiter, AsyncContext, Context, WrapFuture};
-use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -20,8 +19,7 @@ use crate::telemetry::Counters;
 use crate::write_store::{Leadership, OutboxEntry, Role, StoreError, WriteStore};
 
 /// The relay's bounds and times.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// Outbox rows read in one round.
     pub max_rows: usize,

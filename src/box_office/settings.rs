@@ -2,19 +2,14 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::domain::HoldPolicy;
 
 /// The box office's bounds and times.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// Seconds from a reservation, or an extension, to the hold's deadline. Set from the top level.
-    #[serde(skip)]
     pub hold_seconds: u64,
     /// Seconds from a reservation to the last deadline that extensions can reach. Set from the top level.
-    #[serde(skip)]
     pub hold_total_seconds: u64,
     /// Milliseconds for which a seat lock counts although its booking is not in the store: time enough to commit. After that it is
     /// taken over by whoever wants the seat.

@@ -133,14 +133,15 @@ impl Settings {
         set(&mut live.max_sessions, keys.max_sessions);
         set(&mut live.max_showtimes, keys.max_showtimes);
         set(&mut live.rings_bytes, keys.rings_bytes);
-        set(&mut live.reminder_millis, keys.reminder_seconds.map(Seconds::milliseconds));
+        set(&mut live.reminder_milliseconds, keys.reminder_seconds.map(Seconds::milliseconds));
         let (keys, postgres) = (&self.postgres_keys, &mut self.postgres);
         set(&mut postgres.pool_size, keys.pool_size);
         set(&mut postgres.commit_lanes, keys.commit_lanes);
-        set(&mut postgres.statement_timeout_ms, keys.statement_timeout_seconds.map(Seconds::milliseconds));
-        set(&mut postgres.lock_timeout_ms, keys.lock_timeout_seconds.map(Seconds::milliseconds));
-        set(&mut postgres.commit_timeout_ms, keys.commit_timeout_seconds.map(Seconds::milliseconds));
-        postgres.call_timeout_ms = postgres.statement_timeout_ms.saturating_add(ANSWER_MILLISECONDS);
+        set(&mut postgres.statement_timeout_milliseconds, keys.statement_timeout_seconds.map(Seconds::milliseconds));
+        set(&mut postgres.lock_timeout_milliseconds, keys.lock_timeout_seconds.map(Seconds::milliseconds));
+        set(&mut postgres.commit_timeout_milliseconds, keys.commit_timeout_seconds.map(Seconds::milliseconds));
+        postgres.call_timeout_milliseconds =
+            postgres.statement_timeout_milliseconds.saturating_add(ANSWER_MILLISECONDS);
         set(&mut self.mongodb.max_connections, self.mongodb_keys.max_connections);
     }
 }

@@ -259,9 +259,9 @@ fn every_number_can_be_set() {
     assert_eq!((box_office.queue_milliseconds, box_office.lease_milliseconds), (500, 1_250));
     assert_eq!((http.workers, http.head_timeout_seconds, http.body_timeout_seconds), (3, 4, 6));
     assert_eq!((http.min_sequence_wait_milliseconds, http.min_sequence_waiters, http.cached_bytes), (250, 7, 8));
-    assert_eq!((live.max_sessions, live.max_showtimes, live.rings_bytes, live.reminder_millis), (1, 2, 3, 4_000));
-    assert_eq!((postgres.pool_size, postgres.commit_lanes, postgres.statement_timeout_ms), (4, 3, 2_500));
-    assert_eq!((postgres.lock_timeout_ms, postgres.commit_timeout_ms), (750, 60_000));
+    assert_eq!((live.max_sessions, live.max_showtimes, live.rings_bytes, live.reminder_milliseconds), (1, 2, 3, 4_000));
+    assert_eq!((postgres.pool_size, postgres.commit_lanes, postgres.statement_timeout_milliseconds), (4, 3, 2_500));
+    assert_eq!((postgres.lock_timeout_milliseconds, postgres.commit_timeout_milliseconds), (750, 60_000));
     assert_eq!((mongodb.max_connections, limits.total_seats), (9, 8));
     let said = refused(file("[postgres]\npool_size = 4\ncommit_lanes = 4\n")).concat();
     assert!(said.contains("must be less than postgres.pool_size"), "{said}");

@@ -17,7 +17,6 @@ use crate::event_bus::{BusError, DeadLetter, Delivery, EventBus, Message, Signal
 
 /// Bounds of the bus.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Most messages that the projection has not settled yet; past it publishing waits.
     pub projection_capacity: usize,

@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-
 use crate::http::client::TrustedProxies;
 use crate::http::operators::Operators;
 use crate::http::{health, limits};
 
 /// See each field. Times are in the unit of the field's name.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// HTTP worker threads; 0 = one per core.
     pub workers: usize,
@@ -49,19 +46,14 @@ pub struct Settings {
     /// `Retry-After` of refusals that know no better, in seconds.
     pub retry_after_seconds: u64,
     /// Metrics and the details of health have an address of their own. Set from the top level.
-    #[serde(skip)]
     pub has_admin_address: bool,
     /// Who is an operator. Set from the top level.
-    #[serde(skip)]
     pub operators: Operators,
     /// Origins of pages that may use the server with credentials, such as `http://localhost:3000`. Set from the top level.
-    #[serde(skip)]
     pub cors_origins: Vec<String>,
     /// Proxies that may say for whom they ask. Set from the top level.
-    #[serde(skip)]
     pub trusted_proxies: TrustedProxies,
     /// What one client may do, and how much there may be in all. Set from the top level.
-    #[serde(skip)]
     pub limits: limits::Settings,
     /// How dependencies are watched.
     pub health: health::Settings,

@@ -50,8 +50,8 @@ pub(super) fn start(node: &Arc<Node>, system: System) {
 /// Sends ticks and polls, and watches over the hub.
 async fn keep_time(node: Weak<Node>, hub: Present, system: System) {
     let Some(settings) = node.upgrade().map(|node| node.settings) else { return };
-    let mut ticks = tokio::time::interval(Duration::from_millis(settings.tick_millis.max(1)));
-    let mut polls = tokio::time::interval(Duration::from_millis(settings.poll_millis.max(1)));
+    let mut ticks = tokio::time::interval(Duration::from_millis(settings.tick_milliseconds.max(1)));
+    let mut polls = tokio::time::interval(Duration::from_millis(settings.poll_milliseconds.max(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -146,7 +146,7 @@ impl Hub {
         let now = self.node.now();
         let Some(watched) = self.watched.get_mut(&id) else { return };
         let feed = &watched.feed;
-        match watched.pace.turn(now, self.node.settings.max_pause_millis, |time| feed.round(time)) {
+        match watched.pace.turn(now, self.node.settings.max_pause_milliseconds, |time| feed.round(time)) {
             Turn::Now => watched.feed.wake(now),
             Turn::In(pause) => drop(ctx.run_later(pause, move |hub, ctx| {
                 if let Some(watched) = hub.watched.get_mut(&id) {
@@ -163,7 +163,7 @@ impl Hub {
         counters.events.fetch_add(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
         if let Some(last) = events.last() {
             let lag = (self.node.clock)().since(last.recorded_at).as_millis();
-            counters.last_lag_millis.store(u64::try_from(lag).unwrap_or(u64::MAX), Ordering::Relaxed);
+            counters.last_lag_milliseconds.store(u64::try_from(lag).unwrap_or(u64::MAX), Ordering::Relaxed);
         }
     }
 
@@ -304,7 +304,7 @@ impl Hub {
     }
 
     fn look_at_feeds(&mut self, now: u64) {
-        let idle = self.node.settings.idle_millis;
+        let idle = self.node.settings.idle_milliseconds;
         let settings = &self.node.settings;
         let share = settings.ring_bytes.min(settings.rings_bytes / self.watched.len().max(1));
         let mut forgotten = Vec::new();

@@ -31,7 +31,7 @@ impl Session {
     ) {
         let (encoding, handle) = (self.encoding(), self.handle.clone());
         let (again, part_seats) =
-            (self.node.now() + self.node.settings.poll_millis, self.node.settings.snapshot_part_seats);
+            (self.node.now() + self.node.settings.poll_milliseconds, self.node.settings.snapshot_part_seats);
         let Some(subscription) = self.subscriptions.iter_mut().find(|found| found.showtime() == showtime) else {
             return;
         };

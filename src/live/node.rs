@@ -32,7 +32,7 @@ pub struct Statistics {
     /// Events taken into feeds.
     pub events: u64,
     /// Time from the last event's commit until it was taken into its feed, in milliseconds.
-    pub last_lag_millis: u64,
+    pub last_lag_milliseconds: u64,
     /// Reads of the journal because of a gap.
     pub refetches: u64,
     /// Reads of the journal for clients that catch up.
@@ -55,7 +55,7 @@ pub struct Statistics {
 #[derive(Default)]
 pub(super) struct Counters {
     pub(super) events: AtomicU64,
-    pub(super) last_lag_millis: AtomicU64,
+    pub(super) last_lag_milliseconds: AtomicU64,
     pub(super) refetches: AtomicU64,
     pub(super) catch_ups: AtomicU64,
     pub(super) snapshots: AtomicU64,
@@ -174,7 +174,7 @@ impl Node {
         let mut last = feed.read_sequence.lock().await;
         let now = self.now();
         if let Some((sequence, asked_at)) = *last
-            && now.saturating_sub(asked_at) < self.settings.poll_millis
+            && now.saturating_sub(asked_at) < self.settings.poll_milliseconds
         {
             return sequence;
         }
@@ -269,7 +269,7 @@ impl Node {
             sessions: u64::try_from(self.registry.len()).unwrap_or(u64::MAX),
             showtimes: u64::try_from(lock(&self.feeds).len()).unwrap_or(u64::MAX),
             events: get(&self.counters.events),
-            last_lag_millis: get(&self.counters.last_lag_millis),
+            last_lag_milliseconds: get(&self.counters.last_lag_milliseconds),
             refetches: get(&self.counters.refetches),
             catch_ups: get(&self.counters.catch_ups),
             snapshots: get(&self.counters.snapshots),

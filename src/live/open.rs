@@ -175,7 +175,7 @@ impl LiveHub {
         for handle in node.registry.handles() {
             handle.ask_to_leave(node.now());
         }
-        let grace = Duration::from_millis(node.settings.close_millis);
+        let grace = Duration::from_millis(node.settings.close_milliseconds);
         if tokio::time::timeout(grace, node.registry.empty()).await.is_err() {
             let left = node.registry.handles();
             tracing::warn!(sessions.count = left.len(), "clients that did not take a goodbye are given up");

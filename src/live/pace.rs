@@ -57,12 +57,12 @@ pub(super) struct Pace {
 
 impl Pace {
     /// When to wake who watches, as there is something new. `round` tells of the round that began at a time.
-    pub(super) fn turn(&mut self, now: u64, max_pause_millis: u64, round: impl FnOnce(u64) -> Round) -> Turn {
+    pub(super) fn turn(&mut self, now: u64, max_pause_milliseconds: u64, round: impl FnOnce(u64) -> Round) -> Turn {
         if self.is_due {
             return Turn::Awaited;
         }
         let since = now.saturating_sub(self.woken_at);
-        let left = max_pause_millis.saturating_sub(since);
+        let left = max_pause_milliseconds.saturating_sub(since);
         let rest = if left == 0 { 0 } else { rest(self.woken_at, since, &round(self.woken_at)).min(left) };
         if rest == 0 {
             self.woken_at = now;

@@ -125,11 +125,11 @@ impl SessionHandle {
     }
 
     pub(super) fn needs_ping(&self, now: u64, settings: &Settings) -> bool {
-        now.saturating_sub(self.sent_at.load(Ordering::Relaxed)) >= settings.ping_millis
+        now.saturating_sub(self.sent_at.load(Ordering::Relaxed)) >= settings.ping_milliseconds
     }
 
     pub(super) fn is_silent(&self, now: u64, settings: &Settings) -> bool {
-        now.saturating_sub(self.received_at.load(Ordering::Relaxed)) >= settings.client_timeout_millis
+        now.saturating_sub(self.received_at.load(Ordering::Relaxed)) >= settings.client_timeout_milliseconds
     }
 
     pub(super) fn misses_handshake(&self, now: u64) -> bool {
@@ -153,7 +153,7 @@ impl SessionHandle {
     /// True if it was woken long ago and has not looked: its connection takes nothing, so it is not run.
     pub(super) fn is_stalled(&self, now: u64, settings: &Settings) -> bool {
         self.woken.load(Ordering::Acquire)
-            && now.saturating_sub(self.woken_at.load(Ordering::Relaxed)) >= settings.stall_millis
+            && now.saturating_sub(self.woken_at.load(Ordering::Relaxed)) >= settings.stall_milliseconds
     }
 }
 

@@ -162,7 +162,7 @@ impl Session {
         self.is_closing = true;
         self.subscriptions.clear();
         self.fragments = None;
-        let patience = Duration::from_millis(self.node.settings.close_millis);
+        let patience = Duration::from_millis(self.node.settings.close_milliseconds);
         ctx.run_later(patience, |_session, ctx| ctx.stop());
     }
 
@@ -234,7 +234,7 @@ impl Session {
         ctx: &mut SessionContext,
     ) {
         let encoding = self.encoding();
-        let again = self.node.now() + self.node.settings.poll_millis;
+        let again = self.node.now() + self.node.settings.poll_milliseconds;
         // The client may have left the showtime meanwhile.
         let Some(subscription) = self.subscriptions.iter_mut().find(|found| found.showtime() == showtime) else {
             return;
@@ -271,7 +271,7 @@ impl Session {
     }
 
     fn snapshot_made(&mut self, result: Result<Arc<Snapshot>, LiveError>, ctx: &mut SessionContext) {
-        let again = self.node.now() + self.node.settings.poll_millis;
+        let again = self.node.now() + self.node.settings.poll_milliseconds;
         let Some(subscription) = self.subscriptions.first_mut() else { return };
         match result {
             Ok(snapshot) => subscription.restart(snapshot),
@@ -332,7 +332,9 @@ impl Actor for Session {
         let now = self.node.now();
         let (handshake_by, remind_at) = match self.speech {
             Speech::Plain => (u64::MAX, u64::MAX),
-            Speech::SignalR(_) => (now + self.node.settings.handshake_millis, now + self.node.settings.reminder_millis),
+            Speech::SignalR(_) => {
+                (now + self.node.settings.handshake_milliseconds, now + self.node.settings.reminder_milliseconds)
+            }
         };
         let handle = SessionHandle::new(self.admission.id(), ctx.address().recipient(), now, handshake_by, remind_at);
         let handle = Arc::new(handle);

@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-
 /// Every bound of the live feed; the defaults suit production.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// Most clients connected at once; further ones are refused with 503.
     pub max_sessions: usize,
@@ -17,7 +14,7 @@ pub struct Settings {
     /// Most clients waiting at once for a showtime to be opened; further ones wait for their turn.
     pub openings_in_flight: usize,
     /// Longest time to open a showtime or to make a snapshot before the client is refused, in milliseconds.
-    pub open_timeout_millis: u64,
+    pub open_timeout_milliseconds: u64,
     /// Commands that the hub's mailbox holds.
     pub hub_mailbox: usize,
 
@@ -38,9 +35,9 @@ pub struct Settings {
     /// Reads of the journal in flight at once for showtimes with a gap.
     pub refetches_in_flight: usize,
     /// Time between two looks at the write store for events that the bus has not brought, in milliseconds.
-    pub poll_millis: u64,
+    pub poll_milliseconds: u64,
     /// A showtime that nobody watches is forgotten after so many milliseconds.
-    pub idle_millis: u64,
+    pub idle_milliseconds: u64,
     /// Who joins without a sequence is first sent the deltas of the last so many seconds.
     pub join_replay_seconds: u64,
 
@@ -50,7 +47,7 @@ pub struct Settings {
     pub snapshot_reuse_events: u64,
 
     /// Longest pause between two rounds of waking those who watch a showtime, in milliseconds.
-    pub max_pause_millis: u64,
+    pub max_pause_milliseconds: u64,
     /// Bytes handed to a client's connection before it must have taken some of them; the bound of its outgoing buffer.
     pub write_bytes: usize,
     /// Longest message that a client may send, in bytes.
@@ -63,19 +60,19 @@ pub struct Settings {
     pub waiting_calls: usize,
 
     /// Time between two looks at every client's timers, in milliseconds.
-    pub tick_millis: u64,
+    pub tick_milliseconds: u64,
     /// A client to whom nothing was sent for so many milliseconds is sent a ping.
-    pub ping_millis: u64,
+    pub ping_milliseconds: u64,
     /// A client from whom nothing came for so many milliseconds is dropped.
-    pub client_timeout_millis: u64,
+    pub client_timeout_milliseconds: u64,
     /// Time that a SignalR client has for its handshake, in milliseconds.
-    pub handshake_millis: u64,
+    pub handshake_milliseconds: u64,
     /// A SignalR client that has joined nothing for so many milliseconds is told so, once.
-    pub reminder_millis: u64,
+    pub reminder_milliseconds: u64,
     /// A client whose connection takes nothing for so many milliseconds is dropped.
-    pub stall_millis: u64,
+    pub stall_milliseconds: u64,
     /// Time that a client has to answer a close, in milliseconds.
-    pub close_millis: u64,
+    pub close_milliseconds: u64,
     /// How long a SignalR connection token is valid, in seconds.
     pub token_seconds: u64,
 }
@@ -87,7 +84,7 @@ impl Default for Settings {
             max_showtimes: 10_000,
             max_joined: 32,
             openings_in_flight: 256,
-            open_timeout_millis: 10_000,
+            open_timeout_milliseconds: 10_000,
             hub_mailbox: 1_024,
             ring_events: 1_024,
             ring_bytes: 1_048_576,
@@ -97,33 +94,33 @@ impl Default for Settings {
             catch_up_page: 100,
             catch_ups_in_flight: 8,
             refetches_in_flight: 8,
-            poll_millis: 1_000,
-            idle_millis: 30_000,
+            poll_milliseconds: 1_000,
+            idle_milliseconds: 30_000,
             join_replay_seconds: 10,
             snapshot_part_seats: 500,
             snapshot_reuse_events: 256,
-            max_pause_millis: 100,
+            max_pause_milliseconds: 100,
             write_bytes: 32_768,
             max_message_bytes: 32_768,
             messages_per_second: 20,
             message_burst: 100,
             waiting_calls: 64,
-            tick_millis: 500,
-            ping_millis: 15_000,
-            client_timeout_millis: 30_000,
-            handshake_millis: 15_000,
-            reminder_millis: 10_000,
-            stall_millis: 30_000,
-            close_millis: 2_000,
+            tick_milliseconds: 500,
+            ping_milliseconds: 15_000,
+            client_timeout_milliseconds: 30_000,
+            handshake_milliseconds: 15_000,
+            reminder_milliseconds: 10_000,
+            stall_milliseconds: 30_000,
+            close_milliseconds: 2_000,
             token_seconds: 60,
         }
     }
 }
 
 impl Settings {
-    /// As `open_timeout_millis`.
+    /// As `open_timeout_milliseconds`.
     pub fn open_timeout(&self) -> Duration {
-        Duration::from_millis(self.open_timeout_millis)
+        Duration::from_millis(self.open_timeout_milliseconds)
     }
 
     /// As `join_replay_seconds`.

@@ -80,7 +80,8 @@ impl CatchUp<'_> {
         drop(place);
         if delivered {
             // What arrives for a busy showtime meanwhile becomes one write instead of many.
-            let rest = (started.elapsed() * 4).min(Duration::from_millis(self.dependencies.settings.max_rest_millis));
+            let rest =
+                (started.elapsed() * 4).min(Duration::from_millis(self.dependencies.settings.max_rest_milliseconds));
             self.stop.run_until_cancelled(tokio::time::sleep(rest)).await;
         }
         troubled

@@ -59,7 +59,7 @@ pub fn start(arbiter: &Arbiter, dependencies: Dependencies) -> Projector {
     let stop = CancellationToken::new();
     let (stopped, has_stopped) = watch::channel(false);
     let (caught_up, has_caught_up) = watch::channel(false);
-    let stop_timeout = Duration::from_millis(dependencies.settings.stop_timeout_millis);
+    let stop_timeout = Duration::from_millis(dependencies.settings.stop_timeout_milliseconds);
     let shared = Shared { dependencies, stop: stop.clone(), sweep_wanted: Arc::new(Notify::new()), caught_up };
     let address =
         Supervisor::start_in_arbiter(&arbiter.handle(), |_context| ProjectorActor { shared, stopped, work: None });
@@ -111,7 +111,7 @@ impl ProjectorActor {
         }
         let reason = ended.err().map_or_else(|| "it ended".to_owned(), |error| error.to_string());
         tracing::error!("the projector's work broke and is started anew: {reason}");
-        let delay = Duration::from_millis(projector.shared.dependencies.settings.restart_delay_millis);
+        let delay = Duration::from_millis(projector.shared.dependencies.settings.restart_delay_milliseconds);
         context.run_later(delay, Self::begin);
     }
 }

@@ -137,7 +137,7 @@ impl Filling<'_> {
                 Err(error) => {
                     tracing::info!(pass = state.pass, "the copy cannot be published yet: {error}");
                     // Whoever applies events as they come needs a moment to close the gaps that this has left.
-                    tokio::time::sleep(Duration::from_millis(self.settings.retry_first_millis)).await;
+                    tokio::time::sleep(Duration::from_millis(self.settings.retry_first_milliseconds)).await;
                 }
             }
         }
@@ -202,7 +202,7 @@ impl Filling<'_> {
                 Ok(applied) => return Ok(applied),
                 Err(error) => tracing::debug!(attempt, "will write to the copy again: {error}"),
             }
-            tokio::time::sleep(Duration::from_millis(self.settings.retry_first_millis)).await;
+            tokio::time::sleep(Duration::from_millis(self.settings.retry_first_milliseconds)).await;
         }
         self.stores.read_model.apply_to(self.generation, run).await
     }

@@ -58,7 +58,7 @@ impl Sweeper {
                     }
                     failures = 0;
                     self.caught_up.send_replace(true);
-                    Duration::from_millis(self.dependencies.settings.sweep_every_millis)
+                    Duration::from_millis(self.dependencies.settings.sweep_every_milliseconds)
                 }
                 Err(Interrupted::Ending) => return,
                 Err(error) => {
@@ -92,7 +92,7 @@ impl Sweeper {
             after = Some(*last);
             let mut behind = self.behind(page).await?;
             if !behind.is_empty() && !at_once {
-                tokio::time::sleep(Duration::from_millis(settings.sweep_grace_millis)).await;
+                tokio::time::sleep(Duration::from_millis(settings.sweep_grace_milliseconds)).await;
                 behind = self.behind(behind).await?;
             }
             count += behind.len();
@@ -100,7 +100,7 @@ impl Sweeper {
                 let behind = Behind { id, target, done: done.clone() };
                 self.behind.send(behind).await.map_err(|_closed| Interrupted::Ending)?;
             }
-            tokio::time::sleep(Duration::from_millis(settings.sweep_pause_millis)).await;
+            tokio::time::sleep(Duration::from_millis(settings.sweep_pause_milliseconds)).await;
         }
         drop(done);
         // Nothing is ever sent: this ends when the last report is dropped.

@@ -82,7 +82,7 @@ pub(super) async fn run(shared: Shared) {
                 if let Err(error) = ended {
                     tracing::error!("the sweep broke and is started anew: {error}");
                 }
-                let pause = Duration::from_millis(shared.dependencies.settings.restart_delay_millis);
+                let pause = Duration::from_millis(shared.dependencies.settings.restart_delay_milliseconds);
                 sweeper = self::sweeper(&shared, behind.clone(), pause);
             }
         }

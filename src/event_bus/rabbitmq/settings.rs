@@ -2,7 +2,6 @@
 
 /// Bounds of the connections to RabbitMQ.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Longest time for making a connection to one host, in milliseconds.
     pub connect_timeout_milliseconds: u64,

@@ -1,7 +1,7 @@
 //! Generations: whole copies of the read model side by side, and how all nodes come to know which one is read and which are written.
 //!
 //! One document says which generation is live, which are being built and which are retiring (no longer live, perhaps still
-//! read by a node that has not heard). Nodes go by what they read for at most [`Settings::generations_cached_millis`].
+//! read by a node that has not heard). Nodes go by what they read for at most [`Settings::generations_cached_milliseconds`].
 //!
 //! **Why a switch never goes back.** A newer generation always has the higher number, and writers write the highest number
 //! first. When a generation is begun, the live heads are *fenced* with its number: a writer that does not know it can no

@@ -71,8 +71,8 @@ impl MongoReadModel {
     pub async fn connect(url: &str, settings: &Settings) -> Result<Self, ReadError> {
         let mut options = ClientOptions::parse(url).await.map_err(unavailable)?;
         options.server_selection_timeout =
-            Some(std::time::Duration::from_millis(settings.server_selection_timeout_millis));
-        options.connect_timeout = Some(std::time::Duration::from_millis(settings.connect_timeout_millis));
+            Some(std::time::Duration::from_millis(settings.server_selection_timeout_milliseconds));
+        options.connect_timeout = Some(std::time::Duration::from_millis(settings.connect_timeout_milliseconds));
         options.max_pool_size = Some(settings.max_connections);
         options.app_name.get_or_insert_with(|| "turnstile".to_owned());
         let name = options.default_database.clone().unwrap_or_else(|| DEFAULT_DATABASE.to_owned());

@@ -2,7 +2,6 @@
 
 /// Bounds of the connection to Valkey.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Longest time that one call may take, in milliseconds; past it the caller goes on without the lock.
     pub response_timeout_milliseconds: u64,

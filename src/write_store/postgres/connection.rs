@@ -52,13 +52,15 @@ impl Connector {
                 .keepalives_idle(Duration::from_secs(settings.keepalive_seconds))
                 .keepalives_interval(Duration::from_secs(settings.keepalive_seconds.div_ceil(3).max(1)))
                 .keepalives_retries(3)
-                .tcp_user_timeout(Duration::from_millis(settings.tcp_user_timeout_ms));
+                .tcp_user_timeout(Duration::from_millis(settings.tcp_user_timeout_milliseconds));
         }
         // Sequential scans only where there is no index: a plan made while a table was small must not outlive its smallness.
         let session = format!(
             "{DURABLE}; SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
              SET default_transaction_isolation = 'read committed'; SET enable_seqscan = off",
-            settings.statement_timeout_ms, settings.lock_timeout_ms, settings.idle_in_transaction_timeout_ms
+            settings.statement_timeout_milliseconds,
+            settings.lock_timeout_milliseconds,
+            settings.idle_in_transaction_timeout_milliseconds
         );
         Ok(Self {
             hosts: address.hosts,

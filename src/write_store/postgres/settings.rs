@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-
 /// Limits of [`crate::write_store::postgres::PostgresStore`].
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// Most connections of one node for commands, the relay leader's own connection not counted.
     pub pool_size: usize,
@@ -23,29 +20,29 @@ pub struct Settings {
     /// Events of recent commits that the node which leads the relay keeps in memory, so that the relay need not read them back.
     pub max_recent_events: usize,
     /// Longest wait for a free connection, in milliseconds.
-    pub wait_timeout_ms: u64,
+    pub wait_timeout_milliseconds: u64,
     /// Longest time to open a connection to one of the URL's hosts, in milliseconds; then the next host is asked.
-    pub connect_timeout_ms: u64,
+    pub connect_timeout_milliseconds: u64,
     /// Longest check of a pooled connection before it is used again, in milliseconds.
-    pub recycle_timeout_ms: u64,
+    pub recycle_timeout_milliseconds: u64,
     /// Longest statement, in milliseconds; the server ends it. Creating a showtime of 200,000 seats takes 1 to 3 seconds.
-    pub statement_timeout_ms: u64,
+    pub statement_timeout_milliseconds: u64,
     /// Longest wait for a row lock, in milliseconds; the server gives up.
-    pub lock_timeout_ms: u64,
+    pub lock_timeout_milliseconds: u64,
     /// Longest pause inside an open transaction, in milliseconds; the server ends the session.
-    pub idle_in_transaction_timeout_ms: u64,
+    pub idle_in_transaction_timeout_milliseconds: u64,
     /// Time after which a commit's outcome is called unknown, in milliseconds. With the box office's `settle_milliseconds`, a command
     /// is answered within 3 seconds.
-    pub commit_timeout_ms: u64,
-    /// Time after which any other call is given up, in milliseconds. More than `statement_timeout_ms`, so that the server's own
-    /// answer comes first. A server that answers nobody is given up sooner: after two times `ping_timeout_ms`.
-    pub call_timeout_ms: u64,
+    pub commit_timeout_milliseconds: u64,
+    /// Time after which any other call is given up, in milliseconds. More than `statement_timeout_milliseconds`, so that the server's own
+    /// answer comes first. A server that answers nobody is given up sooner: after two times `ping_timeout_milliseconds`.
+    pub call_timeout_milliseconds: u64,
     /// Time after which an unanswered ping has failed, in milliseconds.
-    pub ping_timeout_ms: u64,
+    pub ping_timeout_milliseconds: u64,
     /// Silence on a connection before the kernel asks whether the server is still there, in seconds.
     pub keepalive_seconds: u64,
     /// Time after which unacknowledged data ends a connection, in milliseconds (Linux only).
-    pub tcp_user_timeout_ms: u64,
+    pub tcp_user_timeout_milliseconds: u64,
 }
 
 impl Default for Settings {
@@ -57,43 +54,43 @@ impl Default for Settings {
             max_batches_per_commit: 128,
             max_events_per_commit: 512,
             max_recent_events: 20_000,
-            wait_timeout_ms: 1_000,
-            connect_timeout_ms: 1_500,
-            recycle_timeout_ms: 1_000,
-            statement_timeout_ms: 14_000,
-            lock_timeout_ms: 1_000,
-            idle_in_transaction_timeout_ms: 5_000,
-            commit_timeout_ms: 1_800,
-            call_timeout_ms: 15_000,
-            ping_timeout_ms: 1_000,
+            wait_timeout_milliseconds: 1_000,
+            connect_timeout_milliseconds: 1_500,
+            recycle_timeout_milliseconds: 1_000,
+            statement_timeout_milliseconds: 14_000,
+            lock_timeout_milliseconds: 1_000,
+            idle_in_transaction_timeout_milliseconds: 5_000,
+            commit_timeout_milliseconds: 1_800,
+            call_timeout_milliseconds: 15_000,
+            ping_timeout_milliseconds: 1_000,
             keepalive_seconds: 5,
-            tcp_user_timeout_ms: 5_000,
+            tcp_user_timeout_milliseconds: 5_000,
         }
     }
 }
 
 impl Settings {
     pub(super) fn wait_timeout(&self) -> Duration {
-        Duration::from_millis(self.wait_timeout_ms)
+        Duration::from_millis(self.wait_timeout_milliseconds)
     }
 
     pub(super) fn connect_timeout(&self) -> Duration {
-        Duration::from_millis(self.connect_timeout_ms)
+        Duration::from_millis(self.connect_timeout_milliseconds)
     }
 
     pub(super) fn recycle_timeout(&self) -> Duration {
-        Duration::from_millis(self.recycle_timeout_ms)
+        Duration::from_millis(self.recycle_timeout_milliseconds)
     }
 
     pub(super) fn commit_timeout(&self) -> Duration {
-        Duration::from_millis(self.commit_timeout_ms)
+        Duration::from_millis(self.commit_timeout_milliseconds)
     }
 
     pub(super) fn call_timeout(&self) -> Duration {
-        Duration::from_millis(self.call_timeout_ms)
+        Duration::from_millis(self.call_timeout_milliseconds)
     }
 
     pub(super) fn ping_timeout(&self) -> Duration {
-        Duration::from_millis(self.ping_timeout_ms)
+        Duration::from_millis(self.ping_timeout_milliseconds)
     }
 }

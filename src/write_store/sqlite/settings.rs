@@ -2,7 +2,6 @@
 
 /// Bounds of the SQLite store.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Most writes that wait for the writer. Past it callers wait, at most `queue_wait_milliseconds`.
     pub write_queue: usize,

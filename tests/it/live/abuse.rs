@@ -114,8 +114,9 @@ struct Stalling {
 }
 
 impl Stalling {
-    async fn open(stall_millis: u64) -> Self {
-        let settings = Settings { stall_millis, ring_events: 64, client_timeout_millis: 600_000, ..quick() };
+    async fn open(stall_milliseconds: u64) -> Self {
+        let settings =
+            Settings { stall_milliseconds, ring_events: 64, client_timeout_milliseconds: 600_000, ..quick() };
         let stage = Stage::open(settings).await;
         let owner = stage.services.showtime(150_000).await;
         let mut witness = Client::open(&stage.plain_url(owner.id, None)).await;
@@ -179,8 +180,13 @@ async fn deaf(stage: &Stage, path: &str) -> tokio::net::TcpStream {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_reader_is_brought_forward_by_a_snapshot() {
-    let settings =
-        Settings { ring_events: 8, resume_events: 20, stall_millis: 60_000, client_timeout_millis: 60_000, ..quick() };
+    let settings = Settings {
+        ring_events: 8,
+        resume_events: 20,
+        stall_milliseconds: 60_000,
+        client_timeout_milliseconds: 60_000,
+        ..quick()
+    };
     let stage = Stage::open(settings).await;
     let mut owner = stage.services.showtime(60_000).await;
     let mut slow = deaf_client(&stage, &stage.plain_url(owner.id, None)).await;

@@ -74,7 +74,7 @@ async fn without_the_bus_the_feed_goes_on_from_the_journal() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gap_is_closed_at_once_when_a_later_event_comes() {
     // Polls are far away: only the later event can tell.
-    let stage = Stage::open(Settings { poll_millis: 3_600_000, ..quick() }).await;
+    let stage = Stage::open(Settings { poll_milliseconds: 3_600_000, ..quick() }).await;
     let mut owner = stage.services.showtime(30).await;
     let mut client = Client::open(&stage.plain_url(owner.id, Some(1))).await;
     client.is_quiet_at(1).await;
@@ -87,7 +87,7 @@ async fn a_gap_is_closed_at_once_when_a_later_event_comes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interruption_is_followed_by_a_poll_at_once() {
-    let stage = Stage::open(Settings { poll_millis: 3_600_000, ..quick() }).await;
+    let stage = Stage::open(Settings { poll_milliseconds: 3_600_000, ..quick() }).await;
     let mut owner = stage.services.showtime(30).await;
     let mut client = Client::open(&stage.plain_url(owner.id, Some(1))).await;
     client.is_quiet_at(1).await;
@@ -156,7 +156,8 @@ async fn two_nodes_show_the_same() {
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_write_store_is_down_clients_wait_and_then_miss_nothing() {
     // Nothing but what failed brings the feed or the client forward again: pings are far away.
-    let settings = Settings { ring_events: 8, ping_millis: 60_000, client_timeout_millis: 120_000, ..quick() };
+    let settings =
+        Settings { ring_events: 8, ping_milliseconds: 60_000, client_timeout_milliseconds: 120_000, ..quick() };
     let stage = Stage::open(settings).await;
     let mut owner = stage.services.showtime(30).await;
     owner.act(40).await;

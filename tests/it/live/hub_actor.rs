@@ -8,7 +8,7 @@ use crate::live::web_socket::Client;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_panic_a_fresh_hub_takes_over_the_feeds() {
-    let stage = Stage::open(Settings { poll_millis: 200, ..quick() }).await;
+    let stage = Stage::open(Settings { poll_milliseconds: 200, ..quick() }).await;
     let mut owner = stage.services.showtime(30).await;
     let mut client = Client::open(&stage.plain_url(owner.id, None)).await;
     let mut viewer = Viewer::default();

@@ -215,7 +215,7 @@ async fn another_protocol_or_transport_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn being_told_that_nothing_is_joined_disturbs_it_not() {
-    let stage = Stage::open(Settings { reminder_millis: 200, ..quick() }).await;
+    let stage = Stage::open(Settings { reminder_milliseconds: 200, ..quick() }).await;
     let mut owner = stage.services.showtime(20).await;
     let mut npm = Npm::started(json!({ "url": stage.hub_url() })).await;
     eventually("it was told", || stage.hub.statistics().reminded == 1).await;
@@ -230,7 +230,7 @@ async fn being_told_that_nothing_is_joined_disturbs_it_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pings_keep_an_idle_connection_in_both_directions() {
     // Each side gives up after 3 s without a word; the only words are pings.
-    let settings = Settings { ping_millis: 300, client_timeout_millis: 3_000, ..quick() };
+    let settings = Settings { ping_milliseconds: 300, client_timeout_milliseconds: 3_000, ..quick() };
     let stage = Stage::open(settings).await;
     let timeouts = json!({ "url": stage.hub_url(), "serverTimeout": 3_000, "keepAlive": 300 });
     let mut npm = Npm::started(timeouts).await;
@@ -241,7 +241,7 @@ async fn pings_keep_an_idle_connection_in_both_directions() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_never_pings_is_sent_away() {
-    let settings = Settings { ping_millis: 200, client_timeout_millis: 700, ..quick() };
+    let settings = Settings { ping_milliseconds: 200, client_timeout_milliseconds: 700, ..quick() };
     let stage = Stage::open(settings).await;
     let mut npm = Npm::started(json!({ "url": stage.hub_url(), "keepAlive": 60_000 })).await;
     let closed = npm.event().await;
@@ -252,7 +252,7 @@ async fn a_client_that_never_pings_is_sent_away() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_server_is_noticed() {
-    let stage = Stage::open(Settings { ping_millis: 60_000, ..quick() }).await;
+    let stage = Stage::open(Settings { ping_milliseconds: 60_000, ..quick() }).await;
     let mut npm = Npm::started(json!({ "url": stage.hub_url(), "serverTimeout": 500 })).await;
     let closed = npm.event().await;
     assert_eq!(closed["event"], "closed");

@@ -113,7 +113,7 @@ async fn resuming_from_an_impossible_or_distant_sequence_gives_a_snapshot() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sequence_seen_on_another_node_is_looked_up() {
     // This node hears nothing and polls hardly ever: only the look into the journal can tell that 12 exists.
-    let stage = Stage::open(Settings { poll_millis: 3_600_000, ..quick() }).await;
+    let stage = Stage::open(Settings { poll_milliseconds: 3_600_000, ..quick() }).await;
     let mut owner = stage.services.showtime(20).await;
     let mut first = Client::open(&stage.plain_url(owner.id, Some(1))).await;
     first.is_quiet_at(1).await;
@@ -197,7 +197,7 @@ async fn requests_that_cannot_be_served_are_refused_before_the_upgrade() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn silent_clients_are_pinged_and_dropped_and_live_ones_kept() {
-    let settings = Settings { ping_millis: 300, client_timeout_millis: 3_000, ..quick() };
+    let settings = Settings { ping_milliseconds: 300, client_timeout_milliseconds: 3_000, ..quick() };
     let stage = Stage::open(settings).await;
     let owner = stage.services.showtime(5).await;
     let url = stage.plain_url(owner.id, Some(1));
@@ -248,7 +248,7 @@ async fn a_drain_says_goodbye_to_all_over_time_and_refuses_new_clients() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_showtime_that_nobody_watches_is_forgotten_and_no_longer_listened_for() {
-    let stage = Stage::open(Settings { idle_millis: 50, ..quick() }).await;
+    let stage = Stage::open(Settings { idle_milliseconds: 50, ..quick() }).await;
     let bus = &stage.services.bus;
     let mut owner = stage.services.showtime(5).await;
     assert_eq!(bus.listeners(), 0);

@@ -121,7 +121,7 @@ async fn every_version_up_to_the_servers_own_is_accepted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_has_joined_nothing_is_told_so_once() {
-    let stage = Stage::open(Settings { reminder_millis: 300, ..quick() }).await;
+    let stage = Stage::open(Settings { reminder_milliseconds: 300, ..quick() }).await;
     let owner = stage.services.showtime(5).await;
     let mut joined = Caller::open(&stage).await;
     joined.call("1", "JoinShowtime", json!([owner.id, 1])).await;
@@ -141,7 +141,7 @@ async fn a_client_that_has_joined_nothing_is_told_so_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_handshake_in_time_nothing_is_said_and_the_connection_ends() {
-    let stage = Stage::open(Settings { handshake_millis: 400, ping_millis: 50, ..quick() }).await;
+    let stage = Stage::open(Settings { handshake_milliseconds: 400, ping_milliseconds: 50, ..quick() }).await;
     let mut caller = Caller::connect(&stage).await;
     let error = caller.client.text().await.unwrap_err();
     assert_eq!(error, Closed { code: 1008, reason: "nothing was received for too long".to_owned() });
@@ -323,7 +323,7 @@ async fn garbage_and_floods_end_the_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pings_are_sent_and_a_silent_client_is_sent_away() {
-    let stage = Stage::open(Settings { ping_millis: 300, client_timeout_millis: 3_000, ..quick() }).await;
+    let stage = Stage::open(Settings { ping_milliseconds: 300, client_timeout_milliseconds: 3_000, ..quick() }).await;
     let mut caller = Caller::open(&stage).await;
     let started = tokio::time::Instant::now();
     for _ in 0..12 {

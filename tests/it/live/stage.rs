@@ -30,12 +30,12 @@ pub const PATIENCE: Duration = Duration::from_mins(1);
 /// Bounds small enough for tests to reach.
 pub fn quick() -> Settings {
     Settings {
-        poll_millis: 100,
-        tick_millis: 20,
-        idle_millis: 500,
-        ping_millis: 200,
-        client_timeout_millis: 60_000,
-        close_millis: 3_000,
+        poll_milliseconds: 100,
+        tick_milliseconds: 20,
+        idle_milliseconds: 500,
+        ping_milliseconds: 200,
+        client_timeout_milliseconds: 60_000,
+        close_milliseconds: 3_000,
         ..Settings::default()
     }
 }

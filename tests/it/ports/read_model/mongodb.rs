@@ -54,13 +54,13 @@ impl Mongo {
 
 /// So that a rebuild need not wait long for other nodes.
 fn quick() -> Settings {
-    Settings { generations_cached_millis: 50, operation_timeout_millis: 4_000, ..Settings::default() }
+    Settings { generations_cached_milliseconds: 50, operation_timeout_milliseconds: 4_000, ..Settings::default() }
 }
 
 #[tokio::test]
 async fn a_server_that_is_down_stops_nothing_and_a_malformed_url_is_refused() {
     // Nothing listens on port 1.
-    let settings = Settings { server_selection_timeout_millis: 300, ..Settings::default() };
+    let settings = Settings { server_selection_timeout_milliseconds: 300, ..Settings::default() };
     let model = MongoReadModel::connect("mongodb://127.0.0.1:1/turnstile", &settings).await.unwrap();
     let started = Instant::now();
     model.ping().await.unwrap_err();
@@ -158,7 +158,7 @@ async fn a_node_that_has_not_heard_of_a_new_copy_cannot_leave_it_behind() {
     let mongo = Mongo::start().await;
     let journal = Journal::new(100, 0, 20, 3);
     let aware = mongo.node().await;
-    let unaware = mongo.node_with(&Settings { generations_cached_millis: 3_600_000, ..quick() }).await;
+    let unaware = mongo.node_with(&Settings { generations_cached_milliseconds: 3_600_000, ..quick() }).await;
     unaware.apply(&journal.run(1, 10)).await.unwrap();
 
     let generation = aware.begin_rebuild().await.unwrap();
@@ -257,7 +257,7 @@ async fn an_update_touches_only_the_chunks_concerned_and_documents_stay_small() 
 async fn a_killed_or_frozen_server_loses_nothing_acknowledged_and_holds_nobody_up() {
     let server = PrivateService::start("mongodb");
     let mongo = Mongo::at(&server.url()).await;
-    let settings = Settings { server_selection_timeout_millis: 1_000, ..quick() };
+    let settings = Settings { server_selection_timeout_milliseconds: 1_000, ..quick() };
     let (node, fresh) = (mongo.node_with(&settings).await, mongo.node_with(&settings).await);
     // More than can be written in the time: the writer is busy whenever the server goes away.
     let journal = Arc::new(Journal::new(3_000, 0, 20_000, 7));
@@ -305,7 +305,7 @@ async fn tls_needs_the_right_authority_and_the_clients_certificate() {
     let at = |query: &str| {
         format!("mongodb://localhost:{}{}?tls=true&directConnection=true&{query}", front.port, plain.path())
     };
-    let settings = Settings { server_selection_timeout_millis: 1_000, ..quick() };
+    let settings = Settings { server_selection_timeout_milliseconds: 1_000, ..quick() };
     let client = format!("tlsCertificateKeyFile={CLIENT}");
     for bad in [at(&client), at(&format!("tlsCAFile={ROOT}"))] {
         let node = MongoReadModel::connect(&bad, &settings).await.unwrap();

@@ -93,7 +93,7 @@ async fn what_the_broker_lost_is_read_from_the_journal(stage: Stage, model: Arc<
     scene.happen(60).await;
     drop(scene.messages().await);
     // At the start nothing has come; later it is lost while the projector runs.
-    let projector = scene.start(Settings { sweep_every_millis: 50, ..without_sweeps() });
+    let projector = scene.start(Settings { sweep_every_milliseconds: 50, ..without_sweeps() });
     projector.caught_up().await;
     assert!(scene.is_caught_up().await, "caught up before it said so");
     for _ in 0..5 {
@@ -131,7 +131,7 @@ async fn an_outage_of_the_read_model_loses_nothing(stage: Stage, model: Arc<dyn 
 async fn two_projectors_at_once_do_no_harm(stage: Stage, model: Arc<dyn ReadModel>) {
     let mut scene = Scene::new(stage, model, 2, 4).await;
     // The second has no deliveries (one active consumer), but sweeps without any grace for the first.
-    let eager = Settings { sweep_every_millis: 1, sweep_grace_millis: 0, ..without_sweeps() };
+    let eager = Settings { sweep_every_milliseconds: 1, sweep_grace_milliseconds: 0, ..without_sweeps() };
     let (first, second) = (scene.start(eager.clone()), scene.start(eager));
     for _ in 0..10 {
         scene.happen(15).await;
@@ -197,7 +197,7 @@ fn an_emptied_mongodb_heals_without_any_new_event() {
         let mongo = Mongo::start().await;
         let mut scene = Scene::new(stage, mongo.node().await, 5, 6).await;
         scene.happen(100).await;
-        let projector = scene.start(Settings { sweep_every_millis: 100, ..without_sweeps() });
+        let projector = scene.start(Settings { sweep_every_milliseconds: 100, ..without_sweeps() });
         scene.relay().await;
         scene.assert_caught_up().await;
         for _ in 0..3 {
@@ -298,7 +298,7 @@ fn a_sweep_that_broke_holds_up_no_delivery() {
     on_stage(|stage| async move {
         let mut scene = Scene::new(stage, Arc::new(EmbeddedReadModel::new()), 3, 9).await;
         scene.model.heads_panics.store(1, Ordering::SeqCst);
-        let projector = scene.start(Settings { restart_delay_millis: 3_600_000, ..without_sweeps() });
+        let projector = scene.start(Settings { restart_delay_milliseconds: 3_600_000, ..without_sweeps() });
         eventually("the sweep breaks", || async { scene.model.heads_panics.load(Ordering::SeqCst) == 0 }).await;
         scene.happen(20).await;
         scene.relay().await;

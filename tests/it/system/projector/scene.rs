@@ -43,12 +43,12 @@ impl Drop for Scene {
 /// Quick enough for tests; no sweep but the one at the start, and those that a test asks for.
 pub fn without_sweeps() -> Settings {
     Settings {
-        retry_first_millis: 5,
-        retry_most_millis: 20,
-        sweep_every_millis: 3_600_000,
-        sweep_pause_millis: 0,
-        sweep_grace_millis: 20,
-        restart_delay_millis: 10,
+        retry_first_milliseconds: 5,
+        retry_most_milliseconds: 20,
+        sweep_every_milliseconds: 3_600_000,
+        sweep_pause_milliseconds: 0,
+        sweep_grace_milliseconds: 20,
+        restart_delay_milliseconds: 10,
         ..Settings::default()
     }
 }

@@ -101,7 +101,7 @@ async fn two_databases_have_two_leaders() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_pool_refuses_in_time() {
     let adapter = Postgres::fresh().await;
-    let settings = Settings { pool_size: 1, wait_timeout_ms: 100, ..Settings::default() };
+    let settings = Settings { pool_size: 1, wait_timeout_milliseconds: 100, ..Settings::default() };
     let store: Arc<dyn WriteStore> = adapter.node(&settings).await;
     let id = scheduled(&store, 4).await;
     let holder = adapter.database.client().await;

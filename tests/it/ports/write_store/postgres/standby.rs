@@ -114,10 +114,10 @@ async fn what_only_the_primary_has_is_told_to_nobody_and_lost_with_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_limit_of_a_session_ends_the_wait_for_the_standby() {
     let settings = Settings {
-        statement_timeout_ms: 300,
-        lock_timeout_ms: 300,
-        idle_in_transaction_timeout_ms: 300,
-        commit_timeout_ms: 60_000,
+        statement_timeout_milliseconds: 300,
+        lock_timeout_milliseconds: 300,
+        idle_in_transaction_timeout_milliseconds: 300,
+        commit_timeout_milliseconds: 60_000,
         ..Postgres::settings()
     };
     let scene = Scene::open(&settings).await;

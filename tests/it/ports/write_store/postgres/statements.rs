@@ -254,9 +254,9 @@ async fn a_stuck_showtime_that_came_first_holds_up_no_other() {
 async fn holds_up_no_other(is_first: bool) {
     let adapter = Postgres::fresh().await;
     let patience = Settings {
-        lock_timeout_ms: 60_000,
-        statement_timeout_ms: 60_000,
-        commit_timeout_ms: 60_000,
+        lock_timeout_milliseconds: 60_000,
+        statement_timeout_milliseconds: 60_000,
+        commit_timeout_milliseconds: 60_000,
         commit_lanes: 1,
         ..Settings::default()
     };

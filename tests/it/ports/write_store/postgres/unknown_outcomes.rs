@@ -100,7 +100,7 @@ async fn a_reply_cut_off_after_the_commit() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_network_that_swallows_everything() {
-    let scene = Scene::new(Settings { commit_timeout_ms: 300, ..Settings::default() }).await;
+    let scene = Scene::new(Settings { commit_timeout_milliseconds: 300, ..Settings::default() }).await;
     scene.proxy.set(Mode::Stall);
     let (new, commit) = scene.commit();
     let outcome = commit.await.unwrap();
@@ -164,7 +164,7 @@ async fn a_session_ended_in_the_middle_of_a_commit() {
 /// A statement that the server gave up is known not to be committed, and its connection stays in use.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lock_not_got_in_time_is_no_unknown_outcome() {
-    let scene = Scene::new(Settings { lock_timeout_ms: 200, ..Settings::default() }).await;
+    let scene = Scene::new(Settings { lock_timeout_milliseconds: 200, ..Settings::default() }).await;
     let connections = scene.proxy.connections();
     let holder = scene.hold_the_row().await;
     let (new, commit) = scene.commit();
@@ -179,9 +179,9 @@ async fn a_lock_not_got_in_time_is_no_unknown_outcome() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_given_up_is_not_cancelled_and_the_fence_waits_for_it() {
     let settings = Settings {
-        commit_timeout_ms: 300,
-        lock_timeout_ms: 60_000,
-        statement_timeout_ms: 60_000,
+        commit_timeout_milliseconds: 300,
+        lock_timeout_milliseconds: 60_000,
+        statement_timeout_milliseconds: 60_000,
         ..Settings::default()
     };
     let scene = Scene::new(settings).await;
