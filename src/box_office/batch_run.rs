@@ -10,7 +10,7 @@ use crate::box_office::arrivals::Arrivals;
 use crate::box_office::board::Board;
 use crate::box_office::owned::Owned;
 use crate::box_office::plan::Plan;
-use crate::box_office::request::Pending;
+use crate::box_office::request::QueuedCommand;
 use crate::box_office::seat_claims::{SeatClaims, wanted_lock};
 use crate::box_office::verdict::{Bench, Verdict};
 use crate::box_office::{BoxOfficeError, Dependencies};
@@ -37,7 +37,7 @@ pub(super) struct BatchRun {
     pub deps: Arc<Dependencies>,
     pub showtime_id: ShowtimeId,
     pub owned: Option<Owned>,
-    pub commands: Vec<Pending>,
+    pub commands: Vec<QueuedCommand>,
     pub claims: SeatClaims,
     pub board: Arc<Board>,
     pub arrivals: Arc<Arrivals>,
@@ -136,7 +136,7 @@ impl BatchRun {
 
     async fn attempt(&mut self, mut owned: Owned, repeated: bool) -> Attempt {
         let policy = self.deps.settings.policy();
-        let last_arrival = self.commands.iter().map(|pending| pending.request.arrived).max();
+        let last_arrival = self.commands.iter().map(|queued| queued.request.arrived).max();
         let is_stale = last_arrival.is_some_and(|arrived| owned.is_from_before(arrived));
         if is_stale
             && owned.might_refuse(&self.commands, (self.deps.clock)(), &policy)
@@ -194,10 +194,10 @@ impl BatchRun {
         let policy = self.deps.settings.policy();
         let may_free = self.seats_that_may_be_freed(&owned.showtime, now);
         let mut wanted = Vec::new();
-        for pending in &self.commands {
-            let command = &pending.request.command;
+        for queued in &self.commands {
+            let command = &queued.request.command;
             let Some((claim, deadline)) = wanted_lock(command, &policy) else { continue };
-            if self.claims.note_early(&self.deps, claim.booking_id, pending.early_claim) {
+            if self.claims.note_early(&self.deps, claim.booking_id, queued.early_claim) {
                 continue;
             }
             let has_a_chance = match owned.showtime.decide(command, now, &policy) {
@@ -224,7 +224,7 @@ impl BatchRun {
 
     /// Seats that are taken now but may be free when their turn comes: of holds that are due and of bookings about to be cancelled.
     fn seats_that_may_be_freed(&self, showtime: &Showtime, now: Timestamp) -> HashSet<SeatId> {
-        let cancelled = self.commands.iter().filter_map(|pending| match &pending.request.command {
+        let cancelled = self.commands.iter().filter_map(|queued| match &queued.request.command {
             Command::CancelBooking { booking_id, .. } => Some(*booking_id),
             Command::ReserveSeats { .. }
             | Command::ConfirmBooking { .. }
@@ -238,15 +238,15 @@ impl BatchRun {
             .collect()
     }
 
-    async fn commit(&mut self, plan: Plan, mut owned: Owned, decided: Vec<(Pending, Verdict)>) -> Attempt {
-        let traceparent = decided.iter().find_map(|(pending, _)| pending.request.traceparent.clone());
+    async fn commit(&mut self, plan: Plan, mut owned: Owned, decided: Vec<(QueuedCommand, Verdict)>) -> Attempt {
+        let traceparent = decided.iter().find_map(|(queued, _)| queued.request.traceparent.clone());
         let batch = Arc::new(plan.batch(&owned.showtime, owned.fence, traceparent));
         let asked = Instant::now();
         match self.deps.write_store.commit(Arc::clone(&batch)).await {
             Ok(committed) => self.committed(&plan, owned, decided, committed, asked).await,
             Err(error) => {
                 plan.revert(&mut owned.showtime);
-                self.commands = decided.into_iter().map(|(pending, _)| pending).collect();
+                self.commands = decided.into_iter().map(|(queued, _)| queued).collect();
                 self.not_committed(owned, error).await
             }
         }
@@ -256,7 +256,7 @@ impl BatchRun {
         &mut self,
         plan: &Plan,
         mut owned: Owned,
-        decided: Vec<(Pending, Verdict)>,
+        decided: Vec<(QueuedCommand, Verdict)>,
         committed: Committed,
         asked: Instant,
     ) -> Attempt {
@@ -323,7 +323,7 @@ impl BatchRun {
     /// Finds out which payments of the batch have confirmed other bookings. One that is only just being used by another showtime's
     /// batch is found when that is committed: the next commit waits for it.
     async fn look_up_payments(&mut self) -> Result<(), StoreError> {
-        let payments = self.commands.iter().filter_map(|pending| pending.request.command.payment_reference().cloned());
+        let payments = self.commands.iter().filter_map(|queued| queued.request.command.payment_reference().cloned());
         self.paid.extend(self.deps.write_store.payments(payments.collect()).await?);
         Ok(())
     }
@@ -346,20 +346,20 @@ impl BatchRun {
     }
 
     /// Answers what was decided. `committed`: from the sequence that an event was decided with to the one that it has got.
-    fn answer(&mut self, decided: Vec<(Pending, Verdict)>, committed: impl Fn(u64) -> u64) {
+    fn answer(&mut self, decided: Vec<(QueuedCommand, Verdict)>, committed: impl Fn(u64) -> u64) {
         let counters = &self.deps.counters;
-        for (pending, verdict) in decided {
+        for (queued, verdict) in decided {
             match verdict {
                 Verdict::Accepted(mut answer) => {
                     counters.commands_accepted.increment();
                     answer.outcome.sequence = committed(answer.outcome.sequence);
-                    pending.answer(Ok(answer));
+                    queued.answer(Ok(answer));
                 }
-                Verdict::AlreadyDone(answer) => pending.answer(Ok(answer)),
+                Verdict::AlreadyDone(answer) => queued.answer(Ok(answer)),
                 Verdict::Refused(error) => {
                     counters.commands_rejected.increment();
-                    self.claims.forgo(&pending);
-                    pending.answer(Err(error));
+                    self.claims.forgo(&queued);
+                    queued.answer(Err(error));
                 }
             }
         }
@@ -385,10 +385,10 @@ impl BatchRun {
     }
 
     fn refuse_each(&mut self, why: impl Fn(BookingId) -> BoxOfficeError) {
-        for pending in self.commands.drain(..) {
-            self.claims.forgo(&pending);
-            let booking_id = pending.request.command.booking_id();
-            pending.answer(Err(why(booking_id)));
+        for queued in self.commands.drain(..) {
+            self.claims.forgo(&queued);
+            let booking_id = queued.request.command.booking_id();
+            queued.answer(Err(why(booking_id)));
         }
     }
 

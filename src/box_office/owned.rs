@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::box_office::board::Board;
-use crate::box_office::request::Pending;
+use crate::box_office::request::QueuedCommand;
 use crate::domain::{Decision, Event, HoldPolicy, RecordedEvent, Showtime, Stamp, Timestamp};
 use crate::write_store::{Load, Loaded, StoreError, WriteStore};
 
@@ -62,10 +62,10 @@ impl Owned {
     }
 
     /// Whether a command would be refused, or a hold ended, on the word of this state. What is accepted is checked by its commit.
-    pub(super) fn might_refuse(&self, commands: &[Pending], now: Timestamp, policy: &HoldPolicy) -> bool {
-        let is_accepted = |pending: &Pending| {
-            let decision = self.showtime.decide(&pending.request.command, now, policy);
-            !pending.request.repeated && matches!(decision, Ok(Decision::Accepted(_)))
+    pub(super) fn might_refuse(&self, commands: &[QueuedCommand], now: Timestamp, policy: &HoldPolicy) -> bool {
+        let is_accepted = |queued: &QueuedCommand| {
+            let decision = self.showtime.decide(&queued.request.command, now, policy);
+            !queued.request.repeated && matches!(decision, Ok(Decision::Accepted(_)))
         };
         self.showtime.due_holds(now).next().is_some() || !commands.iter().all(is_accepted)
     }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::box_office::Settings;
 use crate::box_office::board::Board;
-use crate::box_office::request::{EarlyClaim, Pending};
+use crate::box_office::request::{EarlyClaim, QueuedCommand};
 use crate::box_office::seat_claims::wanted_lock;
 use crate::domain::{BookingId, SeatId, Timestamp};
 use crate::seat_lock::{Claim, Claimed};
@@ -15,7 +15,7 @@ use crate::seat_lock::{Claim, Claimed};
 /// See the module's documentation. One early claim is under way at a time.
 #[derive(Default)]
 pub(super) struct Queue {
-    waiting: VecDeque<Pending>,
+    waiting: VecDeque<QueuedCommand>,
     /// How many, from the front, were considered for an early claim.
     considered: usize,
     is_claiming: bool,
@@ -24,8 +24,8 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn push(&mut self, pending: Pending) {
-        self.waiting.push_back(pending);
+    pub(super) fn push(&mut self, queued: QueuedCommand) {
+        self.waiting.push_back(queued);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -38,7 +38,7 @@ impl Queue {
     }
 
     /// The first command, if it is such a one.
-    pub(super) fn take_first_if(&mut self, is_such: impl Fn(&Pending) -> bool) -> Option<Pending> {
+    pub(super) fn take_first_if(&mut self, is_such: impl Fn(&QueuedCommand) -> bool) -> Option<QueuedCommand> {
         let first = self.waiting.pop_front_if(|first| is_such(first))?;
         self.considered = self.considered.saturating_sub(1);
         Some(first)
@@ -46,12 +46,12 @@ impl Queue {
 
     /// The next batch: those whose seats were claimed early, if they are at least half of what waits; else all, most of whom still need
     /// their locks. At most `most`.
-    pub(super) fn take_batch(&mut self, most: usize) -> Vec<Pending> {
+    pub(super) fn take_batch(&mut self, most: usize) -> Vec<QueuedCommand> {
         let waiting = self.waiting.len();
         let size = if self.considered >= waiting.div_ceil(2) { self.considered } else { waiting }.min(most);
         self.considered = self.considered.saturating_sub(size);
-        let batch: Vec<Pending> = self.waiting.drain(..size).collect();
-        self.wanted_before = batch.iter().flat_map(|pending| pending.request.command.wanted_seats()).copied().collect();
+        let batch: Vec<QueuedCommand> = self.waiting.drain(..size).collect();
+        self.wanted_before = batch.iter().flat_map(|queued| queued.request.command.wanted_seats()).copied().collect();
         batch
     }
 
@@ -71,8 +71,8 @@ impl Queue {
         let claims: Vec<(Claim, Timestamp)> = self
             .waiting
             .range(self.considered..self.considered + new)
-            .filter_map(|pending| {
-                let request = &pending.request;
+            .filter_map(|queued| {
+                let request = &queued.request;
                 // A repeated request may have its booking already, and an answer that was recorded.
                 let is_first = request.key.is_none() && !request.repeated;
                 let seats = request.command.wanted_seats();
@@ -96,9 +96,9 @@ impl Queue {
         };
         let outcomes: HashMap<BookingId, EarlyClaim> =
             claims.iter().enumerate().map(|(position, (claim, _))| (claim.booking_id, outcome(position))).collect();
-        for pending in self.waiting.iter_mut().take(self.considered) {
-            if let Some(outcome) = outcomes.get(&pending.request.command.booking_id()) {
-                pending.early_claim = *outcome;
+        for queued in self.waiting.iter_mut().take(self.considered) {
+            if let Some(outcome) = outcomes.get(&queued.request.command.booking_id()) {
+                queued.early_claim = *outcome;
             }
         }
     }
@@ -131,7 +131,7 @@ mod tests {
         board
     }
 
-    fn reserve(seat: u32) -> Pending {
+    fn reserve(seat: u32) -> QueuedCommand {
         let command = Command::ReserveSeats {
             booking_id: BookingId(Uuid::from_u128(seat.into())),
             seats: SeatSelection::new(ID, vec![SeatId::new(ID, seat)]).unwrap(),
@@ -139,7 +139,7 @@ mod tests {
             token: HoldToken::from_bytes([0; 32]).hash(),
             asked_at: Timestamp::from_millis(0),
         };
-        Pending {
+        QueuedCommand {
             request: Arc::new(Request {
                 command,
                 key: None,
@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(next_seats(&mut queue, 4, &board), [0, 1, 2, 3]);
         assert!(next_seats(&mut queue, 4, &board).is_empty());
         let batch = queue.take_batch(4);
-        assert!(batch.iter().all(|pending| matches!(pending.early_claim, EarlyClaim::Granted(_))));
+        assert!(batch.iter().all(|queued| matches!(queued.early_claim, EarlyClaim::Granted(_))));
         assert_eq!(next_seats(&mut queue, 4, &board), [4, 5, 6, 7]);
     }
 
@@ -203,7 +203,7 @@ mod tests {
         let mut queue = queue([0, 1]);
         let claims = queue.next_claims(1, &board(), &settings());
         queue.claimed(Instant::now(), &claims, None);
-        let early = queue.take_batch(4).into_iter().map(|pending| pending.early_claim);
+        let early = queue.take_batch(4).into_iter().map(|queued| queued.early_claim);
         assert_eq!(early.collect::<Vec<_>>(), [EarlyClaim::Unknown; 2]);
     }
 }

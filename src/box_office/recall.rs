@@ -13,7 +13,7 @@ impl BatchRun {
     /// keys (given back at once) and bookings that have ended or were made elsewhere. At most three calls, whatever the batch's size.
     pub(super) async fn recall(&mut self, owned: &mut Owned, repeated: bool) -> Result<(), StoreError> {
         let keys: Vec<[u8; 32]> =
-            self.commands.iter().filter_map(|pending| pending.request.key.as_ref().map(|key| key.key_hash)).collect();
+            self.commands.iter().filter_map(|queued| queued.request.key.as_ref().map(|key| key.key_hash)).collect();
         if !keys.is_empty() {
             let records = self.deps.write_store.idempotency(keys).await?;
             let told: Vec<BookingId> = records.iter().filter_map(|record| recorded_booking(record).ok()).collect();
@@ -24,11 +24,11 @@ impl BatchRun {
         }
         let policy = self.deps.settings.policy();
         let mut wanted: HashSet<BookingId> = HashSet::new();
-        for pending in &self.commands {
-            match &pending.request.command {
+        for queued in &self.commands {
+            match &queued.request.command {
                 Command::ReserveSeats { booking_id, seats, asked_at, .. } => {
                     wanted.extend(owned.showtime.unknown_holders(seats.as_slice(), *asked_at, &policy));
-                    (repeated || pending.request.repeated) && wanted.insert(*booking_id)
+                    (repeated || queued.request.repeated) && wanted.insert(*booking_id)
                 }
                 Command::ConfirmBooking { booking_id, .. }
                 | Command::CancelBooking { booking_id, .. }
@@ -56,13 +56,13 @@ impl BatchRun {
     fn replay(&mut self, records: &[IdempotencyRecord], bookings: &[Booking]) {
         let now = (self.deps.clock)();
         let mut kept = Vec::with_capacity(self.commands.len());
-        for pending in self.commands.drain(..) {
-            let record = pending.request.key.as_ref().and_then(|key| {
+        for queued in self.commands.drain(..) {
+            let record = queued.request.key.as_ref().and_then(|key| {
                 records.iter().find(|record| record.key_hash == key.key_hash).map(|record| (key.clone(), record))
             });
             match record {
-                Some((key, record)) => pending.answer(key.replay(record, bookings, now)),
-                None => kept.push(pending),
+                Some((key, record)) => queued.answer(key.replay(record, bookings, now)),
+                None => kept.push(queued),
             }
         }
         self.commands = kept;

@@ -146,7 +146,7 @@ pub(super) enum EarlyClaim {
 
 /// A request in a showtime's queue.
 #[derive(Debug)]
-pub(super) struct Pending {
+pub(super) struct QueuedCommand {
     pub request: Arc<Request>,
     pub reply: oneshot::Sender<Result<Answer, BoxOfficeError>>,
     /// Past it, a request that is still in the queue is refused: certainly nothing was changed.
@@ -156,7 +156,7 @@ pub(super) struct Pending {
     pub _place: OwnedSemaphorePermit,
 }
 
-impl Pending {
+impl QueuedCommand {
     /// Answers the caller; one that has gone away is not missed, its command stands.
     pub(super) fn answer(self, answer: Result<Answer, BoxOfficeError>) {
         if self.reply.send(answer).is_err() {

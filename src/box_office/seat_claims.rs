@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use crate::box_office::Dependencies;
-use crate::box_office::request::{EarlyClaim, Pending};
+use crate::box_office::request::{EarlyClaim, QueuedCommand};
 use crate::domain::{
     BookingId, Command, ConflictReason, Event, HoldPolicy, SeatConflict, SeatId, Showtime, ShowtimeFacts, ShowtimeId,
     Timestamp,
@@ -152,9 +152,9 @@ impl SeatClaims {
     }
 
     /// A refused reservation may have got its locks: they are given back with [`SeatClaims::settle`] or the next follow-up.
-    pub(super) fn forgo(&mut self, pending: &Pending) {
-        let Command::ReserveSeats { booking_id, seats, .. } = &pending.request.command else { return };
-        if self.granted.remove(booking_id) || pending.early_claim != EarlyClaim::None {
+    pub(super) fn forgo(&mut self, queued: &QueuedCommand) {
+        let Command::ReserveSeats { booking_id, seats, .. } = &queued.request.command else { return };
+        if self.granted.remove(booking_id) || queued.early_claim != EarlyClaim::None {
             self.forgone.push(claim(*booking_id, seats.as_slice()));
         }
     }

@@ -12,7 +12,7 @@ use crate::box_office::batch_run::{BatchRun, Finished};
 use crate::box_office::board::Board;
 use crate::box_office::owned::Owned;
 use crate::box_office::queue::Queue;
-use crate::box_office::request::Pending;
+use crate::box_office::request::QueuedCommand;
 use crate::box_office::seat_claims::{SeatClaims, count_failure};
 use crate::box_office::{BoxOfficeError, Dependencies};
 use crate::domain::ShowtimeId;
@@ -48,7 +48,7 @@ pub(super) struct Surroundings {
 /// Queues a command. The sender holds a place in the queue, so the queue is bounded.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct Submit(pub Pending);
+pub(super) struct Submit(pub QueuedCommand);
 
 /// Ends the actor for the sake of others, unless it is needed right now.
 #[derive(Message)]
@@ -166,10 +166,10 @@ impl ShowtimeActor {
     /// after the batch was answered: a client that tries again is to get a try.
     fn refuse_queued(&mut self, refused_at: Instant) {
         let retry_after = self.deps.settings.retry_after();
-        while let Some(pending) = self.queue.take_first_if(|first| first.request.arrived <= refused_at) {
-            self.claims.get_or_insert_default().forgo(&pending);
+        while let Some(queued) = self.queue.take_first_if(|first| first.request.arrived <= refused_at) {
+            self.claims.get_or_insert_default().forgo(&queued);
             self.deps.counters.commands_unavailable.increment();
-            pending.answer(Err(BoxOfficeError::Unavailable { retry_after }));
+            queued.answer(Err(BoxOfficeError::Unavailable { retry_after }));
         }
         if let Some(claims) = &mut self.claims {
             claims.settle(&self.deps, self.id);
@@ -179,11 +179,11 @@ impl ShowtimeActor {
     /// Commands that waited too long are refused before anything is done about them.
     fn refuse_overdue(&mut self) {
         let now = Instant::now();
-        while let Some(pending) = self.queue.take_first_if(|first| first.deadline <= now) {
+        while let Some(queued) = self.queue.take_first_if(|first| first.deadline <= now) {
             let claims = self.claims.get_or_insert_default();
-            claims.forgo(&pending);
+            claims.forgo(&queued);
             self.deps.counters.commands_unavailable.increment();
-            pending.answer(Err(BoxOfficeError::Overloaded { retry_after: self.deps.settings.retry_after() }));
+            queued.answer(Err(BoxOfficeError::Overloaded { retry_after: self.deps.settings.retry_after() }));
         }
         if let Some(claims) = &mut self.claims {
             claims.settle(&self.deps, self.id);
@@ -252,9 +252,9 @@ impl Actor for ShowtimeActor {
 impl Handler<Submit> for ShowtimeActor {
     type Result = ();
 
-    fn handle(&mut self, Submit(pending): Submit, ctx: &mut Context<Self>) {
+    fn handle(&mut self, Submit(queued): Submit, ctx: &mut Context<Self>) {
         self.last_used = Instant::now();
-        self.queue.push(pending);
+        self.queue.push(queued);
         self.pump(ctx);
     }
 }

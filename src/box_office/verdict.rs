@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::box_office::plan::Plan;
-use crate::box_office::request::{Answer, Pending, Request};
+use crate::box_office::request::{Answer, QueuedCommand, Request};
 use crate::box_office::{BoxOfficeError, Outcome};
 use crate::domain::{
     BookingId, BookingStatus, Command, Decision, HoldPolicy, PaymentReference, Rejection, SeatConflict, Showtime,
@@ -32,12 +32,15 @@ pub(super) struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    pub(super) fn decide_all(&mut self, commands: impl IntoIterator<Item = Pending>) -> Vec<(Pending, Verdict)> {
+    pub(super) fn decide_all(
+        &mut self,
+        commands: impl IntoIterator<Item = QueuedCommand>,
+    ) -> Vec<(QueuedCommand, Verdict)> {
         // A key that comes twice in one batch: the second is told what the first has made.
         let mut by_key: HashMap<[u8; 32], ([u8; 32], Answer)> = HashMap::new();
         let mut decided = Vec::new();
-        for pending in commands {
-            let request = &pending.request;
+        for queued in commands {
+            let request = &queued.request;
             let first = request.key.as_ref().and_then(|key| Some((key, by_key.get(&key.key_hash)?)));
             let verdict = match first {
                 Some((key, (fingerprint, answer))) if *fingerprint == key.fingerprint => {
@@ -52,7 +55,7 @@ impl Bench<'_> {
                 let again = Answer { nonce: Some(key.nonce), ..answer.clone() };
                 by_key.insert(key.key_hash, (key.fingerprint, again));
             }
-            decided.push((pending, verdict));
+            decided.push((queued, verdict));
         }
         decided
     }

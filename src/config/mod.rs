@@ -48,7 +48,11 @@ impl Settings {
         layers.add_environment(environment);
         layers.add_flags(flags);
         let (mut settings, ignored) = read(&mut layers, &mut mistakes);
-        settings.apply_sections();
+        settings.box_office_keys.apply(&mut settings.box_office);
+        settings.http_keys.apply(&mut settings.http);
+        settings.live_keys.apply(&mut settings.live);
+        settings.postgres_keys.apply(&mut settings.postgres);
+        settings.mongodb_keys.apply(&mut settings.mongodb);
         for (key, rule) in rules::broken(&settings) {
             let name = layers.origin(key).map_or_else(|| layers::variable(key), |origin| origin.to_string());
             mistakes.push(format!("{name} {rule}"));

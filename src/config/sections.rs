@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
-use crate::config::settings::Settings;
+use crate::read_model::mongodb::Settings as MongodbSettings;
+use crate::write_store::postgres::Settings as PostgresSettings;
+use crate::{box_office, http, live};
 
 /// Time for PostgreSQL to answer that a statement has taken too long, before the call is given up here.
 const ANSWER_MILLISECONDS: u64 = 1_000;
@@ -114,34 +116,49 @@ fn set<T>(target: &mut T, given: Option<T>) {
     }
 }
 
-impl Settings {
-    /// Hands what the sections set to the modules.
-    pub(super) fn apply_sections(&mut self) {
-        let (keys, office) = (&self.box_office_keys, &mut self.box_office);
-        set(&mut office.max_queued, keys.max_queued);
-        set(&mut office.max_open_showtimes, keys.max_open_showtimes);
-        set(&mut office.queue_milliseconds, keys.queue_seconds.map(Seconds::milliseconds));
-        set(&mut office.lease_milliseconds, keys.lease_seconds.map(Seconds::milliseconds));
-        let (keys, http) = (&self.http_keys, &mut self.http);
-        set(&mut http.workers, keys.workers);
-        set(&mut http.head_timeout_seconds, keys.head_timeout_seconds);
-        set(&mut http.body_timeout_seconds, keys.body_timeout_seconds);
-        set(&mut http.min_sequence_wait_milliseconds, keys.min_sequence_wait_seconds.map(Seconds::milliseconds));
-        set(&mut http.min_sequence_waiters, keys.min_sequence_waiters);
-        set(&mut http.cached_bytes, keys.cached_bytes);
-        let (keys, live) = (&self.live_keys, &mut self.live);
-        set(&mut live.max_sessions, keys.max_sessions);
-        set(&mut live.max_showtimes, keys.max_showtimes);
-        set(&mut live.rings_bytes, keys.rings_bytes);
-        set(&mut live.reminder_milliseconds, keys.reminder_seconds.map(Seconds::milliseconds));
-        let (keys, postgres) = (&self.postgres_keys, &mut self.postgres);
-        set(&mut postgres.pool_size, keys.pool_size);
-        set(&mut postgres.commit_lanes, keys.commit_lanes);
-        set(&mut postgres.statement_timeout_milliseconds, keys.statement_timeout_seconds.map(Seconds::milliseconds));
-        set(&mut postgres.lock_timeout_milliseconds, keys.lock_timeout_seconds.map(Seconds::milliseconds));
-        set(&mut postgres.commit_timeout_milliseconds, keys.commit_timeout_seconds.map(Seconds::milliseconds));
-        postgres.call_timeout_milliseconds =
-            postgres.statement_timeout_milliseconds.saturating_add(ANSWER_MILLISECONDS);
-        set(&mut self.mongodb.max_connections, self.mongodb_keys.max_connections);
+impl BoxOffice {
+    pub(super) fn apply(&self, settings: &mut box_office::Settings) {
+        set(&mut settings.max_queued, self.max_queued);
+        set(&mut settings.max_open_showtimes, self.max_open_showtimes);
+        set(&mut settings.queue_milliseconds, self.queue_seconds.map(Seconds::milliseconds));
+        set(&mut settings.lease_milliseconds, self.lease_seconds.map(Seconds::milliseconds));
+    }
+}
+
+impl Http {
+    pub(super) fn apply(&self, settings: &mut http::Settings) {
+        set(&mut settings.workers, self.workers);
+        set(&mut settings.head_timeout_seconds, self.head_timeout_seconds);
+        set(&mut settings.body_timeout_seconds, self.body_timeout_seconds);
+        set(&mut settings.min_sequence_wait_milliseconds, self.min_sequence_wait_seconds.map(Seconds::milliseconds));
+        set(&mut settings.min_sequence_waiters, self.min_sequence_waiters);
+        set(&mut settings.cached_bytes, self.cached_bytes);
+    }
+}
+
+impl Live {
+    pub(super) fn apply(&self, settings: &mut live::Settings) {
+        set(&mut settings.max_sessions, self.max_sessions);
+        set(&mut settings.max_showtimes, self.max_showtimes);
+        set(&mut settings.rings_bytes, self.rings_bytes);
+        set(&mut settings.reminder_milliseconds, self.reminder_seconds.map(Seconds::milliseconds));
+    }
+}
+
+impl Postgres {
+    pub(super) fn apply(&self, settings: &mut PostgresSettings) {
+        set(&mut settings.pool_size, self.pool_size);
+        set(&mut settings.commit_lanes, self.commit_lanes);
+        set(&mut settings.statement_timeout_milliseconds, self.statement_timeout_seconds.map(Seconds::milliseconds));
+        set(&mut settings.lock_timeout_milliseconds, self.lock_timeout_seconds.map(Seconds::milliseconds));
+        set(&mut settings.commit_timeout_milliseconds, self.commit_timeout_seconds.map(Seconds::milliseconds));
+        settings.call_timeout_milliseconds =
+            settings.statement_timeout_milliseconds.saturating_add(ANSWER_MILLISECONDS);
+    }
+}
+
+impl Mongodb {
+    pub(super) fn apply(&self, settings: &mut MongodbSettings) {
+        set(&mut settings.max_connections, self.max_connections);
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct ShowtimeShelf {
     looks: Flights<ShowtimeId, Looked>,
     loads: Flights<ShowtimeId, Loaded>,
     lists: Flights<(PageStart, usize), Listed>,
-    board: Arc<Mutex<Board>>,
+    contents: Arc<Mutex<Contents>>,
     made: Arc<Made>,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Made {
 }
 
 /// What stands on the shelf.
-struct Board {
+struct Contents {
     kept: HashMap<ShowtimeId, Kept>,
     bytes: usize,
     /// Counts uses, to tell which was used last.
@@ -71,10 +71,10 @@ struct Kept {
 
 impl ShowtimeShelf {
     pub(super) fn new(source: Arc<ShowtimeSource>, most_showtimes: usize, most_bytes: usize) -> Self {
-        let board = Board { kept: HashMap::new(), bytes: 0, uses: 0, most_showtimes, most_bytes };
-        let board = Arc::new(Mutex::new(board));
+        let contents = Contents { kept: HashMap::new(), bytes: 0, uses: 0, most_showtimes, most_bytes };
+        let contents = Arc::new(Mutex::new(contents));
         let (looks, loads, lists) = (Flights::default(), Flights::default(), Flights::default());
-        Self { source, looks, loads, lists, board, made: Arc::default() }
+        Self { source, looks, loads, lists, contents, made: Arc::default() }
     }
 
     /// Up to `limit` showtimes after `start`, as of now or later.
@@ -114,7 +114,7 @@ impl ShowtimeShelf {
 
     /// The showtime if it is there at `sequence` or later.
     pub(super) fn kept(&self, id: ShowtimeId, sequence: u64) -> Option<Arc<EncodedShowtime>> {
-        lock(&self.board).recall(id, sequence)
+        lock(&self.contents).recall(id, sequence)
     }
 
     /// The body of `found`, or of a later sequence if one has come while it was waited for.
@@ -139,12 +139,12 @@ impl ShowtimeShelf {
     }
 
     async fn make(&self, id: ShowtimeId, wanted: Arc<Representation>, coding: Coding) -> Result<Body, ReadError> {
-        let (board, counts) = (Arc::clone(&self.board), Arc::clone(&self.made));
+        let (contents, counts) = (Arc::clone(&self.contents), Arc::clone(&self.made));
         let is_long = wanted.likely_bytes() > BYTES_MADE_INLINE;
         // Once begun it comes to its end and is kept, whoever still waits for it.
         let make = move || {
             let body = wanted.make(coding, &|coding| counts.note(coding));
-            lock(&board).count_again(id);
+            lock(&contents).count_again(id);
             body
         };
         if !is_long {
@@ -154,15 +154,15 @@ impl ShowtimeShelf {
     }
 
     async fn load(&self, id: ShowtimeId) -> Loaded {
-        let (source, board) = (Arc::clone(&self.source), Arc::clone(&self.board));
+        let (source, contents) = (Arc::clone(&self.source), Arc::clone(&self.contents));
         let load = move || {
             async move {
                 let Some(view) = source.showtime(id).await.map_err(Arc::new)? else {
                     return Ok(None);
                 };
-                let earlier = lock(&board).recall(id, 0).map(|kept| Arc::clone(kept.layout()));
+                let earlier = lock(&contents).recall(id, 0).map(|kept| Arc::clone(kept.layout()));
                 let loaded = Arc::new(EncodedShowtime::of(&view, earlier));
-                lock(&board).keep(id, &loaded);
+                lock(&contents).keep(id, &loaded);
                 Ok(Some(loaded))
             }
             .boxed()
@@ -203,12 +203,12 @@ impl Made {
     }
 }
 
-fn lock(board: &Mutex<Board>) -> MutexGuard<'_, Board> {
+fn lock(contents: &Mutex<Contents>) -> MutexGuard<'_, Contents> {
     // A panic elsewhere leaves at most a count that is off by a body.
-    board.lock().unwrap_or_else(PoisonError::into_inner)
+    contents.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Board {
+impl Contents {
     fn recall(&mut self, id: ShowtimeId, sequence: u64) -> Option<Arc<EncodedShowtime>> {
         self.uses += 1;
         let kept = self.kept.get_mut(&id)?;
@@ -297,15 +297,15 @@ mod tests {
     }
 
     fn sum(shelf: &ShowtimeShelf) -> (usize, usize) {
-        let board = lock(&shelf.board);
-        (board.bytes, board.kept.values().map(|kept| kept.encoded.bytes()).sum())
+        let contents = lock(&shelf.contents);
+        (contents.bytes, contents.kept.values().map(|kept| kept.encoded.bytes()).sum())
     }
 
     #[tokio::test]
     async fn a_crowd_has_one_body_encoded_and_compressed() {
         let shelf = shelf(3, usize::MAX);
         let found = encoded(1, 7);
-        lock(&shelf.board).keep(id(1), &found);
+        lock(&shelf.contents).keep(id(1), &found);
         let crowd = |coding| {
             let ask = || shelf.shown(id(1), Arc::clone(&found), (Form::Whole, coding));
             join_all((0..100).map(move |_| ask()))
@@ -333,7 +333,7 @@ mod tests {
         let making = found.layout().press.lock().await;
         let mut waiting = Box::pin(shelf.shown(id(1), Arc::clone(&found), (Form::Whole, Coding::Gzip)));
         assert!((&mut waiting).now_or_never().is_none());
-        lock(&shelf.board).keep(id(1), &encoded(1, 9));
+        lock(&shelf.contents).keep(id(1), &encoded(1, 9));
         drop(making);
         assert_eq!(waiting.await.unwrap().encoded.sequence, 9);
     }
@@ -342,7 +342,7 @@ mod tests {
     async fn a_body_that_nobody_waits_for_any_more_is_kept() {
         let shelf = shelf(3, usize::MAX);
         let found = encoded(1, 7);
-        lock(&shelf.board).keep(id(1), &found);
+        lock(&shelf.contents).keep(id(1), &found);
         let mut left = Box::pin(shelf.shown(id(1), Arc::clone(&found), (Form::Whole, Coding::Gzip)));
         assert!((&mut left).now_or_never().is_none());
         drop(left);
@@ -357,23 +357,23 @@ mod tests {
         let shelf = shelf(3, whole * 2 + whole / 2);
         let keep = async |number, sequence| {
             let new = encoded(number, sequence);
-            lock(&shelf.board).keep(id(number), &new);
+            lock(&shelf.contents).keep(id(number), &new);
             shelf.shown(id(number), new, (Form::Whole, Coding::Identity)).await.unwrap();
             assert_eq!(sum(&shelf).0, sum(&shelf).1);
         };
         let earlier = encoded(1, 6);
         keep(1, 7).await;
-        lock(&shelf.board).keep(id(1), &earlier);
-        assert_eq!(lock(&shelf.board).kept[&id(1)].encoded.sequence, 7);
+        lock(&shelf.contents).keep(id(1), &earlier);
+        assert_eq!(lock(&shelf.contents).kept[&id(1)].encoded.sequence, 7);
         keep(2, 7).await;
         keep(1, 8).await;
         keep(3, 7).await;
         assert!(shelf.kept(id(2), 0).is_none(), "the least recently used goes");
         assert!(shelf.kept(id(1), 8).is_some() && shelf.kept(id(1), 9).is_none());
-        lock(&shelf.board).most_showtimes = 1;
+        lock(&shelf.contents).most_showtimes = 1;
         keep(4, 7).await;
-        assert_eq!(lock(&shelf.board).kept.keys().collect::<Vec<_>>(), [&id(4)]);
-        lock(&shelf.board).most_bytes = whole / 2;
+        assert_eq!(lock(&shelf.contents).kept.keys().collect::<Vec<_>>(), [&id(4)]);
+        lock(&shelf.contents).most_bytes = whole / 2;
         keep(5, 7).await;
         assert_eq!(sum(&shelf), (0, 0), "what is too long is not kept");
     }

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::dev::ServerHandle;
+use actix_web::http::KeepAlive;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, HttpServer, web};
 
@@ -12,6 +13,9 @@ use crate::http::code::Code;
 use crate::http::paths::{LIVEZ, READYZ};
 use crate::http::problem::Problem;
 use crate::http::{exchange, monitoring};
+
+/// Longest wait for the answers that are under way when the server itself takes over.
+const LAST_ANSWERS_SECONDS: u64 = 1;
 
 /// Answers on the server's listeners until it is dropped or [`Starting::stop`]ped; connections that come afterwards wait for the server itself.
 pub struct Starting {
@@ -40,6 +44,9 @@ impl Starting {
                 .wrap(from_fn(exchange::exchange))
         })
         .workers(1)
+        // No connection may be left on which a client sends its next request while this server goes.
+        .keep_alive(KeepAlive::Disabled)
+        .shutdown_timeout(LAST_ANSWERS_SECONDS)
         .disable_signals();
         for listener in listeners {
             server = server.listen(listener.try_clone()?)?;
@@ -55,9 +62,9 @@ impl Starting {
         self.reason.clone()
     }
 
-    /// Ends it.
+    /// Ends it, after the answers that are under way.
     pub async fn stop(self) {
-        self.handle.stop(false).await;
+        self.handle.stop(true).await;
     }
 }
 

@@ -8,8 +8,8 @@ use crate::domain::{RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use crate::live::delta::Encoding;
 use crate::live::lock;
 use crate::live::pace::Round;
-use crate::live::registry::SessionHandle;
 use crate::live::ring::{Reading, Ring, Taken};
+use crate::live::sessions::SessionHandle;
 use crate::live::snapshot::Snapshot;
 
 /// Written by the hub, read by sessions.

@@ -292,11 +292,11 @@ impl Hub {
     }
 
     fn look_at_sessions(&self, now: u64) {
-        for handle in self.node.registry.handles() {
+        for handle in self.node.sessions.handles() {
             if handle.is_stalled(now, &self.node.settings) {
                 tracing::info!(session.id = handle.id(), "a client whose connection takes nothing is given up");
                 count(&self.node.counters.stalled);
-                self.node.registry.give_up(&handle);
+                self.node.sessions.give_up(&handle);
             } else if handle.is_due(now, &self.node.settings) {
                 handle.wake(now);
             }

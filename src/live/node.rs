@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::{Clock, NoteTold, RecordedEvent, ShowtimeId};
 use crate::event_bus::EventBus;
 use crate::live::feed::{Feed, Watch};
-use crate::live::registry::Registry;
+use crate::live::sessions::Sessions;
 use crate::live::signalr::token::TokenKey;
 use crate::live::snapshot::{self, Snapshot};
 use crate::live::{Dependencies, LiveError, Settings, lock};
@@ -94,7 +94,7 @@ pub(super) struct Node {
     pub(super) runtime: tokio::runtime::Handle,
     pub(super) token_key: TokenKey,
     pub(super) allowed_origins: Vec<String>,
-    pub(super) registry: Arc<Registry>,
+    pub(super) sessions: Arc<Sessions>,
     /// Every feed; written by the hub, which finds them here again after a restart.
     pub(super) feeds: Mutex<HashMap<ShowtimeId, Arc<Feed>>>,
     /// Whether there are feeds, or soon will be; written by the hub. A node on which nobody watches does not listen to the bus.
@@ -125,7 +125,7 @@ impl Node {
             runtime: dependencies.runtime,
             token_key: TokenKey::derive(&dependencies.cluster_secret),
             allowed_origins: dependencies.allowed_origins,
-            registry: Arc::default(),
+            sessions: Arc::default(),
             feeds: Mutex::default(),
             listening: watch::Sender::new(false),
             counters: Counters::default(),
@@ -266,7 +266,7 @@ impl Node {
     pub(super) fn statistics(&self) -> Statistics {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Statistics {
-            sessions: u64::try_from(self.registry.len()).unwrap_or(u64::MAX),
+            sessions: u64::try_from(self.sessions.len()).unwrap_or(u64::MAX),
             showtimes: u64::try_from(lock(&self.feeds).len()).unwrap_or(u64::MAX),
             events: get(&self.counters.events),
             last_lag_milliseconds: get(&self.counters.last_lag_milliseconds),

@@ -15,8 +15,8 @@ use crate::domain::ShowtimeId;
 use crate::live::inflow::Inflow;
 use crate::live::node::{Node, Statistics};
 use crate::live::outflow::{Frames, Outflow};
-use crate::live::registry::Admission;
 use crate::live::session::{Session, Speech};
+use crate::live::sessions::Admission;
 use crate::live::signalr::negotiate;
 use crate::live::signalr_calls::Calls;
 use crate::live::subscription::Subscription;
@@ -123,7 +123,7 @@ impl LiveHub {
         if node.is_draining() {
             return Err(LiveError::Draining);
         }
-        node.registry.admit(node.settings.max_sessions, connection)
+        node.sessions.admit(node.settings.max_sessions, connection)
     }
 
     fn upgrade(
@@ -148,7 +148,7 @@ impl LiveHub {
 
     /// Number of clients connected to this node.
     pub fn sessions(&self) -> usize {
-        self.node().registry.len()
+        self.node().sessions.len()
     }
 
     /// What this node's live feed has done and does.
@@ -161,7 +161,7 @@ impl LiveHub {
     pub async fn drain(&self, over: Duration) {
         let node = self.node();
         node.draining.store(true, Ordering::Release);
-        let mut handles = node.registry.handles();
+        let mut handles = node.sessions.handles();
         let rounds = usize::try_from(over.as_millis() / DRAIN_STEP.as_millis()).unwrap_or(usize::MAX).max(1);
         let at_once = handles.len().div_ceil(rounds).max(1);
         while !handles.is_empty() {
@@ -172,15 +172,15 @@ impl LiveHub {
             tokio::time::sleep(DRAIN_STEP.min(over)).await;
         }
         // Those who were being admitted as the drain began.
-        for handle in node.registry.handles() {
+        for handle in node.sessions.handles() {
             handle.ask_to_leave(node.now());
         }
         let grace = Duration::from_millis(node.settings.close_milliseconds);
-        if tokio::time::timeout(grace, node.registry.empty()).await.is_err() {
-            let left = node.registry.handles();
+        if tokio::time::timeout(grace, node.sessions.empty()).await.is_err() {
+            let left = node.sessions.handles();
             tracing::warn!(sessions.count = left.len(), "clients that did not take a goodbye are given up");
             for handle in left {
-                node.registry.give_up(&handle);
+                node.sessions.give_up(&handle);
             }
         }
         node.ended.cancel();

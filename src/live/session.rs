@@ -18,7 +18,7 @@ use crate::live::delta::Encoding;
 use crate::live::limits::Allowance;
 use crate::live::node::{Node, count};
 use crate::live::outflow::{self, Frames};
-use crate::live::registry::{Admission, SessionHandle, Wake};
+use crate::live::sessions::{Admission, SessionHandle, Wake};
 use crate::live::signalr::message;
 use crate::live::signalr_calls::Calls;
 use crate::live::snapshot::Snapshot;

@@ -8,8 +8,8 @@ use bytes::{Bytes, BytesMut};
 use crate::domain::{RecordedEvent, ShowtimeId};
 use crate::live::delta::{Delta, Encoding};
 use crate::live::feed::Watch;
-use crate::live::registry::SessionHandle;
 use crate::live::ring::Reading;
+use crate::live::sessions::SessionHandle;
 use crate::live::snapshot::Snapshot;
 use crate::read_model::ShowtimeView;
 

@@ -1,4 +1,4 @@
-//! The registry of connected clients: admission with a bound, and the handle through which the hub wakes a session without waiting for it.
+//! The connected clients: admission with a bound, and the handle through which the hub wakes a session without waiting for it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -167,12 +167,12 @@ struct Entries {
 
 /// See the module's documentation.
 #[derive(Default)]
-pub(super) struct Registry {
+pub(super) struct Sessions {
     entries: Mutex<Entries>,
     changed: tokio::sync::Notify,
 }
 
-impl Registry {
+impl Sessions {
     /// Admits a session, for as long as the admission lives. A connection id is admitted once at a time.
     pub(super) fn admit(self: &Arc<Self>, max: usize, connection: Option<Uuid>) -> Result<Admission, LiveError> {
         let mut entries = lock(&self.entries);
@@ -187,7 +187,7 @@ impl Registry {
         let id = entries.next_id;
         entries.next_id += 1;
         entries.sessions.insert(id, None);
-        Ok(Admission { registry: Arc::clone(self), id, connection })
+        Ok(Admission { sessions: Arc::clone(self), id, connection })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -221,9 +221,9 @@ impl Registry {
     }
 }
 
-/// A place in the registry; given back when dropped.
+/// A place among the sessions; given back when dropped.
 pub(super) struct Admission {
-    registry: Arc<Registry>,
+    sessions: Arc<Sessions>,
     id: u64,
     connection: Option<Uuid>,
 }
@@ -235,18 +235,18 @@ impl Admission {
 
     /// The session has started.
     pub(super) fn attach(&self, handle: &Arc<SessionHandle>) {
-        lock(&self.registry.entries).sessions.insert(self.id, Some(Arc::clone(handle)));
+        lock(&self.sessions.entries).sessions.insert(self.id, Some(Arc::clone(handle)));
     }
 }
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        let mut entries = lock(&self.registry.entries);
+        let mut entries = lock(&self.sessions.entries);
         entries.sessions.remove(&self.id);
         if let Some(connection) = self.connection {
             entries.connections.remove(&connection);
         }
         drop(entries);
-        self.registry.changed.notify_waiters();
+        self.sessions.changed.notify_waiters();
     }
 }
