@@ -217,6 +217,12 @@ async fn a_certain_failure_is_a_refusal() {
     let answer = office.reserve_under(1, &[(On::Commit, Fate::Fails)]).await;
     assert!(matches!(answer, Err(BoxOfficeError::Unavailable { .. })), "{answer:?}");
     office.reserve_under(1, &[]).await.unwrap();
+    // A client that tries again at once gets a try of its own, even before the actor has noticed the failure.
+    office.store.plan(&[(On::Commit, Fate::Fails); 1_000]);
+    for _ in 0..1_000 {
+        office.reserve(2).await.unwrap_err();
+    }
+    assert_eq!(office.store.fates_left(), 0, "some were refused without a try");
 }
 
 /// Two attempts that say nothing and one that certainly fails: the first may have landed, so it is looked up.

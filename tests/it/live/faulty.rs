@@ -14,15 +14,21 @@ use turnstile::write_store::{
 pub struct Faulty {
     store: Arc<dyn WriteStore>,
     down: AtomicBool,
+    lost: AtomicBool,
 }
 
 impl Faulty {
     pub fn over(store: Arc<dyn WriteStore>) -> Self {
-        Self { store, down: AtomicBool::new(false) }
+        Self { store, down: AtomicBool::new(false), lost: AtomicBool::new(false) }
     }
 
     pub fn set_down(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// As if it were restored: no event that was sent is the journal's.
+    pub fn set_lost(&self, lost: bool) {
+        self.lost.store(lost, Ordering::SeqCst);
     }
 
     fn check(&self) -> Result<(), StoreError> {
@@ -91,6 +97,9 @@ impl WriteStore for Faulty {
     }
 
     async fn stamps(&self, places: Vec<Head>) -> Result<Vec<(Head, Stamp)>, StoreError> {
+        if self.lost.load(Ordering::SeqCst) {
+            return Ok(Vec::new());
+        }
         self.store.stamps(places).await
     }
 

@@ -120,6 +120,7 @@ async fn a_sequence_seen_on_another_node_is_looked_up() {
     owner.act(11).await;
     let mut second = Client::open(&stage.plain_url(owner.id, Some(12))).await;
     second.is_quiet_at(12).await;
+    assert_eq!(stage.services.told.load(Ordering::SeqCst), 12, "noted before it is told");
     let mut viewer = Viewer::at(1);
     first.catch_up(&mut viewer, &owner).await;
 }
@@ -263,4 +264,35 @@ async fn a_showtime_that_nobody_watches_is_forgotten_and_no_longer_listened_for(
     let mut client = Client::open(&stage.plain_url(owner.id, Some(1))).await;
     client.catch_up(&mut Viewer::at(1), &owner).await;
     eventually("the node listens again", || bus.listeners() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_loss_snapshots_come_from_the_write_store() {
+    let stage = Stage::open(quick()).await;
+    let mut owner = stage.services.showtime(20).await;
+    for run in owner.act(5).await {
+        stage.services.project(run).await;
+    }
+    let _unseen = owner.act(5).await;
+    let mut client = Client::open(&stage.plain_url(owner.id, None)).await;
+    assert_eq!(client.json().await["sequence"], 6, "from the read model");
+    stage.services.store.set_lost(true);
+    while client.json().await["type"] != "snapshot" {}
+    stage.services.store.set_lost(false);
+    let mut late = Client::open(&stage.plain_url(owner.id, None)).await;
+    assert_eq!(late.json().await["sequence"], 11, "the read model may show what is lost");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_ahead_of_the_feed_is_noted_before_it_is_told() {
+    let stage = Stage::open(Settings { poll_milliseconds: 3_600_000, ..quick() }).await;
+    let mut owner = stage.services.showtime(20).await;
+    let mut first = Client::open(&stage.plain_url(owner.id, Some(1))).await;
+    first.is_quiet_at(1).await;
+    for run in owner.act(5).await {
+        stage.services.project(run).await;
+    }
+    let mut second = Client::open(&stage.plain_url(owner.id, None)).await;
+    assert_eq!(second.json().await["sequence"], 6);
+    assert_eq!(stage.services.told.load(Ordering::SeqCst), 6);
 }

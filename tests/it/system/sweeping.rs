@@ -92,5 +92,6 @@ async fn a_sweeper_that_stands_still_is_not_waited_for() {
     leave_holds(&store, (20, SEATS), deadline).await;
     let late = ended_late(&stack, 20, deadline).await;
     assert!(late <= LATEST, "the last hold ended {late:?} late");
+    assert!(late >= Duration::from_millis(700), "the leader was not given its time: {late:?}");
     drop(frozen);
 }
