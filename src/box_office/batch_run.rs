@@ -270,8 +270,8 @@ impl BatchRun {
         self.claims.follow(&self.deps, &owned.showtime, plan.events());
         let is_next = committed.first_sequence == plan.base() + 1;
         if is_next {
-            owned.agreed_at(asked);
             owned.ends_with(plan.events().last(), plan.decided_at());
+            owned.agreed_at(asked);
         }
         self.answer(decided, |sequence| committed.first_sequence + sequence.saturating_sub(plan.base() + 1));
         if !is_next {

@@ -13,12 +13,16 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::domain::{
-    ConflictReason, SeatConflict, SeatId, SeatIdPrefix, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, Timestamp,
+    ConflictReason, SeatConflict, SeatId, SeatIdPrefix, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, Stamp,
+    Timestamp,
 };
 
 /// How much older than a request the knowledge may be that refuses it. In a storm few requests then ask the store; with 0
 /// every refusal waits for an answer, which makes them a quarter slower.
 const MAX_AGE: Duration = Duration::from_millis(1);
+/// Time after which the store is asked again whether it still has the last event that is shown. It may have been restored to an earlier
+/// moment, and have another history of the same length since.
+const VERIFIED_FOR: Duration = Duration::from_secs(1);
 
 /// One byte per seat, for as long as the showtime is open on this node.
 #[derive(Debug)]
@@ -31,6 +35,10 @@ pub(super) struct Board {
     synced: AtomicU64,
     /// Everything up to this sequence is shown.
     sequence: AtomicU64,
+    /// Stamp of the event with that sequence; 0: not known.
+    stamp: AtomicU64,
+    /// Microseconds from `opened` to the moment at which the store was last asked for that event, and had it; 0: never.
+    verified: AtomicU64,
     /// The highest sequence that this node has told anybody since the board was made.
     told: AtomicU64,
 }
@@ -50,6 +58,8 @@ impl Board {
             opened: Instant::now(),
             synced: AtomicU64::new(0),
             sequence: AtomicU64::new(0),
+            stamp: AtomicU64::new(0),
+            verified: AtomicU64::new(0),
             told: AtomicU64::new(0),
         }
     }
@@ -133,15 +143,42 @@ impl Board {
     }
 
     /// The board agreed with the store, at this sequence, at `moment`. To be called after what was read or committed then is shown.
-    pub(super) fn agreed_at(&self, sequence: u64, moment: Instant) {
+    pub(super) fn agreed_at(&self, sequence: u64, stamp: Option<Stamp>, moment: Instant) {
+        self.note_stamp(stamp);
         self.sequence.store(sequence, Ordering::Release);
         self.still_agreed_at(moment);
     }
 
+    /// The stamp of the last event that is shown.
+    pub(super) fn note_stamp(&self, stamp: Option<Stamp>) {
+        self.stamp.store(stamp.unwrap_or_default().0, Ordering::Release);
+    }
+
+    /// Whether the store was lately found to have the last event that is shown.
+    pub(super) fn is_verified(&self, moment: Instant) -> bool {
+        let verified = self.verified.load(Ordering::Acquire);
+        verified != 0 && moment <= self.opened + Duration::from_micros(verified) + VERIFIED_FOR
+    }
+
+    /// Whether the store, asked at `moment` for the stamp of the last event that is shown, had it.
+    pub(super) fn verify(&self, found: Option<Stamp>, moment: Instant) -> bool {
+        let is_there =
+            found.is_some_and(|found| found != Stamp::default() && found.0 == self.stamp.load(Ordering::Acquire));
+        if is_there {
+            self.verified.fetch_max(self.micros_at(moment), Ordering::AcqRel);
+        }
+        is_there
+    }
+
     /// The store, asked at `moment`, had nothing that the board does not show.
     pub(super) fn still_agreed_at(&self, moment: Instant) {
+        self.synced.fetch_max(self.micros_at(moment), Ordering::AcqRel);
+    }
+
+    /// Microseconds from `opened` to `moment`, at least 1.
+    fn micros_at(&self, moment: Instant) -> u64 {
         let micros = moment.saturating_duration_since(self.opened).as_micros();
-        self.synced.fetch_max(u64::try_from(micros).unwrap_or(u64::MAX).max(1), Ordering::AcqRel);
+        u64::try_from(micros).unwrap_or(u64::MAX).max(1)
     }
 }
 
@@ -171,7 +208,7 @@ mod tests {
         board.change(&seats[1..2], SeatStatus::Reserved);
         board.change(&seats[2..3], SeatStatus::Sold);
         assert_eq!((board.conflicts(&seats[..1]), board.sequence()), (None, 0));
-        board.agreed_at(3, Instant::now());
+        board.agreed_at(3, None, Instant::now());
         assert_eq!(board.sequence(), 3);
         let named: Vec<_> = board.conflicts(&seats[..4]).unwrap().into_iter().map(|c| (c.seat_id, c.reason)).collect();
         assert_eq!(named, [(seats[1], ConflictReason::Reserved), (seats[2], ConflictReason::Sold)]);
@@ -185,21 +222,37 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn another_history_is_not_taken_for_what_is_shown() {
+        let board = board();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        board.agreed_at(3, None, Instant::now());
+        assert!(!board.verify(Some(Stamp::default()), Instant::now()), "its stamp is not known");
+        board.agreed_at(3, Some(Stamp(7)), Instant::now());
+        assert!(!board.verify(Some(Stamp(8)), Instant::now()) && !board.verify(None, Instant::now()));
+        assert!(!board.is_verified(Instant::now()));
+        assert!(board.verify(Some(Stamp(7)), Instant::now()));
+        tokio::time::advance(VERIFIED_FOR).await;
+        assert!(board.is_verified(Instant::now()));
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(!board.is_verified(Instant::now()));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn an_old_board_calls_no_seat_free() {
         let board = board();
         let seats = [SeatId::new(ID, 0), SeatId::new(ID, 1)];
         assert!(!board.are_free(&seats, FRESHNESS), "it was never known to agree with the store");
         tokio::time::advance(Duration::from_secs(10)).await;
-        board.agreed_at(1, Instant::now());
+        board.agreed_at(1, None, Instant::now());
         tokio::time::advance(FRESHNESS).await;
         assert!(board.are_free(&seats, FRESHNESS));
         assert!(!board.may_refuse(Instant::now()) && board.may_refuse(Instant::now() - FRESHNESS + MAX_AGE));
         board.still_agreed_at(Instant::now());
-        board.agreed_at(2, Instant::now() - FRESHNESS);
+        board.agreed_at(2, None, Instant::now() - FRESHNESS);
         assert!(board.may_refuse(Instant::now()), "an earlier agreement makes a later one no older");
         board.note_told(3);
         assert!(!board.may_refuse(Instant::now()), "what was told is not shown yet");
-        board.agreed_at(3, Instant::now());
+        board.agreed_at(3, None, Instant::now());
         board.note_told(2);
         assert!(board.may_refuse(Instant::now()));
         tokio::time::advance(FRESHNESS).await;

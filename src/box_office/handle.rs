@@ -149,12 +149,17 @@ impl BoxOffice {
 
     /// Whether the board shows all that the store has, by an answer that was asked for after this call. Everybody who waits for a
     /// showtime's answer shares one question.
-    async fn agrees(&self, showtime_id: ShowtimeId, board: &Board) -> bool {
+    async fn agrees(&self, showtime_id: ShowtimeId, board: &Arc<Board>) -> bool {
         let shown = board.sequence();
-        let store = Arc::clone(&self.inner.deps.write_store);
+        let (store, known) = (Arc::clone(&self.inner.deps.write_store), Arc::clone(board));
         let ask = move || {
             async move {
                 let asked = Instant::now();
+                if !known.is_verified(asked) {
+                    let stamps = store.stamps(vec![(showtime_id, known.sequence())]).await.ok()?;
+                    // If not, the actor reads the history that the store has.
+                    known.verify(stamps.first().map(|(_, stamp)| *stamp), asked).then_some(())?;
+                }
                 let heads = store.heads(vec![showtime_id]).await.ok()?;
                 heads.first().map(|(_, head)| (*head, asked))
             }

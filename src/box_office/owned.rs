@@ -33,7 +33,7 @@ impl Owned {
     /// A state that was asked for at `asked`.
     pub(super) fn new(loaded: Loaded, asked: Instant, board: Arc<Board>) -> Self {
         board.show(&loaded.showtime);
-        board.agreed_at(loaded.showtime.sequence(), asked);
+        board.agreed_at(loaded.showtime.sequence(), None, asked);
         Self { showtime: loaded.showtime, fence: loaded.fence, stamp: None, synced_at: asked, board }
     }
 
@@ -51,6 +51,7 @@ impl Owned {
                     self.showtime.note_ended(recorded);
                 }
                 self.stamp = events.iter().find(|recorded| recorded.sequence == sequence).map(RecordedEvent::stamp);
+                self.board.note_stamp(self.stamp);
             }
             Err(error) => tracing::debug!(error = %error, "the recent past of a showtime was not read"),
         }
@@ -87,7 +88,7 @@ impl Owned {
     /// others may have written.
     pub(super) fn agreed_at(&mut self, moment: Instant) {
         self.synced_at = moment;
-        self.board.agreed_at(self.showtime.sequence(), moment);
+        self.board.agreed_at(self.showtime.sequence(), self.stamp, moment);
     }
 
     /// Applies what the journal has beyond the state: changes by other owners. If it does not have the state's last event any more (the

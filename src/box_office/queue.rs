@@ -127,7 +127,7 @@ mod tests {
         let board = Board::new(ID);
         let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: 20 }]).unwrap());
         board.show(&Showtime::scheduled(ShowtimeFacts { id: ID, starts_at: Timestamp::MAX, seat_map }));
-        board.agreed_at(1, Instant::now());
+        board.agreed_at(1, None, Instant::now());
         board
     }
 

@@ -199,3 +199,38 @@ async fn check_tells_and_rebuild_mends_what_is_ahead_of_the_journal() {
     sell(&node, &showtime, &seats[1]).await;
     stack.check().await;
 }
+
+/// After the restore another node alone writes a history that is as long as the lost one: nobody is refused on the word of the lost one.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_history_of_the_same_length_is_noticed() {
+    let stack = Stack::real(services::shared()).await;
+    let nodes = [stack.start(), stack.start()];
+    let (showtime, seats) = sold_before_and_after(&nodes).await;
+    let backup = Backup::of(&stack).await;
+    for (node, seat) in nodes.iter().cycle().zip(&seats[1..7]) {
+        sell(node, &showtime, seat).await;
+    }
+    for node in &nodes {
+        assert_eq!(node.reserve(&showtime, &seats[1..2], "late").await.status, 409, "its actor knows all of it");
+        shows(node, &showtime, &[(&seats[1], "Sold"), (&seats[6], "Sold")]).await;
+    }
+
+    backup.restore(&stack).await;
+    for seat in &seats[7..9] {
+        eventually("the store is back", HEALED, || async {
+            nodes[1].try_reserve(&showtime, std::slice::from_ref(seat), "again").await.unwrap().status == 201
+        })
+        .await;
+    }
+    for seat in &seats[9..14] {
+        sell(&nodes[1], &showtime, seat).await;
+    }
+    // Nothing but the stamp of the last event tells the two histories apart.
+    for node in &nodes {
+        shows(node, &showtime, &[(&seats[1], "Available"), (&seats[9], "Sold")]).await;
+    }
+    eventually("a lost sale is no obstacle", HEALED, || async {
+        nodes[0].try_reserve(&showtime, &seats[3..4], "again").await.unwrap().status == 201
+    })
+    .await;
+}
