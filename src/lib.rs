@@ -18,54 +18,53 @@
 //! domain  <-  loadtest  <-  cli                        plays the clients of an on-sale, from outside
 //! ```
 //!
-//! Imports point to the left and up only, ports never know each other, and only [`app`] names an adapter. `tests/it/architecture.rs`
-//! reads the sources and holds this.
+//! Imports point to the left and up only. No two files import each other in a ring, ports never know each other, and only [`app`] names an
+//! adapter. The tests in `tests/it/architecture` read the sources and hold this.
 //!
 //! # The life of a reservation
 //!
-//! 1. `POST /api/bookings` reaches [`http`], which parses it into ids, a [`domain::SeatSelection`] and a [`domain::UserId`]; what does not parse
-//!    is refused there with the field's name.
-//! 2. [`box_office::BoxOffice`] refuses seats that are taken from the showtime's board, which its actor publishes, if the store said
-//!    a millisecond ago, or says now, that nothing newer was written; a crowd shares one such question. Everything else gets the booking's id and its hold token,
-//!    and is brought to the showtime's actor: one per showtime and node, with a
-//!    bounded queue. The actor runs one batch at a time; what queues meanwhile is the next batch, so under contention one commit
-//!    carries many bookings. A batch runs as a task of its own: neither a client that hangs up nor an actor that is lost
+//! 1. `POST /api/bookings` reaches [`http`]. It parses the request into ids, a [`domain::SeatSelection`] and a [`domain::UserId`]. A member that
+//!    does not parse is refused by its name.
+//! 2. [`box_office::BoxOffice`] looks at the showtime's board, which the showtime's actor publishes. If a wanted seat is taken there, and the write
+//!    store had nothing newer a millisecond ago, or has nothing newer now, the reservation is refused. Requests that wait share one
+//!    such question to the store.
+//! 3. All other reservations get a booking's id and a hold token, and go to the showtime's actor. There is one actor for each showtime on
+//!    each node, with a bounded queue. It runs one batch at a time. The commands that queue meanwhile are the next batch, so under
+//!    contention one commit carries many bookings. A batch runs as a task of its own: neither a client that hangs up nor a lost actor
 //!    interrupts it.
-//! 3. The [`seat_lock`] is asked once for the whole batch, or, for those who came while the batch before was committed, meanwhile. It
-//!    refuses what another node is about to sell, and locks the rest until the holds' deadlines, which count from when they were asked
-//!    for; if it is away, the batch goes on without it.
-//! 4. [`domain::Showtime::decide`] turns each command, in order of arrival, into an event or a [`domain::Rejection`], and
-//!    [`domain::Showtime::evolve`] applies it at once, so the next command sees it.
-//! 5. [`write_store::WriteStore::commit`] writes the batch in one round trip, in one transaction that batches of other showtimes may
-//!    share: the showtime's sequence, seats and bookings by expected version, claims under a unique index, events, one outbox row,
-//!    idempotency keys. If another writer was faster it is rolled back, the actor reads what it missed from the journal, and
-//!    decides again.
-//! 6. The callers are answered.
-//! 7. The [`outbox_relay`], on the one node that leads, publishes the row's events to the [`event_bus`] and deletes the row when the broker has
-//!    confirmed it. Events of showtimes in one partition travel in one message of the broker.
-//! 8. The [`projector`] applies the events to the [`read_model`], writes of different showtimes in one command; each node's [`live`] hub
-//!    sends them to whoever watches: each is framed once, and what comes during a round of writes, or the rest after it, goes out
-//!    joined. Both go by sequence: what comes twice is dropped, what is missing is read from the journal.
-//! 9. The hold is confirmed, cancelled or ended by its deadline in the same way. The showtime's actor has a timer for
-//!    it. Holds whose node has died, or whose actor has made room for others, are ended by the sweeper of one node at a time, by
-//!    commits of its own, without loading their showtimes.
+//! 4. The batch asks the [`seat_lock`] once for all its seats, or already while the batch before is committed. The lock refuses seats that
+//!    another node is about to sell. It keeps the others until the deadlines of their holds. If the lock is away, the batch goes on
+//!    without it.
+//! 5. [`domain::Showtime::decide`] turns each command, in order of arrival, into an event or a [`domain::Rejection`].
+//!    [`domain::Showtime::evolve`] applies the event at once, so that the next command sees it.
+//! 6. [`write_store::WriteStore::commit`] writes the batch in one round trip and one transaction, which batches of other showtimes may share:
+//!    the showtime's sequence, seats and bookings by expected version, claims under a unique index, events, one outbox row, idempotency
+//!    keys. If another writer was faster, the transaction is rolled back, the actor reads the journal and decides again.
+//! 7. The callers are answered.
+//! 8. The [`outbox_relay`] of the one node that leads publishes the events to the [`event_bus`]. It deletes the outbox row when the broker has
+//!    confirmed them. Events of showtimes in one partition share a message.
+//! 9. The [`projector`] applies the events to the [`read_model`], those of different showtimes in one command. The [`live`] hub of each node
+//!    sends them to its clients. Each event is encoded once. Both go by sequence: an event that comes twice is dropped, a missing one is
+//!    read from the journal.
+//! 10. The hold is confirmed or cancelled in the same way, or ended at its deadline by a timer of the showtime's actor. Holds whose node has
+//!     died, or whose actor has made room for others, are ended by the sweeper of one node, with commits of its own.
 //!
 //! # Invariants, and what keeps them
 //!
-//! - **A seat has at most one live booking.** Version check on every seat, and a partial unique index on live claims.
-//! - **What was acknowledged is never lost, what was refused never appears.** Answers are given after the commit. A commit of unknown
-//!   outcome is settled before anything is answered: loading with a new fence ([`write_store::Load::Fence`]) waits for a
-//!   transaction in flight and makes a later one impossible; then the same commands are decided again, and a command that had been
-//!   carried out is recognised by its booking's id.
-//! - **One payment, one booking.** A table keyed by the payment reference, filled in the transaction that confirms.
-//! - **All seats of a booking or none.** One event, one transaction.
-//! - **One event per change, gap-free per showtime.** The sequence is taken from the showtime's row inside the transaction.
+//! - **A seat has at most one live booking.** Every seat is written under its version, and a partial unique index holds live claims.
+//! - **An acknowledged booking is never lost, and a refused one never appears.** Answers are given after the commit. If the outcome of a commit
+//!   is unknown, the showtime is loaded with a new fence ([`write_store::Load::Fence`]): that waits for a transaction in flight and makes a
+//!   later one impossible. Then the same commands are decided again. A command that had been carried out is recognised by its
+//!   booking's id.
+//! - **One payment, one booking.** A table keyed by the payment reference is filled in the transaction that confirms.
+//! - **All seats of a booking or none.** A booking is one event in one transaction.
+//! - **One event for each change, without a gap in its showtime.** The sequence is taken from the showtime's row inside the transaction.
 //! - **Read model = fold of the events = write model**, when traffic stops. `turnstile check` compares the three.
-//! - **A hold ends at its deadline, and its seats can be booked through every node.** A refusal never
-//!   rests on a state older than the request, whatever other nodes have done since; a lock whose booking has ended, or
-//!   has not come within [`box_office::Settings::lease_milliseconds`], is taken over.
+//! - **A hold ends at its deadline, and its seats can be booked through every node.** A refusal rests on knowledge that is at most a millisecond
+//!   older than its request, and on nothing older than what this node has told anybody. A lock whose booking has ended, or has not been
+//!   stored within [`box_office::Settings::lease_milliseconds`], is taken over.
 //! - **Only the write store is the truth.** Valkey, RabbitMQ and MongoDB may be down, restarted empty or repeat themselves.
-//! - **Everything is bounded.** Each module's `Settings` name the bounds; past them the answer is a refusal with `Retry-After`.
+//! - **Everything is bounded.** Each module's `Settings` name the bounds. Past a bound the answer is a refusal with `Retry-After`.
 
 pub mod app;
 pub mod box_office;
