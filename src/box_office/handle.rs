@@ -291,7 +291,13 @@ impl BoxOffice {
             match tokio::time::timeout_at(limit, delivery).await {
                 // An earlier delivery may have been carried out before its actor was lost.
                 Ok(Delivered::Answered(Err(error))) if request.repeated && error.claims_no_change() => break,
-                Ok(Delivered::Answered(answer)) => return answer,
+                Ok(Delivered::Answered(answer)) => {
+                    if let Ok(Answer { outcome, .. }) = &answer {
+                        // A replay tells how the booking stands in the store: the actor need not know that yet.
+                        self.inner.directory.note_told(showtime_id, outcome.sequence);
+                    }
+                    return answer;
+                }
                 Ok(Delivered::Lost) => {
                     tracing::warn!(showtime.id = %showtime_id, "a showtime's actor was lost; its successor is asked");
                     request = Arc::new(Request { repeated: true, ..Request::clone(&request) });

@@ -16,7 +16,7 @@ use crate::event_bus::feed::{Entry, Feed, Outcome};
 use crate::event_bus::{BusError, DeadLetter, Delivery, EventBus, Message, Signal, Subscription};
 
 /// Bounds of the bus.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// Most messages that the projection has not settled yet; past it publishing waits.
     pub projection_capacity: usize,

@@ -1,7 +1,7 @@
 //! Settings of the event bus on RabbitMQ.
 
 /// Bounds of the connections to RabbitMQ.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// Longest time for making a connection to one host, in milliseconds.
     pub connect_timeout_milliseconds: u64,

@@ -1,7 +1,7 @@
 //! Settings of the seat lock on Valkey.
 
 /// Bounds of the connection to Valkey.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// Longest time that one call may take, in milliseconds; past it the caller goes on without the lock.
     pub response_timeout_milliseconds: u64,

@@ -1,7 +1,7 @@
 //! Settings of the SQLite store.
 
 /// Bounds of the SQLite store.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// Most writes that wait for the writer. Past it callers wait, at most `queue_wait_milliseconds`.
     pub write_queue: usize,
