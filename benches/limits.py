@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import statistics
@@ -14,14 +15,25 @@ import time
 import urllib.request
 import uuid
 
-SERVER = "target/release/turnstile"
+TARGET = os.environ.get("CARGO_TARGET_DIR", "target")
+SERVER = f"{TARGET}/release/turnstile"
 # Nodes and load tester inherit it.
 os.environ["TURNSTILE_OPERATOR_TOKEN"] = str(uuid.uuid4())
 
 
-def newest_baselines():
-    built = [path for path in glob.glob("target/release/deps/baselines-*") if os.access(path, os.X_OK)]
+def newest(bench):
+    """The benchmark's program that was built last."""
+    built = [path for path in glob.glob(f"{TARGET}/release/deps/{bench}-*") if os.access(path, os.X_OK)]
     return max(built, key=os.path.getmtime)
+
+
+def processor_seconds():
+    """What all processes of the machine have used so far, and what this one's children have that have ended."""
+    with open("/proc/stat") as stat:
+        user, nice, system, _, _, interrupts, soft = (int(field) for field in stat.readline().split()[1:8])
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    busy = (user + nice + system + interrupts + soft) / os.sysconf("SC_CLK_TCK")
+    return busy, children.ru_utime + children.ru_stime
 
 
 def free_port():
@@ -119,7 +131,7 @@ class Bench:
             {"TURNSTILE_LOG_FILTER": "warn"}, "--data-dir", f"{self.work}/embedded"
         )
         port = free_port()
-        self.start([newest_baselines(), "endpoint", str(port)])
+        self.start([newest("baselines"), "endpoint", str(port)])
         self.bare = f"http://127.0.0.1:{port}"
         for _ in range(100):
             with socket.socket() as probe:
@@ -165,6 +177,21 @@ class Bench:
         )
         self.drained(url)
         return report["accepted"]["perSecond"]
+
+    def processor_time(self, clients):
+        """Microseconds of the machine's processors for each accepted booking, those of the load tester left out."""
+        busy, children = processor_seconds()
+        accepted = self.loadtest("sellout", "--no-confirm", "--clients", clients, "--seats", 200_000)["accepted"]["count"]
+        self.drained()
+        busy_after, children_after = processor_seconds()
+        return (busy_after - busy - (children_after - children)) / accepted * 1e6
+
+    def commit_cost(self, size, figure):
+        """What PostgreSQL spends on a booking in commits of this size."""
+        for line in run([newest("commit_cost"), self.postgres]).splitlines():
+            cost = json.loads(line)
+            if cost["bookingsPerCommit"] == size:
+                return cost[figure]
 
     def churn(self):
         """Holds taken and dropped again per second, in a showtime of 1,000 seats."""
@@ -299,7 +326,7 @@ def lines(bench):
         return report["watch"]["acceptedToSeen"]["p99Millis"]
 
     def broker():
-        return json.loads(run([newest_baselines(), "broker", os.environ["TEST_RABBITMQ_URL"], "500", str(bench.seconds)]))["p99Millis"]
+        return json.loads(run([newest("baselines"), "broker", os.environ["TEST_RABBITMQ_URL"], "500", str(bench.seconds)]))["p99Millis"]
 
     def reads(*flags):
         return bench.loadtest("read", "--clients", 64, "--seats", 1_000, "--warm-up", 1, *flags)["accepted"]["perSecond"]
@@ -331,6 +358,14 @@ def lines(bench):
         Line("accepted/s, 64 clients, 1 showtime", "/s", 3, lambda: bench.sell(64), bench.pgbench),
         Line("accepted/s, 256 clients, 64 showtimes", "/s", 4, lambda: bench.sell(256, 64), bench.pgbench),
         Line("accepted/s, 64 clients, 64 showtimes", "/s", 3, lambda: bench.sell(64, 64), bench.pgbench),
+        Line("processor time of server and services per accepted booking, 256 clients, 1 showtime", "us", 100,
+             lambda: bench.processor_time(256), lower=True),
+        # The targets are 0.65 and 0.6 times what the first version took, and half of its log (docs/decisions/one-statement.md).
+        Line("PostgreSQL's time per booking, commits of 50", "us", 15,
+             lambda: bench.commit_cost(50, "backendMicrosecondsPerBooking"), lower=True),
+        Line("PostgreSQL's time per booking, commits of 1", "us", 230,
+             lambda: bench.commit_cost(1, "backendMicrosecondsPerBooking"), lower=True),
+        Line("PostgreSQL's log per booking, commits of 50", "bytes", 800, lambda: bench.commit_cost(50, "logBytesPerBooking"), lower=True),
         Line("outbox empty after a burst of 100,000 bookings", "s", 10, burst, lower=True),
         Line("slowest event to be seen at 1.5 times the baseline's rate", "s", 1, sustained, lower=True),
         Line("p99 / p50 of accepted at half the peak", "", 5, spread, lower=True),

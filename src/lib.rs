@@ -37,9 +37,9 @@
 //!    without it.
 //! 5. [`domain::Showtime::decide`] turns each command, in order of arrival, into an event or a [`domain::Rejection`].
 //!    [`domain::Showtime::evolve`] applies the event at once, so that the next command sees it.
-//! 6. [`write_store::WriteStore::commit`] writes the batch in one round trip and one transaction, which batches of other showtimes may share:
-//!    the showtime's sequence, seats and bookings by expected version, claims under a unique index, events, one outbox row, idempotency
-//!    keys. If another writer was faster, the transaction is rolled back, the actor reads the journal and decides again.
+//! 6. [`write_store::Ledger::commit`] writes the batch in one round trip and one transaction, which batches of other showtimes may share:
+//!    the showtime's sequence, seats and bookings by expected version, one row of the journal with the events, one row of the outbox,
+//!    idempotency keys. If another writer was faster, the transaction is rolled back, the actor reads the journal and decides again.
 //! 7. The callers are answered.
 //! 8. The [`outbox_relay`] of the one node that leads publishes the events to the [`event_bus`]. It deletes the outbox row when the broker has
 //!    confirmed them. Events of showtimes in one partition share a message.
@@ -51,9 +51,10 @@
 //!
 //! # Invariants, and what keeps them
 //!
-//! - **A seat has at most one live booking.** Every seat is written under its version, and a partial unique index holds live claims.
+//! - **A seat has at most one live booking.** A seat's row names the one booking that has it, and is written under its version. Whatever the
+//!   version, it is taken only from nobody or from a booking that the same commit names.
 //! - **An acknowledged booking is never lost, and a refused one never appears.** Answers are given after the commit. If the outcome of a commit
-//!   is unknown, the showtime is loaded with a new fence ([`write_store::Load::Fence`]): that waits for a transaction in flight and makes a
+//!   is unknown, the showtime is loaded with a new fence ([`write_store::Ledger::take_over`]): that waits for a transaction in flight and makes a
 //!   later one impossible. Then the same commands are decided again. A command that had been carried out is recognised by its
 //!   booking's id.
 //! - **One payment, one booking.** A table keyed by the payment reference is filled in the transaction that confirms.

@@ -13,10 +13,10 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{EventRun, RecordedEvent, ShowtimeId};
+use crate::domain::{EventRun, ShowtimeId};
 use crate::event_bus::{EventBus, Message};
 use crate::telemetry::Counters;
-use crate::write_store::{Leadership, OutboxEntry, Role, StoreError, WriteStore};
+use crate::write_store::{Leadership, Outbox, OutboxEntry, Role, StoreError};
 
 /// The relay's bounds and times.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -55,7 +55,7 @@ impl Default for Settings {
 /// What the relay works with.
 pub struct Dependencies {
     /// Where the outbox is.
-    pub write_store: Arc<dyn WriteStore>,
+    pub outbox: Arc<dyn Outbox>,
     /// Where its rows go.
     pub event_bus: Arc<dyn EventBus>,
     /// Notified after each local commit.
@@ -106,7 +106,7 @@ async fn relay(deps: Arc<Dependencies>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         // Without the bus the lead is not even asked for. So nobody leads, and nobody takes turns, while the bus is away for all.
         if deps.event_bus.ping().await.is_ok() {
-            match deps.write_store.lead(Role::Relay).await {
+            match deps.outbox.lead(Role::Relay).await {
                 Ok(Some(leadership)) => {
                     tracing::info!("this node relays the outbox");
                     lead(&deps, leadership, &stop).await;
@@ -180,7 +180,7 @@ async fn round(
     resting: &mut Resting,
 ) -> Result<Option<Moved>, StoreError> {
     // Asked in each round: an overlap of two leaders costs duplicates only, but it should be short.
-    let rows = deps.write_store.outbox(deps.settings.max_rows, resting.now());
+    let rows = deps.outbox.outbox(deps.settings.max_rows, resting.now());
     let (is_held, entries) = tokio::join!(leadership.is_held(), rows);
     if !is_held {
         return Ok(None);
@@ -212,7 +212,7 @@ async fn round(
     let messages = u32::try_from(parcels.len()).unwrap_or(u32::MAX);
     let moved = Moved { rows: confirmed.len(), messages, failures };
     if moved.rows > 0 {
-        deps.write_store.outbox_confirmed(confirmed).await?;
+        deps.outbox.outbox_confirmed(confirmed).await?;
     }
     Ok(Some(moved))
 }
@@ -227,34 +227,27 @@ struct Parcel {
 /// two messages on the way at once.
 fn parcels(entries: Vec<OutboxEntry>, max_events: usize) -> Vec<Parcel> {
     struct Open {
-        events: Vec<RecordedEvent>,
+        run: EventRun,
         positions: Vec<i64>,
         traceparent: Option<String>,
         full: bool,
     }
     let mut order: Vec<ShowtimeId> = Vec::new();
     let mut open: HashMap<ShowtimeId, Open> = HashMap::new();
-    for entry in entries {
-        let showtime = entry.run.showtime_id();
+    for OutboxEntry { position, run, traceparent } in entries {
+        let showtime = run.showtime_id();
         match open.get_mut(&showtime) {
             None => {
                 order.push(showtime);
-                let events = entry.run.into_events();
-                let full = events.len() >= max_events;
-                open.insert(
-                    showtime,
-                    Open { events, positions: vec![entry.position], traceparent: entry.traceparent, full },
-                );
+                let full = run.events().len() >= max_events;
+                open.insert(showtime, Open { run, positions: vec![position], traceparent, full });
             }
             Some(parcel) => {
-                let next = parcel.events.last().map(|event| event.sequence + 1);
-                let fits = parcel.events.len() + entry.run.events().len() <= max_events
-                    && next == Some(entry.run.first_sequence());
-                if parcel.full || !fits {
-                    parcel.full = true;
-                } else {
-                    parcel.events.extend(entry.run.into_events());
-                    parcel.positions.push(entry.position);
+                parcel.full |= parcel.run.events().len() + run.events().len() > max_events
+                    || !run.goes_on(parcel.run.last_sequence(), parcel.run.last_stamp());
+                if !parcel.full {
+                    parcel.run.extend(&run);
+                    parcel.positions.push(position);
                 }
             }
         }
@@ -262,9 +255,8 @@ fn parcels(entries: Vec<OutboxEntry>, max_events: usize) -> Vec<Parcel> {
     order
         .into_iter()
         .filter_map(|showtime| {
-            let parcel = open.remove(&showtime)?;
-            let run = Arc::new(EventRun::new(showtime, parcel.events)?);
-            Some(Parcel { message: Message { run, traceparent: parcel.traceparent }, positions: parcel.positions })
+            let Open { run, positions, traceparent, .. } = open.remove(&showtime)?;
+            Some(Parcel { message: Message { run: Arc::new(run), traceparent }, positions })
         })
         .collect()
 }
@@ -307,7 +299,7 @@ impl Resting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Event, PaymentReference, Timestamp};
+    use crate::domain::{Event, PaymentReference, RecordedEvent, Stamp, Timestamp};
     use uuid::Uuid;
 
     fn entry(position: i64, showtime: u128, sequences: std::ops::RangeInclusive<u64>) -> OutboxEntry {
@@ -315,6 +307,8 @@ mod tests {
             .map(|sequence| RecordedEvent {
                 sequence,
                 recorded_at: Timestamp::from_millis(0),
+                stamp: Stamp(sequence),
+                follows: Stamp(sequence - 1),
                 event: Event::BookingConfirmed {
                     booking_id: crate::domain::BookingId(Uuid::nil()),
                     seat_ids: vec![],

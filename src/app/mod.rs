@@ -74,7 +74,7 @@ impl App {
 
         let clock = adapters.clock.clock();
         let box_office = BoxOffice::start(box_office::Dependencies {
-            write_store: Arc::clone(&adapters.write_store),
+            ledger: adapters.write_store.clone(),
             seat_lock: Arc::clone(&adapters.seat_lock),
             clock: clock.clone(),
             runtime: runtime.clone(),
@@ -83,7 +83,7 @@ impl App {
             settings: settings.box_office.clone(),
         });
         let relay = outbox_relay::Dependencies {
-            write_store: Arc::clone(&adapters.write_store),
+            outbox: adapters.write_store.clone(),
             event_bus: Arc::clone(&adapters.event_bus),
             wake: wake_relay,
             runtime: runtime.clone(),
@@ -98,7 +98,7 @@ impl App {
         let services = http::Services {
             box_office: box_office.clone(),
             read_model: Arc::clone(&adapters.read_model),
-            write_store: Arc::clone(&adapters.write_store),
+            journal: adapters.write_store.clone(),
             live: live.clone(),
             health: health.clone(),
             clock,
@@ -212,7 +212,7 @@ impl Listeners {
 /// What the projector works with.
 fn projection(adapters: &Adapters, settings: &Settings, runtime: &Handle) -> projector::Dependencies {
     projector::Dependencies {
-        write_store: Arc::clone(&adapters.write_store),
+        journal: adapters.write_store.clone(),
         event_bus: Arc::clone(&adapters.event_bus),
         read_model: Arc::clone(&adapters.read_model),
         runtime: runtime.clone(),
@@ -223,7 +223,7 @@ fn projection(adapters: &Adapters, settings: &Settings, runtime: &Handle) -> pro
 /// What live sessions work with.
 fn sessions(adapters: &Adapters, settings: &Settings, runtime: &Handle, note_told: NoteTold) -> live::Dependencies {
     live::Dependencies {
-        write_store: Arc::clone(&adapters.write_store),
+        journal: adapters.write_store.clone(),
         event_bus: Arc::clone(&adapters.event_bus),
         read_model: Arc::clone(&adapters.read_model),
         note_told,

@@ -17,7 +17,7 @@ use crate::box_office::{BoxOfficeError, Dependencies};
 use crate::domain::{
     BookingId, Command, PaymentReference, Rejection, SeatConflict, SeatId, Showtime, ShowtimeId, Timestamp,
 };
-use crate::write_store::{CommitError, Committed, Load, Loaded, StoreError};
+use crate::write_store::{CommitError, Committed, Loaded, StoreError};
 
 /// How often a batch is decided again because another writer was faster, before its commands are refused as overload.
 const MAX_ATTEMPTS: u32 = 8;
@@ -109,7 +109,7 @@ impl BatchRun {
         let mut pause = Duration::from_millis(20);
         loop {
             let asked = Instant::now();
-            let loading = self.deps.write_store.load(self.showtime_id, Load::Fence);
+            let loading = self.deps.ledger.take_over(self.showtime_id);
             let loaded = match limit {
                 Some(limit) => tokio::time::timeout_at(limit, loading).await.unwrap_or_else(|_elapsed| Err(too_late())),
                 None => loading.await,
@@ -130,7 +130,7 @@ impl BatchRun {
 
     async fn own(&self, loaded: Loaded, asked: Instant) -> Owned {
         let mut owned = Owned::new(loaded, asked, Arc::clone(&self.board));
-        owned.learn_recent_past(self.deps.write_store.as_ref()).await;
+        owned.learn_recent_past(self.deps.ledger.as_ref()).await;
         owned
     }
 
@@ -140,7 +140,7 @@ impl BatchRun {
         let is_stale = last_arrival.is_some_and(|arrived| owned.is_from_before(arrived));
         if is_stale
             && owned.might_refuse(&self.commands, (self.deps.clock)(), &policy)
-            && let Err(error) = owned.catch_up(self.deps.write_store.as_ref()).await
+            && let Err(error) = owned.catch_up(self.deps.ledger.as_ref()).await
         {
             return self.unavailable(owned, &error);
         }
@@ -217,7 +217,7 @@ impl BatchRun {
         let refused = self.claims.claim(&self.deps, owned.showtime.facts(), wanted).await?;
         if refused.stale {
             // A lock is held for a live booking that this state does not know: read what was missed, so that the refusal is true.
-            owned.catch_up(self.deps.write_store.as_ref()).await?;
+            owned.catch_up(self.deps.ledger.as_ref()).await?;
         }
         Ok(refused.conflicts)
     }
@@ -242,7 +242,7 @@ impl BatchRun {
         let traceparent = decided.iter().find_map(|(queued, _)| queued.request.traceparent.clone());
         let batch = Arc::new(plan.batch(&owned.showtime, owned.fence, traceparent));
         let asked = Instant::now();
-        match self.deps.write_store.commit(Arc::clone(&batch)).await {
+        match self.deps.ledger.commit(Arc::clone(&batch)).await {
             Ok(committed) => self.committed(&plan, owned, decided, committed, asked).await,
             Err(error) => {
                 plan.revert(&mut owned.showtime);
@@ -268,16 +268,15 @@ impl BatchRun {
         // Before anybody is answered: who is told that a seat is free again must find it free.
         owned.show(plan.events());
         self.claims.follow(&self.deps, &owned.showtime, plan.events());
-        let is_next = committed.first_sequence == plan.base() + 1;
+        let is_next = owned.goes_on_with(plan.base(), &committed);
         if is_next {
-            owned.ends_with(plan.events().last(), plan.decided_at());
             owned.agreed_at(asked);
         }
         self.answer(decided, |sequence| committed.first_sequence + sequence.saturating_sub(plan.base() + 1));
         if !is_next {
             // Others wrote in between; or the journal ends earlier, since the store was restored to an earlier moment.
             owned.showtime.restore_sequence(plan.base());
-            if let Err(error) = owned.catch_up(self.deps.write_store.as_ref()).await {
+            if let Err(error) = owned.catch_up(self.deps.ledger.as_ref()).await {
                 tracing::warn!(showtime.id = %self.showtime_id, error = %error, "the journal could not be read after a commit; the showtime is loaded again");
                 return Attempt::Refuse(None, Refusal::Unavailable);
             }
@@ -292,7 +291,7 @@ impl BatchRun {
             CommitError::Conflict | CommitError::DuplicateKey => {
                 counters.batches_conflicted.increment();
                 let before = owned.showtime.sequence();
-                match owned.catch_up(self.deps.write_store.as_ref()).await {
+                match owned.catch_up(self.deps.ledger.as_ref()).await {
                     // The journal does not explain the conflict: the state is not what the store holds.
                     Ok(()) if owned.showtime.sequence() == before && matches!(error, CommitError::Conflict) => {
                         tracing::warn!(showtime.id = %self.showtime_id, "a conflict without a newer event; the showtime is loaded again");
@@ -324,14 +323,14 @@ impl BatchRun {
     /// batch is found when that is committed: the next commit waits for it.
     async fn look_up_payments(&mut self) -> Result<(), StoreError> {
         let payments = self.commands.iter().filter_map(|queued| queued.request.command.payment_reference().cloned());
-        self.paid.extend(self.deps.write_store.payments(payments.collect()).await?);
+        self.paid.extend(self.deps.ledger.payments(payments.collect()).await?);
         Ok(())
     }
 
     /// Loads the state as another owner left it. Keeps the fence: this owner's own commits all have a known outcome.
     async fn load_kept(&mut self, stale: Owned) -> Attempt {
         let asked = Instant::now();
-        match self.deps.write_store.load(self.showtime_id, Load::Keep).await {
+        match self.deps.ledger.load(self.showtime_id).await {
             Ok(Some(loaded)) => Attempt::Again(self.own(loaded, asked).await),
             Ok(None) => Attempt::Refuse(None, Refusal::Unavailable),
             Err(error) => self.unavailable(stale, &error),

@@ -35,7 +35,7 @@ pub(super) struct Board {
     synced: AtomicU64,
     /// Everything up to this sequence is shown.
     sequence: AtomicU64,
-    /// Stamp of the event with that sequence; 0: not known.
+    /// Stamp of the event with that sequence; 0 before the first load.
     stamp: AtomicU64,
     /// Microseconds from `opened` to the moment at which the store was last asked for that event, and had it; 0: never.
     verified: AtomicU64,
@@ -143,15 +143,10 @@ impl Board {
     }
 
     /// The board agreed with the store, at this sequence, at `moment`. To be called after what was read or committed then is shown.
-    pub(super) fn agreed_at(&self, sequence: u64, stamp: Option<Stamp>, moment: Instant) {
-        self.note_stamp(stamp);
+    pub(super) fn agreed_at(&self, sequence: u64, stamp: Stamp, moment: Instant) {
+        self.stamp.store(stamp.0, Ordering::Release);
         self.sequence.store(sequence, Ordering::Release);
         self.still_agreed_at(moment);
-    }
-
-    /// The stamp of the last event that is shown.
-    pub(super) fn note_stamp(&self, stamp: Option<Stamp>) {
-        self.stamp.store(stamp.unwrap_or_default().0, Ordering::Release);
     }
 
     /// Whether the store was lately found to have the last event that is shown.
@@ -208,7 +203,7 @@ mod tests {
         board.change(&seats[1..2], SeatStatus::Reserved);
         board.change(&seats[2..3], SeatStatus::Sold);
         assert_eq!((board.conflicts(&seats[..1]), board.sequence()), (None, 0));
-        board.agreed_at(3, None, Instant::now());
+        board.agreed_at(3, Stamp::default(), Instant::now());
         assert_eq!(board.sequence(), 3);
         let named: Vec<_> = board.conflicts(&seats[..4]).unwrap().into_iter().map(|c| (c.seat_id, c.reason)).collect();
         assert_eq!(named, [(seats[1], ConflictReason::Reserved), (seats[2], ConflictReason::Sold)]);
@@ -225,9 +220,9 @@ mod tests {
     async fn another_history_is_not_taken_for_what_is_shown() {
         let board = board();
         tokio::time::advance(Duration::from_secs(1)).await;
-        board.agreed_at(3, None, Instant::now());
+        board.agreed_at(3, Stamp::default(), Instant::now());
         assert!(!board.verify(Some(Stamp::default()), Instant::now()), "its stamp is not known");
-        board.agreed_at(3, Some(Stamp(7)), Instant::now());
+        board.agreed_at(3, Stamp(7), Instant::now());
         assert!(!board.verify(Some(Stamp(8)), Instant::now()) && !board.verify(None, Instant::now()));
         assert!(!board.is_verified(Instant::now()));
         assert!(board.verify(Some(Stamp(7)), Instant::now()));
@@ -243,16 +238,16 @@ mod tests {
         let seats = [SeatId::new(ID, 0), SeatId::new(ID, 1)];
         assert!(!board.are_free(&seats, FRESHNESS), "it was never known to agree with the store");
         tokio::time::advance(Duration::from_secs(10)).await;
-        board.agreed_at(1, None, Instant::now());
+        board.agreed_at(1, Stamp::default(), Instant::now());
         tokio::time::advance(FRESHNESS).await;
         assert!(board.are_free(&seats, FRESHNESS));
         assert!(!board.may_refuse(Instant::now()) && board.may_refuse(Instant::now() - FRESHNESS + MAX_AGE));
         board.still_agreed_at(Instant::now());
-        board.agreed_at(2, None, Instant::now() - FRESHNESS);
+        board.agreed_at(2, Stamp::default(), Instant::now() - FRESHNESS);
         assert!(board.may_refuse(Instant::now()), "an earlier agreement makes a later one no older");
         board.note_told(3);
         assert!(!board.may_refuse(Instant::now()), "what was told is not shown yet");
-        board.agreed_at(3, None, Instant::now());
+        board.agreed_at(3, Stamp::default(), Instant::now());
         board.note_told(2);
         assert!(board.may_refuse(Instant::now()));
         tokio::time::advance(FRESHNESS).await;

@@ -8,12 +8,12 @@ use crate::box_office::settings::Settings;
 use crate::domain::Clock;
 use crate::seat_lock::SeatLock;
 use crate::telemetry::Counters;
-use crate::write_store::WriteStore;
+use crate::write_store::Ledger;
 
 /// See the module's documentation.
 pub struct Dependencies {
     /// The truth.
-    pub write_store: Arc<dyn WriteStore>,
+    pub ledger: Arc<dyn Ledger>,
     /// The gatekeeper.
     pub seat_lock: Arc<dyn SeatLock>,
     /// The time.

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::box_office::Dependencies;
 use crate::box_office::arrivals::Arrivals;
-use crate::domain::{BookingId, BookingStatus, Event, SeatStatus, ShowtimeId, Timestamp};
+use crate::domain::{Booking, BookingId, BookingStatus, Event, SeatStatus, ShowtimeId, Timestamp};
 use crate::write_store::{Batch, BookingChange, DueHold, IDEMPOTENCY_KEPT, Role, SeatChange};
 
 /// Holds read from the store at a time.
@@ -91,7 +91,7 @@ async fn sweep(duty: &Duty, left: Option<(Page, Instant)>) -> Option<(Page, Inst
         let is_full = due.len() >= HOLDS_PER_LOOK;
         let page = (due.first()?.booking.id, due.last().filter(|_| is_full).map(|last| last.booking.id));
         if leadership.is_none() {
-            leadership = duty.deps.write_store.lead(Role::Sweeper).await.ok().flatten();
+            leadership = duty.deps.ledger.lead(Role::Sweeper).await.ok().flatten();
         }
         if leadership.is_none() {
             // Two sweepers do no harm but get into each other's way. A sweeper that stands still is not waited for.
@@ -111,7 +111,7 @@ async fn sweep(duty: &Duty, left: Option<(Page, Instant)>) -> Option<(Page, Inst
 async fn due(duty: &Duty) -> Vec<DueHold> {
     let deps = &duty.deps;
     let now = (deps.clock)();
-    match deps.write_store.due_holds(now - GRACE, HOLDS_PER_LOOK).await {
+    match deps.ledger.due_holds(now - GRACE, HOLDS_PER_LOOK).await {
         Ok(mut holds) => {
             holds.retain(|hold| !duty.arrivals.spare(hold.booking.id, hold.booking.expires_at, now));
             holds
@@ -141,7 +141,7 @@ async fn end_in_showtime(duty: &Duty, holds: Vec<DueHold>) -> usize {
     for part in holds.chunks(HOLDS_PER_COMMIT) {
         let Some(batch) = expiry(part, (deps.clock)()) else { break };
         let showtime_id = batch.showtime_id;
-        match deps.write_store.commit(Arc::new(batch)).await {
+        match deps.ledger.commit(Arc::new(batch)).await {
             Ok(_) => {
                 ended += part.len();
                 deps.counters.batches_committed.increment();
@@ -166,29 +166,21 @@ fn expiry(holds: &[DueHold], now: Timestamp) -> Option<Batch> {
         recorded_at: now,
         events: Vec::new(),
         seats: Vec::new(),
-        releases: Vec::new(),
-        claims: Vec::new(),
-        new_bookings: Vec::new(),
-        booking_changes: Vec::new(),
+        bookings: Vec::new(),
         idempotency: Vec::new(),
         traceparent: None,
     };
     for (event, DueHold { booking, .. }) in holds.iter().enumerate() {
-        let seats = booking.seat_ids.iter().map(|seat_id| seat_id.index());
-        batch.seats.extend(seats.clone().map(|seat| SeatChange {
-            seat,
+        batch.seats.extend(booking.seat_ids.iter().map(|seat_id| SeatChange {
+            seat: seat_id.index(),
             expected_version: booking.version,
             status: SeatStatus::Available,
             booking_id: None,
             event,
         }));
-        batch.releases.extend(seats.map(|seat| (seat, booking.id)));
-        batch.booking_changes.push(BookingChange {
-            booking_id: booking.id,
-            expected_version: booking.version,
-            status: BookingStatus::Expired,
-            expires_at: booking.expires_at,
-            payment_reference: None,
+        batch.bookings.push(BookingChange {
+            booking: Booking { status: BookingStatus::Expired, ..booking.clone() },
+            expected_version: Some(booking.version),
             event,
         });
         batch.events.push(Event::HoldExpired { booking_id: booking.id, seat_ids: booking.seat_ids.clone() });
@@ -199,7 +191,7 @@ fn expiry(holds: &[DueHold], now: Timestamp) -> Option<Batch> {
 
 async fn forget_old_keys(duty: &Duty) {
     let deps = &duty.deps;
-    if let Err(error) = deps.write_store.forget_idempotency((deps.clock)() - IDEMPOTENCY_KEPT, KEYS_PER_LOOK).await {
+    if let Err(error) = deps.ledger.forget_idempotency((deps.clock)() - IDEMPOTENCY_KEPT, KEYS_PER_LOOK).await {
         tracing::debug!(error = %error, "old idempotency keys were not deleted");
     }
 }

@@ -151,7 +151,7 @@ impl BoxOffice {
     /// showtime's answer shares one question.
     async fn agrees(&self, showtime_id: ShowtimeId, board: &Arc<Board>) -> bool {
         let shown = board.sequence();
-        let (store, known) = (Arc::clone(&self.inner.deps.write_store), Arc::clone(board));
+        let (store, known) = (Arc::clone(&self.inner.deps.ledger), Arc::clone(board));
         let ask = move || {
             async move {
                 let asked = Instant::now();
@@ -215,7 +215,7 @@ impl BoxOffice {
     /// # Errors
     /// [`Rejection::UnknownBooking`], [`Rejection::NotHolder`].
     pub async fn booking(&self, booking_id: BookingId, credential: Credential) -> Result<Booking, BoxOfficeError> {
-        let found = self.inner.deps.write_store.booking(booking_id).await;
+        let found = self.inner.deps.ledger.booking(booking_id).await;
         let booking = shown_to(credential, found.map_err(|error| self.unavailable(&error))?)?;
         self.inner.directory.note_told(booking.showtime_id, booking.version);
         Ok(booking)
@@ -266,7 +266,7 @@ impl BoxOffice {
         arrival: Option<Arc<Arrival>>,
     ) -> Result<Outcome, BoxOfficeError> {
         let arrived = Instant::now();
-        let found = self.inner.deps.write_store.bookings(vec![command.booking_id()]).await;
+        let found = self.inner.deps.ledger.bookings(vec![command.booking_id()]).await;
         let booking = shown_to(credential, found.map_err(|error| self.unavailable(&error))?.into_iter().next())?;
         let nonce: [u8; 16] = rand::random();
         let keyed = context.key.and_then(|key| KeyedRequest::for_command(&key, booking.showtime_id, &command, nonce));

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::box_office::board::Board;
 use crate::box_office::request::QueuedCommand;
 use crate::domain::{Decision, Event, HoldPolicy, RecordedEvent, Showtime, Stamp, Timestamp};
-use crate::write_store::{Load, Loaded, StoreError, WriteStore};
+use crate::write_store::{Committed, Ledger, Loaded, StoreError};
 
 /// Events read from the journal in one call while catching up.
 const JOURNAL_PAGE: usize = 1_000;
@@ -21,8 +21,8 @@ const RECENT_PAST: u16 = 100;
 pub(super) struct Owned {
     pub showtime: Showtime,
     pub fence: u64,
-    /// Stamp of the state's last event, once it is known: the journal must still have that event.
-    stamp: Option<Stamp>,
+    /// Stamp of the state's last event: the journal must still have that event.
+    stamp: Stamp,
     /// When the state was last known to be the store's: a refusal must not rest on knowledge older than the request.
     synced_at: Instant,
     /// Shows everybody what is committed; never what is only decided.
@@ -33,12 +33,13 @@ impl Owned {
     /// A state that was asked for at `asked`.
     pub(super) fn new(loaded: Loaded, asked: Instant, board: Arc<Board>) -> Self {
         board.show(&loaded.showtime);
-        board.agreed_at(loaded.showtime.sequence(), None, asked);
-        Self { showtime: loaded.showtime, fence: loaded.fence, stamp: None, synced_at: asked, board }
+        let Loaded { showtime, stamp, fence } = loaded;
+        board.agreed_at(showtime.sequence(), stamp, asked);
+        Self { showtime, fence, stamp, synced_at: asked, board }
     }
 
     /// Learns from the journal which holds ended shortly before the state was loaded, so that whoever gave them up is known for it.
-    pub(super) async fn learn_recent_past(&mut self, store: &dyn WriteStore) {
+    pub(super) async fn learn_recent_past(&mut self, store: &dyn Ledger) {
         let sequence = self.showtime.sequence();
         // A hold that ended needs three events before it can be missed: scheduled, reserved, ended.
         if sequence < 3 {
@@ -50,8 +51,6 @@ impl Owned {
                 for recorded in &events {
                     self.showtime.note_ended(recorded);
                 }
-                self.stamp = events.iter().find(|recorded| recorded.sequence == sequence).map(RecordedEvent::stamp);
-                self.board.note_stamp(self.stamp);
             }
             Err(error) => tracing::debug!(error = %error, "the recent past of a showtime was not read"),
         }
@@ -79,9 +78,14 @@ impl Owned {
         }
     }
 
-    /// The state's last event was committed by this owner at that time.
-    pub(super) fn ends_with(&mut self, event: Option<&Event>, recorded_at: Timestamp) {
-        self.stamp = event.map(|event| Stamp::of(recorded_at, event.kind().as_str(), event.booking_id()));
+    /// The state's last events were committed by this owner, and follow what it had seen. False if they do not: others have written, or
+    /// the store has lost events.
+    pub(super) fn goes_on_with(&mut self, base: u64, committed: &Committed) -> bool {
+        let goes_on = committed.first_sequence == base + 1 && committed.follows == self.stamp;
+        if goes_on {
+            self.stamp = committed.stamp;
+        }
+        goes_on
     }
 
     /// The state is the store's as of `moment`: when the commit or the journal that shows it was asked for. Before the answer came
@@ -93,7 +97,7 @@ impl Owned {
 
     /// Applies what the journal has beyond the state: changes by other owners. If it does not have the state's last event any more (the
     /// store was restored to an earlier moment, or a fail-over lost commits), the showtime is loaded again.
-    pub(super) async fn catch_up(&mut self, store: &dyn WriteStore) -> Result<(), StoreError> {
+    pub(super) async fn catch_up(&mut self, store: &dyn Ledger) -> Result<(), StoreError> {
         let started = Instant::now();
         let mut read = 0;
         loop {
@@ -103,7 +107,7 @@ impl Owned {
                 tracing::warn!(showtime.id = %self.showtime.id(), "the journal has lost events of showtime {}; it is loaded again", self.showtime.id());
                 return self.load_again(store).await;
             };
-            self.stamp = Some(events.last().unwrap_or(last_known).stamp());
+            self.stamp = events.last().unwrap_or(last_known).stamp;
             for recorded in events {
                 self.showtime.evolve(&recorded.event, recorded.sequence, recorded.recorded_at, None);
                 self.show(std::slice::from_ref(&recorded.event));
@@ -122,12 +126,12 @@ impl Owned {
 
     /// Whether this is the state's last event.
     fn has_seen(&self, event: &RecordedEvent) -> bool {
-        event.sequence == self.showtime.sequence() && self.stamp.is_none_or(|stamp| stamp == event.stamp())
+        event.sequence == self.showtime.sequence() && event.stamp == self.stamp
     }
 
-    async fn load_again(&mut self, store: &dyn WriteStore) -> Result<(), StoreError> {
+    async fn load_again(&mut self, store: &dyn Ledger) -> Result<(), StoreError> {
         let asked = Instant::now();
-        let loaded = store.load(self.showtime.id(), Load::Keep).await?;
+        let loaded = store.load(self.showtime.id()).await?;
         let loaded = loaded.ok_or_else(|| StoreError::Corrupt("a showtime is gone".to_owned()))?;
         *self = Self::new(loaded, asked, Arc::clone(&self.board));
         self.learn_recent_past(store).await;

@@ -6,7 +6,7 @@ use crate::domain::{
     Booking, BookingId, Command, Decision, Event, EventKind, HoldPolicy, Rejection, SeatIndex, SeatStatus, Showtime,
     Timestamp,
 };
-use crate::write_store::{Batch, BookingChange, IdempotencyRecord, NewBooking, NewKey, SeatChange};
+use crate::write_store::{Batch, BookingChange, IdempotencyRecord, NewKey, SeatChange};
 
 /// A seat before and after the batch.
 struct PlannedSeat {
@@ -31,8 +31,6 @@ pub(super) struct Plan {
     events: Vec<Event>,
     seats: BTreeMap<SeatIndex, PlannedSeat>,
     bookings: HashMap<BookingId, PlannedBooking>,
-    releases: Vec<(SeatIndex, BookingId)>,
-    claims: Vec<(SeatIndex, BookingId)>,
     idempotency: Vec<NewKey>,
 }
 
@@ -45,8 +43,6 @@ impl Plan {
             events: Vec::new(),
             seats: BTreeMap::new(),
             bookings: HashMap::new(),
-            releases: Vec::new(),
-            claims: Vec::new(),
             idempotency: Vec::new(),
         }
     }
@@ -103,39 +99,22 @@ impl Plan {
         self.base
     }
 
-    /// When it is decided: `recorded_at` of its events.
-    pub(super) fn decided_at(&self) -> Timestamp {
-        self.now
-    }
-
     /// The commit. `showtime` is the state after all decisions.
     pub(super) fn batch(&self, showtime: &Showtime, fence: u64, traceparent: Option<String>) -> Batch {
-        let mut new_bookings = Vec::new();
-        let mut booking_changes = Vec::new();
-        for (id, planned) in &self.bookings {
-            let Some(after) = showtime.booking(*id) else { continue };
-            match &planned.before {
-                None => new_bookings.push(NewBooking { booking: after.clone(), event: planned.event }),
-                Some(before) => booking_changes.push(BookingChange {
-                    booking_id: *id,
-                    expected_version: before.version,
-                    status: after.status,
-                    expires_at: after.expires_at,
-                    payment_reference: after.payment_reference.clone(),
-                    event: planned.event,
-                }),
-            }
-        }
+        let changed = self.bookings.iter().filter_map(|(id, planned)| {
+            Some(BookingChange {
+                booking: showtime.booking(*id)?.clone(),
+                expected_version: planned.before.as_ref().map(|before| before.version),
+                event: planned.event,
+            })
+        });
         Batch {
             showtime_id: showtime.id(),
             fence,
             recorded_at: self.now,
             events: self.events.clone(),
             seats: self.seats.iter().map(|(seat, planned)| planned.change(*seat)).collect(),
-            releases: self.releases.clone(),
-            claims: self.claims.clone(),
-            new_bookings,
-            booking_changes,
+            bookings: changed.collect(),
             idempotency: self.idempotency.clone(),
             traceparent,
         }
@@ -171,22 +150,6 @@ impl Plan {
             planned.status = after.status;
             planned.booking_id = owner;
             planned.event = index;
-            match event {
-                Event::SeatsReserved { .. } => self.claims.push((seat, booking_id)),
-                Event::BookingCancelled { .. } | Event::HoldExpired { .. } => self.give_up(seat, booking_id),
-                Event::HoldExtended { .. } | Event::BookingConfirmed { .. } | Event::ShowtimeScheduled { .. } => {}
-            }
-        }
-    }
-
-    /// A claim made in this very batch is not yet stored: it is struck out instead of released.
-    fn give_up(&mut self, seat: SeatIndex, booking_id: BookingId) {
-        let claim = (seat, booking_id);
-        match self.claims.iter().rposition(|made| *made == claim) {
-            Some(position) => {
-                self.claims.swap_remove(position);
-            }
-            None => self.releases.push(claim),
         }
     }
 }
@@ -211,7 +174,7 @@ fn sequence_offset(index: usize) -> u64 {
 mod tests {
     use super::*;
     use crate::domain::{
-        Credential, HoldToken, Row, SeatId, SeatMap, SeatSelection, ShowtimeFacts, ShowtimeId, UserId,
+        BookingStatus, Credential, HoldToken, Row, SeatId, SeatMap, SeatSelection, ShowtimeFacts, ShowtimeId, UserId,
     };
     use std::sync::Arc;
     use std::time::Duration;
@@ -258,8 +221,6 @@ mod tests {
         plan.decide(&mut showtime, &reserve(2, &[1, 2], at(11)), &POLICY).unwrap();
         let batch = plan.batch(&showtime, 5, None);
         assert_eq!(batch.fence, 5);
-        assert_eq!(batch.releases, [(0, booking(1)), (1, booking(1))]);
-        assert_eq!(batch.claims, [(1, booking(2)), (2, booking(2))]);
         let seats: Vec<_> =
             batch.seats.iter().map(|s| (s.seat, s.expected_version, s.status, s.booking_id, s.event)).collect();
         assert_eq!(
@@ -270,25 +231,27 @@ mod tests {
                 (2, 1, SeatStatus::Reserved, Some(booking(2)), 1),
             ]
         );
-        assert_eq!(batch.new_bookings.len(), 1);
+        let mut bookings: Vec<_> =
+            batch.bookings.iter().map(|c| (c.booking.id, c.expected_version, c.booking.status, c.event)).collect();
+        bookings.sort_unstable_by_key(|change| change.0.0);
         assert_eq!(
-            batch.booking_changes.iter().map(|c| (c.booking_id, c.expected_version)).collect::<Vec<_>>(),
-            [(booking(1), 2)]
+            bookings,
+            [(booking(1), Some(2), BookingStatus::Expired, 0), (booking(2), None, BookingStatus::Pending, 1)]
         );
         assert_eq!(plan.expired_holds(), 1);
     }
 
     #[test]
-    fn a_booking_made_and_cancelled_in_one_batch_leaves_no_claim() {
+    fn a_seat_reserved_given_back_and_reserved_in_one_batch_changes_once() {
         let mut showtime = showtime_with_hold();
         let mut plan = Plan::new(&showtime, at(1));
         plan.decide(&mut showtime, &reserve(2, &[3], at(1)), &POLICY).unwrap();
         plan.decide(&mut showtime, &cancel(2), &POLICY).unwrap();
         plan.decide(&mut showtime, &reserve(3, &[3], at(1)), &POLICY).unwrap();
         let batch = plan.batch(&showtime, 1, None);
-        assert!(batch.releases.is_empty());
-        assert_eq!(batch.claims, [(3, booking(3))]);
-        assert_eq!(batch.new_bookings.len(), 2);
+        let [seat] = batch.seats.as_slice() else { panic!("{:?}", batch.seats) };
+        assert_eq!((seat.seat, seat.expected_version, seat.booking_id, seat.event), (3, 1, Some(booking(3)), 2));
+        assert!(batch.bookings.len() == 2 && batch.bookings.iter().all(|change| change.expected_version.is_none()));
         assert_eq!(batch.events.len(), 3);
     }
 

@@ -114,7 +114,9 @@ mod tests {
 
     use super::*;
     use crate::box_office::request::Request;
-    use crate::domain::{Command, HoldToken, Row, SeatMap, SeatSelection, Showtime, ShowtimeFacts, ShowtimeId, UserId};
+    use crate::domain::{
+        Command, HoldToken, Row, SeatMap, SeatSelection, Showtime, ShowtimeFacts, ShowtimeId, Stamp, UserId,
+    };
 
     const ID: ShowtimeId = ShowtimeId(Uuid::from_u128(7));
 
@@ -127,7 +129,7 @@ mod tests {
         let board = Board::new(ID);
         let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: 20 }]).unwrap());
         board.show(&Showtime::scheduled(ShowtimeFacts { id: ID, starts_at: Timestamp::MAX, seat_map }));
-        board.agreed_at(1, None, Instant::now());
+        board.agreed_at(1, Stamp::default(), Instant::now());
         board
     }
 

@@ -15,10 +15,10 @@ impl BatchRun {
         let keys: Vec<[u8; 32]> =
             self.commands.iter().filter_map(|queued| queued.request.key.as_ref().map(|key| key.key_hash)).collect();
         if !keys.is_empty() {
-            let records = self.deps.write_store.idempotency(keys).await?;
+            let records = self.deps.ledger.idempotency(keys).await?;
             let told: Vec<BookingId> = records.iter().filter_map(|record| recorded_booking(record).ok()).collect();
             if !records.is_empty() {
-                let bookings = self.deps.write_store.bookings(told).await?;
+                let bookings = self.deps.ledger.bookings(told).await?;
                 self.replay(&records, &bookings);
             }
         }
@@ -38,14 +38,14 @@ impl BatchRun {
         }
         wanted.retain(|id| owned.showtime.booking(*id).is_none());
         if !wanted.is_empty() {
-            for booking in self.deps.write_store.bookings(wanted.into_iter().collect()).await? {
+            for booking in self.deps.ledger.bookings(wanted.into_iter().collect()).await? {
                 if booking.showtime_id == self.showtime_id && booking.version <= owned.showtime.sequence() {
                     owned.showtime.recall(booking);
                 } else if booking.showtime_id == self.showtime_id {
                     // Newer than the state: somebody wrote since. The journal brings seats and bookings together.
                     let id = booking.id;
                     owned.showtime.recall(booking);
-                    owned.catch_up(self.deps.write_store.as_ref()).await?;
+                    owned.catch_up(self.deps.ledger.as_ref()).await?;
                     tracing::debug!(booking.id = %id, "a booking was newer than its showtime's state");
                 }
             }

@@ -81,7 +81,7 @@ impl BoxOffice {
                 source: None,
             }));
         }
-        let store = &self.deps().write_store;
+        let store = &self.deps().ledger;
         let id = new.id;
         let end = Instant::now() + self.deps().settings.settle_timeout();
         let mut result = store.schedule(new.clone()).await;
@@ -124,7 +124,7 @@ impl BoxOffice {
 
     /// `None` if the key is not recorded.
     async fn replay_schedule(&self, keyed: &KeyedRequest) -> Result<Option<Scheduled>, BoxOfficeError> {
-        let records = self.deps().write_store.idempotency(vec![keyed.key_hash]).await;
+        let records = self.deps().ledger.idempotency(vec![keyed.key_hash]).await;
         let Some(record) = records.map_err(|error| self.unavailable(&error))?.into_iter().next() else {
             return Ok(None);
         };

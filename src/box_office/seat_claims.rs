@@ -104,7 +104,7 @@ impl SeatClaims {
         let stored: HashMap<BookingId, bool> = if owners.is_empty() {
             HashMap::new()
         } else {
-            let bookings = deps.write_store.bookings(owners.iter().copied().collect()).await?;
+            let bookings = deps.ledger.bookings(owners.iter().copied().collect()).await?;
             bookings.into_iter().map(|booking| (booking.id, booking.status.is_live())).collect()
         };
         let mut locked_out = LockedOut::default();

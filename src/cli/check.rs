@@ -114,7 +114,7 @@ async fn check_showtime(stores: &Stores, id: ShowtimeId, deadline: Instant, repo
     report.seats += audit.seats.len();
     report.bookings += audit.bookings.len();
     report.events += audit.sequence;
-    check_claims(id, &audit, report);
+    check_seats(id, &audit, report);
     let view = view_at_least(stores, id, audit.sequence, deadline).await?;
     let journal = read_journal(stores, id, view.as_ref().map_or(0, |view| view.sequence).max(audit.sequence)).await?;
     if let Some((gap, _)) = (1_u64..).zip(&journal).find(|(expected, event)| event.sequence != *expected) {
@@ -174,14 +174,8 @@ async fn read_journal(stores: &Stores, id: ShowtimeId, up_to: u64) -> anyhow::Re
     }
 }
 
-/// I1 and I3: each seat belongs to the live booking that claims it, and each live booking has all its seats.
-fn check_claims(id: ShowtimeId, audit: &Audit, report: &mut Report) {
-    let mut claimed: HashMap<SeatIndex, BookingId> = HashMap::new();
-    for (seat, booking) in &audit.claims {
-        if let Some(other) = claimed.insert(*seat, *booking) {
-            report.find(id, "I1", format!("seat {seat} is claimed by bookings {other} and {booking}"));
-        }
-    }
+/// I1 and I3: each seat belongs to the live booking that names it, and each live booking has all its seats.
+fn check_seats(id: ShowtimeId, audit: &Audit, report: &mut Report) {
     let mut expected: HashMap<SeatIndex, (BookingId, SeatStatus)> = HashMap::new();
     for booking in &audit.bookings {
         let status = match booking.status {
@@ -204,13 +198,6 @@ fn check_claims(id: ShowtimeId, audit: &Audit, report: &mut Report) {
         let found = booking.map(|booking| (booking, *status));
         if found != wanted || (booking.is_none() && *status != SeatStatus::Available) {
             report.find(id, "I3", format!("seat {seat} is {status:?} for {booking:?}, its bookings say {wanted:?}"));
-        }
-        if claimed.get(&seat) != booking.as_ref() {
-            report.find(
-                id,
-                "I1",
-                format!("seat {seat} belongs to {booking:?}, the claims say {:?}", claimed.get(&seat)),
-            );
         }
     }
 }

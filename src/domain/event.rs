@@ -1,5 +1,6 @@
 //! Events: what happened in a showtime, in the words that the journal, the broker and the clients use.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -148,6 +149,28 @@ impl Event {
     }
 }
 
+/// Identifies an event in its showtime's history, with all that came before it. A store that was restored to an earlier moment goes on
+/// with other events under the same sequences, but never with the same stamps. 0 stands for no event, or an unknown one.
+///
+/// The last event of a commit gets a random stamp; those before it in the same commit count down from there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+pub struct Stamp(pub u64);
+
+impl Stamp {
+    /// The stamp of the event that is so many places before, in the same commit.
+    #[must_use]
+    pub fn before(self, places: u64) -> Self {
+        Self(self.0.wrapping_sub(places))
+    }
+}
+
+/// 16 hexadecimal digits.
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
 /// An event in the journal of its showtime.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RecordedEvent {
@@ -155,38 +178,32 @@ pub struct RecordedEvent {
     pub sequence: u64,
     /// When it was decided.
     pub recorded_at: Timestamp,
+    /// Its own stamp.
+    pub stamp: Stamp,
+    /// The stamp of the event before it.
+    pub follows: Stamp,
     /// What happened.
     pub event: Event,
 }
 
-/// Tells an event from another one that has its place in another history of the showtime: a store that was restored to an earlier
-/// moment goes on with other events under the same sequences. Equal stamps at one sequence mean, for all practical purposes, equal
-/// events there and before.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
-pub struct Stamp(pub u64);
-
-impl Stamp {
-    /// The stamp of an event. Stores keep it, so it must never change: FNV-1a with 64 bits.
-    pub fn of(recorded_at: Timestamp, kind: &str, booking_id: Option<BookingId>) -> Self {
-        let booking = booking_id.map(|id| id.0.into_bytes());
-        let bytes = recorded_at.as_millis().to_be_bytes().into_iter().chain(kind.bytes());
-        let bytes = bytes.chain(booking.into_iter().flatten());
-        let hash = bytes
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-        Self(hash)
-    }
-}
-
-impl RecordedEvent {
-    /// See [`Stamp`].
-    pub fn stamp(&self) -> Stamp {
-        Stamp::of(self.recorded_at, self.event.kind().as_str(), self.event.booking_id())
-    }
+/// The events of one commit, which begins with the sequence `first`, whose last event has the stamp `last` and which follows the event with
+/// the stamp `follows`.
+pub(crate) fn recorded(
+    (first, recorded_at): (u64, Timestamp),
+    (follows, last): (Stamp, Stamp),
+    events: Vec<Event>,
+) -> impl Iterator<Item = RecordedEvent> {
+    let mut follows = follows;
+    let places = (0..u64::try_from(events.len()).unwrap_or(u64::MAX)).rev();
+    (first..).zip(places).zip(events).map(move |((sequence, places), event)| {
+        let stamp = last.before(places);
+        RecordedEvent { sequence, recorded_at, stamp, follows: std::mem::replace(&mut follows, stamp), event }
+    })
 }
 
 /// Consecutive events of one showtime, at least one.
 ///
-/// **Invariant:** `events[i].sequence == events[0].sequence + i`.
+/// **Invariant:** `events[i].sequence == events[0].sequence + i`, and each follows the one before it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EventRun {
     showtime_id: ShowtimeId,
@@ -194,11 +211,25 @@ pub struct EventRun {
 }
 
 impl EventRun {
-    /// `None` if `events` is empty or has a gap.
+    /// `None` if `events` is empty, has a gap, or mixes two histories.
     pub fn new(showtime_id: ShowtimeId, events: Vec<RecordedEvent>) -> Option<Self> {
-        let first = events.first()?.sequence;
-        let gap_free = (first..).zip(&events).all(|(expected, event)| event.sequence == expected);
-        gap_free.then_some(Self { showtime_id, events })
+        let follows = |before: &RecordedEvent, next: &RecordedEvent| {
+            next.sequence == before.sequence + 1 && next.follows == before.stamp
+        };
+        let is_run = !events.is_empty() && events.is_sorted_by(follows);
+        is_run.then_some(Self { showtime_id, events })
+    }
+
+    /// Whether the run goes on where a history stands: at the event with this sequence and stamp.
+    pub fn goes_on(&self, sequence: u64, stamp: Stamp) -> bool {
+        self.after(sequence).first().is_some_and(|next| next.sequence == sequence + 1 && next.follows == stamp)
+    }
+
+    /// Appends what of a run that goes on from here is new; another run changes nothing.
+    pub fn extend(&mut self, run: &Self) {
+        if run.goes_on(self.last_sequence(), self.last_stamp()) {
+            self.events.extend_from_slice(run.after(self.last_sequence()));
+        }
     }
 
     /// The showtime.
@@ -211,11 +242,6 @@ impl EventRun {
         &self.events
     }
 
-    /// The events, in order, without the run.
-    pub fn into_events(self) -> Vec<RecordedEvent> {
-        self.events
-    }
-
     /// Sequence of the first event.
     pub fn first_sequence(&self) -> u64 {
         self.events.first().map_or(0, |event| event.sequence)
@@ -223,7 +249,7 @@ impl EventRun {
 
     /// Stamp of the last event.
     pub fn last_stamp(&self) -> Stamp {
-        self.events.last().map_or(Stamp::default(), RecordedEvent::stamp)
+        self.events.last().map_or(Stamp::default(), |event| event.stamp)
     }
 
     /// Sequence of the last event.

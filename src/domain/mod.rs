@@ -17,6 +17,7 @@ mod timestamp;
 pub use booking::{Booking, BookingStatus};
 pub use command::{Command, Credential, HoldPolicy, PaymentReference, SeatSelection, SelectionError};
 pub use decide::Decision;
+pub(crate) use event::recorded;
 pub use event::{Event, EventKind, EventRun, NoteTold, RecordedEvent, SeatsStatus, Stamp};
 pub use hold_token::{HoldToken, TokenHash};
 pub use ids::{BookingId, SeatId, SeatIdPrefix, SeatIndex, ShowtimeId, UserId};

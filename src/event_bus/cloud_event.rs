@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::domain::{BookingId, Event, EventRun, RecordedEvent, ShowtimeId, Timestamp};
+use crate::domain::{BookingId, Event, EventRun, RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use crate::event_bus::{Message, partition};
 
 /// Media type of one event.
@@ -48,8 +48,8 @@ pub enum DecodeError {
         /// What it should be.
         expected: String,
     },
-    /// The sequences are not consecutive.
-    #[error("the sequences of the events are not consecutive")]
+    /// The sequences are not consecutive, or an event does not follow the one before it.
+    #[error("the events of a showtime do not follow each other")]
     Gap,
 }
 
@@ -67,6 +67,8 @@ struct Outgoing<'a> {
     datacontenttype: &'static str,
     partitionkey: ShowtimeId,
     sequence: String,
+    stamp: String,
+    follows: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     traceparent: Option<&'a str>,
     data: &'a Event,
@@ -93,6 +95,11 @@ struct Incoming<'a> {
     partitionkey: Cow<'a, str>,
     #[serde(borrow)]
     sequence: Cow<'a, str>,
+    // Messages of earlier versions have no stamps; the journal tells what follows what.
+    #[serde(borrow)]
+    stamp: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    follows: Option<Cow<'a, str>>,
     #[serde(borrow)]
     traceparent: Option<Cow<'a, str>>,
     data: Event,
@@ -156,6 +163,8 @@ fn outgoing(message: &Message) -> impl Iterator<Item = Outgoing<'_>> {
         datacontenttype: DATA_CONTENT_TYPE,
         partitionkey: showtime,
         sequence: sequence_text(recorded.sequence),
+        stamp: recorded.stamp.to_string(),
+        follows: recorded.follows.to_string(),
         traceparent: message.traceparent.as_deref(),
         data: &recorded.event,
     })
@@ -244,7 +253,9 @@ fn recorded(position: usize, incoming: Incoming<'_>, expected: &Expected) -> Res
     let mut buffer = [0_u8; uuid::fmt::Hyphenated::LENGTH];
     let subject = incoming.data.booking_id().map_or("", |id| id.0.hyphenated().encode_lower(&mut buffer));
     equal("subject", incoming.subject.as_deref().unwrap_or(""), subject)?;
-    Ok(RecordedEvent { sequence, recorded_at: incoming.time, event: incoming.data })
+    let stamp = stamp_of(position, "stamp", incoming.stamp.as_deref())?;
+    let follows = stamp_of(position, "follows", incoming.follows.as_deref())?;
+    Ok(RecordedEvent { sequence, recorded_at: incoming.time, stamp, follows, event: incoming.data })
 }
 
 fn event_id(showtime: ShowtimeId, sequence: u64) -> String {
@@ -261,6 +272,17 @@ fn event_type(event: &Event) -> String {
 
 fn sequence_text(sequence: u64) -> String {
     format!("{sequence:0SEQUENCE_DIGITS$}")
+}
+
+fn stamp_of(position: usize, attribute: &'static str, text: Option<&str>) -> Result<Stamp, DecodeError> {
+    let Some(text) = text else { return Ok(Stamp::default()) };
+    let stamp = u64::from_str_radix(text, 16).ok().map(Stamp).filter(|stamp| stamp.to_string() == text);
+    stamp.ok_or_else(|| DecodeError::Attribute {
+        position,
+        attribute,
+        found: text.to_owned(),
+        expected: "16 hexadecimal digits".to_owned(),
+    })
 }
 
 /// Stores keep sequences as signed 64-bit numbers, so anything larger is not of this house.

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::coalesce::Flights;
 use crate::domain::ShowtimeId;
-use crate::write_store::{StoreError, WriteStore};
+use crate::write_store::{Journal, StoreError};
 
 /// Longest time for which an id counts as unknown without being looked for again.
 const REMEMBERED: Duration = Duration::from_secs(1);
@@ -26,7 +26,7 @@ const MOST_REMEMBERED: usize = 10_000;
 /// Most ids in one call; who comes later is in the next one.
 const MOST_ASKED: usize = 1_000;
 
-/// The sequences of those showtimes among these that exist: [`WriteStore::heads`].
+/// The sequences of those showtimes among these that exist: [`Journal::heads`].
 type Heads = dyn Fn(Vec<ShowtimeId>) -> BoxFuture<'static, Result<Vec<(ShowtimeId, u64)>, StoreError>> + Send + Sync;
 type Asked = Result<Arc<HashMap<ShowtimeId, bool>>, Arc<StoreError>>;
 
@@ -46,10 +46,10 @@ struct State {
 }
 
 impl Existence {
-    pub(super) fn of(write_store: Arc<dyn WriteStore>) -> Self {
+    pub(super) fn of(journal: Arc<dyn Journal>) -> Self {
         let heads = move |ids| {
-            let write_store = Arc::clone(&write_store);
-            async move { write_store.heads(ids).await }.boxed()
+            let journal = Arc::clone(&journal);
+            async move { journal.heads(ids).await }.boxed()
         };
         Self::new(Arc::new(heads))
     }

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 use crate::domain::{NoteTold, ShowtimeId};
 use crate::live;
 use crate::read_model::{PageStart, ReadError, ReadModel, ShowtimeSummary, ShowtimeView};
-use crate::write_store::{StoreError, WriteStore};
+use crate::write_store::{Journal, StoreError};
 
 /// Longest wait for the read model before it counts as away.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ const MOST_LOOKS: usize = 10_000;
 pub(super) struct ShowtimeSource {
     read_model: Arc<dyn ReadModel>,
     /// `None` if the read model lives in this process and cannot be away.
-    write_store: Option<Arc<dyn WriteStore>>,
+    journal: Option<Arc<dyn Journal>>,
     note_told: NoteTold,
     away: Arc<AtomicBool>,
     turns: Semaphore,
@@ -60,14 +60,10 @@ pub(super) enum Origin {
 }
 
 impl ShowtimeSource {
-    pub(super) fn new(
-        read_model: Arc<dyn ReadModel>,
-        write_store: Option<Arc<dyn WriteStore>>,
-        note_told: NoteTold,
-    ) -> Self {
+    pub(super) fn new(read_model: Arc<dyn ReadModel>, journal: Option<Arc<dyn Journal>>, note_told: NoteTold) -> Self {
         Self {
             read_model,
-            write_store,
+            journal,
             note_told,
             away: Arc::default(),
             turns: Semaphore::new(CALLS),
@@ -90,13 +86,13 @@ impl ShowtimeSource {
             Ok(sequence) => return Ok((sequence, Origin::ReadModel)),
             Err(error) => error,
         };
-        let Some(write_store) = &self.write_store else { return Err(error) };
+        let Some(journal) = &self.journal else { return Err(error) };
         if let Some(look) = self.looked(id) {
             return Ok((look.sequence, Origin::WriteStore));
         }
         let _turn = self.turn().await?;
         let asked = Instant::now();
-        let heads = write_store.heads(vec![id]).await.map_err(|error| unreadable(&error))?;
+        let heads = journal.heads(vec![id]).await.map_err(|error| unreadable(&error))?;
         let sequence = heads.first().map(|(_, sequence)| *sequence);
         self.note(id, Look { asked, sequence });
         Ok((sequence, Origin::WriteStore))
@@ -116,9 +112,9 @@ impl ShowtimeSource {
             Ok(view) => return Ok(view),
             Err(error) => error,
         };
-        let Some(write_store) = &self.write_store else { return Err(error) };
+        let Some(journal) = &self.journal else { return Err(error) };
         let _turn = self.turn().await?;
-        live::stored_view(write_store.as_ref(), id).await.map_err(|error| unreadable(&error))
+        live::stored_view(journal.as_ref(), id).await.map_err(|error| unreadable(&error))
     }
 
     /// A page of the list. Only the read model has one; while it is away, that is said at once.
@@ -207,7 +203,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{Event, EventRun, RecordedEvent, Row, SeatMap, Timestamp};
+    use crate::domain::{Event, EventRun, RecordedEvent, Row, SeatMap, Stamp, Timestamp};
     use crate::read_model::embedded::EmbeddedReadModel;
 
     #[tokio::test]
@@ -221,7 +217,8 @@ mod tests {
         assert_eq!(source.sequence(id).await.unwrap(), (None, Origin::ReadModel));
         let rows = SeatMap::new(vec![Row { row: "A".to_owned(), seats: 1 }]).unwrap();
         let event = Event::ShowtimeScheduled { movie_title: "M".to_owned(), start_time: Timestamp::MAX, rows };
-        let recorded = RecordedEvent { sequence: 1, recorded_at: Timestamp::MIN, event };
+        let recorded =
+            RecordedEvent { sequence: 1, recorded_at: Timestamp::MIN, stamp: Stamp(1), follows: Stamp(0), event };
         read_model.apply(&EventRun::new(id, vec![recorded]).unwrap()).await.unwrap();
         source.sequence(id).await.unwrap();
         source.showtime(id).await.unwrap();

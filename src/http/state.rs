@@ -20,7 +20,7 @@ use crate::http::showtime_source::ShowtimeSource;
 use crate::http::totals::TotalLimits;
 use crate::live::LiveHub;
 use crate::read_model::ReadModel;
-use crate::write_store::WriteStore;
+use crate::write_store::Journal;
 
 /// What the handlers work with.
 pub struct Services {
@@ -29,7 +29,7 @@ pub struct Services {
     /// What clients read.
     pub read_model: Arc<dyn ReadModel>,
     /// The truth; asked whether a showtime exists, how many there are, and for its seats while the read model is away.
-    pub write_store: Arc<dyn WriteStore>,
+    pub journal: Arc<dyn Journal>,
     /// Serves the sockets.
     pub live: LiveHub,
     /// What `/readyz` tells.
@@ -58,8 +58,8 @@ pub struct AppState {
 impl AppState {
     /// The state of a server.
     pub fn new(services: Services, settings: Settings) -> Self {
-        let (read_model, write_store) = (Arc::clone(&services.read_model), Arc::clone(&services.write_store));
-        let source = Arc::new(ShowtimeSource::new(read_model, Some(write_store), services.box_office.note_told()));
+        let (read_model, journal) = (Arc::clone(&services.read_model), Arc::clone(&services.journal));
+        let source = Arc::new(ShowtimeSource::new(read_model, Some(journal), services.box_office.note_told()));
         let showtimes = ShowtimeShelf::new(Arc::clone(&source), settings.cached_showtimes, settings.cached_bytes);
         let interval = Duration::from_millis(settings.min_sequence_poll_milliseconds);
         let waits = SequenceWaits::new(services.read_model, interval, settings.min_sequence_waiters);
@@ -75,11 +75,11 @@ impl AppState {
             clock: services.clock,
             metrics,
             showtimes,
-            existence: Existence::of(Arc::clone(&services.write_store)),
+            existence: Existence::of(Arc::clone(&services.journal)),
             sequence_waits: waits,
             large_bodies: Semaphore::new(settings.large_bodies),
             limits: Limits::new(&settings.limits, settings.trusted_proxies.clone()),
-            totals: TotalLimits::of(services.write_store, &settings.limits),
+            totals: TotalLimits::of(services.journal, &settings.limits),
             settings,
         }
     }

@@ -15,12 +15,12 @@ use crate::coalesce::Flights;
 use crate::http::code::Code;
 use crate::http::limits::Settings;
 use crate::http::problem::Problem;
-use crate::write_store::{StoreError, Totals, WriteStore};
+use crate::write_store::{Journal, StoreError, Totals};
 
 /// Longest use of a count, from when it was asked for.
 const COUNT_KEPT: Duration = Duration::from_mins(1);
 
-/// [`WriteStore::totals`].
+/// [`Journal::totals`].
 type Count = dyn Fn() -> BoxFuture<'static, Result<Totals, StoreError>> + Send + Sync;
 
 /// See the module's documentation.
@@ -45,10 +45,10 @@ struct State {
 }
 
 impl TotalLimits {
-    pub(super) fn of(write_store: Arc<dyn WriteStore>, settings: &Settings) -> Self {
+    pub(super) fn of(journal: Arc<dyn Journal>, settings: &Settings) -> Self {
         let count = move || {
-            let write_store = Arc::clone(&write_store);
-            async move { write_store.totals().await }.boxed()
+            let journal = Arc::clone(&journal);
+            async move { journal.totals().await }.boxed()
         };
         Self::new(Arc::new(count), Totals { showtimes: settings.total_showtimes, seats: settings.total_seats })
     }

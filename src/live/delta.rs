@@ -123,14 +123,18 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::domain::{BookingId, Event};
+    use crate::domain::{BookingId, Event, Stamp};
+
+    fn recorded(sequence: u64, recorded_at: Timestamp, event: Event) -> RecordedEvent {
+        RecordedEvent { sequence, recorded_at, stamp: Stamp(sequence), follows: Stamp(sequence - 1), event }
+    }
 
     #[test]
     fn both_encodings_say_the_same() {
         let showtime = ShowtimeId(Uuid::from_u128(1));
         let seat_ids = vec![SeatId::new(showtime, 3), SeatId::new(showtime, 4)];
         let event = Event::BookingCancelled { booking_id: BookingId(Uuid::from_u128(2)), seat_ids: seat_ids.clone() };
-        let delta = Delta::of(showtime, &RecordedEvent { sequence: 12, recorded_at: Timestamp::from_millis(5), event });
+        let delta = Delta::of(showtime, &recorded(12, Timestamp::from_millis(5), event));
         let fields = json!({ "showtimeId": showtime, "sequence": 12, "seatIds": seat_ids, "status": "Available" });
 
         let mut plain: Value = serde_json::from_str(&delta.text(Encoding::Plain)).unwrap();
@@ -149,7 +153,7 @@ mod tests {
         let rows = crate::domain::SeatMap::new(vec![crate::domain::Row { row: "A".to_owned(), seats: 2 }]).unwrap();
         let start_time = Timestamp::from_millis(0);
         let event = Event::ShowtimeScheduled { movie_title: "\"x\"".to_owned(), start_time, rows };
-        let delta = Delta::of(showtime, &RecordedEvent { sequence: 1, recorded_at: start_time, event });
+        let delta = Delta::of(showtime, &recorded(1, start_time, event));
         let plain: Value = serde_json::from_str(&delta.text(Encoding::Plain)).unwrap();
         assert_eq!(plain["seatIds"], json!([]));
         assert_eq!(plain["sequence"], 1);

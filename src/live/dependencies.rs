@@ -6,12 +6,12 @@ use crate::domain::{Clock, NoteTold};
 use crate::event_bus::EventBus;
 use crate::live::settings::Settings;
 use crate::read_model::ReadModel;
-use crate::write_store::WriteStore;
+use crate::write_store::Journal;
 
 /// See the module's documentation.
 pub struct Dependencies {
     /// For the journal and the showtimes' last sequences.
-    pub write_store: Arc<dyn WriteStore>,
+    pub journal: Arc<dyn Journal>,
     /// For events as they happen.
     pub event_bus: Arc<dyn EventBus>,
     /// For snapshots.

@@ -138,6 +138,8 @@ impl Hub {
                 self.wake(id, ctx);
             }
             Taken::Gap => self.refetch(id, ctx),
+            // Whose history is the journal's?
+            Taken::OtherHistory => self.poll(ctx),
         }
     }
 
@@ -202,11 +204,16 @@ impl Hub {
                     if let Some(last) = events.last() {
                         watched.known = watched.known.max(last.sequence);
                     }
-                    if let Taken::New(new) = watched.feed.take(&events) {
-                        // Go on only after progress: a gap that the journal does not close is left to the next poll.
-                        more |= watched.feed.head() < watched.known || events.len() >= self.node.settings.journal_page;
-                        self.counted(new, &events);
-                        self.wake(id, ctx);
+                    match watched.feed.take(&events) {
+                        Taken::New(new) => {
+                            // Go on only after progress: a gap that the journal does not close is left to the next poll.
+                            more |=
+                                watched.feed.head() < watched.known || events.len() >= self.node.settings.journal_page;
+                            self.counted(new, &events);
+                            self.wake(id, ctx);
+                        }
+                        Taken::OtherHistory => self.lose(id),
+                        Taken::Nothing | Taken::Gap => {}
                     }
                 }
                 Err(error) => {
@@ -239,10 +246,10 @@ impl Hub {
         }
         self.polling = true;
         let places: Vec<Place> = ids.iter().filter_map(|id| Some((*id, self.watched.get(id)?.feed.place()?))).collect();
-        let write_store = Arc::clone(&self.node.write_store);
+        let journal = Arc::clone(&self.node.journal);
         let reading = self.node.runtime.spawn(async move {
-            let lost = lost(&*write_store, places).await?;
-            Ok((write_store.heads(ids).await?, lost))
+            let lost = lost(&*journal, places).await?;
+            Ok((journal.heads(ids).await?, lost))
         });
         ctx.spawn(reading.into_actor(self).map(|result, hub, ctx| {
             hub.polled(result.unwrap_or_else(|error| Err(StoreError::Corrupt(error.to_string()))), ctx);

@@ -17,7 +17,7 @@ use crate::live::signalr::token::TokenKey;
 use crate::live::snapshot::{self, Snapshot};
 use crate::live::{Dependencies, LiveError, Settings, lock};
 use crate::read_model::{ReadModel, ShowtimeView};
-use crate::write_store::{StoreError, WriteStore};
+use crate::write_store::{Journal, StoreError};
 
 /// The read model has been brought in line with a restored write store by then.
 const DISTRUST_MILLISECONDS: u64 = 60_000;
@@ -86,7 +86,7 @@ pub(super) struct Open {
 /// See the module's documentation.
 pub(super) struct Node {
     pub(super) settings: Settings,
-    pub(super) write_store: Arc<dyn WriteStore>,
+    pub(super) journal: Arc<dyn Journal>,
     pub(super) event_bus: Arc<dyn EventBus>,
     read_model: Arc<dyn ReadModel>,
     pub(super) note_told: NoteTold,
@@ -117,7 +117,7 @@ impl Node {
         let settings = dependencies.settings;
         Self {
             settings,
-            write_store: dependencies.write_store,
+            journal: dependencies.journal,
             event_bus: dependencies.event_bus,
             read_model: dependencies.read_model,
             note_told: dependencies.note_told,
@@ -214,7 +214,7 @@ impl Node {
         let oldest =
             if self.trusts_read_model() { Some(head.saturating_sub(self.settings.resume_events)) } else { None };
         let made = self.runtime.spawn(async move {
-            let view = snapshot::view(&*node.read_model, &*node.write_store, id, oldest).await?;
+            let view = snapshot::view(&*node.read_model, &*node.journal, id, oldest).await?;
             (node.note_told)(id, view.sequence);
             let part_seats = node.settings.snapshot_part_seats;
             // A house of 200,000 seats takes some 20 MB of text: not on a thread that others wait for.
@@ -228,7 +228,7 @@ impl Node {
     pub(super) async fn stored_view(self: &Arc<Self>, id: ShowtimeId) -> Result<Arc<ShowtimeView>, LiveError> {
         let _permit = self.catch_ups.acquire().await;
         let node = Arc::clone(self);
-        let reading = self.runtime.spawn(async move { snapshot::stored_view(&*node.write_store, id).await });
+        let reading = self.runtime.spawn(async move { snapshot::stored_view(&*node.journal, id).await });
         let view = reading.await.map_err(|error| failed(&error))??.ok_or(LiveError::UnknownShowtime(id))?;
         (self.note_told)(id, view.sequence);
         Ok(view)
@@ -254,8 +254,8 @@ impl Node {
         after: u64,
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, StoreError> {
-        let write_store = Arc::clone(&self.write_store);
-        let reading = self.runtime.spawn(async move { write_store.journal(id, after, limit).await });
+        let journal = Arc::clone(&self.journal);
+        let reading = self.runtime.spawn(async move { journal.journal(id, after, limit).await });
         let events = reading.await.unwrap_or_else(|error| Err(StoreError::Corrupt(error.to_string())))?;
         if let Some(last) = events.last() {
             (self.note_told)(id, last.sequence);

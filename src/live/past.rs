@@ -7,23 +7,23 @@ use crate::domain::{ShowtimeId, Stamp};
 use crate::live::LiveError;
 use crate::live::node::{Node, failed};
 use crate::live::ring::Ring;
-use crate::write_store::{Head, StoreError, WriteStore};
+use crate::write_store::{Head, Journal, StoreError};
 
 /// A showtime, and the sequence and stamp of its feed's last event.
 pub(super) type Place = (ShowtimeId, (u64, Stamp));
 
 /// Those that stand at an event which the journal does not have.
-pub(super) async fn lost(write_store: &dyn WriteStore, places: Vec<Place>) -> Result<Vec<ShowtimeId>, StoreError> {
+pub(super) async fn lost(journal: &dyn Journal, places: Vec<Place>) -> Result<Vec<ShowtimeId>, StoreError> {
     let heads = places.iter().map(|(id, (sequence, _))| (*id, *sequence)).collect();
-    let recorded: HashMap<Head, Stamp> = write_store.stamps(heads).await?.into_iter().collect();
+    let recorded: HashMap<Head, Stamp> = journal.stamps(heads).await?.into_iter().collect();
     let is_lost = |(id, (sequence, stamp)): &Place| recorded.get(&(*id, *sequence)) != Some(stamp);
     Ok(places.into_iter().filter(is_lost).map(|(id, _)| id).collect())
 }
 
 /// The journal's end as a ring, so that clients that come back after a short absence, or from another node, find what they missed.
 pub(super) async fn read_feed(node: &Arc<Node>, id: ShowtimeId) -> Result<Ring, LiveError> {
-    let write_store = Arc::clone(&node.write_store);
-    let reading = node.runtime.spawn(async move { write_store.heads(vec![id]).await });
+    let journal = Arc::clone(&node.journal);
+    let reading = node.runtime.spawn(async move { journal.heads(vec![id]).await });
     let heads = reading.await.map_err(|error| failed(&error))??;
     let (_, head) = heads.into_iter().find(|(found, _)| *found == id).ok_or(LiveError::UnknownShowtime(id))?;
     let settings = &node.settings;

@@ -16,6 +16,8 @@ pub(super) enum Taken {
     New(usize),
     /// They begin after a gap; nothing was taken.
     Gap,
+    /// They follow another event than the one that the ring ends with; nothing was taken.
+    OtherHistory,
 }
 
 /// What a reader finds after its cursor.
@@ -101,6 +103,9 @@ impl Ring {
         if first.sequence != self.head + 1 {
             return Taken::Gap;
         }
+        if self.stamp.is_some_and(|stamp| stamp != first.follows) {
+            return Taken::OtherHistory;
+        }
         let mut count = 0;
         for event in events.iter().skip(known) {
             if event.sequence != self.head + 1 {
@@ -108,7 +113,7 @@ impl Ring {
             }
             let delta = Delta::of(self.showtime, event);
             self.head = delta.sequence;
-            self.stamp = Some(event.stamp());
+            self.stamp = Some(event.stamp);
             self.bytes += delta.bytes();
             self.deltas.push_back(delta);
             count += 1;
@@ -180,7 +185,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{BookingId, Event, SeatId};
+    use crate::domain::{BookingId, Event, SeatId, Stamp};
     use crate::live::outflow::texts;
 
     fn showtime() -> ShowtimeId {
@@ -191,7 +196,8 @@ mod tests {
         let seat_ids = vec![SeatId::new(showtime(), u32::try_from(sequence % 100).unwrap())];
         let event = Event::HoldExpired { booking_id: BookingId(Uuid::from_u128(u128::from(sequence))), seat_ids };
         let milliseconds = i64::try_from(sequence).unwrap() * 1_000;
-        RecordedEvent { sequence, recorded_at: Timestamp::from_millis(milliseconds), event }
+        let (stamp, follows) = (Stamp(sequence), Stamp(sequence - 1));
+        RecordedEvent { sequence, recorded_at: Timestamp::from_millis(milliseconds), stamp, follows, event }
     }
 
     fn events(from: u64, to: u64) -> Vec<RecordedEvent> {
@@ -277,6 +283,7 @@ mod tests {
                 let before = ring.head();
                 match ring.take(&events(first, first + more)) {
                     Taken::Gap => prop_assert!(first > before + 1),
+                    Taken::OtherHistory => prop_assert!(false, "there is one history only"),
                     Taken::Nothing => prop_assert!(first + more <= before),
                     Taken::New(count) => prop_assert_eq!(ring.head(), before + u64::try_from(count).unwrap()),
                 }

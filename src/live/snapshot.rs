@@ -7,12 +7,12 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::domain::{Event, ShowtimeId, Stamp};
+use crate::domain::{Event, ShowtimeId};
 use crate::live::LiveError;
 use crate::live::delta::push_uuid;
 use crate::live::outflow;
 use crate::read_model::{ReadError, ReadModel, ShowtimeView};
-use crate::write_store::{Load, StoreError, WriteStore};
+use crate::write_store::{Journal, StoreError};
 
 /// Longest wait for the read model before a snapshot comes from the write store.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -87,11 +87,11 @@ impl RowLabel {
 /// behind than `oldest`, from the write store. Without `oldest` the read model is not asked.
 pub(super) async fn view(
     read_model: &dyn ReadModel,
-    write_store: &dyn WriteStore,
+    journal: &dyn Journal,
     id: ShowtimeId,
     oldest: Option<u64>,
 ) -> Result<Arc<ShowtimeView>, LiveError> {
-    let stored = async || stored_view(write_store, id).await?.ok_or(LiveError::UnknownShowtime(id));
+    let stored = async || stored_view(journal, id).await?.ok_or(LiveError::UnknownShowtime(id));
     let Some(oldest) = oldest else { return stored().await };
     let late = |_elapsed| Err(ReadError { reason: format!("no answer within {PATIENCE:?}") });
     match timeout(PATIENCE, read_model.showtime(id)).await.unwrap_or_else(late) {
@@ -109,11 +109,11 @@ pub(super) async fn view(
 
 /// The showtime as the write store has it; `None` if it is unknown.
 pub(crate) async fn stored_view(
-    write_store: &dyn WriteStore,
+    journal: &dyn Journal,
     id: ShowtimeId,
 ) -> Result<Option<Arc<ShowtimeView>>, StoreError> {
-    let Some(loaded) = write_store.load(id, Load::Keep).await? else { return Ok(None) };
-    let first = write_store.journal(id, 0, 1).await?.into_iter().next();
+    let Some(loaded) = journal.load(id).await? else { return Ok(None) };
+    let first = journal.journal(id, 0, 1).await?.into_iter().next();
     let Some(Event::ShowtimeScheduled { movie_title, start_time, rows }) = first.map(|first| first.event) else {
         return Err(StoreError::Corrupt(format!("the journal of showtime {id} does not begin with its creation")));
     };
@@ -122,8 +122,7 @@ pub(crate) async fn stored_view(
         movie_title,
         start_time,
         sequence: loaded.showtime.sequence(),
-        // What comes from the write store is not compared with it.
-        stamp: Stamp::default(),
+        stamp: loaded.stamp,
         seat_map: rows,
         statuses: loaded.showtime.statuses().to_vec(),
     })))
@@ -134,7 +133,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::{Row, SeatId, SeatMap, SeatStatus, Timestamp};
+    use crate::domain::{Row, SeatId, SeatMap, SeatStatus, Stamp, Timestamp};
     use crate::live::outflow::texts;
 
     fn row(label: &str, seats: u32) -> Row {

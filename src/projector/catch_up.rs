@@ -101,11 +101,13 @@ impl CatchUp<'_> {
         self.refill(have, sequence, troubled).await
     }
 
-    /// Applies the journal from after `have` until `target` is reached.
+    /// Applies the journal from after `have` until `target` is reached. If it does not go on from there, the showtime's document tells of a
+    /// history that the write store has lost: it is made anew.
     async fn refill(&self, mut have: u64, target: u64, troubled: &mut bool) -> Result<(), Failure> {
         let mut refilled = 0;
+        let mut forgotten = false;
         while have < target {
-            let read = || self.dependencies.write_store.journal(self.id, have, self.dependencies.settings.journal_page);
+            let read = || self.dependencies.journal.journal(self.id, have, self.dependencies.settings.journal_page);
             let page = self.until_answered(read, troubled).await?;
             let (count, Some(first)) = (page.len(), page.first().map(|event| event.sequence)) else {
                 return Err(Failure::Hopeless(format!(
@@ -119,7 +121,12 @@ impl CatchUp<'_> {
             have = match self.insist(&run, troubled).await? {
                 Applied::UpTo(reached) => reached,
                 Applied::Gap { have: same } if same == have => {
-                    return Err(Failure::Hopeless(format!("the journal's events after {have} do not fit there")));
+                    if have == 0 || std::mem::replace(&mut forgotten, true) {
+                        return Err(Failure::Hopeless(format!("the journal's events after {have} do not fit there")));
+                    }
+                    tracing::warn!(showtime.id = %self.id, "the read model had another history of showtime {} than the journal: it is made anew", self.id);
+                    self.until_answered(|| self.dependencies.read_model.forget(self.id, have), troubled).await?;
+                    0
                 }
                 // Emptied meanwhile: from there, then.
                 Applied::Gap { have } => have,
@@ -200,6 +207,6 @@ impl Outage for StoreError {
     }
 
     async fn is_of_this_request_only(dependencies: &Dependencies) -> bool {
-        dependencies.write_store.ping().await.is_ok()
+        dependencies.journal.ping().await.is_ok()
     }
 }

@@ -7,13 +7,13 @@ use tokio::runtime::Handle;
 use crate::event_bus::EventBus;
 use crate::projector::settings::Settings;
 use crate::read_model::ReadModel;
-use crate::write_store::WriteStore;
+use crate::write_store::Journal;
 
 /// See the module's documentation.
 #[derive(Clone)]
 pub struct Dependencies {
     /// Where the journal is.
-    pub write_store: Arc<dyn WriteStore>,
+    pub journal: Arc<dyn Journal>,
     /// Where events come from.
     pub event_bus: Arc<dyn EventBus>,
     /// Where they go.

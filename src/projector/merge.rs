@@ -12,17 +12,16 @@ pub(super) struct Merged {
     pub(super) deliveries: Vec<Delivery>,
 }
 
-/// Runs without overlap, ascending. Between two of them events are missing.
+/// Runs in ascending order. Between two of them events are missing, or they are of two histories.
 pub(super) fn merge(mut deliveries: Vec<Delivery>) -> Vec<Merged> {
     deliveries.sort_by_key(|delivery| delivery.message.run.first_sequence());
     let mut merged: Vec<Merged> = Vec::new();
     for delivery in deliveries {
         let run = &delivery.message.run;
         match merged.last_mut() {
-            Some(last) if run.first_sequence() <= last.run.last_sequence() + 1 => {
-                if let Some(longer) = joined(&last.run, run) {
-                    last.run = longer;
-                }
+            Some(last) if run.last_sequence() <= last.run.last_sequence() => last.deliveries.push(delivery),
+            Some(last) if run.goes_on(last.run.last_sequence(), last.run.last_stamp()) => {
+                last.run.extend(run);
                 last.deliveries.push(delivery);
             }
             Some(_) | None => merged.push(Merged { run: EventRun::clone(run), deliveries: vec![delivery] }),
@@ -31,28 +30,25 @@ pub(super) fn merge(mut deliveries: Vec<Delivery>) -> Vec<Merged> {
     merged
 }
 
-/// The first run with what of the second goes past it; `None` if nothing does.
-fn joined(first: &EventRun, second: &EventRun) -> Option<EventRun> {
-    let new = second.after(first.last_sequence());
-    if new.is_empty() {
-        return None;
-    }
-    EventRun::new(first.showtime_id(), [first.events(), new].concat())
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::domain::{BookingId, Event, RecordedEvent, ShowtimeId, Timestamp};
+    use crate::domain::{BookingId, Event, RecordedEvent, ShowtimeId, Stamp, Timestamp};
     use crate::event_bus::Message;
 
     fn delivery(first: u64, last: u64) -> Delivery {
         let id = uuid::Uuid::from_u128(1);
         let event = Event::HoldExpired { booking_id: BookingId(id), seat_ids: vec![] };
         let recorded_at = Timestamp::from_millis(0);
-        let events = (first..=last).map(|sequence| RecordedEvent { sequence, recorded_at, event: event.clone() });
+        let events = (first..=last).map(|sequence| RecordedEvent {
+            sequence,
+            recorded_at,
+            stamp: Stamp(sequence),
+            follows: Stamp(sequence - 1),
+            event: event.clone(),
+        });
         let run = Arc::new(EventRun::new(ShowtimeId(id), events.collect()).unwrap());
         Delivery::new(Message { run, traceparent: None }, false, None)
     }

@@ -4,14 +4,10 @@
 use std::collections::HashMap;
 
 use crate::read_model::{ReadError, ReadModel};
-use crate::write_store::{StoreError, WriteStore};
+use crate::write_store::{Journal, StoreError};
 
 /// Looks at every document, `page` of them at a time; returns how many were removed.
-pub(super) async fn forget_strays<E>(
-    write_store: &dyn WriteStore,
-    read_model: &dyn ReadModel,
-    page: usize,
-) -> Result<usize, E>
+pub(super) async fn forget_strays<E>(journal: &dyn Journal, read_model: &dyn ReadModel, page: usize) -> Result<usize, E>
 where
     E: From<StoreError> + From<ReadError>,
 {
@@ -22,7 +18,7 @@ where
         start = Some((last.start_time, last.id));
         // Asked after the documents: what they have, the journal had before them.
         let places = shown.iter().map(|summary| (summary.id, summary.sequence)).collect();
-        let recorded: HashMap<_, _> = write_store.stamps(places).await?.into_iter().collect();
+        let recorded: HashMap<_, _> = journal.stamps(places).await?.into_iter().collect();
         for summary in shown {
             let place = (summary.id, summary.sequence);
             if recorded.get(&place) != Some(&summary.stamp) {

@@ -78,14 +78,14 @@ impl Sweeper {
 
     /// One sweep over all showtimes; returns how many were behind, after they were brought forward.
     async fn sweep(&self, at_once: bool) -> Result<usize, Interrupted> {
-        let Dependencies { write_store, read_model, settings, .. } = &self.dependencies;
+        let Dependencies { journal, read_model, settings, .. } = &self.dependencies;
         let most = settings.sweep_page.max(1);
-        let strays = strays::forget_strays::<Interrupted>(&**write_store, &**read_model, most).await?;
+        let strays = strays::forget_strays::<Interrupted>(&**journal, &**read_model, most).await?;
         let at_once = at_once || strays > 0;
         let (done, mut all_done) = mpsc::channel(1);
         let (mut after, mut count) = (None, 0);
         loop {
-            let page = write_store.heads_page(after, most).await?;
+            let page = journal.heads_page(after, most).await?;
             let Some((last, _)) = page.last() else {
                 break;
             };

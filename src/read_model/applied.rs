@@ -5,8 +5,8 @@
 pub enum Applied {
     /// The showtime now stands at this sequence (at least the run's last).
     UpTo(u64),
-    /// The run starts after a gap, or begins with another event than the showtime's first; the showtime stands at `have` (0 if
-    /// it is unknown).
+    /// The run does not go on where the showtime stands: after a gap, in another history, or because it begins with another event than
+    /// the showtime's first. The showtime stands at `have` (0 if it is unknown).
     Gap {
         /// Last sequence applied.
         have: u64,

@@ -33,9 +33,6 @@ impl Copy {
     fn apply(&mut self, run: &EventRun) -> Applied {
         let id = run.showtime_id();
         if let Some(view) = self.views.get_mut(&id) {
-            if run.last_sequence() <= view.sequence {
-                return Applied::UpTo(view.sequence);
-            }
             return Arc::make_mut(view).apply(run);
         }
         let first = run.events().first().filter(|first| first.sequence == 1);

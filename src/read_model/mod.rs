@@ -1,6 +1,7 @@
 //! Read model port: what clients read. A projection of the journal, rebuildable at any time. Adapters: [`mongodb`] and [`embedded`].
 //!
-//! **Contract.** An event with sequence n+1 is applied only on n: earlier ones change nothing, later ones report a gap. A reader
+//! **Contract.** An event with sequence n+1 is applied only on the event n that it follows: earlier ones change nothing, later ones and
+//! those of another history report a gap. A reader
 //! sees a showtime at exactly one sequence, never half an event. Every call is bounded by the adapter's timeouts.
 
 use std::sync::Arc;

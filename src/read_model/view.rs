@@ -53,15 +53,18 @@ impl ShowtimeView {
             movie_title: movie_title.clone(),
             start_time: *start_time,
             sequence: first.sequence,
-            stamp: first.stamp(),
+            stamp: first.stamp,
             seat_map: rows.clone(),
             statuses: vec![SeatStatus::Available; seats],
         })
     }
 
-    /// Applies what of the run is new; a run that starts after a gap changes nothing.
+    /// Applies what of the run is new; a run that does not go on from here changes nothing.
     pub fn apply(&mut self, run: &EventRun) -> Applied {
-        if run.first_sequence() > self.sequence + 1 {
+        if run.last_sequence() <= self.sequence {
+            return Applied::UpTo(self.sequence);
+        }
+        if !run.goes_on(self.sequence, self.stamp) {
             return Applied::Gap { have: self.sequence };
         }
         for recorded in run.after(self.sequence) {
@@ -73,7 +76,7 @@ impl ShowtimeView {
                 }
             }
             self.sequence = recorded.sequence;
-            self.stamp = recorded.stamp();
+            self.stamp = recorded.stamp;
         }
         Applied::UpTo(self.sequence)
     }

@@ -1,10 +1,10 @@
 //! Write store port: the only truth about seats and bookings. Adapters: [`postgres`] and [`sqlite`].
 //!
 //! **Contract.** Each method is atomic. A method that fails with [`StoreError::Unavailable`] before it reports anything may be
-//! called again; only [`WriteStore::commit`] and [`WriteStore::schedule`] can leave an unknown outcome. Every call is bounded by
+//! called again; only [`Ledger::commit`] and [`Ledger::schedule`] can leave an unknown outcome. Every call is bounded by
 //! the adapter's own timeouts. Futures may be dropped at any moment: adapters run their work where a dropped caller cannot
-//! interrupt a transaction. What [`WriteStore::journal`], [`WriteStore::bookings`], [`WriteStore::idempotency`],
-//! [`WriteStore::load`] and [`WriteStore::outbox`] return is durable: it survives the loss of a primary with a synchronous standby.
+//! interrupt a transaction. What [`Journal::journal`], [`Journal::load`], [`Ledger::bookings`], [`Ledger::idempotency`] and
+//! [`Outbox::outbox`] return is durable: it survives the loss of a primary with a synchronous standby.
 
 use std::sync::Arc;
 
@@ -12,61 +12,16 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::domain::{
-    Booking, BookingId, BookingStatus, Event, EventRun, PaymentReference, RecordedEvent, SeatIndex, SeatMap,
-    SeatStatus, Showtime, ShowtimeId, Stamp, Timestamp,
+    Booking, BookingId, Event, EventRun, PaymentReference, RecordedEvent, SeatIndex, SeatMap, SeatStatus, Showtime,
+    ShowtimeId, Stamp, Timestamp,
 };
 
+mod booking_body;
+mod error;
 pub mod postgres;
 pub mod sqlite;
 
-/// Why the write store did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Not reached, timed out or out of connections. Nothing was changed by a read; see [`CommitError`] for writes.
-    #[error("the write store is unavailable: {reason}")]
-    Unavailable {
-        /// What happened, for the log.
-        reason: String,
-        /// The driver's error.
-        #[source]
-        source: Option<Box<dyn std::error::Error + Send + Sync>>,
-    },
-    /// Its address or its set-up cannot work: trying again is of no use until somebody changes it.
-    #[error("the write store cannot be used: {0}")]
-    Unusable(String),
-    /// The stored data contradicts itself, or a query is wrong: a bug.
-    #[error("the write store gave an impossible answer: {0}")]
-    Corrupt(String),
-}
-
-/// Why a commit changed nothing, or may have changed something. Of several refusals that apply, the first is told of: fenced, known
-/// key, conflict, payment used. So a request repeated on another node hears that it was answered, not that it lost a race with itself.
-#[derive(Debug, thiserror::Error)]
-pub enum CommitError {
-    /// A seat or booking was not at the expected version, or a unique index refused: somebody else wrote. Rolled back.
-    /// Load the journal's end (and the showtime, if that does not explain it) and decide again.
-    #[error("another writer changed the showtime")]
-    Conflict,
-    /// The showtime was loaded with a newer fence since: this owner's outcome was declared void. Rolled back. Load again.
-    #[error("the showtime was taken over by another owner")]
-    Fenced,
-    /// An idempotency key of the batch is already recorded. Rolled back. Look the keys up and decide again.
-    #[error("an idempotency key is already recorded")]
-    DuplicateKey,
-    /// A payment that the batch confirms a booking with has confirmed another one. Rolled back. Look the payments up and decide again.
-    #[error("a payment has confirmed another booking")]
-    PaymentUsed,
-    /// Certainly not committed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The connection was lost or timed out when the transaction may have been committed.
-    /// [`WriteStore::load`] with [`Load::Fence`] settles it: afterwards the batch is visible or will never be.
-    #[error("the outcome of the commit is unknown: {reason}")]
-    Unknown {
-        /// What happened, for the log.
-        reason: String,
-    },
-}
+pub use error::{CommitError, StoreError};
 
 /// A seat's net change in one batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,34 +32,19 @@ pub struct SeatChange {
     pub expected_version: u64,
     /// Its status afterwards.
     pub status: SeatStatus,
-    /// The live booking that has it afterwards; `None` if available.
+    /// The live booking that has it afterwards; `None` if available. A seat names one booking, so it has one at most (I1).
     pub booking_id: Option<BookingId>,
     /// Position in [`Batch::events`] of the last event about it; that event's sequence becomes its version.
     pub event: usize,
 }
 
-/// A booking that the batch creates. `booking.version` is ignored: the sequence of `event` becomes its version.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NewBooking {
-    /// The booking as it is after the whole batch.
-    pub booking: Booking,
-    /// Position in [`Batch::events`] of the last event about it.
-    pub event: usize,
-}
-
-/// A stored booking's net change in one batch.
+/// A booking's net change in one batch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BookingChange {
-    /// Which booking.
-    pub booking_id: BookingId,
-    /// The version it must have, else [`CommitError::Conflict`].
-    pub expected_version: u64,
-    /// Its status afterwards.
-    pub status: BookingStatus,
-    /// Its deadline afterwards.
-    pub expires_at: Timestamp,
-    /// Its payment afterwards.
-    pub payment_reference: Option<PaymentReference>,
+    /// The booking as it is after the whole batch. Its `version` is ignored: the sequence of `event` becomes its version.
+    pub booking: Booking,
+    /// The version it must have, else [`CommitError::Conflict`]; `None` if the batch creates it.
+    pub expected_version: Option<u64>,
     /// Position in [`Batch::events`] of the last event about it.
     pub event: usize,
 }
@@ -122,7 +62,7 @@ pub struct IdempotencyRecord {
     pub nonce: [u8; 16],
     /// When it was recorded; kept at least [`IDEMPOTENCY_KEPT`].
     pub recorded_at: Timestamp,
-    /// Sequence of the event that the answer tells of. Set by the store on [`WriteStore::commit`], from [`NewKey::event`].
+    /// Sequence of the event that the answer tells of. Set by the store on [`Ledger::commit`], from [`NewKey::event`].
     pub sequence: u64,
 }
 
@@ -138,12 +78,12 @@ pub struct NewKey {
 /// How long an idempotency key is remembered.
 pub const IDEMPOTENCY_KEPT: std::time::Duration = std::time::Duration::from_hours(24);
 
-/// All that one commit changes in one showtime.
+/// All that one commit changes in one showtime. A payment that one of its events confirms a booking with is used up by it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Batch {
     /// The showtime.
     pub showtime_id: ShowtimeId,
-    /// The fence that [`WriteStore::load`] returned.
+    /// The fence that [`Journal::load`] returned.
     pub fence: u64,
     /// When it was decided; becomes `recorded_at` of every event.
     pub recorded_at: Timestamp,
@@ -151,18 +91,55 @@ pub struct Batch {
     pub events: Vec<Event>,
     /// Net changes of seats, each seat once, ascending (so that two writers lock rows in one order).
     pub seats: Vec<SeatChange>,
-    /// Seats that a stored live booking gives up. Applied before `claims`.
-    pub releases: Vec<(SeatIndex, BookingId)>,
-    /// Seats that a booking live after the batch newly has. The unique index on live claims keeps I1.
-    pub claims: Vec<(SeatIndex, BookingId)>,
-    /// Bookings created.
-    pub new_bookings: Vec<NewBooking>,
-    /// Stored bookings changed.
-    pub booking_changes: Vec<BookingChange>,
+    /// Net changes of bookings, each booking once.
+    pub bookings: Vec<BookingChange>,
     /// Idempotency keys to remember with their answers.
     pub idempotency: Vec<NewKey>,
     /// W3C `traceparent` of the work that caused it, carried to the broker.
     pub traceparent: Option<String>,
+}
+
+impl Batch {
+    /// Refuses a batch that breaks its contract, whatever is stored: without an event, with a position past the last event, or with a
+    /// live booking whose seats it does not give to it. Only a bug makes one.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        let corrupt = |what: String| Err(StoreError::Corrupt(format!("a batch {what}")));
+        let events = self.events.len();
+        if events == 0 {
+            return corrupt("has no event".to_owned());
+        }
+        let positions = self.seats.iter().map(|change| change.event);
+        let positions = positions.chain(self.bookings.iter().map(|change| change.event));
+        let mut positions = positions.chain(self.idempotency.iter().map(|key| key.event));
+        if let Some(event) = positions.find(|event| *event >= events) {
+            return corrupt(format!("names event {event} of {events}"));
+        }
+        if !self.seats.is_sorted_by(|one, next| one.seat < next.seat) {
+            return corrupt("changes a seat twice, or not in order".to_owned());
+        }
+        for BookingChange { booking, .. } in self.bookings.iter().filter(|change| change.booking.status.is_live()) {
+            for seat in booking.seat_ids.iter().map(|seat| seat.index()) {
+                let change = self.seats.binary_search_by_key(&seat, |change| change.seat);
+                let change = change.ok().and_then(|position| self.seats.get(position));
+                if change.and_then(|change| change.booking_id) != Some(booking.id) {
+                    return corrupt(format!("does not give seat {seat} to booking {}", booking.id));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The payments that the batch uses up, each with the booking that it confirms.
+    pub(crate) fn payments(&self) -> impl Iterator<Item = (&PaymentReference, BookingId)> {
+        self.events.iter().filter_map(|event| match event {
+            Event::BookingConfirmed { booking_id, payment_reference, .. } => Some((payment_reference, *booking_id)),
+            Event::ShowtimeScheduled { .. }
+            | Event::SeatsReserved { .. }
+            | Event::HoldExtended { .. }
+            | Event::BookingCancelled { .. }
+            | Event::HoldExpired { .. } => None,
+        })
+    }
 }
 
 /// What a commit has made.
@@ -171,6 +148,10 @@ pub struct Committed {
     /// Sequence of the batch's first event. If it is not one more than the owner's sequence, others wrote in between
     /// (on other seats): read the journal from there.
     pub first_sequence: u64,
+    /// Stamp of the event before it. If it is not that of the owner's last event, the owner has seen another history.
+    pub follows: Stamp,
+    /// Stamp of the batch's last event.
+    pub stamp: Stamp,
 }
 
 /// A showtime to create. It has sequence 1 and one event afterwards.
@@ -190,20 +171,13 @@ pub struct NewShowtime {
     pub idempotency: Option<IdempotencyRecord>,
 }
 
-/// How to load a showtime.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Load {
-    /// For a new owner, or after [`CommitError::Unknown`]: raises the fence, so that no earlier owner's commit still in flight can land later.
-    Fence,
-    /// For an owner whose own commits all have a known outcome: takes the fence as it is.
-    Keep,
-}
-
 /// A showtime as a new owner gets it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Loaded {
     /// Sequence, seats and pending bookings.
     pub showtime: Showtime,
+    /// Stamp of the event with that sequence.
+    pub stamp: Stamp,
     /// To be named in every [`Batch`].
     pub fence: u64,
 }
@@ -228,8 +202,6 @@ pub struct Audit {
     pub seats: Vec<(SeatStatus, u64, Option<BookingId>)>,
     /// Every booking, ended ones too.
     pub bookings: Vec<Booking>,
-    /// Live claims: (seat, booking), ascending.
-    pub claims: Vec<(SeatIndex, BookingId)>,
 }
 
 /// The store's clock, read once.
@@ -294,32 +266,62 @@ impl Totals {
 /// A showtime's id and last sequence.
 pub type Head = (ShowtimeId, u64);
 
-/// See the module's documentation.
+/// What has happened, and how showtimes stand: for all who look. A node's readers have connections of their own, and take none from
+/// commands.
 #[async_trait]
-pub trait WriteStore: Send + Sync + 'static {
+pub trait Journal: Send + Sync + 'static {
+    /// Up to `limit` events of a showtime with a sequence above `after`, in order.
+    async fn journal(&self, id: ShowtimeId, after: u64, limit: usize) -> Result<Vec<RecordedEvent>, StoreError>;
+
+    /// The stamps of the journal's events at these places; places that the journal does not have are left out.
+    async fn stamps(&self, places: Vec<Head>) -> Result<Vec<(Head, Stamp)>, StoreError>;
+
+    /// The last sequences of these showtimes; unknown ids are left out.
+    async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError>;
+
+    /// Up to `limit` showtimes with an id above `after`, ascending, with their last sequences.
+    async fn heads_page(&self, after: Option<ShowtimeId>, limit: usize) -> Result<Vec<Head>, StoreError>;
+
+    /// Counts all showtimes and their seats. Reads every showtime's row, but neither seats nor bookings, so it is not for each request.
+    async fn totals(&self) -> Result<Totals, StoreError>;
+
+    /// A showtime as it stands, with its fence as it is: for an owner whose own commits all have a known outcome, and for who only looks.
+    /// `None` if there is no such showtime.
+    async fn load(&self, id: ShowtimeId) -> Result<Option<Loaded>, StoreError>;
+
+    /// One booking.
+    async fn booking(&self, id: BookingId) -> Result<Option<Booking>, StoreError>;
+
+    /// Answers if a booking could be committed now, with the time by the store's own clock.
+    async fn ping(&self) -> Result<Moment, StoreError>;
+}
+
+/// Work of which one node of the cluster has the lead.
+#[async_trait]
+pub trait Roles: Send + Sync + 'static {
+    /// Tries to become the one node with this role; `None` while another one has it.
+    async fn lead(&self, role: Role) -> Result<Option<Box<dyn Leadership>>, StoreError>;
+}
+
+/// The book of who has which seat: for the box office, the only one who writes in it.
+#[async_trait]
+pub trait Ledger: Journal + Roles {
     /// Creates a showtime with all its seats, its first event and its outbox row.
     ///
     /// # Errors
     /// [`CommitError::Conflict`] if the id is taken.
     async fn schedule(&self, new: NewShowtime) -> Result<(), CommitError>;
 
-    /// Reads a showtime for an owner; `None` if there is no such showtime.
-    async fn load(&self, id: ShowtimeId, load: Load) -> Result<Option<Loaded>, StoreError>;
+    /// As [`Journal::load`], for a new owner, or after [`CommitError::Unknown`]: raises the fence first, so that no earlier owner's
+    /// commit still in flight can land later.
+    async fn take_over(&self, id: ShowtimeId) -> Result<Option<Loaded>, StoreError>;
 
     /// Commits a batch: all of it or nothing, durably, in a constant number of round trips.
     async fn commit(&self, batch: Arc<Batch>) -> Result<Committed, CommitError>;
 
-    /// Up to `limit` events of the journal with a sequence above `after`, in order.
-    async fn journal(&self, id: ShowtimeId, after: u64, limit: usize) -> Result<Vec<RecordedEvent>, StoreError>;
-
-    /// As [`WriteStore::journal`], for an owner in the middle of a command, who must not wait behind those who only look.
+    /// As [`Journal::journal`], for an owner in the middle of a command, who must not wait behind those who only look.
     async fn missed(&self, id: ShowtimeId, after: u64, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
         self.journal(id, after, limit).await
-    }
-
-    /// One booking, for somebody who only looks: it takes no connection from commands.
-    async fn booking(&self, id: BookingId) -> Result<Option<Booking>, StoreError> {
-        Ok(self.bookings(vec![id]).await?.into_iter().next())
     }
 
     /// The bookings with these ids, in no order; unknown ids are left out.
@@ -340,20 +342,11 @@ pub trait WriteStore: Send + Sync + 'static {
 
     /// Up to `limit` pending holds with a deadline at or before `before`, earliest first.
     async fn due_holds(&self, before: Timestamp, limit: usize) -> Result<Vec<DueHold>, StoreError>;
+}
 
-    /// Up to `limit` showtimes with an id above `after`, ascending, with their last sequences.
-    async fn heads_page(&self, after: Option<ShowtimeId>, limit: usize) -> Result<Vec<Head>, StoreError>;
-
-    /// The last sequences of these showtimes; unknown ids are left out.
-    async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError>;
-
-    /// Counts all showtimes and their seats. Reads every showtime's row, but neither seats nor bookings, so it is not for each request. It
-    /// takes no connection from commands.
-    async fn totals(&self) -> Result<Totals, StoreError>;
-
-    /// The stamps of the journal's events at these places; places that the journal does not have are left out.
-    async fn stamps(&self, places: Vec<Head>) -> Result<Vec<(Head, Stamp)>, StoreError>;
-
+/// What the broker has not confirmed: for the relay.
+#[async_trait]
+pub trait Outbox: Roles {
     /// Up to `limit` unconfirmed rows, in order of position, leaving out the showtimes in `except`.
     async fn outbox(&self, limit: usize, except: Vec<ShowtimeId>) -> Result<Vec<OutboxEntry>, StoreError>;
 
@@ -362,18 +355,16 @@ pub trait WriteStore: Send + Sync + 'static {
 
     /// Number of unconfirmed rows, counted up to `limit`.
     async fn outbox_depth(&self, limit: usize) -> Result<usize, StoreError>;
+}
 
-    /// Tries to become the one node with this role; `None` while another one has it.
-    async fn lead(&self, role: Role) -> Result<Option<Box<dyn Leadership>>, StoreError>;
-
-    /// One showtime's whole write model in one snapshot; `None` if unknown.
+/// The whole store, as the program's start has it: each part of the program gets what it needs of it.
+#[async_trait]
+pub trait WriteStore: Ledger + Outbox {
+    /// One showtime's whole write model in one snapshot, for `turnstile check`; `None` if unknown.
     async fn audit(&self, id: ShowtimeId) -> Result<Option<Audit>, StoreError>;
 
     /// 32 random bytes made at the first migration, the same for every node: key of tokens that must be valid on each.
     async fn cluster_secret(&self) -> Result<[u8; 32], StoreError>;
-
-    /// Answers if a booking could be committed now, with the time by the store's own clock.
-    async fn ping(&self) -> Result<Moment, StoreError>;
 }
 
 /// A role that one node has; given up when dropped.

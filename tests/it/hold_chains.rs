@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use turnstile::domain::{
     Booking, BookingId, Command, Credential, Decision, Event, HoldPolicy, HoldToken, RecordedEvent, Rejection, Row,
-    SeatId, SeatMap, SeatSelection, Showtime, ShowtimeFacts, ShowtimeId, Timestamp, UserId,
+    SeatId, SeatMap, SeatSelection, Showtime, ShowtimeFacts, ShowtimeId, Stamp, Timestamp, UserId,
 };
 use uuid::Uuid;
 
@@ -116,7 +116,13 @@ fn a_hold_that_ended_on_another_node_counts_once_its_booking_is_recalled() {
     let ended = BookingId(Uuid::from_u128(99));
     let seat_ids = vec![SeatId::new(ID, 0)];
     let event = Event::BookingCancelled { booking_id: ended, seat_ids: seat_ids.clone() };
-    story.showtime.note_ended(&RecordedEvent { sequence: 3, recorded_at: at(1_795), event });
+    story.showtime.note_ended(&RecordedEvent {
+        sequence: 3,
+        recorded_at: at(1_795),
+        stamp: Stamp(3),
+        follows: Stamp(2),
+        event,
+    });
     let unknown: Vec<_> = story.showtime.unknown_holders(&seat_ids, at(1_796), &POLICY).collect();
     assert_eq!(unknown, [ended]);
     assert_eq!(

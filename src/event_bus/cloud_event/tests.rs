@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{PaymentReference, Row, SeatId, SeatMap, UserId};
+use crate::domain::{PaymentReference, Row, SeatId, SeatMap, Stamp, UserId};
 
 fn showtime() -> impl Strategy<Value = ShowtimeId> {
     any::<u128>().prop_map(|id| ShowtimeId(Uuid::from_u128(id)))
@@ -51,7 +51,10 @@ fn message() -> impl Strategy<Value = Message> {
         |(showtime, first, events, traceparent)| {
             let events = (first..)
                 .zip(events)
-                .map(|(sequence, (event, recorded_at))| RecordedEvent { sequence, recorded_at, event })
+                .map(|(sequence, (event, recorded_at))| {
+                    let (stamp, follows) = (Stamp(!sequence), Stamp(!(sequence - 1)));
+                    RecordedEvent { sequence, recorded_at, stamp, follows, event }
+                })
                 .collect();
             Message { run: EventRun::new(showtime, events).unwrap().into(), traceparent }
         },
@@ -101,11 +104,15 @@ fn sample() -> Message {
         RecordedEvent {
             sequence: 41,
             recorded_at: Timestamp::from_millis(0),
+            stamp: Stamp(0xa5),
+            follows: Stamp(u64::MAX),
             event: Event::BookingCancelled { booking_id, seat_ids: seat_ids.clone() },
         },
         RecordedEvent {
             sequence: 42,
             recorded_at: Timestamp::from_millis(5),
+            stamp: Stamp(0xa6),
+            follows: Stamp(0xa5),
             event: Event::HoldExpired { booking_id, seat_ids },
         },
     ];
@@ -128,6 +135,8 @@ fn the_wire_form_is_the_one_that_is_promised() {
         "datacontenttype": "application/json",
         "partitionkey": "00000000-0000-0000-0000-00000000001f",
         "sequence": "00000000000000000041",
+        "stamp": "00000000000000a5",
+        "follows": "ffffffffffffffff",
         "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         "data": {
             "type": "BookingCancelled",

@@ -95,12 +95,17 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{BookingId, Event, EventRun, RecordedEvent, Timestamp};
+    use crate::domain::{BookingId, Event, EventRun, RecordedEvent, Stamp, Timestamp};
 
     fn message(showtime: u128, events: u64) -> Message {
         let event = Event::HoldExpired { booking_id: BookingId(Uuid::nil()), seat_ids: Vec::new() };
-        let recorded =
-            |sequence| RecordedEvent { sequence, recorded_at: Timestamp::from_millis(0), event: event.clone() };
+        let recorded = |sequence| RecordedEvent {
+            sequence,
+            recorded_at: Timestamp::from_millis(0),
+            stamp: Stamp(sequence),
+            follows: Stamp(sequence - 1),
+            event: event.clone(),
+        };
         let run = EventRun::new(ShowtimeId(Uuid::from_u128(showtime)), (1..=events).map(recorded).collect()).unwrap();
         Message { run: run.into(), traceparent: None }
     }

@@ -176,7 +176,7 @@ pub(super) fn plan_first(run: &EventRun, stored: &Chunks, fence: u64) -> Option<
         movie_title: movie_title.clone(),
         start_time: *start_time,
         sequence: first.sequence,
-        stamp: first.stamp(),
+        stamp: first.stamp,
         seats: rows.seat_count(),
         available: 0,
         seats_per_chunk: SEATS_PER_CHUNK,

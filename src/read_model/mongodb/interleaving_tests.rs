@@ -12,7 +12,8 @@ use super::chunk::available;
 use super::head::{ChunkWrite, Chunks, Head, HeadWrite};
 use super::protocol::{Documents, Written, apply, read};
 use crate::domain::{
-    BookingId, Event, EventRun, PaymentReference, RecordedEvent, Row, SeatId, SeatMap, ShowtimeId, Timestamp, UserId,
+    BookingId, Event, EventRun, PaymentReference, RecordedEvent, Row, SeatId, SeatMap, ShowtimeId, Stamp, Timestamp,
+    UserId,
 };
 use crate::read_model::{Applied, ReadError, ShowtimeView};
 
@@ -139,7 +140,8 @@ fn event(sequence: u64, kind: u8, seats: &[u32]) -> RecordedEvent {
         2 => Event::BookingCancelled { booking_id, seat_ids },
         _ => Event::BookingConfirmed { booking_id, seat_ids, payment_reference: PaymentReference::parse("p").unwrap() },
     };
-    RecordedEvent { sequence, recorded_at: Timestamp::from_millis(0), event }
+    let (stamp, follows) = (Stamp(sequence), Stamp(sequence - 1));
+    RecordedEvent { sequence, recorded_at: Timestamp::from_millis(0), stamp, follows, event }
 }
 
 fn journal(seats: u32, changes: &[(u8, Vec<u32>)]) -> Vec<RecordedEvent> {
@@ -149,7 +151,13 @@ fn journal(seats: u32, changes: &[(u8, Vec<u32>)]) -> Vec<RecordedEvent> {
         start_time: Timestamp::from_millis(5),
         rows: SeatMap::new(rows).unwrap(),
     };
-    let first = RecordedEvent { sequence: 1, recorded_at: Timestamp::from_millis(0), event: scheduled };
+    let first = RecordedEvent {
+        sequence: 1,
+        recorded_at: Timestamp::from_millis(0),
+        stamp: Stamp(1),
+        follows: Stamp(0),
+        event: scheduled,
+    };
     let rest = (2..).zip(changes).map(|(sequence, (kind, seats))| event(sequence, *kind, seats));
     std::iter::once(first).chain(rest).collect()
 }

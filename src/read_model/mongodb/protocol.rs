@@ -83,16 +83,14 @@ impl Remembered {
 }
 
 /// Applies a run. `known` is the newest generation that the writer knows of. `memory` saves reading what this writer wrote
-/// itself: the same sequence means the same content, so a guess that passes the guards was right.
+/// itself: the same sequence and stamp mean the same content, so a guess that passes the guards was right.
 pub(super) async fn apply(
     documents: &impl Documents,
     run: &EventRun,
     known: u64,
     memory: &mut Option<Remembered>,
 ) -> Result<Written, ReadError> {
-    let guess = memory
-        .take()
-        .filter(|guess| run.first_sequence() <= guess.head.sequence + 1 && guess.head.sequence < run.last_sequence());
+    let guess = memory.take().filter(|guess| run.goes_on(guess.head.sequence, guess.head.stamp));
     if let Some(Remembered { head, mut chunks }) = guess {
         read_missing(documents, &head, run, &mut chunks).await?;
         if let Ok(plan) = head.plan(run, &chunks)
@@ -117,14 +115,14 @@ async fn apply_to_stored(
             documents.pause(attempt).await;
         }
         let head = documents.head().await?;
-        let have = head.as_ref().map_or(0, |head| head.sequence);
+        let (have, stamp) = head.as_ref().map_or_else(Default::default, |head| (head.sequence, head.stamp));
         if head.as_ref().is_some_and(|head| head.fence > known) {
             return Ok(Written::Fenced);
         }
         if run.last_sequence() <= have {
             return Ok(Written::Applied(Applied::UpTo(have)));
         }
-        if run.first_sequence() > have + 1 {
+        if !run.goes_on(have, stamp) {
             return Ok(Written::Applied(Applied::Gap { have }));
         }
         let mut chunks = Chunks::new();

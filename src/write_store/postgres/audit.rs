@@ -1,18 +1,16 @@
 //! One showtime's whole write model in one snapshot, for `turnstile check`.
 
-use diesel::prelude::{BoolExpressionMethods, ExpressionMethods, QueryDsl};
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use crate::domain::{BookingId, SeatIndex, ShowtimeId};
+use crate::domain::{BookingId, ShowtimeId};
 use crate::write_store::Audit;
 use crate::write_store::postgres::bookings::{AllBookings, to_bookings};
 use crate::write_store::postgres::call::{Call, Share};
-use crate::write_store::postgres::column::{from_int8, from_seat, from_seat_status};
+use crate::write_store::postgres::column::{from_int8, from_seat_status};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::load::check_seats;
-use crate::write_store::postgres::schema::booking_seats;
 use crate::write_store::postgres::statement::statement;
 
 /// Sequence, number of seats, the last seat's index, and each seat's status, version and booking in order of index.
@@ -67,14 +65,5 @@ async fn read(connection: &mut AsyncPgConnection, id: ShowtimeId) -> Result<Opti
         .collect::<Result<Vec<_>, Failure>>()?;
     check_seats(id, seat_count, last_seat, seats.len())?;
     let bookings = to_bookings(AllBookings { showtime_id: id.0 }.load(connection).await?)?;
-    let claims = booking_seats::table
-        .filter(booking_seats::showtime_id.eq(id.0).and(booking_seats::live))
-        .order((booking_seats::seat, booking_seats::booking_id))
-        .select((booking_seats::seat, booking_seats::booking_id))
-        .load::<(i32, Uuid)>(connection)
-        .await?
-        .into_iter()
-        .map(|(seat, booking)| Ok((from_seat(seat)?, BookingId(booking))))
-        .collect::<Result<Vec<(SeatIndex, BookingId)>, Failure>>()?;
-    Ok(Some(Audit { sequence: from_int8(sequence)?, seats, bookings, claims }))
+    Ok(Some(Audit { sequence: from_int8(sequence)?, seats, bookings }))
 }

@@ -1,38 +1,35 @@
 //! Stored bookings with their seats.
 
 use diesel::data_types::PgTimestamp;
-use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Json, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use crate::domain::{Booking, BookingId, PaymentReference, SeatId, ShowtimeId, TokenHash, UserId};
+use crate::domain::{Booking, BookingId};
+use crate::write_store::booking_body::{Columns, Reader};
 use crate::write_store::postgres::call::{Call, Share};
-use crate::write_store::postgres::column::{from_booking_status, from_bytea, from_int8, from_seat, from_timestamptz};
+use crate::write_store::postgres::column::{BodyText, from_booking_status, from_int8, from_timestamptz};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::statement::statement;
 
 /// Types of a [`BookingRow`].
-pub(super) type BookingColumns =
-    (SqlUuid, SqlUuid, Text, Binary, SmallInt, Timestamptz, Timestamptz, Nullable<Text>, BigInt, Array<Integer>);
+pub(super) type BookingColumns = (SqlUuid, SqlUuid, Text, SmallInt, Timestamptz, BigInt, Json);
 
-/// Id, showtime, user, token's hash, status, reserved at, expires at, payment, version, seats in the client's order.
-pub(super) type BookingRow =
-    (Uuid, Uuid, String, Vec<u8>, i16, PgTimestamp, PgTimestamp, Option<String>, i64, Vec<i32>);
+/// Id, showtime, user, status, expires at, version, body.
+pub(super) type BookingRow = (Uuid, Uuid, String, i16, PgTimestamp, i64, BodyText);
 
 statement! {
     /// Bookings by id.
     BookingsById -> BookingColumns:
-    "SELECT b.id, b.showtime_id, b.user_id, b.token_hash, b.status, b.reserved_at, b.expires_at, b.payment_reference, b.version, \
-     ARRAY(SELECT p.seat FROM booking_seats p WHERE p.booking_id = b.id ORDER BY p.position) \
-     FROM bookings b WHERE b.id = ANY (" {ids: Vec<Uuid> as Array<SqlUuid>} ")"
+    "SELECT id, showtime_id, user_id, status, expires_at, version, body FROM bookings \
+     WHERE id = ANY (" {ids: Vec<Uuid> as Array<SqlUuid>} ")"
 }
 
 statement! {
     /// Every booking of a showtime, ended ones too.
     AllBookings -> BookingColumns:
-    "SELECT b.id, b.showtime_id, b.user_id, b.token_hash, b.status, b.reserved_at, b.expires_at, b.payment_reference, b.version, \
-     ARRAY(SELECT p.seat FROM booking_seats p WHERE p.booking_id = b.id ORDER BY p.position) \
-     FROM bookings b WHERE b.showtime_id = " {showtime_id: Uuid as SqlUuid} ""
+    "SELECT id, showtime_id, user_id, status, expires_at, version, body FROM bookings \
+     WHERE showtime_id = " {showtime_id: Uuid as SqlUuid} ""
 }
 
 /// Bookings by id, unknown ones left out.
@@ -60,28 +57,21 @@ impl Call for BookingsByIds {
 
 /// The rows as the domain has them.
 pub(super) fn to_bookings(rows: Vec<BookingRow>) -> Result<Vec<Booking>, Failure> {
-    rows.into_iter().map(to_booking).collect()
+    let mut reader = Reader::default();
+    rows.into_iter().map(|row| to_booking(row, &mut reader)).collect()
 }
 
 /// The row as the domain has it.
-pub(super) fn to_booking(row: BookingRow) -> Result<Booking, Failure> {
-    let (id, showtime, user, token, status, reserved_at, expires_at, payment, version, seats) = row;
-    let showtime_id = ShowtimeId(showtime);
-    let prefix = SeatId::prefix(showtime_id);
-    let seat_ids = seats
-        .into_iter()
-        .map(|seat| from_seat(seat).map(|index| SeatId::with_prefix(prefix, index)))
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(Booking {
-        id: BookingId(id),
+pub(super) fn to_booking(row: BookingRow, reader: &mut Reader) -> Result<Booking, Failure> {
+    let (id, showtime_id, user_id, status, expires_at, version, BodyText(body)) = row;
+    let columns = Columns {
+        id,
         showtime_id,
-        seat_ids,
-        user_id: UserId::stored(user),
-        token: TokenHash(from_bytea(&token)?),
+        user_id,
         status: from_booking_status(status)?,
-        reserved_at: from_timestamptz(reserved_at),
         expires_at: from_timestamptz(expires_at),
-        payment_reference: payment.map(PaymentReference::stored),
         version: from_int8(version)?,
-    })
+        body: &body,
+    };
+    reader.read(columns).map_err(Failure::Corrupt)
 }

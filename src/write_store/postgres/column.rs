@@ -6,9 +6,9 @@ use diesel::data_types::PgTimestamp;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::pg::{Pg, PgValue};
 use diesel::serialize::{self, IsNull, Output, ToSql};
-use diesel::sql_types::Jsonb;
+use diesel::sql_types::{Json, Jsonb};
 
-use crate::domain::{BookingStatus, Event, SeatIndex, SeatStatus, Timestamp};
+use crate::domain::{BookingStatus, Event, SeatIndex, SeatStatus, Stamp, Timestamp};
 use crate::write_store::postgres::failure::Failure;
 
 /// 2000-01-01T00:00:00Z, PostgreSQL's epoch, in milliseconds since 1970.
@@ -36,14 +36,19 @@ pub(super) fn from_int8(column: i64) -> Result<u64, Failure> {
     u64::try_from(column).map_err(|_sign| Failure::Corrupt(format!("{column} is no sequence")))
 }
 
+/// A number or a position of what one batch has, as `int4`.
+pub(super) fn to_count(number: usize) -> Result<i32, Failure> {
+    i32::try_from(number).map_err(|_range| Failure::Corrupt(format!("{number} does not fit into int4")))
+}
+
+/// A stamp, read: its bits as they are.
+pub(super) fn from_stamp(column: i64) -> Stamp {
+    Stamp(column.cast_unsigned())
+}
+
 /// A seat's index as `int4`.
 pub(super) fn to_seat(seat: SeatIndex) -> Result<i32, Failure> {
     i32::try_from(seat).map_err(|_range| Failure::Corrupt(format!("seat {seat} does not fit into int4")))
-}
-
-/// The reverse of [`to_seat`].
-pub(super) fn from_seat(column: i32) -> Result<SeatIndex, Failure> {
-    SeatIndex::try_from(column).map_err(|_sign| Failure::Corrupt(format!("{column} is no seat")))
 }
 
 /// A count or limit as `int8`; what does not fit is as good as unlimited.
@@ -73,15 +78,27 @@ pub(super) fn from_bytea<const LENGTH: usize>(column: &[u8]) -> Result<[u8; LENG
         .map_err(|_length| Failure::Corrupt(format!("{} bytes are stored where {LENGTH} belong", column.len())))
 }
 
-/// JSON text on its way into a `jsonb` column: serialized once, without a tree of values in between.
+/// JSON text on its way into a `json` or `jsonb` column: serialized once, without a tree of values in between.
 #[derive(Debug)]
 pub(super) struct JsonText(Vec<u8>);
 
 impl JsonText {
-    pub(super) fn of(value: &impl serde::Serialize) -> Result<Self, Failure> {
+    pub(super) fn of(value: &(impl serde::Serialize + ?Sized)) -> Result<Self, Failure> {
         serde_json::to_vec(value)
             .map(Self)
             .map_err(|error| Failure::Corrupt(format!("not representable as JSON: {error}")))
+    }
+
+    /// Text that is JSON already.
+    pub(super) fn written(text: String) -> Self {
+        Self(text.into_bytes())
+    }
+}
+
+impl ToSql<Json, Pg> for JsonText {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        out.write_all(&self.0)?;
+        Ok(IsNull::No)
     }
 }
 
@@ -93,16 +110,23 @@ impl ToSql<Jsonb, Pg> for JsonText {
     }
 }
 
-/// An event as `events.payload`, read without a tree of values in between.
+/// `journal.events`, read without a tree of values in between.
 #[derive(Debug, FromSqlRow)]
-pub(super) struct Payload(pub(super) Event);
+pub(super) struct Events(pub(super) Vec<Event>);
 
-impl FromSql<Jsonb, Pg> for Payload {
+impl FromSql<Json, Pg> for Events {
     fn from_sql(column: PgValue<'_>) -> deserialize::Result<Self> {
-        match column.as_bytes().split_first() {
-            Some((&JSONB_VERSION, text)) => Ok(Self(serde_json::from_slice(text)?)),
-            _ => Err("an unknown version of jsonb".into()),
-        }
+        Ok(Self(serde_json::from_slice(column.as_bytes())?))
+    }
+}
+
+/// A `json` column as its text.
+#[derive(Debug, FromSqlRow)]
+pub(super) struct BodyText(pub(super) String);
+
+impl FromSql<Json, Pg> for BodyText {
+    fn from_sql(column: PgValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self(std::str::from_utf8(column.as_bytes())?.to_owned()))
     }
 }
 

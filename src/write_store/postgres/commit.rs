@@ -12,12 +12,12 @@ use diesel_async::RunQueryDsl;
 use crate::write_store::postgres::access::{Access, discard};
 use crate::write_store::postgres::batch::CommitBatches;
 use crate::write_store::postgres::call::Share;
-use crate::write_store::postgres::column::from_int8;
+use crate::write_store::postgres::column::{from_int8, from_stamp};
 use crate::write_store::postgres::failure::{Failure, Meaning, store_error};
 use crate::write_store::postgres::ping::is_answering;
 use crate::write_store::postgres::proof::Doubt;
 use crate::write_store::postgres::schedule::ScheduleShowtime;
-use crate::write_store::{Batch, CommitError, NewShowtime, StoreError};
+use crate::write_store::{Batch, CommitError, Committed, NewShowtime, StoreError};
 
 /// How a writing statement came to nothing.
 pub(super) enum Trouble {
@@ -52,19 +52,27 @@ impl From<Trouble> for CommitError {
     }
 }
 
-/// Commits batches of different showtimes, ascending, in one round trip (two on a connection's first). Answers the sequence of
-/// each one's first event.
-pub(super) async fn commit<'a>(
-    access: &Access,
-    within: Duration,
-    batches: impl IntoIterator<Item = &'a Batch>,
-) -> Result<Vec<u64>, Trouble> {
-    let call = CommitBatches::of(batches).map_err(|failure| Trouble::Unfit(store_error(failure)))?;
+/// Commits batches of different showtimes, ascending, in one round trip (two on a connection's first). Answers what became of each, in
+/// their order.
+pub(super) async fn commit(access: &Access, within: Duration, batches: &[&Batch]) -> Result<Vec<Committed>, Trouble> {
+    let call = CommitBatches::of(batches).map_err(Trouble::Unfit)?;
+    let stamps = call.stamps.clone();
     let too_long = async {
         tokio::time::sleep(within).await;
         format!("no answer from PostgreSQL within {} ms", within.as_millis())
     };
-    write(access, too_long, call).await
+    let answer = write(access, too_long, call).await?;
+    // Committed: an answer that makes no sense is still no refusal.
+    let Some((firsts, follows)) = answer.split_at_checked(stamps.len()).filter(|(_, rest)| rest.len() == stamps.len())
+    else {
+        return Err(Trouble::unknown(format!("{} numbers were answered for {} batches", answer.len(), stamps.len())));
+    };
+    let read = |((first, follows), stamp): ((&i64, &i64), i64)| {
+        let (follows, stamp) = (from_stamp(*follows), from_stamp(stamp));
+        Ok(Committed { first_sequence: from_int8(*first)?, follows, stamp })
+    };
+    let committed = firsts.iter().zip(follows).zip(stamps).map(read);
+    committed.collect::<Result<_, Failure>>().map_err(|failure| Trouble::unknown(failure.to_string()))
 }
 
 /// Creates a showtime in one round trip (two on a connection's first).
@@ -82,11 +90,11 @@ pub(super) async fn schedule(access: &Access, new: NewShowtime) -> Result<(), Co
 }
 
 /// Runs one writing statement in autocommit, until `given_up` says why its answer is not waited for. The answer is one row, a list of
-/// sequences.
+/// numbers.
 ///
 /// **Invariant:** success is only reported after `ReadyForQuery`, which the server sends after its commit is durable; the row with
 /// the answer comes before that. So the whole result is awaited, never its first row alone.
-async fn write<S>(access: &Access, given_up: impl Future<Output = String>, statement: S) -> Result<Vec<u64>, Trouble>
+async fn write<S>(access: &Access, given_up: impl Future<Output = String>, statement: S) -> Result<Vec<i64>, Trouble>
 where
     S: Query<SqlType = Array<BigInt>> + QueryFragment<Pg> + QueryId + Send + 'static,
 {
@@ -107,7 +115,7 @@ where
     let error = match result {
         Ok(rows) => {
             access.proofs().trust();
-            return only_row(&rows);
+            return only_row(rows);
         }
         Err(error) => error,
     };
@@ -136,12 +144,13 @@ where
 }
 
 /// The statement has been committed: an answer that makes no sense is still no refusal.
-fn only_row(rows: &[Vec<i64>]) -> Result<Vec<u64>, Trouble> {
-    let [sequences] = rows else {
-        return Err(Trouble::unknown(format!("{} rows where one belongs", rows.len())));
-    };
-    let sequences = sequences.iter().map(|sequence| from_int8(*sequence));
-    sequences.collect::<Result<_, Failure>>().map_err(|failure| Trouble::unknown(failure.to_string()))
+fn only_row(rows: Vec<Vec<i64>>) -> Result<Vec<i64>, Trouble> {
+    let count = rows.len();
+    let mut rows = rows.into_iter();
+    match (rows.next(), rows.next()) {
+        (Some(row), None) => Ok(row),
+        _ => Err(Trouble::unknown(format!("{count} rows where one belongs"))),
+    }
 }
 
 /// A refusal, and the batches that its detail lists, counted there from 1.
@@ -165,10 +174,7 @@ fn refusal(error: DieselError) -> CommitError {
             ("turnstile_fenced", _) => return CommitError::Fenced,
             ("turnstile_payment", _) => return CommitError::PaymentUsed,
             (_, "idempotency_pkey") => return CommitError::DuplicateKey,
-            ("turnstile_conflict", _)
-            | (_, "booking_seats_live" | "booking_seats_pkey" | "bookings_pkey" | "showtimes_pkey") => {
-                return CommitError::Conflict;
-            }
+            ("turnstile_conflict", _) | (_, "bookings_pkey" | "showtimes_pkey") => return CommitError::Conflict,
             _ => {}
         }
         // The driver hides 40P01. All writers lock in one order, so none is expected; from a server that speaks another

@@ -54,10 +54,13 @@ impl Connector {
                 .keepalives_retries(3)
                 .tcp_user_timeout(Duration::from_millis(settings.tcp_user_timeout_milliseconds));
         }
-        // Sequential scans only where there is no index: a plan made while a table was small must not outlive its smallness.
+        // One plan for each statement and session, made from its text alone; no sequential scan where there is an index, and no join but
+        // the one that looks each row up: a plan made while a table was small must not outlive its smallness.
         let session = format!(
             "{DURABLE}; SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
-             SET default_transaction_isolation = 'read committed'; SET enable_seqscan = off",
+             SET default_transaction_isolation = 'read committed'; SET plan_cache_mode = force_generic_plan; \
+             SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off; \
+             SET enable_memoize = off",
             settings.statement_timeout_milliseconds,
             settings.lock_timeout_milliseconds,
             settings.idle_in_transaction_timeout_milliseconds

@@ -11,7 +11,7 @@ use crate::write_store::postgres::column::{from_int8, to_limit};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::schema::showtimes;
 
-/// See [`crate::write_store::WriteStore::heads_page`].
+/// See [`crate::write_store::Journal::heads_page`].
 pub(super) struct HeadsPage {
     pub(super) after: Option<ShowtimeId>,
     pub(super) limit: usize,
@@ -38,7 +38,7 @@ impl Call for HeadsPage {
     }
 }
 
-/// See [`crate::write_store::WriteStore::heads`].
+/// See [`crate::write_store::Journal::heads`].
 pub(super) struct Heads(pub(super) Vec<ShowtimeId>);
 
 impl Call for Heads {

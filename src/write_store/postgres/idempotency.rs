@@ -11,7 +11,7 @@ use crate::write_store::postgres::column::{from_bytea, from_int8, from_timestamp
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::schema::{cluster_secret, idempotency};
 
-/// See [`crate::write_store::WriteStore::idempotency`].
+/// See [`crate::write_store::Ledger::idempotency`].
 pub(super) struct Recall(pub(super) Vec<[u8; 32]>);
 
 impl Call for Recall {
@@ -50,7 +50,7 @@ impl Call for Recall {
     }
 }
 
-/// See [`crate::write_store::WriteStore::forget_idempotency`].
+/// See [`crate::write_store::Ledger::forget_idempotency`].
 pub(super) struct Forget {
     pub(super) before: Timestamp,
     pub(super) limit: usize,

@@ -3,29 +3,27 @@
 use std::sync::Arc;
 
 use diesel::data_types::PgTimestamp;
-use diesel::prelude::{ExpressionMethods, QueryDsl};
-use diesel::sql_types::{Array, BigInt, Jsonb, Nullable, Text, Timestamptz, Untyped, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Json, Nullable, Text, Timestamptz, Untyped, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use crate::domain::{EventRun, RecordedEvent, ShowtimeId};
+use crate::domain::{EventRun, RecordedEvent, ShowtimeId, recorded};
 use crate::write_store::OutboxEntry;
 use crate::write_store::postgres::call::{Call, Share};
-use crate::write_store::postgres::column::{Payload, from_int8, from_timestamptz, to_int8, to_limit};
+use crate::write_store::postgres::column::{Events, from_int8, from_stamp, from_timestamptz, to_int8, to_limit};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::recent::Recent;
-use crate::write_store::postgres::schema::events;
 use crate::write_store::postgres::statement::statement;
 
-/// See [`crate::write_store::WriteStore::journal`].
-pub(super) struct Journal {
+/// See [`crate::write_store::Journal::journal`].
+pub(super) struct JournalPage {
     pub(super) id: ShowtimeId,
     pub(super) after: u64,
     pub(super) limit: usize,
     pub(super) share: Share,
 }
 
-impl Call for Journal {
+impl Call for JournalPage {
     type Answer = Vec<RecordedEvent>;
 
     fn share(&self) -> Share {
@@ -37,20 +35,35 @@ impl Call for Journal {
     }
 
     async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Vec<RecordedEvent>, Failure> {
-        events::table
-            .filter(events::showtime_id.eq(self.id.0))
-            .filter(events::sequence.gt(to_int8(self.after)?))
-            .order(events::sequence)
-            .limit(to_limit(self.limit))
-            .select((events::sequence, events::recorded_at, events::payload))
-            .load::<(i64, PgTimestamp, Payload)>(connection)
-            .await?
-            .into_iter()
-            .map(|(sequence, recorded_at, Payload(event))| {
-                Ok(RecordedEvent { sequence: from_int8(sequence)?, recorded_at: from_timestamptz(recorded_at), event })
-            })
-            .collect()
+        let after = to_int8(self.after)?;
+        let rows: Vec<CommitRow> =
+            CommitsAfter { showtime_id: self.id.0, after, limit: to_limit(self.limit) }.load(connection).await?;
+        let mut events = Vec::new();
+        for row in rows {
+            events.extend(to_events(row)?.filter(|event| event.sequence > self.after));
+        }
+        events.truncate(self.limit);
+        Ok(events)
     }
+}
+
+/// First sequence, time, the stamp that it follows, its last stamp, events.
+type CommitRow = (i64, PgTimestamp, i64, i64, Events);
+
+statement! {
+    /// A showtime's commits with events after a sequence, in order, as far as they begin among the first `limit` events.
+    CommitsAfter -> (BigInt, Timestamptz, BigInt, BigInt, Json):
+    "SELECT j.first_sequence, j.recorded_at, j.follows, j.stamp, j.events \
+     FROM (SELECT " {showtime_id: Uuid as SqlUuid} " AS showtime_id, " {after: i64 as BigInt} " AS after, " {limit: i64 as BigInt} " AS most) p \
+     CROSS JOIN LATERAL (SELECT * FROM journal WHERE showtime_id = p.showtime_id AND last_sequence > p.after \
+     ORDER BY last_sequence LIMIT p.most) j \
+     WHERE j.first_sequence - p.after <= p.most ORDER BY j.last_sequence"
+}
+
+fn to_events(row: CommitRow) -> Result<impl Iterator<Item = RecordedEvent>, Failure> {
+    let (first, recorded_at, follows, stamp, Events(events)) = row;
+    let start = (from_int8(first)?, from_timestamptz(recorded_at));
+    Ok(recorded(start, (from_stamp(follows), from_stamp(stamp)), events))
 }
 
 /// Position, showtime, first and last sequence, trace.
@@ -64,19 +77,17 @@ statement! {
 }
 
 statement! {
-    /// Runs of events: for each the times and payloads in order of sequence. The subqueries reach the journal by its key, whatever the
-    /// planner believes.
-    Runs -> (Array<Timestamptz>, Array<Jsonb>):
-    "SELECT ARRAY(SELECT e.recorded_at FROM events e WHERE e.showtime_id = u.showtime_id \
-     AND e.sequence BETWEEN u.first AND u.last ORDER BY e.sequence), \
-     ARRAY(SELECT e.payload FROM events e WHERE e.showtime_id = u.showtime_id \
-     AND e.sequence BETWEEN u.first AND u.last ORDER BY e.sequence) \
+    /// The commits of spans of events, in order. The subquery reaches the journal by its key, whatever the planner believes.
+    CommitsIn -> (BigInt, BigInt, Timestamptz, BigInt, BigInt, Json):
+    "SELECT u.number, j.first_sequence, j.recorded_at, j.follows, j.stamp, j.events \
      FROM unnest(" {showtimes: Vec<Uuid> as Array<SqlUuid>} ", " {firsts: Vec<i64> as Array<BigInt>} ", "
-     {lasts: Vec<i64> as Array<BigInt>} ") WITH ORDINALITY AS u (showtime_id, first, last, number) ORDER BY u.number"
+     {lasts: Vec<i64> as Array<BigInt>} ") WITH ORDINALITY AS u (showtime_id, first, last, number) CROSS JOIN LATERAL \
+     (SELECT * FROM journal WHERE showtime_id = u.showtime_id AND last_sequence BETWEEN u.first AND u.last OFFSET 0) j \
+     ORDER BY u.number, j.last_sequence"
 }
 
-/// See [`crate::write_store::WriteStore::outbox`]. One round trip; a second one if events have to be read from the journal.
-pub(super) struct Outbox {
+/// See [`crate::write_store::Outbox::outbox`]. One round trip; a second one if events have to be read from the journal.
+pub(super) struct OutboxPage {
     pub(super) limit: usize,
     pub(super) except: Vec<ShowtimeId>,
     pub(super) recent: Arc<Recent>,
@@ -89,7 +100,7 @@ pub(super) struct Unconfirmed {
     read_back: bool,
 }
 
-impl Call for Outbox {
+impl Call for OutboxPage {
     type Answer = Unconfirmed;
 
     fn is_told(&self, unconfirmed: &Unconfirmed) -> bool {
@@ -132,25 +143,28 @@ async fn read_runs(spans: &[Span], connection: &mut AsyncPgConnection) -> Result
     if spans.is_empty() {
         return Ok(Vec::new());
     }
-    let runs = Runs {
+    let runs = CommitsIn {
         showtimes: spans.iter().map(|span| span.showtime.0).collect(),
         firsts: spans.iter().map(|span| to_int8(span.first)).collect::<Result<_, _>>()?,
         lasts: spans.iter().map(|span| to_int8(span.last)).collect::<Result<_, _>>()?,
     };
-    let read: Vec<(Vec<PgTimestamp>, Vec<Payload>)> = runs.load(connection).await?;
-    spans.iter().zip(read).map(|(span, (times, payloads))| to_run(span, times, payloads)).collect()
-}
-
-fn to_run(span: &Span, times: Vec<PgTimestamp>, payloads: Vec<Payload>) -> Result<EventRun, Failure> {
-    let Span { showtime, first, last } = *span;
-    let events = (first..).zip(times.into_iter().zip(payloads)).map(|(sequence, (time, Payload(event)))| {
-        RecordedEvent { sequence, recorded_at: from_timestamptz(time), event }
-    });
-    EventRun::new(showtime, events.collect()).filter(|run| run.last_sequence() == last).ok_or_else(|| {
-        Failure::Corrupt(format!(
-            "the journal of showtime {showtime} lacks events of {first} to {last}, which an outbox row names"
-        ))
-    })
+    let read: Vec<(i64, i64, PgTimestamp, i64, i64, Events)> = runs.load(connection).await?;
+    let mut read = read.into_iter().peekable();
+    (1..)
+        .zip(spans)
+        .map(|(number, Span { showtime, first, last })| {
+            let mut events = Vec::new();
+            while let Some((_, first, recorded_at, follows, stamp, run)) = read.next_if(|row| row.0 == number) {
+                events.extend(to_events((first, recorded_at, follows, stamp, run))?);
+            }
+            let run = EventRun::new(*showtime, events);
+            run.filter(|run| (run.first_sequence(), run.last_sequence()) == (*first, *last)).ok_or_else(|| {
+                Failure::Corrupt(format!(
+                    "the journal of showtime {showtime} lacks events of {first} to {last}, which an outbox row names"
+                ))
+            })
+        })
+        .collect()
 }
 
 statement! {
@@ -161,7 +175,7 @@ statement! {
     {positions: Vec<i64> as Array<BigInt>} ")"
 }
 
-/// See [`crate::write_store::WriteStore::outbox_confirmed`].
+/// See [`crate::write_store::Outbox::outbox_confirmed`].
 pub(super) struct OutboxConfirmed(pub(super) Vec<i64>);
 
 impl Call for OutboxConfirmed {
@@ -173,7 +187,7 @@ impl Call for OutboxConfirmed {
     }
 }
 
-/// See [`crate::write_store::WriteStore::outbox_depth`].
+/// See [`crate::write_store::Outbox::outbox_depth`].
 pub(super) struct OutboxDepth(pub(super) usize);
 
 statement! {

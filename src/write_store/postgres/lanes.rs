@@ -117,13 +117,11 @@ impl Lanes {
     /// Carries a load out; every batch is answered.
     async fn carry(self: &Arc<Self>, mut load: Vec<Waiting>) {
         while !load.is_empty() {
-            match commit(&self.access, self.settings.commit_timeout(), load.iter().map(|waiting| &*waiting.batch)).await
-            {
-                Ok(sequences) => {
-                    let count = sequences.len();
-                    for (position, waiting) in load.into_iter().enumerate() {
-                        let first = sequences.get(position).copied();
-                        self.landed(waiting, first.ok_or_else(|| format!("{count} sequences were answered")));
+            let batches: Vec<&Batch> = load.iter().map(|waiting| &*waiting.batch).collect();
+            match commit(&self.access, self.settings.commit_timeout(), &batches).await {
+                Ok(committed) => {
+                    for (waiting, committed) in load.into_iter().zip(committed) {
+                        self.landed(waiting, committed);
                     }
                     return;
                 }
@@ -182,23 +180,21 @@ impl Lanes {
     async fn carry_aside(&self, waiting: Waiting) {
         // Never closed, so that the permit is always given.
         let _permit = self.asides.acquire().await;
-        let alone = commit(&self.access, self.settings.commit_timeout(), [&*waiting.batch]).await;
+        let alone = commit(&self.access, self.settings.commit_timeout(), &[&*waiting.batch]).await;
         match alone {
-            Ok(sequences) => {
-                let first = sequences.first().copied();
-                self.landed(waiting, first.ok_or_else(|| "no sequence was answered".to_owned()));
+            Ok(committed) => {
+                if let Some(committed) = committed.first() {
+                    self.landed(waiting, *committed);
+                }
             }
             Err(trouble) => waiting.answer(Err(trouble.into())),
         }
     }
 
-    /// Answers a batch whose statement was carried out, with the sequence of its first event or what was wrong with the answer.
-    fn landed(&self, waiting: Waiting, first: Result<u64, String>) {
-        if let Ok(first_sequence) = first {
-            self.recent.keep(first_sequence, Arc::clone(&waiting.batch));
-        }
-        let outcome = first.map(|first_sequence| Committed { first_sequence });
-        waiting.answer(outcome.map_err(|reason| CommitError::Unknown { reason }));
+    /// Answers a batch whose statement was carried out.
+    fn landed(&self, waiting: Waiting, committed: Committed) {
+        self.recent.keep(committed, Arc::clone(&waiting.batch));
+        waiting.answer(Ok(committed));
     }
 }
 

@@ -63,7 +63,7 @@ impl Drop for SessionLock {
     }
 }
 
-/// See [`crate::write_store::WriteStore::lead`].
+/// See [`crate::write_store::Roles::lead`].
 pub(super) async fn lead(
     access: &Access,
     role: Role,

@@ -8,25 +8,35 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use crate::domain::{Booking, BookingStatus, SeatMap, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId};
+use crate::write_store::Loaded;
 use crate::write_store::postgres::bookings::{BookingsById, to_bookings};
 use crate::write_store::postgres::call::{Call, Share};
-use crate::write_store::postgres::column::{from_int8, from_seat_status, from_timestamptz};
+use crate::write_store::postgres::column::{from_int8, from_seat_status, from_stamp, from_timestamptz};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::statement::statement;
-use crate::write_store::{Load, Loaded};
 
-/// Start and rows; sequence, fence, number of seats, the last seat's index, each seat's status and version in order of index, and the
+/// Start, rows and stamp; sequence, fence, number of seats, the last seat's index, each seat's status and version in order of index, and the
 /// bookings of reserved seats, repeated for each seat.
-type SeatsRow =
-    (PgTimestamp, serde_json::Value, i64, i64, i32, Option<i32>, Option<Vec<i16>>, Option<Vec<i64>>, Option<Vec<Uuid>>);
+type SeatsRow = (
+    PgTimestamp,
+    serde_json::Value,
+    i64,
+    i64,
+    i64,
+    i32,
+    Option<i32>,
+    Option<Vec<i16>>,
+    Option<Vec<i64>>,
+    Option<Vec<Uuid>>,
+);
 
 statement! {
     /// A showtime with its seats as arrays: 100,000 seats are one row.
     ShowtimeSeats -> (
-        Timestamptz, Jsonb, BigInt, BigInt, Integer, Nullable<Integer>, Nullable<Array<SmallInt>>, Nullable<Array<BigInt>>,
+        Timestamptz, Jsonb, BigInt, BigInt, BigInt, Integer, Nullable<Integer>, Nullable<Array<SmallInt>>, Nullable<Array<BigInt>>,
         Nullable<Array<SqlUuid>>
     ):
-    "SELECT t.start_time, t.rows, t.sequence, t.fence, t.seat_count, s.last, s.statuses, s.versions, s.holders \
+    "SELECT t.start_time, t.rows, t.stamp, t.sequence, t.fence, t.seat_count, s.last, s.statuses, s.versions, s.holders \
      FROM showtimes t CROSS JOIN LATERAL \
      (SELECT max(o.seat) AS last, array_agg(o.status) AS statuses, array_agg(o.version) AS versions, \
      array_agg(o.booking_id) FILTER (WHERE o.status = 1) AS holders \
@@ -38,63 +48,60 @@ statement! {
     /// As [`ShowtimeSeats`], after voiding all commits that name an earlier fence and waiting for one in progress. Start and rows never
     /// change, so it does not matter that they are seen as they were before the wait.
     TakeOver -> (
-        Timestamptz, Jsonb, BigInt, BigInt, Integer, Nullable<Integer>, Nullable<Array<SmallInt>>, Nullable<Array<BigInt>>,
+        Timestamptz, Jsonb, BigInt, BigInt, BigInt, Integer, Nullable<Integer>, Nullable<Array<SmallInt>>, Nullable<Array<BigInt>>,
         Nullable<Array<SqlUuid>>
     ):
     "SELECT t.start_time, t.rows, o.* FROM (SELECT " {id: Uuid as SqlUuid} " AS id OFFSET 0) wanted \
      CROSS JOIN LATERAL take_over(wanted.id) o JOIN showtimes t ON t.id = wanted.id"
 }
 
-/// See [`crate::write_store::WriteStore::load`]. May be repeated: raising the fence twice is as good as once.
+/// See [`crate::write_store::Journal::load`]. May be repeated: raising the fence twice is as good as once.
 pub(super) struct LoadShowtime {
     pub(super) id: ShowtimeId,
-    pub(super) load: Load,
+    /// Raises the fence.
+    pub(super) takes_over: bool,
 }
 
 impl Call for LoadShowtime {
     type Answer = Option<Loaded>;
 
     fn share(&self) -> Share {
-        match self.load {
-            Load::Fence => Share::Commands,
-            Load::Keep => Share::Reads,
-        }
+        if self.takes_over { Share::Commands } else { Share::Reads }
     }
 
     fn is_told(&self, _loaded: &Option<Loaded>) -> bool {
         // Raising the fence is a commit of its own, after all that it reads.
-        self.load == Load::Keep
+        !self.takes_over
     }
 
     async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Option<Loaded>, Failure> {
         // One statement sees one moment, and is enough for a showtime without pending bookings, as most are that nobody has asked for.
         let Some(row) = self.seats(connection).await? else { return Ok(None) };
-        if row.8.is_none() {
+        if row.9.is_none() {
             return loaded(self.id, row, Vec::new()).map(Some);
         }
-        match self.load {
+        if self.takes_over {
             // Read committed: each statement after the row lock sees all that was committed before it, and nothing can be
             // committed after it. The wait for the lock is the wait for a commit still in flight.
-            Load::Fence => connection.transaction(async |connection| self.with_pending(connection).await).await,
-            // One snapshot for all statements.
-            Load::Keep => {
-                connection
-                    .build_transaction()
-                    .repeatable_read()
-                    .read_only()
-                    .run(async |connection| self.with_pending(connection).await)
-                    .await
-            }
+            return connection.transaction(async |connection| self.with_pending(connection).await).await;
         }
+        // One snapshot for all statements.
+        connection
+            .build_transaction()
+            .repeatable_read()
+            .read_only()
+            .run(async |connection| self.with_pending(connection).await)
+            .await
     }
 }
 
 impl LoadShowtime {
     async fn seats(&self, connection: &mut AsyncPgConnection) -> Result<Option<SeatsRow>, Failure> {
         let id = self.id.0;
-        let rows: Vec<SeatsRow> = match self.load {
-            Load::Fence => TakeOver { id }.load(connection).await?,
-            Load::Keep => ShowtimeSeats { id }.load(connection).await?,
+        let rows: Vec<SeatsRow> = if self.takes_over {
+            TakeOver { id }.load(connection).await?
+        } else {
+            ShowtimeSeats { id }.load(connection).await?
         };
         Ok(rows.into_iter().next())
     }
@@ -102,7 +109,7 @@ impl LoadShowtime {
     async fn with_pending(&self, connection: &mut AsyncPgConnection) -> Result<Option<Loaded>, Failure> {
         let Some(row) = self.seats(connection).await? else { return Ok(None) };
         // Pending bookings are found by the seats they hold: ended ones, however many, are not touched.
-        let mut ids = row.8.clone().unwrap_or_default();
+        let mut ids = row.9.clone().unwrap_or_default();
         ids.sort_unstable();
         ids.dedup();
         let mut pending = to_bookings(BookingsById { ids }.load(connection).await?)?;
@@ -112,14 +119,14 @@ impl LoadShowtime {
 }
 
 fn loaded(id: ShowtimeId, row: SeatsRow, pending: Vec<Booking>) -> Result<Loaded, Failure> {
-    let (start_time, rows, sequence, fence, seat_count, last_seat, statuses, versions, _holders) = row;
+    let (start_time, rows, stamp, sequence, fence, seat_count, last_seat, statuses, versions, _holders) = row;
     let seats = to_seats(statuses.unwrap_or_default(), versions.unwrap_or_default())?;
     check_seats(id, seat_count, last_seat, seats.len())?;
     let seat_map: SeatMap = serde_json::from_value(rows)
         .map_err(|error| Failure::Corrupt(format!("the rows of showtime {id} are unusable: {error}")))?;
     let facts = ShowtimeFacts { id, starts_at: from_timestamptz(start_time), seat_map: Arc::new(seat_map) };
     let showtime = Showtime::restore(facts, from_int8(sequence)?, seats, pending);
-    Ok(Loaded { showtime, fence: from_int8(fence)? })
+    Ok(Loaded { showtime, stamp: from_stamp(stamp), fence: from_int8(fence)? })
 }
 
 fn to_seats(statuses: Vec<i16>, versions: Vec<i64>) -> Result<Vec<(SeatStatus, u64)>, Failure> {

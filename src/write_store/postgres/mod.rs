@@ -1,8 +1,8 @@
 //! Write store on PostgreSQL 15 or newer, through Diesel: every change is one statement, prepared once per connection.
 //!
-//! A commit calls the SQL function `commit_batches` (see `migrations/postgres`) with all that it changes as arrays, outside of any
-//! transaction block: the statement is its own transaction, so any batch costs one round trip and one flush of the log, and
-//! batches of different showtimes that wait at the same time share them.
+//! A commit is one statement (see `batch`) with all that it changes as arrays, outside of any transaction block: the statement is its own
+//! transaction, so any batch costs one round trip and one flush of the log, and batches of different showtimes that wait at the same
+//! time share them.
 //!
 //! **Invariant:** every change of a showtime takes its row in `showtimes` first. So sequences are given in the order of commits, at
 //! most one commit of a showtime is in progress, and two writers can never wait for each other in a circle.
@@ -19,8 +19,8 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use crate::write_store::{
-    Audit, Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment,
-    NewShowtime, OutboxEntry, Role, StoreError, Totals, WriteStore,
+    Audit, Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Journal, Leadership, Ledger, Loaded,
+    Moment, NewShowtime, Outbox, OutboxEntry, Role, Roles, StoreError, Totals, WriteStore,
 };
 
 mod access;
@@ -66,7 +66,7 @@ use due::DueHolds;
 use failure::unavailable_because;
 use heads::{Heads, HeadsPage};
 use idempotency::{ClusterSecret, Forget, Recall};
-use journal::{Journal, Outbox, OutboxConfirmed, OutboxDepth};
+use journal::{JournalPage, OutboxConfirmed, OutboxDepth, OutboxPage};
 use lanes::Lanes;
 use load::LoadShowtime;
 use payments::Payments;
@@ -112,34 +112,69 @@ impl PostgresStore {
 }
 
 #[async_trait]
-impl WriteStore for PostgresStore {
+impl Journal for PostgresStore {
+    async fn journal(&self, id: ShowtimeId, after: u64, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.access.call(JournalPage { id, after, limit, share: Share::Reads }).await
+    }
+
+    async fn stamps(&self, places: Vec<Head>) -> Result<Vec<(Head, Stamp)>, StoreError> {
+        self.access.call(Stamps(places)).await
+    }
+
+    async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError> {
+        self.access.call(Heads(ids)).await
+    }
+
+    async fn heads_page(&self, after: Option<ShowtimeId>, limit: usize) -> Result<Vec<Head>, StoreError> {
+        self.access.call(HeadsPage { after, limit }).await
+    }
+
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        self.access.call(CountAll).await
+    }
+
+    async fn load(&self, id: ShowtimeId) -> Result<Option<Loaded>, StoreError> {
+        self.access.call(LoadShowtime { id, takes_over: false }).await
+    }
+
+    async fn booking(&self, id: BookingId) -> Result<Option<Booking>, StoreError> {
+        let found = self.access.call(BookingsByIds { ids: vec![id], share: Share::Reads }).await?;
+        Ok(found.into_iter().next())
+    }
+
+    async fn ping(&self) -> Result<Moment, StoreError> {
+        self.access.prove_for_ping().await?;
+        self.access.call(Ping).await?.ok_or_else(|| unavailable_because("PostgreSQL takes no writes now"))
+    }
+}
+
+#[async_trait]
+impl Roles for PostgresStore {
+    async fn lead(&self, role: Role) -> Result<Option<Box<dyn Leadership>>, StoreError> {
+        leadership::lead(&self.access, role, Arc::clone(&self.recent)).await
+    }
+}
+
+#[async_trait]
+impl Ledger for PostgresStore {
     async fn schedule(&self, new: NewShowtime) -> Result<(), CommitError> {
         commit::schedule(&self.access, new).await
     }
 
-    async fn load(&self, id: ShowtimeId, load: Load) -> Result<Option<Loaded>, StoreError> {
-        self.access.call(LoadShowtime { id, load }).await
+    async fn take_over(&self, id: ShowtimeId) -> Result<Option<Loaded>, StoreError> {
+        self.access.call(LoadShowtime { id, takes_over: true }).await
     }
 
     async fn commit(&self, batch: Arc<Batch>) -> Result<Committed, CommitError> {
         self.lanes.commit(batch).await
     }
 
-    async fn journal(&self, id: ShowtimeId, after: u64, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.access.call(Journal { id, after, limit, share: Share::Reads }).await
-    }
-
     async fn missed(&self, id: ShowtimeId, after: u64, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.access.call(Journal { id, after, limit, share: Share::Commands }).await
+        self.access.call(JournalPage { id, after, limit, share: Share::Commands }).await
     }
 
     async fn bookings(&self, ids: Vec<BookingId>) -> Result<Vec<Booking>, StoreError> {
         self.access.call(BookingsByIds { ids, share: Share::Commands }).await
-    }
-
-    async fn booking(&self, id: BookingId) -> Result<Option<Booking>, StoreError> {
-        let found = self.access.call(BookingsByIds { ids: vec![id], share: Share::Reads }).await?;
-        Ok(found.into_iter().next())
     }
 
     async fn payments(
@@ -160,25 +195,12 @@ impl WriteStore for PostgresStore {
     async fn due_holds(&self, before: Timestamp, limit: usize) -> Result<Vec<DueHold>, StoreError> {
         self.access.call(DueHolds { before, limit }).await
     }
+}
 
-    async fn heads_page(&self, after: Option<ShowtimeId>, limit: usize) -> Result<Vec<Head>, StoreError> {
-        self.access.call(HeadsPage { after, limit }).await
-    }
-
-    async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError> {
-        self.access.call(Heads(ids)).await
-    }
-
-    async fn totals(&self) -> Result<Totals, StoreError> {
-        self.access.call(CountAll).await
-    }
-
-    async fn stamps(&self, places: Vec<Head>) -> Result<Vec<(Head, Stamp)>, StoreError> {
-        self.access.call(Stamps(places)).await
-    }
-
+#[async_trait]
+impl Outbox for PostgresStore {
     async fn outbox(&self, limit: usize, except: Vec<ShowtimeId>) -> Result<Vec<OutboxEntry>, StoreError> {
-        Ok(self.access.call(Outbox { limit, except, recent: Arc::clone(&self.recent) }).await?.entries)
+        Ok(self.access.call(OutboxPage { limit, except, recent: Arc::clone(&self.recent) }).await?.entries)
     }
 
     async fn outbox_confirmed(&self, positions: Vec<i64>) -> Result<(), StoreError> {
@@ -188,21 +210,15 @@ impl WriteStore for PostgresStore {
     async fn outbox_depth(&self, limit: usize) -> Result<usize, StoreError> {
         self.access.call(OutboxDepth(limit)).await
     }
+}
 
-    async fn lead(&self, role: Role) -> Result<Option<Box<dyn Leadership>>, StoreError> {
-        leadership::lead(&self.access, role, Arc::clone(&self.recent)).await
-    }
-
+#[async_trait]
+impl WriteStore for PostgresStore {
     async fn audit(&self, id: ShowtimeId) -> Result<Option<Audit>, StoreError> {
         self.access.call(AuditShowtime(id)).await
     }
 
     async fn cluster_secret(&self) -> Result<[u8; 32], StoreError> {
         self.access.call(ClusterSecret).await
-    }
-
-    async fn ping(&self) -> Result<Moment, StoreError> {
-        self.access.prove_for_ping().await?;
-        self.access.call(Ping).await?.ok_or_else(|| unavailable_because("PostgreSQL takes no writes now"))
     }
 }

@@ -9,7 +9,7 @@ use crate::write_store::postgres::call::Call;
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::schema::payments;
 
-/// See [`crate::write_store::WriteStore::payments`].
+/// See [`crate::write_store::Ledger::payments`].
 pub(super) struct Payments(pub(super) Vec<PaymentReference>);
 
 impl Call for Payments {

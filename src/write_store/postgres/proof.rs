@@ -22,11 +22,10 @@ statement! {
     "WITH a AS (UPDATE showtimes SET sequence = sequence WHERE false), \
      b AS (UPDATE seats SET version = version WHERE false), \
      c AS (UPDATE bookings SET version = version WHERE false), \
-     d AS (UPDATE booking_seats SET live = live WHERE false), \
-     e AS (UPDATE events SET kind = kind WHERE false), \
-     f AS (UPDATE outbox SET traceparent = traceparent WHERE false), \
-     g AS (UPDATE idempotency SET recorded_at = recorded_at WHERE false), \
-     h AS (UPDATE payments SET booking_id = booking_id WHERE false) \
+     d AS (UPDATE journal SET stamp = stamp WHERE false), \
+     e AS (UPDATE outbox SET traceparent = traceparent WHERE false), \
+     f AS (UPDATE idempotency SET recorded_at = recorded_at WHERE false), \
+     g AS (UPDATE payments SET booking_id = booking_id WHERE false) \
      SELECT pg_logical_emit_message(true, 'turnstile', '') IS NOT NULL AND current_setting('synchronous_standby_names') <> ''"
 }
 
@@ -44,10 +43,10 @@ impl Call for Prove {
 
 /// Rows as a booking writes them, enough to need new pages, and rolled back: is there room for them?
 const TRIAL: &str = "BEGIN; \
-    INSERT INTO bookings (id, showtime_id, user_id, token_hash, status, reserved_at, expires_at, version) \
-    SELECT gen_random_uuid(), gen_random_uuid(), repeat('x', 100), sha256(''), 2, now(), now(), 1 FROM generate_series(1, 200); \
-    INSERT INTO booking_seats (booking_id, position, showtime_id, seat, live) \
-    SELECT gen_random_uuid(), 0, gen_random_uuid(), 0, false FROM generate_series(1, 200); \
+    INSERT INTO bookings (id, showtime_id, expires_at, version, status, user_id, body) \
+    SELECT gen_random_uuid(), gen_random_uuid(), now(), 1, 2, repeat('x', 100), '{}' FROM generate_series(1, 200); \
+    INSERT INTO journal (showtime_id, last_sequence, first_sequence, recorded_at, follows, stamp, events) \
+    SELECT gen_random_uuid(), 1, 1, now(), 0, 0, '[]' FROM generate_series(1, 200); \
     INSERT INTO outbox (showtime_id, first_sequence, last_sequence) \
     SELECT gen_random_uuid(), 1, 1 FROM generate_series(1, 200); \
     ROLLBACK";

@@ -5,8 +5,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::{EventRun, RecordedEvent, ShowtimeId};
-use crate::write_store::Batch;
+use crate::domain::{EventRun, ShowtimeId, recorded};
+use crate::write_store::{Batch, Committed};
 
 /// Which run of events: its showtime and first sequence.
 type Key = (ShowtimeId, u64);
@@ -20,7 +20,7 @@ pub(super) struct Recent {
 #[derive(Default)]
 struct Kept {
     is_leading: bool,
-    batches: HashMap<Key, Arc<Batch>>,
+    batches: HashMap<Key, (Committed, Arc<Batch>)>,
     /// The keys by age; some may have been taken.
     order: VecDeque<Key>,
     events: usize,
@@ -38,15 +38,15 @@ impl Recent {
     }
 
     /// Keeps a batch that is certainly committed.
-    pub(super) fn keep(&self, first_sequence: u64, batch: Arc<Batch>) {
-        let key = (batch.showtime_id, first_sequence);
+    pub(super) fn keep(&self, committed: Committed, batch: Arc<Batch>) {
+        let key = (batch.showtime_id, committed.first_sequence);
         let mut kept = self.kept();
         if !kept.is_leading {
             return;
         }
         kept.events += batch.events.len();
         kept.order.push_back(key);
-        kept.batches.insert(key, batch);
+        kept.batches.insert(key, (committed, batch));
         // A row that was read back before its batch came here is never asked for: it must not keep the keys behind it.
         while kept.events.max(kept.order.len()) > self.max_events
             && let Some(oldest) = kept.order.pop_front()
@@ -57,7 +57,7 @@ impl Recent {
 
     /// The run of events from `first` to `last`, if it is kept. It is not kept any longer.
     pub(super) fn take(&self, showtime: ShowtimeId, first: u64, last: u64) -> Option<EventRun> {
-        let batch = {
+        let (committed, batch) = {
             let mut kept = self.kept();
             let batch = kept.remove((showtime, first))?;
             while kept.order.front().is_some_and(|oldest| !kept.batches.contains_key(oldest)) {
@@ -67,7 +67,7 @@ impl Recent {
         };
         let recorded_at = batch.recorded_at;
         let events = Arc::try_unwrap(batch).map_or_else(|shared| shared.events.clone(), |batch| batch.events);
-        let recorded = (first..).zip(events).map(|(sequence, event)| RecordedEvent { sequence, recorded_at, event });
+        let recorded = recorded((first, recorded_at), (committed.follows, committed.stamp), events);
         EventRun::new(showtime, recorded.collect()).filter(|run| run.last_sequence() == last)
     }
 
@@ -77,10 +77,10 @@ impl Recent {
 }
 
 impl Kept {
-    fn remove(&mut self, key: Key) -> Option<Arc<Batch>> {
-        let batch = self.batches.remove(&key)?;
-        self.events -= batch.events.len();
-        Some(batch)
+    fn remove(&mut self, key: Key) -> Option<(Committed, Arc<Batch>)> {
+        let kept = self.batches.remove(&key)?;
+        self.events -= kept.1.events.len();
+        Some(kept)
     }
 }
 
@@ -89,9 +89,13 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{BookingId, Event, Timestamp};
+    use crate::domain::{BookingId, Event, Stamp, Timestamp};
 
     const SHOWTIME: ShowtimeId = ShowtimeId(Uuid::from_u128(1));
+
+    fn at(first_sequence: u64) -> Committed {
+        Committed { first_sequence, follows: Stamp(70), stamp: Stamp(80) }
+    }
 
     fn batch(events: u128) -> Arc<Batch> {
         let event = |number| Event::HoldExpired { booking_id: BookingId(Uuid::from_u128(number)), seat_ids: vec![] };
@@ -101,10 +105,7 @@ mod tests {
             recorded_at: Timestamp::from_millis(7),
             events: (0..events).map(event).collect(),
             seats: vec![],
-            releases: vec![],
-            claims: vec![],
-            new_bookings: vec![],
-            booking_changes: vec![],
+            bookings: vec![],
             idempotency: vec![],
             traceparent: None,
         })
@@ -114,31 +115,33 @@ mod tests {
     fn a_run_is_given_once_and_only_whole() {
         let recent = Recent::new(100);
         recent.lead(true);
-        recent.keep(4, batch(3));
+        recent.keep(at(4), batch(3));
         let run = recent.take(SHOWTIME, 4, 6).unwrap();
         assert_eq!((run.first_sequence(), run.last_sequence()), (4, 6));
         assert!(run.events().iter().all(|event| event.recorded_at == Timestamp::from_millis(7)));
+        let stamps: Vec<_> = run.events().iter().map(|event| (event.follows.0, event.stamp.0)).collect();
+        assert_eq!(stamps, [(70, 78), (78, 79), (79, 80)]);
         assert_eq!(recent.take(SHOWTIME, 4, 6), None);
-        recent.keep(7, batch(2));
+        recent.keep(at(7), batch(2));
         assert_eq!(recent.take(SHOWTIME, 7, 9), None, "the row names more events than were kept");
     }
 
     #[test]
     fn the_oldest_make_room_and_only_a_leader_keeps_any() {
         let recent = Recent::new(5);
-        recent.keep(1, batch(1));
+        recent.keep(at(1), batch(1));
         assert_eq!(recent.take(SHOWTIME, 1, 1), None, "it does not lead");
         recent.lead(true);
         for first in [1, 3, 5] {
-            recent.keep(first, batch(2));
+            recent.keep(at(first), batch(2));
         }
         assert_eq!(recent.take(SHOWTIME, 1, 2), None, "six events are too many");
         assert!(recent.take(SHOWTIME, 5, 6).is_some());
         assert!(recent.take(SHOWTIME, 3, 4).is_some());
         assert!(recent.kept().order.is_empty() && recent.kept().events == 0);
-        recent.keep(7, batch(9));
+        recent.keep(at(7), batch(9));
         assert_eq!(recent.take(SHOWTIME, 7, 15), None, "too large to be kept at all");
-        recent.keep(20, batch(1));
+        recent.keep(at(20), batch(1));
         recent.lead(false);
         assert_eq!(recent.take(SHOWTIME, 20, 20), None);
     }
@@ -147,9 +150,9 @@ mod tests {
     fn what_is_never_asked_for_does_not_keep_the_rest() {
         let recent = Recent::new(5);
         recent.lead(true);
-        recent.keep(1, batch(1));
+        recent.keep(at(1), batch(1));
         for first in 2..1_000 {
-            recent.keep(first, batch(1));
+            recent.keep(at(first), batch(1));
             assert!(recent.take(SHOWTIME, first, first).is_some());
             assert!(recent.kept().order.len() <= 5, "{} keys", recent.kept().order.len());
         }

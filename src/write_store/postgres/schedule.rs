@@ -1,7 +1,8 @@
-//! A new showtime as one call of the SQL function `schedule_showtime`, which makes the seats on the server.
+//! A new showtime as one statement; the server makes its seats.
 
 use diesel::data_types::PgTimestamp;
-use diesel::sql_types::{Array, BigInt, Binary, Integer, Jsonb, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Binary, Integer, Json, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use rand::random;
 use uuid::Uuid;
 
 use crate::domain::Event;
@@ -11,23 +12,45 @@ use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::statement::statement;
 
 statement! {
-    /// All of it or nothing, in one round trip. Parameters as in the migration.
+    /// All of it or nothing, in one round trip; answers the sequence 1. The key's parameters are null for a request without a key. A known
+    /// key is told before a taken id: the same request repeated finds both.
     ScheduleShowtime -> Array<BigInt>:
-    "SELECT schedule_showtime("
-    {id: Uuid as diesel::sql_types::Uuid} ","
-    {movie_title: String as Text} ","
-    {start_time: PgTimestamp as Timestamptz} ","
-    {rows: JsonText as Jsonb} ","
-    {seat_count: i32 as Integer} ","
-    {recorded_at: PgTimestamp as Timestamptz} ","
-    {event_kind: &'static str as Text} ","
-    {event_payload: JsonText as Jsonb} ","
-    {key_hash: Option<[u8; 32]> as Nullable<Binary>} ","
-    {key_fingerprint: Option<[u8; 32]> as Nullable<Binary>} ","
-    {key_answer: Option<JsonText> as Nullable<Jsonb>} ","
-    {key_nonce: Option<[u8; 16]> as Nullable<Binary>} ","
-    {key_recorded_at: Option<PgTimestamp> as Nullable<Timestamptz>} ","
-    {key_sequence: Option<i64> as Nullable<BigInt>} ")"
+    "WITH p AS NOT MATERIALIZED (SELECT "
+        {id: Uuid as SqlUuid} " AS id, "
+        {movie_title: String as Text} " AS movie_title, "
+        {start_time: PgTimestamp as Timestamptz} " AS start_time, "
+        {rows: JsonText as Jsonb} " AS rows, "
+        {seat_count: i32 as Integer} " AS seat_count, "
+        {recorded_at: PgTimestamp as Timestamptz} " AS recorded_at, "
+        {stamp: i64 as BigInt} " AS stamp, "
+        {events: JsonText as Json} " AS events, "
+        {key_hash: Option<[u8; 32]> as Nullable<Binary>} " AS key_hash, "
+        {key_fingerprint: Option<[u8; 32]> as Nullable<Binary>} " AS fingerprint, "
+        {key_answer: Option<JsonText> as Nullable<Jsonb>} " AS answer, "
+        {key_nonce: Option<[u8; 16]> as Nullable<Binary>} " AS nonce, "
+        {key_recorded_at: Option<PgTimestamp> as Nullable<Timestamptz>} " AS key_recorded_at, "
+        {key_sequence: Option<i64> as Nullable<BigInt>} " AS key_sequence),
+    known AS (
+        INSERT INTO idempotency (key_hash, fingerprint, answer, nonce, recorded_at, sequence)
+        SELECT key_hash, fingerprint, answer, nonce, key_recorded_at, key_sequence FROM p WHERE key_hash IS NOT NULL
+        RETURNING 1
+    ),
+    scheduled AS (
+        INSERT INTO showtimes (id, movie_title, start_time, rows, seat_count, created_at, sequence, fence, follows, stamp)
+        SELECT id, movie_title, start_time, rows, seat_count, recorded_at, 1, 0, 0, stamp FROM p
+        WHERE (SELECT count(*) FROM known) IS NOT NULL
+        RETURNING id
+    ),
+    seated AS (
+        INSERT INTO seats (showtime_id, seat, status, version)
+        SELECT scheduled.id, seat, 0, 1 FROM scheduled, p, generate_series(0, p.seat_count - 1) AS seat
+    ),
+    written AS (
+        INSERT INTO journal (showtime_id, last_sequence, first_sequence, recorded_at, follows, stamp, events)
+        SELECT scheduled.id, 1, 1, recorded_at, 0, stamp, events FROM scheduled, p
+    ),
+    sent AS (INSERT INTO outbox (showtime_id, first_sequence, last_sequence) SELECT id, 1, 1 FROM scheduled)
+    SELECT ARRAY[1::int8] FROM scheduled"
 }
 
 impl ScheduleShowtime {
@@ -46,8 +69,8 @@ impl ScheduleShowtime {
             rows: JsonText::of(&new.seat_map)?,
             seat_count: to_seat(new.seat_map.seat_count())?,
             recorded_at: to_timestamptz(new.recorded_at),
-            event_kind: event.kind().as_str(),
-            event_payload: JsonText::of(&event)?,
+            stamp: random(),
+            events: JsonText::of(&[event])?,
             key_hash: key.map(|record| record.key_hash),
             key_fingerprint: key.map(|record| record.fingerprint),
             key_answer: key.map(|record| JsonText::of(&record.answer)).transpose()?,

@@ -1,26 +1,14 @@
 //! The tables, as `diesel print-schema` sees them after the migrations in `migrations/postgres`.
 
 diesel::table! {
-    booking_seats (booking_id, position) {
-        booking_id -> Uuid,
-        position -> Int2,
-        showtime_id -> Uuid,
-        seat -> Int4,
-        live -> Bool,
-    }
-}
-
-diesel::table! {
     bookings (id) {
         id -> Uuid,
         showtime_id -> Uuid,
-        user_id -> Text,
-        token_hash -> Bytea,
-        status -> Int2,
-        reserved_at -> Timestamptz,
         expires_at -> Timestamptz,
-        payment_reference -> Nullable<Text>,
         version -> Int8,
+        status -> Int2,
+        user_id -> Text,
+        body -> Json,
     }
 }
 
@@ -32,16 +20,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    events (showtime_id, sequence) {
-        showtime_id -> Uuid,
-        sequence -> Int8,
-        recorded_at -> Timestamptz,
-        kind -> Text,
-        payload -> Jsonb,
-    }
-}
-
-diesel::table! {
     idempotency (key_hash) {
         key_hash -> Bytea,
         fingerprint -> Bytea,
@@ -49,6 +27,18 @@ diesel::table! {
         nonce -> Bytea,
         recorded_at -> Timestamptz,
         sequence -> Int8,
+    }
+}
+
+diesel::table! {
+    journal (showtime_id, last_sequence) {
+        showtime_id -> Uuid,
+        last_sequence -> Int8,
+        first_sequence -> Int8,
+        recorded_at -> Timestamptz,
+        follows -> Int8,
+        stamp -> Int8,
+        events -> Json,
     }
 }
 
@@ -79,6 +69,8 @@ diesel::table! {
         created_at -> Timestamptz,
         sequence -> Int8,
         fence -> Int8,
+        follows -> Int8,
+        stamp -> Int8,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::write_store::postgres::column::from_int8;
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::schema::showtimes;
 
-/// See [`crate::write_store::WriteStore::totals`].
+/// See [`crate::write_store::Journal::totals`].
 pub(super) struct CountAll;
 
 impl Call for CountAll {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::domain::{BookingId, ShowtimeId};
+use crate::domain::{BookingId, ShowtimeId, Stamp};
 use crate::write_store::StoreError;
 use crate::write_store::sqlite::failure::corrupt;
 use crate::write_store::sqlite::statement::Bind;
@@ -13,13 +13,7 @@ pub(super) fn json(rows: &(impl Serialize + ?Sized)) -> Result<String, StoreErro
     serde_json::to_string(rows).map_err(|error| corrupt(format!("a value has no JSON form: {error}")))
 }
 
-/// Bytes as they stand in JSON; SQL reads them with `unhex`.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
-}
-
-/// A UUID as it stands in JSON.
+/// A UUID as it stands in JSON; SQL reads it with `unhex`.
 pub(super) fn hex_id(id: Uuid) -> String {
     id.simple().to_string()
 }
@@ -32,6 +26,11 @@ pub(super) fn count(limit: usize) -> Bind<'static> {
 /// A sequence, version or fence. One too great for SQLite is none that was ever stored, and finds nothing.
 pub(super) fn number(value: u64) -> Bind<'static> {
     Bind::Integer(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+/// The sequence of the event at this position of a batch whose first event has the sequence `first`.
+pub(super) fn at(first: u64, event: usize) -> u64 {
+    first.saturating_add(u64::try_from(event).unwrap_or(u64::MAX))
 }
 
 /// A stored sequence, version or fence.
@@ -62,4 +61,14 @@ pub(super) fn fixed<const LENGTH: usize>(bytes: Vec<u8>) -> Result<[u8; LENGTH],
 /// A stored status, by its code.
 pub(super) fn status<S>(code: i64, from_code: impl FnOnce(u8) -> Option<S>) -> Result<S, StoreError> {
     u8::try_from(code).ok().and_then(from_code).ok_or_else(|| corrupt(format!("there is no status {code}")))
+}
+
+/// A stamp: its bits as they are.
+pub(super) fn bits(stamp: Stamp) -> Bind<'static> {
+    Bind::Integer(stamp.0.cast_signed())
+}
+
+/// A stored stamp.
+pub(super) fn stamp(bits: i64) -> Stamp {
+    Stamp(bits.cast_unsigned())
 }

@@ -1,46 +1,74 @@
-//! Commits: one batch, in a constant number of statements, all of it or (by its savepoint) nothing.
+//! Commits: one batch, all of it or (by its savepoint) nothing.
+
+use std::sync::Arc;
 
 use diesel::RunQueryDsl;
 use diesel::sql_types::BigInt;
 use diesel::sqlite::SqliteConnection;
 
-use crate::write_store::sqlite::columns::{count, number, unsigned};
+use crate::domain::Stamp;
+use crate::write_store::sqlite::columns::{bits, count, json, number, stamp, unsigned};
 use crate::write_store::sqlite::failure::{corrupt, failed_to};
+use crate::write_store::sqlite::journal::Row;
 use crate::write_store::sqlite::statement::{Bind, Statement, statement};
 use crate::write_store::sqlite::{bookings, idempotency, journal, outbox, payments, seats};
-use crate::write_store::{Batch, CommitError, Committed};
+use crate::write_store::{Batch, CommitError, Committed, StoreError, booking_body};
 
 statement!(
     /// Draws the sequences of a batch, unless the fence was raised.
-    Advance -> BigInt = "UPDATE showtimes SET sequence = sequence + ? WHERE id = ? AND fence = ? RETURNING sequence"
+    Advance -> (BigInt, BigInt) = "
+        UPDATE showtimes SET sequence = sequence + ?, follows = stamp, stamp = ? WHERE id = ? AND fence = ?
+        RETURNING sequence, follows"
 );
+
+/// A batch with its texts. They are written before the batch is queued: the one thread that writes has no time for it.
+pub(super) struct Prepared {
+    batch: Arc<Batch>,
+    /// The events as a JSON array.
+    events: String,
+    /// The body of each of the batch's bookings.
+    bodies: Vec<String>,
+}
+
+impl Prepared {
+    /// Refuses a batch that breaks its contract.
+    pub(super) fn new(batch: Arc<Batch>) -> Result<Self, StoreError> {
+        batch.check()?;
+        let events = json(&batch.events)?;
+        let bodies = batch.bookings.iter().map(|change| booking_body::body(&change.booking));
+        let bodies = bodies.collect::<Result<_, _>>().map_err(corrupt)?;
+        Ok(Self { batch, events, bodies })
+    }
+}
 
 /// Applies the batch to the open transaction.
 ///
-/// The order tells the caller the most useful refusal: taken over before known key before conflict. A request repeated on
-/// another node finds its key known and its seats taken, by itself, and has to hear of the key.
-pub(super) fn commit(connection: &mut SqliteConnection, batch: &Batch) -> Result<Committed, CommitError> {
-    if batch.events.is_empty() {
-        return Err(corrupt("a batch has no event").into());
-    }
-    let first_sequence = advance(connection, batch)?;
+/// The order tells the caller the most useful refusal: taken over before known key before conflict before used payment. A request
+/// repeated on another node finds its key known and its seats taken, by itself, and has to hear of the key.
+pub(super) fn commit(connection: &mut SqliteConnection, prepared: &Prepared) -> Result<Committed, CommitError> {
+    let Prepared { batch, events, bodies } = prepared;
+    let stamp = Stamp(rand::random());
+    let (sequences, follows) = advance(connection, batch, stamp)?;
+    let first_sequence = sequences.0;
     idempotency::record(connection, batch, first_sequence)?;
+    bookings::record(connection, batch, bodies, first_sequence)?;
+    // After the bookings: which ones the batch names is seen from their versions.
     seats::change(connection, batch, first_sequence)?;
-    bookings::change(connection, batch, first_sequence)?;
-    bookings::release(connection, batch)?;
-    bookings::insert(connection, batch, first_sequence)?;
     payments::record(connection, batch)?;
-    journal::append(connection, batch, first_sequence)?;
-    outbox::append(connection, batch, first_sequence)?;
-    Ok(Committed { first_sequence })
+    let row = Row { sequences, recorded_at: batch.recorded_at, follows, stamp, events };
+    journal::insert(connection, batch.showtime_id, &row)?;
+    outbox::insert(connection, batch.showtime_id, sequences, batch.traceparent.as_deref())?;
+    Ok(Committed { first_sequence, follows, stamp })
 }
 
-/// The sequence of the batch's first event. A showtime that is not there is `Fenced` too: the caller loads, and learns it.
-fn advance(connection: &mut SqliteConnection, batch: &Batch) -> Result<u64, CommitError> {
-    let binds = [count(batch.events.len()), Bind::Blob(batch.showtime_id.0.as_bytes()), number(batch.fence)];
-    let last: Vec<i64> =
+/// The sequences of the batch's first and last event, and the stamp of the event before. A showtime that is not there is `Fenced`
+/// too: the caller loads, and learns it.
+fn advance(connection: &mut SqliteConnection, batch: &Batch, new: Stamp) -> Result<((u64, u64), Stamp), CommitError> {
+    let id = batch.showtime_id.0;
+    let binds = [count(batch.events.len()), bits(new), Bind::Blob(id.as_bytes()), number(batch.fence)];
+    let rows: Vec<(i64, i64)> =
         Advance.with(&binds).load(connection).map_err(failed_to::<CommitError>("draw the sequences"))?;
-    let last = unsigned(last.first().copied().ok_or(CommitError::Fenced)?)?;
-    let events = u64::try_from(batch.events.len()).unwrap_or(u64::MAX);
-    Ok(last.saturating_sub(events).saturating_add(1))
+    let (last, follows) = rows.first().copied().ok_or(CommitError::Fenced)?;
+    let (last, events) = (unsigned(last)?, u64::try_from(batch.events.len()).unwrap_or(u64::MAX));
+    Ok(((last.saturating_sub(events).saturating_add(1), last), stamp(follows)))
 }

@@ -5,18 +5,15 @@ use diesel::sql_types::{BigInt, Binary, Text};
 use diesel::sqlite::SqliteConnection;
 
 use crate::domain::Timestamp;
-use crate::write_store::sqlite::columns::{count, fixed, hex, json, unsigned};
+use crate::write_store::booking_body::hex;
+use crate::write_store::sqlite::columns::{at, count, fixed, json, number, unsigned};
 use crate::write_store::sqlite::failure::{corrupt, failed_to, refused_or_failed_to};
 use crate::write_store::sqlite::statement::{Bind, Statement, statement};
 use crate::write_store::{Batch, CommitError, IdempotencyRecord, NewKey, StoreError};
 
 statement!(
-    /// Rows: key, fingerprint, answer as a text of JSON, nonce, time, sequence.
-    InsertKeys -> () = "
-        INSERT INTO idempotency (key_hash, fingerprint, answer, nonce, recorded_at, sequence)
-        SELECT unhex(value ->> 0), unhex(value ->> 1), value ->> 2, unhex(value ->> 3), value ->> 4,
-            value ->> 5
-        FROM json_each(?)"
+    InsertKey -> () = "
+        INSERT INTO idempotency (key_hash, fingerprint, answer, nonce, recorded_at, sequence) VALUES (?, ?, ?, ?, ?, ?)"
 );
 
 statement!(
@@ -35,32 +32,32 @@ statement!(
 
 /// Records the keys of a batch; [`CommitError::DuplicateKey`] if one is known, or is there twice.
 pub(super) fn record(connection: &mut SqliteConnection, batch: &Batch, first: u64) -> Result<(), CommitError> {
-    let keys = batch.idempotency.iter().map(|NewKey { record, event }| {
-        let event = u64::try_from(*event).unwrap_or(u64::MAX);
-        (record, first.saturating_add(event))
-    });
-    insert(connection, keys)
+    for NewKey { record, event } in &batch.idempotency {
+        insert(connection, record, at(first, *event))?;
+    }
+    Ok(())
 }
 
-/// Records keys, each with the sequence that its answer tells of; [`CommitError::DuplicateKey`] as [`record`].
-pub(super) fn insert<'a>(
+/// Records a key with the sequence that its answer tells of; [`CommitError::DuplicateKey`] if it is known.
+pub(super) fn insert(
     connection: &mut SqliteConnection,
-    keys: impl Iterator<Item = (&'a IdempotencyRecord, u64)>,
+    record: &IdempotencyRecord,
+    sequence: u64,
 ) -> Result<(), CommitError> {
-    let rows: Vec<_> = keys
-        .map(|(record, sequence)| {
-            let IdempotencyRecord { key_hash, fingerprint, answer, nonce, recorded_at, .. } = record;
-            (hex(key_hash), hex(fingerprint), answer.to_string(), hex(nonce), recorded_at.as_millis(), sequence)
-        })
-        .collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let rows = json(&rows)?;
-    InsertKeys
-        .with(&[Bind::Text(&rows)])
+    let IdempotencyRecord { key_hash, fingerprint, answer, nonce, recorded_at, .. } = record;
+    let answer = answer.to_string();
+    let binds = [
+        Bind::Blob(key_hash),
+        Bind::Blob(fingerprint),
+        Bind::Text(&answer),
+        Bind::Blob(nonce),
+        Bind::Integer(recorded_at.as_millis()),
+        number(sequence),
+    ];
+    InsertKey
+        .with(&binds)
         .execute(connection)
-        .map_err(refused_or_failed_to("record the idempotency keys", CommitError::DuplicateKey))?;
+        .map_err(refused_or_failed_to("record an idempotency key", CommitError::DuplicateKey))?;
     Ok(())
 }
 

@@ -1,43 +1,54 @@
-//! The journal: every event of every showtime, for good.
+//! The journal: every event of every showtime, for good, in one row for each commit.
 
 use diesel::RunQueryDsl;
-use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+use diesel::connection::DefaultLoadingMode;
+use diesel::sql_types::{BigInt, Binary, Text};
 use diesel::sqlite::SqliteConnection;
 
-use crate::domain::{BookingId, Event, RecordedEvent, ShowtimeId, Stamp, Timestamp};
-use crate::write_store::sqlite::columns::{count, hex_id, json, number, showtime_id, unsigned};
+use crate::domain::{self, Event, RecordedEvent, ShowtimeId, Stamp, Timestamp};
+use crate::write_store::sqlite::columns::{bits, hex_id, json, number, showtime_id, stamp, unsigned};
 use crate::write_store::sqlite::failure::{corrupt, failed_to};
 use crate::write_store::sqlite::statement::{Bind, Statement, statement};
-use crate::write_store::{Batch, CommitError, Head, StoreError};
+use crate::write_store::{CommitError, Head, StoreError};
 
 statement!(
-    /// Rows: events as JSON objects, whose `type` is their kind. An array's key is the position, from 0.
-    InsertEvents -> () = "
-        INSERT INTO events (showtime_id, sequence, recorded_at, kind, payload)
-        SELECT ?, ? + key, ?, value ->> 'type', value FROM json_each(?)"
+    InsertRow -> () = "
+        INSERT INTO journal (showtime_id, last_sequence, first_sequence, recorded_at, follows, stamp, events)
+        VALUES (?, ?, ?, ?, ?, ?, ?)"
 );
 
 statement!(
-    EventsAfter -> (BigInt, BigInt, Text) = "
-        SELECT sequence, recorded_at, payload FROM events WHERE showtime_id = ? AND sequence > ?
-        ORDER BY sequence LIMIT ?"
+    RowsAfter -> (BigInt, BigInt, BigInt, BigInt, Text) = "
+        SELECT first_sequence, recorded_at, follows, stamp, events FROM journal WHERE showtime_id = ? AND last_sequence > ?
+        ORDER BY last_sequence"
 );
 
-/// Appends a batch's events from sequence `first` on.
-pub(super) fn append(connection: &mut SqliteConnection, batch: &Batch, first: u64) -> Result<(), CommitError> {
-    insert(connection, batch.showtime_id, (first, batch.recorded_at), &batch.events)
+/// A commit, as the journal has it.
+pub(super) struct Row<'a> {
+    /// The first and the last.
+    pub(super) sequences: (u64, u64),
+    pub(super) recorded_at: Timestamp,
+    /// The stamp of the event before.
+    pub(super) follows: Stamp,
+    /// The stamp of the last event.
+    pub(super) stamp: Stamp,
+    /// As a JSON array.
+    pub(super) events: &'a str,
 }
 
-/// Appends events, the first with this sequence, all with this time.
-pub(super) fn insert(
-    connection: &mut SqliteConnection,
-    id: ShowtimeId,
-    (first, recorded_at): (u64, Timestamp),
-    events: &[Event],
-) -> Result<(), CommitError> {
-    let rows = json(events)?;
-    let binds = [Bind::Blob(id.0.as_bytes()), number(first), Bind::Integer(recorded_at.as_millis()), Bind::Text(&rows)];
-    InsertEvents.with(&binds).execute(connection).map_err(failed_to::<CommitError>("record the events"))?;
+/// Appends a row.
+pub(super) fn insert(connection: &mut SqliteConnection, id: ShowtimeId, row: &Row<'_>) -> Result<(), CommitError> {
+    let Row { sequences: (first, last), recorded_at, follows, stamp, events } = *row;
+    let binds = [
+        Bind::Blob(id.0.as_bytes()),
+        number(last),
+        number(first),
+        Bind::Integer(recorded_at.as_millis()),
+        bits(follows),
+        bits(stamp),
+        Bind::Text(events),
+    ];
+    InsertRow.with(&binds).execute(connection).map_err(failed_to::<CommitError>("record the events"))?;
     Ok(())
 }
 
@@ -48,41 +59,52 @@ pub(super) fn page(
     after: u64,
     limit: usize,
 ) -> Result<Vec<RecordedEvent>, StoreError> {
-    let binds = [Bind::Blob(id.0.as_bytes()), number(after), count(limit)];
-    let rows: Vec<(i64, i64, String)> =
-        EventsAfter.with(&binds).load(connection).map_err(failed_to::<StoreError>("read the journal"))?;
-    rows.into_iter().map(|(sequence, recorded_at, payload)| recorded(sequence, recorded_at, &payload)).collect()
+    let binds = [Bind::Blob(id.0.as_bytes()), number(after)];
+    let failed = || failed_to::<StoreError>("read the journal");
+    let mut rows = RowsAfter.with(&binds).load_iter::<StoredRow, DefaultLoadingMode>(connection).map_err(failed())?;
+    let mut page = Vec::new();
+    // Each row is read from the file when it is asked for, so nothing past the limit is.
+    while page.len() < limit
+        && let Some(row) = rows.next()
+    {
+        page.extend(recorded(row.map_err(failed())?)?.filter(|event| event.sequence > after));
+    }
+    page.truncate(limit);
+    Ok(page)
 }
 
 statement!(
-    /// The events at places that are given as an array of [showtime, sequence].
-    EventsAt -> (Binary, BigInt, BigInt, Text, Nullable<Text>) = "
-        SELECT e.showtime_id, e.sequence, e.recorded_at, e.kind, e.payload ->> 'bookingId'
-        FROM json_each(?) p CROSS JOIN events e
-        ON e.showtime_id = unhex(p.value ->> 0) AND e.sequence = p.value ->> 1"
+    /// The commits at places that are given as an array of [showtime, sequence]: sequence asked for, last sequence, last stamp.
+    CommitsAt -> (Binary, BigInt, BigInt, BigInt) = "
+        SELECT j.showtime_id, p.sequence, j.last_sequence, j.stamp
+        FROM (SELECT unhex(value ->> 0) AS showtime_id, value ->> 1 AS sequence FROM json_each(?)) AS p
+        CROSS JOIN journal AS j
+        ON j.showtime_id = p.showtime_id AND j.last_sequence = (
+            SELECT min(last_sequence) FROM journal WHERE showtime_id = p.showtime_id AND last_sequence >= p.sequence
+        )
+        WHERE j.first_sequence <= p.sequence"
 );
 
-type EventAt = (Vec<u8>, i64, i64, String, Option<String>);
-
-/// See [`crate::write_store::WriteStore::stamps`].
+/// See [`crate::write_store::Journal::stamps`].
 pub(super) fn stamps(connection: &mut SqliteConnection, places: &[Head]) -> Result<Vec<(Head, Stamp)>, StoreError> {
     let places = json(&places.iter().map(|(id, sequence)| (hex_id(id.0), sequence)).collect::<Vec<_>>())?;
-    let rows: Vec<EventAt> =
-        EventsAt.with(&[Bind::Text(&places)]).load(connection).map_err(failed_to::<StoreError>("read the stamps"))?;
-    let stamp = |(id, sequence, recorded_at, kind, booking): EventAt| {
-        let booking = booking.map(|text| uuid::Uuid::parse_str(&text).map(BookingId)).transpose().map_err(corrupt)?;
-        let stamp = Stamp::of(Timestamp::from_millis(recorded_at), &kind, booking);
-        Ok(((showtime_id(&id)?, unsigned(sequence)?), stamp))
+    let rows: Vec<(Vec<u8>, i64, i64, i64)> =
+        CommitsAt.with(&[Bind::Text(&places)]).load(connection).map_err(failed_to::<StoreError>("read the stamps"))?;
+    let stamp_at = |(id, sequence, last, last_stamp): (Vec<u8>, i64, i64, i64)| {
+        let (sequence, last) = (unsigned(sequence)?, unsigned(last)?);
+        Ok(((showtime_id(&id)?, sequence), stamp(last_stamp).before(last.saturating_sub(sequence))))
     };
-    rows.into_iter().map(stamp).collect()
+    rows.into_iter().map(stamp_at).collect()
 }
 
-/// A stored event.
-pub(super) fn recorded(sequence: i64, recorded_at: i64, payload: &str) -> Result<RecordedEvent, StoreError> {
-    Ok(RecordedEvent {
-        sequence: unsigned(sequence)?,
-        recorded_at: Timestamp::from_millis(recorded_at),
-        event: serde_json::from_str(payload)
-            .map_err(|error| corrupt(format!("event {sequence} is malformed: {error}")))?,
-    })
+/// First sequence, time, the stamp that it follows, its last stamp, events.
+pub(super) type StoredRow = (i64, i64, i64, i64, String);
+
+/// The events of a stored row.
+pub(super) fn recorded(row: StoredRow) -> Result<impl Iterator<Item = RecordedEvent>, StoreError> {
+    let (first, recorded_at, follows, last_stamp, events) = row;
+    let (first, recorded_at) = (unsigned(first)?, Timestamp::from_millis(recorded_at));
+    let events: Vec<Event> = serde_json::from_str(&events)
+        .map_err(|error| corrupt(format!("the events from {first} on are malformed: {error}")))?;
+    Ok(domain::recorded((first, recorded_at), (stamp(follows), stamp(last_stamp)), events))
 }

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 
 use crate::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use crate::write_store::{
-    Audit, Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment,
-    NewShowtime, OutboxEntry, Role, StoreError, Totals, WriteStore,
+    Audit, Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Journal, Leadership, Ledger, Loaded,
+    Moment, NewShowtime, Outbox, OutboxEntry, Role, Roles, StoreError, Totals, WriteStore,
 };
 
 mod bookings;
@@ -91,31 +91,77 @@ impl SqliteStore {
 }
 
 #[async_trait]
-impl WriteStore for SqliteStore {
+impl Journal for SqliteStore {
+    async fn journal(&self, id: ShowtimeId, after: u64, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.readers.read(move |connection| journal::page(connection, id, after, limit)).await
+    }
+
+    async fn stamps(&self, places: Vec<Head>) -> Result<Vec<(Head, Stamp)>, StoreError> {
+        self.readers.read(move |connection| journal::stamps(connection, &places)).await
+    }
+
+    async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError> {
+        self.readers.read(move |connection| showtimes::heads(connection, &ids)).await
+    }
+
+    async fn heads_page(&self, after: Option<ShowtimeId>, limit: usize) -> Result<Vec<Head>, StoreError> {
+        self.readers.read(move |connection| showtimes::heads_page(connection, after, limit)).await
+    }
+
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        self.readers.read(showtimes::totals).await
+    }
+
+    async fn load(&self, id: ShowtimeId) -> Result<Option<Loaded>, StoreError> {
+        self.readers.read(move |connection| showtimes::load(connection, id)).await
+    }
+
+    async fn booking(&self, id: BookingId) -> Result<Option<Booking>, StoreError> {
+        Ok(self.bookings(vec![id]).await?.into_iter().next())
+    }
+
+    async fn ping(&self) -> Result<Moment, StoreError> {
+        let clock = Arc::clone(&self.clock);
+        let read = move |connection: &mut SqliteConnection| {
+            let machine = clock::machine_time(connection)?;
+            let read_at = Instant::now();
+            Ok(Moment { now: clock.follow(machine, read_at), asked: read_at, answered: read_at })
+        };
+        self.writer.ping(read).await
+    }
+}
+
+#[async_trait]
+impl Roles for SqliteStore {
+    async fn lead(&self, role: Role) -> Result<Option<Box<dyn Leadership>>, StoreError> {
+        let led = match role {
+            Role::Relay => &self.relays,
+            Role::Sweeper => &self.sweeps,
+        };
+        let was_led = led.swap(true, Ordering::AcqRel);
+        Ok((!was_led).then(|| -> Box<dyn Leadership> { Box::new(InProcess(Arc::clone(led))) }))
+    }
+}
+
+#[async_trait]
+impl Ledger for SqliteStore {
     async fn schedule(&self, new: NewShowtime) -> Result<(), CommitError> {
         self.writer.write(move |connection| showtimes::schedule(connection, &new)).await
     }
 
-    async fn load(&self, id: ShowtimeId, load: Load) -> Result<Option<Loaded>, StoreError> {
-        let raised = match load {
-            Load::Keep => None,
-            // Raised and on the disk first: what the snapshot shows afterwards is all that earlier owners will ever have done.
-            Load::Fence => match self.writer.write(move |connection| showtimes::raise_fence(connection, id)).await? {
-                None => return Ok(None),
-                Some(raised) => Some(raised),
-            },
+    async fn take_over(&self, id: ShowtimeId) -> Result<Option<Loaded>, StoreError> {
+        // Raised and on the disk first: what the snapshot shows afterwards is all that earlier owners will ever have done.
+        let Some(fence) = self.writer.write(move |connection| showtimes::raise_fence(connection, id)).await? else {
+            return Ok(None);
         };
         let loaded = self.readers.read(move |connection| showtimes::load(connection, id)).await?;
         // The fence raised here, not one that somebody else may have raised since.
-        Ok(loaded.map(|loaded| Loaded { fence: raised.unwrap_or(loaded.fence), ..loaded }))
+        Ok(loaded.map(|loaded| Loaded { fence, ..loaded }))
     }
 
     async fn commit(&self, batch: Arc<Batch>) -> Result<Committed, CommitError> {
-        self.writer.write(move |connection| commit::commit(connection, &batch)).await
-    }
-
-    async fn journal(&self, id: ShowtimeId, after: u64, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.readers.read(move |connection| journal::page(connection, id, after, limit)).await
+        let prepared = commit::Prepared::new(batch)?;
+        self.writer.write(move |connection| commit::commit(connection, &prepared)).await
     }
 
     async fn bookings(&self, ids: Vec<BookingId>) -> Result<Vec<Booking>, StoreError> {
@@ -140,23 +186,10 @@ impl WriteStore for SqliteStore {
     async fn due_holds(&self, before: Timestamp, limit: usize) -> Result<Vec<DueHold>, StoreError> {
         self.readers.read(move |connection| bookings::due(connection, before, limit)).await
     }
+}
 
-    async fn heads_page(&self, after: Option<ShowtimeId>, limit: usize) -> Result<Vec<Head>, StoreError> {
-        self.readers.read(move |connection| showtimes::heads_page(connection, after, limit)).await
-    }
-
-    async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError> {
-        self.readers.read(move |connection| showtimes::heads(connection, &ids)).await
-    }
-
-    async fn totals(&self) -> Result<Totals, StoreError> {
-        self.readers.read(showtimes::totals).await
-    }
-
-    async fn stamps(&self, places: Vec<Head>) -> Result<Vec<(Head, Stamp)>, StoreError> {
-        self.readers.read(move |connection| journal::stamps(connection, &places)).await
-    }
-
+#[async_trait]
+impl Outbox for SqliteStore {
     async fn outbox(&self, limit: usize, except: Vec<ShowtimeId>) -> Result<Vec<OutboxEntry>, StoreError> {
         self.readers.read(move |connection| outbox::unconfirmed(connection, limit, &except)).await
     }
@@ -168,32 +201,16 @@ impl WriteStore for SqliteStore {
     async fn outbox_depth(&self, limit: usize) -> Result<usize, StoreError> {
         self.readers.read(move |connection| outbox::depth(connection, limit)).await
     }
+}
 
-    async fn lead(&self, role: Role) -> Result<Option<Box<dyn Leadership>>, StoreError> {
-        let led = match role {
-            Role::Relay => &self.relays,
-            Role::Sweeper => &self.sweeps,
-        };
-        let was_led = led.swap(true, Ordering::AcqRel);
-        Ok((!was_led).then(|| -> Box<dyn Leadership> { Box::new(InProcess(Arc::clone(led))) }))
-    }
-
+#[async_trait]
+impl WriteStore for SqliteStore {
     async fn audit(&self, id: ShowtimeId) -> Result<Option<Audit>, StoreError> {
         self.readers.read(move |connection| showtimes::audit(connection, id)).await
     }
 
     async fn cluster_secret(&self) -> Result<[u8; 32], StoreError> {
         self.readers.read(secret::read).await
-    }
-
-    async fn ping(&self) -> Result<Moment, StoreError> {
-        let clock = Arc::clone(&self.clock);
-        let read = move |connection: &mut SqliteConnection| {
-            let machine = clock::machine_time(connection)?;
-            let read_at = Instant::now();
-            Ok(Moment { now: clock.follow(machine, read_at), asked: read_at, answered: read_at })
-        };
-        self.writer.ping(read).await
     }
 }
 

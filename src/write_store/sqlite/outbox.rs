@@ -9,7 +9,7 @@ use crate::write_store::sqlite::columns::{count, hex_id, json, number, showtime_
 use crate::write_store::sqlite::failure::{corrupt, failed_to};
 use crate::write_store::sqlite::journal::recorded;
 use crate::write_store::sqlite::statement::{Bind, Statement, statement};
-use crate::write_store::{Batch, CommitError, OutboxEntry, StoreError};
+use crate::write_store::{CommitError, OutboxEntry, StoreError};
 
 statement!(
     InsertRow -> () = "
@@ -17,30 +17,24 @@ statement!(
 );
 
 statement!(
-    /// One row for each event of each outbox row. CROSS JOIN keeps the order: the few rows first, then their events.
-    UnconfirmedEvents -> (BigInt, Binary, Nullable<Text>, BigInt, BigInt, Text) = "
-        SELECT o.position, o.showtime_id, o.traceparent, e.sequence, e.recorded_at, e.payload
+    /// One row for each journal row of each outbox row: one, or for outbox rows of earlier versions one for each event. CROSS JOIN
+    /// keeps the order: the few rows first, then their journal rows.
+    UnconfirmedRows -> (BigInt, Binary, Nullable<Text>, BigInt, BigInt, BigInt, BigInt, Text) = "
+        SELECT o.position, o.showtime_id, o.traceparent, j.first_sequence, j.recorded_at, j.follows, j.stamp, j.events
         FROM (
             SELECT * FROM outbox WHERE showtime_id NOT IN (SELECT unhex(value) FROM json_each(?))
             ORDER BY position LIMIT ?
         ) AS o
-        CROSS JOIN events AS e
-            ON e.showtime_id = o.showtime_id AND e.sequence BETWEEN o.first_sequence AND o.last_sequence
-        ORDER BY o.position, e.sequence"
+        CROSS JOIN journal AS j
+            ON j.showtime_id = o.showtime_id AND j.last_sequence BETWEEN o.first_sequence AND o.last_sequence
+        ORDER BY o.position, j.last_sequence"
 );
 
-type EventRow = (i64, Vec<u8>, Option<String>, i64, i64, String);
+type UnconfirmedRow = (i64, Vec<u8>, Option<String>, i64, i64, i64, i64, String);
 
 statement!(DeleteRows -> () = "DELETE FROM outbox WHERE position IN (SELECT value FROM json_each(?))");
 
 statement!(Depth -> BigInt = "SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT ?)");
-
-/// Appends the batch's row.
-pub(super) fn append(connection: &mut SqliteConnection, batch: &Batch, first: u64) -> Result<(), CommitError> {
-    let events = u64::try_from(batch.events.len()).unwrap_or(u64::MAX);
-    let last = first.saturating_add(events).saturating_sub(1);
-    insert(connection, batch.showtime_id, (first, last), batch.traceparent.as_deref())
-}
 
 /// Appends a row for the events from `first` to `last`.
 pub(super) fn insert(
@@ -61,17 +55,17 @@ pub(super) fn unconfirmed(
     except: &[ShowtimeId],
 ) -> Result<Vec<OutboxEntry>, StoreError> {
     let except = json(&except.iter().map(|id| hex_id(id.0)).collect::<Vec<_>>())?;
-    let rows: Vec<EventRow> = UnconfirmedEvents
+    let rows: Vec<UnconfirmedRow> = UnconfirmedRows
         .with(&[Bind::Text(&except), count(limit)])
         .load(connection)
         .map_err(failed_to::<StoreError>("read the outbox"))?;
 
     let mut entries = Vec::new();
     let mut rows = rows.into_iter().peekable();
-    while let Some((position, showtime, traceparent, sequence, recorded_at, payload)) = rows.next() {
-        let mut events: Vec<RecordedEvent> = vec![recorded(sequence, recorded_at, &payload)?];
-        while let Some((.., sequence, recorded_at, payload)) = rows.next_if(|row| row.0 == position) {
-            events.push(recorded(sequence, recorded_at, &payload)?);
+    while let Some((position, showtime, traceparent, first, recorded_at, follows, stamp, stored)) = rows.next() {
+        let mut events: Vec<RecordedEvent> = recorded((first, recorded_at, follows, stamp, stored))?.collect();
+        while let Some((.., first, recorded_at, follows, stamp, stored)) = rows.next_if(|row| row.0 == position) {
+            events.extend(recorded((first, recorded_at, follows, stamp, stored))?);
         }
         let run = EventRun::new(showtime_id(&showtime)?, events)
             .ok_or_else(|| corrupt(format!("the events of outbox row {position} have a gap")))?;

@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Binary, Nullable};
 use diesel::sqlite::SqliteConnection;
 
 use crate::domain::{BookingId, SeatStatus, ShowtimeId};
-use crate::write_store::sqlite::columns::{booking_id, hex_id, json, number, status, unsigned};
+use crate::write_store::sqlite::columns::{at, booking_id, number, status, unsigned};
 use crate::write_store::sqlite::failure::{corrupt, failed_to, refused_or_failed_to};
 use crate::write_store::sqlite::statement::{Bind, Statement, statement};
 use crate::write_store::{Batch, CommitError, SeatChange, StoreError};
@@ -18,18 +18,17 @@ statement!(
 );
 
 statement!(
-    /// Rows: seat, expected version, status, booking or null, position of the event.
-    ///
-    /// The showtime stands among the materialized rows so that SQLite has to read them first and to find each seat by its
-    /// whole key. Knowing the showtime beforehand it would read all of its seats, to save the reading of a few rows.
-    ChangeSeats -> () = "
-        WITH change (showtime_id, seat, expected_version, status, booking_id, version) AS MATERIALIZED (
-            SELECT ?, value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3), ? + (value ->> 4) FROM json_each(?)
-        )
-        UPDATE seats SET status = change.status, booking_id = change.booking_id, version = change.version
-        FROM change
-        WHERE seats.showtime_id = change.showtime_id AND seats.seat = change.seat
-            AND seats.version = change.expected_version"
+    /// An owner that knows the seat's version knows its booking. Should a bug make it wrong about that, the seat is still not taken
+    /// from a booking that the batch does not change. Those that it changes have been stored before, with versions of the batch.
+    ChangeSeat -> () = "
+        UPDATE seats SET status = ?, booking_id = ?, version = ?
+        WHERE showtime_id = ? AND seat = ? AND version = ? AND (
+            booking_id IS NULL
+            OR EXISTS (
+                SELECT 1 FROM bookings
+                WHERE bookings.id = seats.booking_id AND bookings.showtime_id = seats.showtime_id AND bookings.version >= ?
+            )
+        )"
 );
 
 statement!(
@@ -52,22 +51,26 @@ pub(super) fn insert(connection: &mut SqliteConnection, id: ShowtimeId, seats: u
     Ok(())
 }
 
-/// Changes the batch's seats; a conflict if any is not there at its expected version.
+/// Changes the batch's seats, after its bookings; a conflict if any is not there at its expected version, or has a booking that the
+/// batch does not change.
 pub(super) fn change(connection: &mut SqliteConnection, batch: &Batch, first: u64) -> Result<(), CommitError> {
-    if batch.seats.is_empty() {
-        return Ok(());
+    let showtime = Bind::Blob(batch.showtime_id.0.as_bytes());
+    for SeatChange { seat, expected_version, status, booking_id, event } in &batch.seats {
+        let binds = [
+            Bind::Integer(i64::from(status.code())),
+            Bind::OptionalBlob(booking_id.as_ref().map(|id| &id.0.as_bytes()[..])),
+            number(at(first, *event)),
+            showtime,
+            Bind::Integer(i64::from(*seat)),
+            number(*expected_version),
+            number(first),
+        ];
+        let changed = ChangeSeat.with(&binds).execute(connection).map_err(failed_to::<CommitError>("change a seat"))?;
+        if changed != 1 {
+            return Err(CommitError::Conflict);
+        }
     }
-    let rows: Vec<_> = batch
-        .seats
-        .iter()
-        .map(|SeatChange { seat, expected_version, status, booking_id, event }| {
-            (seat, expected_version, status.code(), booking_id.map(|id| hex_id(id.0)), event)
-        })
-        .collect();
-    let (rows, id) = (json(&rows)?, batch.showtime_id.0);
-    let binds = [Bind::Blob(id.as_bytes()), number(first), Bind::Text(&rows)];
-    let changed = ChangeSeats.with(&binds).execute(connection).map_err(failed_to::<CommitError>("change the seats"))?;
-    if changed == batch.seats.len() { Ok(()) } else { Err(CommitError::Conflict) }
+    Ok(())
 }
 
 /// Status and version of every seat, in order of index; there must be `seats` of them.

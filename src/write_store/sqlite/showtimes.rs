@@ -6,8 +6,8 @@ use diesel::RunQueryDsl;
 use diesel::sql_types::{BigInt, Binary, Text};
 use diesel::sqlite::SqliteConnection;
 
-use crate::domain::{Event, SeatMap, Showtime, ShowtimeFacts, ShowtimeId, Timestamp};
-use crate::write_store::sqlite::columns::{count, hex_id, json, showtime_id, unsigned};
+use crate::domain::{Event, SeatMap, Showtime, ShowtimeFacts, ShowtimeId, Stamp, Timestamp};
+use crate::write_store::sqlite::columns::{bits, count, hex_id, json, showtime_id, stamp, unsigned};
 use crate::write_store::sqlite::failure::{corrupt, failed_to, refused_or_failed_to};
 use crate::write_store::sqlite::statement::{Bind, Statement, statement};
 use crate::write_store::sqlite::{bookings, idempotency, journal, outbox, seats};
@@ -15,15 +15,15 @@ use crate::write_store::{Audit, CommitError, Head, Loaded, NewShowtime, StoreErr
 
 statement!(
     InsertShowtime -> () = "
-        INSERT INTO showtimes (id, movie_title, start_time, rows, seat_count, created_at, sequence, fence)
-        VALUES (?, ?, ?, ?, ?, ?, 1, 0)"
+        INSERT INTO showtimes (id, movie_title, start_time, rows, seat_count, created_at, sequence, fence, follows, stamp)
+        VALUES (?, ?, ?, ?, ?, ?, 1, 0, 0, ?)"
 );
 
 statement!(RaiseFence -> BigInt = "UPDATE showtimes SET fence = fence + 1 WHERE id = ? RETURNING fence");
 
 statement!(
-    ReadShowtime -> (BigInt, BigInt, BigInt, BigInt, Text) = "
-        SELECT sequence, fence, seat_count, start_time, rows FROM showtimes WHERE id = ?"
+    ReadShowtime -> (BigInt, BigInt, BigInt, BigInt, BigInt, Text) = "
+        SELECT sequence, stamp, fence, seat_count, start_time, rows FROM showtimes WHERE id = ?"
 );
 
 statement!(
@@ -39,8 +39,10 @@ statement!(CountAll -> (BigInt, BigInt) = "SELECT count(*), coalesce(sum(seat_co
 /// same request repeated finds both.
 pub(super) fn schedule(connection: &mut SqliteConnection, new: &NewShowtime) -> Result<(), CommitError> {
     let NewShowtime { id, movie_title, start_time, seat_map, recorded_at, idempotency } = new;
-    idempotency::insert(connection, idempotency.iter().map(|record| (record, record.sequence)))?;
-    let rows = json(seat_map)?;
+    if let Some(record) = idempotency {
+        idempotency::insert(connection, record, record.sequence)?;
+    }
+    let (rows, stamp) = (json(seat_map)?, Stamp(rand::random()));
     let binds = [
         Bind::Blob(id.0.as_bytes()),
         Bind::Text(movie_title),
@@ -48,6 +50,7 @@ pub(super) fn schedule(connection: &mut SqliteConnection, new: &NewShowtime) -> 
         Bind::Text(&rows),
         Bind::Integer(i64::from(seat_map.seat_count())),
         Bind::Integer(recorded_at.as_millis()),
+        bits(stamp),
     ];
     InsertShowtime
         .with(&binds)
@@ -56,7 +59,9 @@ pub(super) fn schedule(connection: &mut SqliteConnection, new: &NewShowtime) -> 
     seats::insert(connection, *id, seat_map.seat_count())?;
     let (movie_title, start_time, rows) = (movie_title.clone(), *start_time, seat_map.clone());
     let event = Event::ShowtimeScheduled { movie_title, start_time, rows };
-    journal::insert(connection, *id, (1, *recorded_at), &[event])?;
+    let (sequences, events) = ((1, 1), json(&[event])?);
+    let row = journal::Row { sequences, recorded_at: *recorded_at, follows: Stamp::default(), stamp, events: &events };
+    journal::insert(connection, *id, &row)?;
     outbox::insert(connection, *id, (1, 1), None)
 }
 
@@ -72,12 +77,12 @@ pub(super) fn raise_fence(connection: &mut SqliteConnection, id: ShowtimeId) -> 
 
 /// The showtime for an owner; `None` if there is none.
 pub(super) fn load(connection: &mut SqliteConnection, id: ShowtimeId) -> Result<Option<Loaded>, StoreError> {
-    let Some(Row { sequence, fence, seat_count, facts }) = read(connection, id)? else {
+    let Some(Row { sequence, stamp, fence, seat_count, facts }) = read(connection, id)? else {
         return Ok(None);
     };
     let seats = seats::statuses(connection, id, seat_count)?;
     let pending = bookings::pending(connection, id)?;
-    Ok(Some(Loaded { showtime: Showtime::restore(facts, sequence, seats, pending), fence }))
+    Ok(Some(Loaded { showtime: Showtime::restore(facts, sequence, seats, pending), stamp, fence }))
 }
 
 /// The showtime's whole write model; `None` if there is none.
@@ -89,7 +94,6 @@ pub(super) fn audit(connection: &mut SqliteConnection, id: ShowtimeId) -> Result
         sequence,
         seats: seats::whole(connection, id, seat_count)?,
         bookings: bookings::of_showtime(connection, id)?,
-        claims: bookings::claims(connection, id)?,
     }))
 }
 
@@ -125,20 +129,22 @@ fn read_heads(rows: &[(Vec<u8>, i64)]) -> Result<Vec<Head>, StoreError> {
 
 struct Row {
     sequence: u64,
+    stamp: Stamp,
     fence: u64,
     seat_count: i64,
     facts: ShowtimeFacts,
 }
 
 fn read(connection: &mut SqliteConnection, id: ShowtimeId) -> Result<Option<Row>, StoreError> {
-    let rows: Vec<(i64, i64, i64, i64, String)> = ReadShowtime
+    let rows: Vec<(i64, i64, i64, i64, i64, String)> = ReadShowtime
         .with(&[Bind::Blob(id.0.as_bytes())])
         .load(connection)
         .map_err(failed_to::<StoreError>("read the showtime"))?;
-    let Some((sequence, fence, seat_count, starts_at, rows)) = rows.into_iter().next() else {
+    let Some((sequence, last_stamp, fence, seat_count, starts_at, rows)) = rows.into_iter().next() else {
         return Ok(None);
     };
     let seat_map: SeatMap = serde_json::from_str(&rows).map_err(corrupt)?;
     let facts = ShowtimeFacts { id, starts_at: Timestamp::from_millis(starts_at), seat_map: Arc::new(seat_map) };
-    Ok(Some(Row { sequence: unsigned(sequence)?, fence: unsigned(fence)?, seat_count, facts }))
+    let (sequence, fence) = (unsigned(sequence)?, unsigned(fence)?);
+    Ok(Some(Row { sequence, stamp: stamp(last_stamp), fence, seat_count, facts }))
 }

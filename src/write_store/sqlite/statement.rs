@@ -1,8 +1,8 @@
 //! Statements: fixed SQL that Diesel prepares once per connection and finds again by its type.
 //!
 //! Diesel caches what is written with its query builder only where the SQL cannot vary; updates and inserts of many rows are
-//! prepared anew each time. Here every statement is a type of its own with fixed text, and many rows travel as one JSON
-//! text that `json_each` unfolds, so that the number of statements does not depend on the number of rows.
+//! prepared anew each time. Here every statement is a type of its own with fixed text. What changes many rows is run once for each;
+//! what looks many up gets them as one JSON text that `json_each` unfolds.
 
 use std::marker::PhantomData;
 
@@ -44,6 +44,7 @@ pub(super) use statement;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Bind<'a> {
     Blob(&'a [u8]),
+    OptionalBlob(Option<&'a [u8]>),
     Text(&'a str),
     OptionalText(Option<&'a str>),
     Integer(i64),
@@ -70,6 +71,7 @@ impl<S: Statement> QueryFragment<Sqlite> for Bound<'_, S> {
         for part in parts {
             match binds.next().ok_or_else(|| Error::QueryBuilderError("a bind is missing".into()))? {
                 Bind::Blob(value) => out.push_bind_param::<Binary, [u8]>(value)?,
+                Bind::OptionalBlob(value) => out.push_bind_param::<Nullable<Binary>, Option<&[u8]>>(value)?,
                 Bind::Text(value) => out.push_bind_param::<Text, str>(value)?,
                 Bind::OptionalText(value) => out.push_bind_param::<Nullable<Text>, Option<&str>>(value)?,
                 Bind::Integer(value) => out.push_bind_param::<BigInt, i64>(value)?,

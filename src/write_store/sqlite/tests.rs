@@ -12,10 +12,12 @@ use super::connection::Opener;
 use super::statement::Statement;
 use super::*;
 use crate::domain::{Event, Row, SeatId, SeatMap, SeatStatus, TokenHash, UserId};
-use crate::write_store::{NewBooking, SeatChange};
+use crate::write_store::{BookingChange, SeatChange};
 
+mod commits;
 mod directory;
 mod failures;
+mod migration;
 mod statements;
 
 /// A directory of a test's own, removed at the end.
@@ -54,6 +56,11 @@ fn new_showtime(seats: u32) -> NewShowtime {
     }
 }
 
+/// Commits to a transaction that the test has opened, or to one of its own.
+fn commit_to(connection: &mut SqliteConnection, batch: Arc<Batch>) -> Result<Committed, CommitError> {
+    commit::commit(connection, &commit::Prepared::new(batch)?)
+}
+
 /// A batch that reserves each of these seats, at version 1, for a booking of its own.
 fn reservations(showtime_id: ShowtimeId, seats: std::ops::Range<u32>) -> Arc<Batch> {
     let (now, expires_at) = (Timestamp::from_millis(2), Timestamp::from_millis(3));
@@ -63,10 +70,7 @@ fn reservations(showtime_id: ShowtimeId, seats: std::ops::Range<u32>) -> Arc<Bat
         recorded_at: now,
         events: Vec::new(),
         seats: Vec::new(),
-        releases: Vec::new(),
-        claims: Vec::new(),
-        new_bookings: Vec::new(),
-        booking_changes: Vec::new(),
+        bookings: Vec::new(),
         idempotency: Vec::new(),
         traceparent: None,
     };
@@ -81,7 +85,6 @@ fn reservations(showtime_id: ShowtimeId, seats: std::ops::Range<u32>) -> Arc<Bat
         });
         let (status, booking_id) = (SeatStatus::Reserved, Some(id));
         batch.seats.push(SeatChange { seat, expected_version: 1, status, booking_id, event });
-        batch.claims.push((seat, id));
         let booking = Booking {
             id,
             showtime_id,
@@ -94,7 +97,7 @@ fn reservations(showtime_id: ShowtimeId, seats: std::ops::Range<u32>) -> Arc<Bat
             payment_reference: None,
             version: 0,
         };
-        batch.new_bookings.push(NewBooking { booking, event });
+        batch.bookings.push(BookingChange { booking, expected_version: None, event });
     }
     Arc::new(batch)
 }

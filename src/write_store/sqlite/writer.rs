@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use diesel::connection::SimpleConnection;
+use diesel::RunQueryDsl;
 use diesel::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -17,6 +17,26 @@ use crate::write_store::sqlite::Settings;
 use crate::write_store::sqlite::connection::Opener;
 use crate::write_store::sqlite::failure::{WriteFailure, failed_to, is_certainly_undone, unavailable};
 use crate::write_store::sqlite::probe;
+use crate::write_store::sqlite::statement::{Statement, statement};
+
+statement!(Begin -> () = "BEGIN IMMEDIATE");
+
+statement!(
+    /// Before each write of a transaction.
+    Save -> () = "SAVEPOINT one_write"
+);
+
+statement!(
+    /// Undoes a refused write. Its savepoint stays.
+    Undo -> () = "ROLLBACK TO one_write"
+);
+
+statement!(
+    /// After each write, refused or not.
+    Release -> () = "RELEASE one_write"
+);
+
+statement!(Commit -> () = "COMMIT");
 
 /// Handle of the writer's thread. Dropped, it lets the thread finish what is queued, and waits for that.
 pub(super) struct Writer {
@@ -229,7 +249,7 @@ impl Loop {
         if let Err(error) = in_savepoints(connection, writes) {
             return End::Lost(error.to_string());
         }
-        let Err(error) = connection.batch_execute("COMMIT") else { return End::Committed };
+        let Err(error) = Commit.with(&[]).execute(connection) else { return End::Committed };
         let is_undone = is_certainly_undone(&error);
         let reason = failed_to::<StoreError>("commit")(error).to_string();
         if is_undone { End::Lost(reason) } else { End::Unknown(reason) }
@@ -239,16 +259,18 @@ impl Loop {
 /// Runs each write in a savepoint of one open transaction. SQLite itself ends the transaction on some failures (a full disk);
 /// then the savepoint is gone, and the error here loses the whole round.
 fn in_savepoints(connection: &mut SqliteConnection, writes: &mut [Box<dyn Write>]) -> Result<(), StoreError> {
-    let step = |sql: &str, connection: &mut SqliteConnection| {
-        connection.batch_execute(sql).map_err(failed_to::<StoreError>("hold a transaction"))
-    };
-    step("BEGIN IMMEDIATE", connection)?;
+    step(connection, Begin)?;
     for write in writes {
-        step("SAVEPOINT one_write", connection)?;
+        step(connection, Save)?;
         if !write.run(connection) {
-            step("ROLLBACK TO one_write", connection)?;
+            step(connection, Undo)?;
         }
-        step("RELEASE one_write", connection)?;
+        step(connection, Release)?;
     }
+    Ok(())
+}
+
+fn step(connection: &mut SqliteConnection, statement: impl Statement) -> Result<(), StoreError> {
+    statement.with(&[]).execute(connection).map_err(failed_to::<StoreError>("hold a transaction"))?;
     Ok(())
 }

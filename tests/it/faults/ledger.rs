@@ -77,7 +77,7 @@ impl Backlog {
 impl Ledger {
     pub async fn read(url: &str) -> Self {
         let client = connect(url).await.unwrap();
-        let sql = "SELECT id::text, showtime_id::text, user_id, status, payment_reference FROM bookings";
+        let sql = "SELECT id::text, showtime_id::text, user_id, status, body ->> 'paymentReference' FROM bookings";
         let bookings = client.query(sql, &[]).await.unwrap();
         let bookings = bookings
             .iter()
@@ -90,8 +90,9 @@ impl Ledger {
                 payment_reference: row.get(4),
             })
             .collect();
-        let sql = "SELECT showtime_id::text, sequence, (extract(epoch FROM recorded_at) * 1000)::int8, kind, payload::text \
-                   FROM events ORDER BY showtime_id, sequence";
+        let sql = "SELECT j.showtime_id::text, j.first_sequence + e.position - 1, (extract(epoch FROM j.recorded_at) * 1000)::int8, \
+                   e.event ->> 'type', e.event::text \
+                   FROM journal j, json_array_elements(j.events) WITH ORDINALITY AS e (event, position) ORDER BY 1, 2";
         let mut journal: HashMap<String, Vec<Entry>> = HashMap::new();
         for row in client.query(sql, &[]).await.unwrap() {
             let payload: Value = serde_json::from_str(row.get(4)).unwrap();

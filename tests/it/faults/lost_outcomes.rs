@@ -15,7 +15,6 @@ use turnstile::domain::{
 use turnstile::seat_lock::in_process::InProcessLock;
 use turnstile::seat_lock::{Claim, Claimed, SeatLock as _};
 use turnstile::telemetry::Counters;
-use turnstile::write_store::WriteStore;
 use turnstile::write_store::sqlite::{self, SqliteStore};
 use uuid::Uuid;
 
@@ -42,7 +41,7 @@ impl Office {
         let clock: turnstile::domain::Clock = Arc::new(move || Timestamp::from_millis(time.load(Ordering::SeqCst)));
         let lock = Arc::new(InProcessLock::new(Arc::clone(&clock)));
         let deps = Dependencies {
-            write_store: store.clone(),
+            ledger: store.clone(),
             seat_lock: lock.clone(),
             clock,
             runtime: tokio::runtime::Handle::current(),
@@ -103,7 +102,7 @@ impl Office {
         self.store.plan(fates);
         let answer = self.reserve(seat).await;
         assert!(self.store.is_done(), "not every planned fate has struck");
-        let audit = self.store.audit(self.showtime).await.unwrap().unwrap();
+        let audit = self.store.below().audit(self.showtime).await.unwrap().unwrap();
         let stored: Vec<_> =
             audit.bookings.iter().filter(|booking| booking.seat_ids == [SeatId::new(self.showtime, seat)]).collect();
         match &answer {
@@ -239,7 +238,7 @@ async fn a_schedule_that_landed_unheard_is_answered_as_created() {
         let scheduled = office.office.schedule("N".into(), Timestamp::from_millis(0), seat_map(), None).await;
         let id = scheduled.unwrap_or_else(|error| panic!("{fates:?}: {error}")).showtime_id;
         assert!(office.store.is_done());
-        let heads = office.store.heads_page(None, 10).await.unwrap();
+        let heads = office.store.below().heads_page(None, 10).await.unwrap();
         assert_eq!(heads.len(), 2, "created once");
         assert!(heads.contains(&(id, 1)));
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use turnstile::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use turnstile::write_store::{
-    Audit, Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment,
-    NewShowtime, OutboxEntry, Role, StoreError, Totals, WriteStore,
+    Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Journal, Leadership, Ledger, Loaded, Moment,
+    NewShowtime, Role, Roles, StoreError, Totals, WriteStore,
 };
 
 /// What becomes of a call that was planned for.
@@ -48,6 +48,11 @@ pub struct UnluckyStore {
 impl UnluckyStore {
     pub fn new(store: impl WriteStore) -> Arc<Self> {
         Arc::new(Self { store: Box::new(store), fates: Mutex::default() })
+    }
+
+    /// The store below, whose calls are always fine.
+    pub fn below(&self) -> &dyn WriteStore {
+        self.store.as_ref()
     }
 
     /// The fates of the next calls of these kinds, in order for each kind.
@@ -90,7 +95,69 @@ fn unheard() -> CommitError {
 }
 
 #[async_trait]
-impl WriteStore for UnluckyStore {
+impl Journal for UnluckyStore {
+    async fn journal(&self, id: ShowtimeId, after: u64, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.read(On::Journal)?;
+        self.store.journal(id, after, limit).await
+    }
+
+    async fn stamps(&self, places: Vec<Head>) -> Result<Vec<(Head, Stamp)>, StoreError> {
+        self.store.stamps(places).await
+    }
+
+    async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError> {
+        self.read(On::Heads)?;
+        self.store.heads(ids).await
+    }
+
+    async fn heads_page(&self, after: Option<ShowtimeId>, limit: usize) -> Result<Vec<Head>, StoreError> {
+        self.store.heads_page(after, limit).await
+    }
+
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        self.store.totals().await
+    }
+
+    async fn load(&self, id: ShowtimeId) -> Result<Option<Loaded>, StoreError> {
+        self.read(On::Load)?;
+        self.store.load(id).await
+    }
+
+    async fn booking(&self, id: BookingId) -> Result<Option<Booking>, StoreError> {
+        self.store.booking(id).await
+    }
+
+    async fn ping(&self) -> Result<Moment, StoreError> {
+        self.store.ping().await
+    }
+}
+
+#[async_trait]
+impl Roles for UnluckyStore {
+    async fn lead(&self, role: Role) -> Result<Option<Box<dyn Leadership>>, StoreError> {
+        self.store.lead(role).await
+    }
+}
+
+#[async_trait]
+impl Ledger for UnluckyStore {
+    async fn schedule(&self, new: NewShowtime) -> Result<(), CommitError> {
+        match self.fate(On::Schedule) {
+            Fate::Fine => self.store.schedule(new).await,
+            Fate::LandsLate | Fate::LandsUnheard | Fate::LandsAndPanics => {
+                self.store.schedule(new).await.unwrap();
+                Err(unheard())
+            }
+            Fate::VanishesUnheard => Err(unheard()),
+            Fate::Fails => Err(gone().into()),
+        }
+    }
+
+    async fn take_over(&self, id: ShowtimeId) -> Result<Option<Loaded>, StoreError> {
+        self.read(On::Load)?;
+        self.store.take_over(id).await
+    }
+
     async fn commit(&self, batch: Arc<Batch>) -> Result<Committed, CommitError> {
         match self.fate(On::Commit) {
             Fate::Fine => self.store.commit(batch).await,
@@ -110,28 +177,6 @@ impl WriteStore for UnluckyStore {
             Fate::VanishesUnheard => Err(unheard()),
             Fate::Fails => Err(gone().into()),
         }
-    }
-
-    async fn schedule(&self, new: NewShowtime) -> Result<(), CommitError> {
-        match self.fate(On::Schedule) {
-            Fate::Fine => self.store.schedule(new).await,
-            Fate::LandsLate | Fate::LandsUnheard | Fate::LandsAndPanics => {
-                self.store.schedule(new).await.unwrap();
-                Err(unheard())
-            }
-            Fate::VanishesUnheard => Err(unheard()),
-            Fate::Fails => Err(gone().into()),
-        }
-    }
-
-    async fn load(&self, id: ShowtimeId, load: Load) -> Result<Option<Loaded>, StoreError> {
-        self.read(On::Load)?;
-        self.store.load(id, load).await
-    }
-
-    async fn journal(&self, id: ShowtimeId, after: u64, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.read(On::Journal)?;
-        self.store.journal(id, after, limit).await
     }
 
     async fn bookings(&self, ids: Vec<BookingId>) -> Result<Vec<Booking>, StoreError> {
@@ -156,50 +201,5 @@ impl WriteStore for UnluckyStore {
 
     async fn due_holds(&self, before: Timestamp, limit: usize) -> Result<Vec<DueHold>, StoreError> {
         self.store.due_holds(before, limit).await
-    }
-
-    async fn heads_page(&self, after: Option<ShowtimeId>, limit: usize) -> Result<Vec<Head>, StoreError> {
-        self.store.heads_page(after, limit).await
-    }
-
-    async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError> {
-        self.read(On::Heads)?;
-        self.store.heads(ids).await
-    }
-
-    async fn totals(&self) -> Result<Totals, StoreError> {
-        self.store.totals().await
-    }
-
-    async fn stamps(&self, places: Vec<Head>) -> Result<Vec<(Head, Stamp)>, StoreError> {
-        self.store.stamps(places).await
-    }
-
-    async fn outbox(&self, limit: usize, except: Vec<ShowtimeId>) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.store.outbox(limit, except).await
-    }
-
-    async fn outbox_confirmed(&self, positions: Vec<i64>) -> Result<(), StoreError> {
-        self.store.outbox_confirmed(positions).await
-    }
-
-    async fn outbox_depth(&self, limit: usize) -> Result<usize, StoreError> {
-        self.store.outbox_depth(limit).await
-    }
-
-    async fn lead(&self, role: Role) -> Result<Option<Box<dyn Leadership>>, StoreError> {
-        self.store.lead(role).await
-    }
-
-    async fn audit(&self, id: ShowtimeId) -> Result<Option<Audit>, StoreError> {
-        self.store.audit(id).await
-    }
-
-    async fn cluster_secret(&self) -> Result<[u8; 32], StoreError> {
-        self.store.cluster_secret().await
-    }
-
-    async fn ping(&self) -> Result<Moment, StoreError> {
-        self.store.ping().await
     }
 }

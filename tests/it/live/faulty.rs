@@ -1,16 +1,13 @@
-//! A write store that fails on demand, over a real one.
+//! A journal that cannot be read on demand, over a real one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use turnstile::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
-use turnstile::write_store::{
-    Audit, Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Leadership, Load, Loaded, Moment,
-    NewShowtime, OutboxEntry, Role, StoreError, Totals, WriteStore,
-};
+use turnstile::domain::{Booking, BookingId, RecordedEvent, ShowtimeId, Stamp};
+use turnstile::write_store::{Head, Journal, Loaded, Moment, StoreError, Totals, WriteStore};
 
-/// While it is down, nothing can be read; commits go on, so that there is something to miss.
+/// While it is down, nothing can be read.
 pub struct Faulty {
     store: Arc<dyn WriteStore>,
     down: AtomicBool,
@@ -20,6 +17,11 @@ pub struct Faulty {
 impl Faulty {
     pub fn over(store: Arc<dyn WriteStore>) -> Self {
         Self { store, down: AtomicBool::new(false), lost: AtomicBool::new(false) }
+    }
+
+    /// The store below, which never fails: there must be something to miss.
+    pub fn below(&self) -> Arc<dyn WriteStore> {
+        Arc::clone(&self.store)
     }
 
     pub fn set_down(&self, down: bool) {
@@ -40,60 +42,10 @@ impl Faulty {
 }
 
 #[async_trait]
-impl WriteStore for Faulty {
-    async fn schedule(&self, new: NewShowtime) -> Result<(), CommitError> {
-        self.store.schedule(new).await
-    }
-
-    async fn load(&self, id: ShowtimeId, load: Load) -> Result<Option<Loaded>, StoreError> {
-        self.check()?;
-        self.store.load(id, load).await
-    }
-
-    async fn commit(&self, batch: Arc<Batch>) -> Result<Committed, CommitError> {
-        self.store.commit(batch).await
-    }
-
+impl Journal for Faulty {
     async fn journal(&self, id: ShowtimeId, after: u64, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
         self.check()?;
         self.store.journal(id, after, limit).await
-    }
-
-    async fn bookings(&self, ids: Vec<BookingId>) -> Result<Vec<Booking>, StoreError> {
-        self.store.bookings(ids).await
-    }
-
-    async fn payments(
-        &self,
-        references: Vec<PaymentReference>,
-    ) -> Result<Vec<(PaymentReference, BookingId)>, StoreError> {
-        self.store.payments(references).await
-    }
-
-    async fn idempotency(&self, key_hashes: Vec<[u8; 32]>) -> Result<Vec<IdempotencyRecord>, StoreError> {
-        self.store.idempotency(key_hashes).await
-    }
-
-    async fn forget_idempotency(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        self.store.forget_idempotency(before, limit).await
-    }
-
-    async fn due_holds(&self, before: Timestamp, limit: usize) -> Result<Vec<DueHold>, StoreError> {
-        self.store.due_holds(before, limit).await
-    }
-
-    async fn heads_page(&self, after: Option<ShowtimeId>, limit: usize) -> Result<Vec<Head>, StoreError> {
-        self.store.heads_page(after, limit).await
-    }
-
-    async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError> {
-        self.check()?;
-        self.store.heads(ids).await
-    }
-
-    async fn totals(&self) -> Result<Totals, StoreError> {
-        self.check()?;
-        self.store.totals().await
     }
 
     async fn stamps(&self, places: Vec<Head>) -> Result<Vec<(Head, Stamp)>, StoreError> {
@@ -103,28 +55,27 @@ impl WriteStore for Faulty {
         self.store.stamps(places).await
     }
 
-    async fn outbox(&self, limit: usize, except: Vec<ShowtimeId>) -> Result<Vec<OutboxEntry>, StoreError> {
-        self.store.outbox(limit, except).await
+    async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError> {
+        self.check()?;
+        self.store.heads(ids).await
     }
 
-    async fn outbox_confirmed(&self, positions: Vec<i64>) -> Result<(), StoreError> {
-        self.store.outbox_confirmed(positions).await
+    async fn heads_page(&self, after: Option<ShowtimeId>, limit: usize) -> Result<Vec<Head>, StoreError> {
+        self.store.heads_page(after, limit).await
     }
 
-    async fn outbox_depth(&self, limit: usize) -> Result<usize, StoreError> {
-        self.store.outbox_depth(limit).await
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        self.check()?;
+        self.store.totals().await
     }
 
-    async fn lead(&self, role: Role) -> Result<Option<Box<dyn Leadership>>, StoreError> {
-        self.store.lead(role).await
+    async fn load(&self, id: ShowtimeId) -> Result<Option<Loaded>, StoreError> {
+        self.check()?;
+        self.store.load(id).await
     }
 
-    async fn audit(&self, id: ShowtimeId) -> Result<Option<Audit>, StoreError> {
-        self.store.audit(id).await
-    }
-
-    async fn cluster_secret(&self) -> Result<[u8; 32], StoreError> {
-        self.store.cluster_secret().await
+    async fn booking(&self, id: BookingId) -> Result<Option<Booking>, StoreError> {
+        self.store.booking(id).await
     }
 
     async fn ping(&self) -> Result<Moment, StoreError> {

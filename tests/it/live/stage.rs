@@ -109,7 +109,7 @@ impl Services {
 
     /// A new showtime that the read model has not heard of.
     pub async fn store_only_showtime(&self, seats: u32) -> Owner {
-        Owner::schedule(self.store.clone(), Arc::clone(&self.time), seats).await
+        Owner::schedule(self.store.below(), Arc::clone(&self.time), seats).await
     }
 
     pub async fn project(&self, run: EventRun) {
@@ -160,7 +160,7 @@ impl Stage {
                     time.now()
                 });
                 let hub = live::start(live::Dependencies {
-                    write_store: shared.store.clone(),
+                    journal: shared.store.clone(),
                     event_bus: shared.bus.clone(),
                     read_model: shared.model.clone(),
                     note_told: Arc::new(move |_, sequence| {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 use turnstile::domain::{
-    Booking, BookingId, BookingStatus, Command, Credential, Decision, EventRun, HoldPolicy, HoldToken, RecordedEvent,
-    Row, SeatId, SeatIndex, SeatMap, SeatSelection, SeatStatus, Showtime, ShowtimeId, UserId,
+    Booking, BookingId, Command, Credential, Decision, EventRun, HoldPolicy, HoldToken, RecordedEvent, Row, SeatId,
+    SeatIndex, SeatMap, SeatSelection, SeatStatus, Showtime, ShowtimeId, UserId,
 };
-use turnstile::write_store::{Batch, BookingChange, Load, NewBooking, NewShowtime, SeatChange, WriteStore};
+use turnstile::write_store::{Batch, BookingChange, Committed, NewShowtime, SeatChange, WriteStore};
 use uuid::Uuid;
 
 use crate::live::stage::Time;
@@ -41,7 +41,7 @@ impl Owner {
             idempotency: None,
         };
         store.schedule(new).await.unwrap();
-        let loaded = store.load(id, Load::Fence).await.unwrap().unwrap();
+        let loaded = store.take_over(id).await.unwrap().unwrap();
         let first = store.journal(id, 0, 1).await.unwrap().remove(0);
         Self { id, store, time, showtime: loaded.showtime, fence: loaded.fence, first }
     }
@@ -112,7 +112,6 @@ impl Owner {
         let after = self.showtime.booking(event.booking_id().unwrap()).unwrap().clone();
         let status = event.seats_status().status;
         let booking_id = (status != SeatStatus::Available).then_some(after.id);
-        let claims: Vec<_> = after.seat_ids.iter().map(|seat| (seat.index(), after.id)).collect();
         let batch = Batch {
             showtime_id: self.id,
             fence: self.fence,
@@ -121,32 +120,19 @@ impl Owner {
                 .into_iter()
                 .map(|(seat, expected_version)| SeatChange { seat, expected_version, status, booking_id, event: 0 })
                 .collect(),
-            releases: if after.status == BookingStatus::Cancelled { claims.clone() } else { Vec::new() },
-            claims: if holder.is_none() { claims } else { Vec::new() },
-            new_bookings: if holder.is_none() {
-                vec![NewBooking { booking: after.clone(), event: 0 }]
-            } else {
-                Vec::new()
-            },
-            booking_changes: holder
-                .iter()
-                .map(|holder| BookingChange {
-                    booking_id: after.id,
-                    expected_version: holder.version,
-                    status: after.status,
-                    expires_at: after.expires_at,
-                    payment_reference: None,
-                    event: 0,
-                })
-                .collect(),
+            bookings: vec![BookingChange {
+                booking: after,
+                expected_version: holder.map(|holder| holder.version),
+                event: 0,
+            }],
             events: vec![event.clone()],
             idempotency: Vec::new(),
             traceparent: None,
         };
-        let committed = self.store.commit(Arc::new(batch)).await.unwrap();
-        assert_eq!(committed.first_sequence, sequence);
+        let Committed { first_sequence, follows, stamp } = self.store.commit(Arc::new(batch)).await.unwrap();
+        assert_eq!(first_sequence, sequence);
         self.showtime.forget_ended();
-        EventRun::new(self.id, vec![RecordedEvent { sequence, recorded_at: now, event }]).unwrap()
+        EventRun::new(self.id, vec![RecordedEvent { sequence, recorded_at: now, stamp, follows, event }]).unwrap()
     }
 }
 

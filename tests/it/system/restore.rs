@@ -234,3 +234,38 @@ async fn another_history_of_the_same_length_is_noticed() {
     })
     .await;
 }
+
+/// The nodes sell on at once, so that the new history has outgrown the lost one before anything has been compared.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_history_that_outgrows_the_lost_one_at_once_is_noticed() {
+    let stack = Stack::real(services::shared()).await;
+    let nodes = [stack.start(), stack.start()];
+    let (showtime, seats) = sold_before_and_after(&nodes).await;
+    let backup = Backup::of(&stack).await;
+    for (node, seat) in nodes.iter().cycle().zip(&seats[1..4]) {
+        sell(node, &showtime, seat).await;
+    }
+    let client = plain_client(&nodes[0], &showtime).await;
+    for node in &nodes {
+        shows(node, &showtime, &[(&seats[1], "Sold"), (&seats[3], "Sold")]).await;
+    }
+
+    backup.restore(&stack).await;
+    eventually("the store is back", HEALED, || async {
+        nodes[1].try_reserve(&showtime, &seats[7..8], "again").await.unwrap().status == 201
+    })
+    .await;
+    for (node, seat) in nodes.iter().cycle().zip(&seats[8..14]) {
+        sell(node, &showtime, seat).await;
+    }
+    let truth = [(&seats[0], "Sold"), (&seats[1], "Available"), (&seats[3], "Available"), (&seats[13], "Sold")];
+    for node in &nodes {
+        shows(node, &showtime, &truth).await;
+    }
+    let knows = || async {
+        let believed = client.lock().unwrap();
+        truth.iter().all(|(seat, status)| believed.get(*seat).is_some_and(|told| told == status))
+    };
+    eventually("a client that was connected knows the truth", HEALED, knows).await;
+    stack.check().await;
+}

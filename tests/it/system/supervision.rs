@@ -97,7 +97,7 @@ impl Office {
         let counters = Arc::new(Counters::default());
         let clock = unlucky_clock(Arc::clone(&mishap));
         let deps = Dependencies {
-            write_store: store,
+            ledger: store,
             seat_lock: Arc::new(UnluckyLock {
                 lock: InProcessLock::new(Arc::clone(&clock)),
                 mishap: Arc::clone(&mishap),

@@ -83,9 +83,11 @@ async fn writes_that_wait_share_one_transaction_and_a_refused_one_is_undone_alon
 }
 
 fn events(connection: &mut SqliteConnection) -> i64 {
-    diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>("(SELECT count(*) FROM events)"))
-        .get_result(connection)
-        .unwrap()
+    diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>(
+        "(SELECT sum(last_sequence - first_sequence + 1) FROM journal)",
+    ))
+    .get_result(connection)
+    .unwrap()
 }
 
 /// A write in the middle of a shared transaction fails in `fail`; whatever that does to the others, what they are told is true.
@@ -173,11 +175,11 @@ async fn a_commit_that_fails_has_an_unknown_outcome() {
             let planted = "PRAGMA defer_foreign_keys = ON;
                 INSERT INTO outbox (showtime_id, first_sequence, last_sequence) VALUES (x'00', 1, 1);";
             connection.batch_execute(planted).map_err(failed_to::<StoreError>("plant a failure"))?;
-            commit::commit(connection, &reservations(id, 0..1))
+            commit_to(connection, reservations(id, 0..1))
         })
         .await;
     assert!(matches!(outcome, Err(CommitError::Unknown { .. })), "{outcome:?}");
-    let loaded = store.load(id, Load::Fence).await.unwrap().unwrap();
+    let loaded = store.take_over(id).await.unwrap().unwrap();
     assert_eq!((loaded.showtime.sequence(), loaded.fence), (1, 1));
     let batch = Batch { fence: 1, ..reservations(id, 0..1).as_ref().clone() };
     assert_eq!(store.commit(Arc::new(batch)).await.unwrap().first_sequence, 2);
@@ -191,12 +193,12 @@ async fn a_panic_in_a_write_leaves_the_outcome_unknown_and_the_writer_alive() {
     let outcome: Result<(), CommitError> = store
         .writer
         .write(move |connection| {
-            commit::commit(connection, &reservations(id, 0..1))?;
+            commit_to(connection, reservations(id, 0..1))?;
             panic!("planted")
         })
         .await;
     assert!(matches!(outcome, Err(CommitError::Unknown { .. })), "{outcome:?}");
-    assert_eq!(store.load(id, Load::Fence).await.unwrap().unwrap().showtime.sequence(), 1, "nothing of it is there");
+    assert_eq!(store.take_over(id).await.unwrap().unwrap().showtime.sequence(), 1, "nothing of it is there");
     let batch = Batch { fence: 1, ..reservations(id, 0..1).as_ref().clone() };
     store.commit(Arc::new(batch)).await.unwrap();
 }
@@ -219,7 +221,7 @@ async fn readers_cannot_write() {
     let id = scheduled(&store).await;
     let written = store.readers.read(move |connection| showtimes::raise_fence(connection, id)).await;
     assert!(matches!(written, Err(StoreError::Unavailable { .. })), "{written:?}");
-    assert_eq!(store.load(id, Load::Keep).await.unwrap().unwrap().fence, 0);
+    assert_eq!(store.load(id).await.unwrap().unwrap().fence, 0);
 }
 
 /// The files as a crash would leave them, taken the moment a booking was acknowledged and before anything was closed.
@@ -305,13 +307,13 @@ async fn a_disk_that_hangs_leaves_the_outcome_unknown_in_time() {
     assert!(matches!(outcome, Err(CommitError::Unknown { .. })), "{outcome:?}");
     let outcome = store.ping().await;
     assert!(matches!(outcome, Err(StoreError::Unavailable { .. })), "{outcome:?}");
-    let outcome = store.load(id, Load::Fence).await;
+    let outcome = store.take_over(id).await;
     assert!(matches!(outcome, Err(StoreError::Unavailable { .. })), "{outcome:?}");
     go_on.send(()).unwrap();
     assert!(held.await.unwrap().is_err());
     let mut loaded = Err(unavailable("not asked yet"));
     for _ in 0..100 {
-        loaded = store.load(id, Load::Fence).await;
+        loaded = store.take_over(id).await;
         if loaded.is_ok() {
             break;
         }

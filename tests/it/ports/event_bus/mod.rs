@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::timeout;
-use turnstile::domain::{BookingId, Clock, Event, EventRun, RecordedEvent, SeatId, ShowtimeId, Timestamp};
+use turnstile::domain::{BookingId, Clock, Event, EventRun, RecordedEvent, SeatId, ShowtimeId, Stamp, Timestamp};
 use turnstile::event_bus::{Delivery, EventBus, Message, Settlement, Signal, Subscription};
 use uuid::Uuid;
 
@@ -78,6 +78,8 @@ fn message(showtime: ShowtimeId, first: u64, last: u64) -> Message {
         .map(|sequence| RecordedEvent {
             sequence,
             recorded_at: Timestamp::from_millis(1_795_392_000_000),
+            stamp: Stamp(sequence),
+            follows: Stamp(sequence - 1),
             event: Event::BookingCancelled {
                 booking_id: BookingId(Uuid::new_v4()),
                 seat_ids: vec![SeatId::new(showtime, 7), SeatId::new(showtime, 8)],

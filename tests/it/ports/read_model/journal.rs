@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use turnstile::domain::{
-    BookingId, Event, EventRun, PaymentReference, RecordedEvent, Row, SeatId, SeatMap, ShowtimeId, Timestamp, UserId,
+    BookingId, Event, EventRun, PaymentReference, RecordedEvent, Row, SeatId, SeatMap, ShowtimeId, Stamp, Timestamp,
+    UserId,
 };
 use turnstile::read_model::{Applied, ReadModel, ShowtimeView};
 use uuid::Uuid;
@@ -26,6 +27,8 @@ impl Dice {
 pub struct Journal {
     pub id: ShowtimeId,
     pub events: Vec<RecordedEvent>,
+    /// Tells its stamps from those of other histories.
+    pub history: u64,
 }
 
 impl Journal {
@@ -40,20 +43,34 @@ impl Journal {
             start_time: Timestamp::from_millis(start),
             rows: SeatMap::new(rows).unwrap(),
         };
-        let mut journal = Self { id, events: Vec::new() };
+        let mut journal = Self { id, events: Vec::new(), history: seed };
         journal.push(scheduled);
         let mut dice = Dice(seed);
-        for _ in 0..changes {
-            let event = journal.change(&mut dice, seats);
-            journal.push(event);
-        }
+        journal.go_on(changes, seats, &mut dice);
         journal
+    }
+
+    /// Another history of the showtime: the same up to a sequence, then `changes` others.
+    pub fn branch(&self, sequence: u64, changes: u64, seats: u32, seed: u64) -> Self {
+        let common = self.events[..usize::try_from(sequence).unwrap()].to_vec();
+        let mut branch = Self { id: self.id, events: common, history: seed };
+        branch.go_on(changes, seats, &mut Dice(seed));
+        branch
+    }
+
+    fn go_on(&mut self, changes: u64, seats: u32, dice: &mut Dice) {
+        for _ in 0..changes {
+            let event = self.change(dice, seats);
+            self.push(event);
+        }
     }
 
     fn push(&mut self, event: Event) {
         let sequence = u64::try_from(self.events.len()).unwrap() + 1;
         let recorded_at = Timestamp::from_millis(i64::try_from(sequence).unwrap());
-        self.events.push(RecordedEvent { sequence, recorded_at, event });
+        let follows = self.events.last().map_or(Stamp::default(), |last| last.stamp);
+        let stamp = Stamp((self.history << 32) + sequence);
+        self.events.push(RecordedEvent { sequence, recorded_at, stamp, follows, event });
     }
 
     fn change(&self, dice: &mut Dice, seats: u32) -> Event {

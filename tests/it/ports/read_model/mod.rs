@@ -57,6 +57,7 @@ contract!(
     an_abandoned_copy_is_gone,
     it_answers_pings,
     what_is_forgotten_is_made_anew_from_another_history,
+    an_event_of_another_history_is_not_applied,
 );
 
 async fn a_journal_in_any_runs_gives_its_fold(nodes: Nodes) {
@@ -303,6 +304,26 @@ async fn it_answers_pings(nodes: Nodes) {
 }
 
 /// A restored write store goes on with another history under the same id.
+/// A store was restored and went on: its new history has grown past the lost one.
+async fn an_event_of_another_history_is_not_applied(nodes: Nodes) {
+    for seats in [50, 9_000] {
+        let lost = Journal::new(seats, 0, 19, 5);
+        let told = lost.branch(15, 20, seats, 6);
+        lost.apply_all(&*nodes.one, 5).await;
+        for node in [&nodes.one, &nodes.other] {
+            for (first, last) in [(21, 21), (21, 25), (18, 25), (1, 25)] {
+                assert_eq!(node.apply(&told.run(first, last)).await.unwrap(), Applied::Gap { have: 20 });
+            }
+            assert_eq!(node.apply(&told.run(16, 20)).await.unwrap(), Applied::UpTo(20), "old news");
+        }
+        lost.assert_complete(&*nodes.other).await;
+        nodes.other.forget(lost.id, 20).await.unwrap();
+        assert_eq!(nodes.one.apply(&told.run(1, 25)).await.unwrap(), Applied::UpTo(25));
+        assert_eq!(nodes.one.apply(&told.run(26, 35)).await.unwrap(), Applied::UpTo(35));
+        told.assert_complete(&*nodes.other).await;
+    }
+}
+
 async fn what_is_forgotten_is_made_anew_from_another_history(nodes: Nodes) {
     for seats in [50, 9_000] {
         let lost = Journal::new(seats, 0, 30, 5);

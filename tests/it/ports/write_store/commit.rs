@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use turnstile::domain::{Booking, BookingStatus, Event, PaymentReference, SeatStatus, Timestamp, UserId};
-use turnstile::write_store::{Batch, Load};
+use turnstile::write_store::Batch;
 
 use crate::ports::write_store::Adapter;
 use crate::ports::write_store::draft::{Draft, at, booking, reserved, scheduled, stored};
-use crate::ports::write_store::oracle::check;
+use crate::ports::write_store::oracle::{check, holders};
 
 pub async fn a_reservation_is_stored_whole<A: Adapter>() {
     let adapter = A::fresh().await;
@@ -20,7 +20,7 @@ pub async fn a_reservation_is_stored_whole<A: Adapter>() {
     assert_eq!(stored(&store, new.id).await, Booking { version: 2, ..new.clone() });
     let audit = check(&store, id).await;
     assert_eq!(audit.sequence, 2);
-    assert_eq!(audit.claims, [(2, new.id), (4, new.id)]);
+    assert_eq!(holders(&audit), [(2, new.id), (4, new.id)]);
     let free = (SeatStatus::Available, 1, None);
     let held = (SeatStatus::Reserved, 2, Some(new.id));
     assert_eq!(audit.seats, [free, free, held, free, held]);
@@ -70,7 +70,7 @@ pub async fn hundreds_of_bookings_in_one_batch<A: Adapter>() {
     assert_eq!(committed.first_sequence, u64::from(BOOKINGS) + 2);
     let audit = check(&store, id).await;
     assert_eq!(audit.sequence, u64::from(2 * BOOKINGS) + 1);
-    assert_eq!(audit.claims.len(), usize::try_from(3 * BOOKINGS / 2).unwrap());
+    assert_eq!(holders(&audit).len(), usize::try_from(3 * BOOKINGS / 2).unwrap());
 }
 
 pub async fn expiry_and_reservation_of_one_seat_in_one_batch<A: Adapter>() {
@@ -87,7 +87,7 @@ pub async fn expiry_and_reservation_of_one_seat_in_one_batch<A: Adapter>() {
     let audit = check(&store, id).await;
     let held = (SeatStatus::Reserved, 4, Some(new.id));
     assert_eq!(audit.seats, [(SeatStatus::Available, 3, None), held, held]);
-    assert_eq!(audit.claims, [(1, new.id), (2, new.id)]);
+    assert_eq!(holders(&audit), [(1, new.id), (2, new.id)]);
     assert_eq!(stored(&store, old.id).await, Booking { status: BookingStatus::Expired, version: 3, ..old });
 }
 
@@ -101,7 +101,7 @@ pub async fn reserved_and_cancelled_within_one_batch<A: Adapter>() {
 
     let audit = check(&store, id).await;
     assert_eq!(audit.seats, [(SeatStatus::Available, 3, None), (SeatStatus::Reserved, 4, Some(second.id))]);
-    assert_eq!(audit.claims, [(1, second.id)]);
+    assert_eq!(holders(&audit), [(1, second.id)]);
     let first = Booking { status: BookingStatus::Cancelled, version: 3, ..first };
     assert_eq!(stored(&store, first.id).await, first, "an ended booking keeps the names of its seats");
 }
@@ -116,7 +116,7 @@ pub async fn reserved_and_confirmed_within_one_batch<A: Adapter>() {
 
     let audit = check(&store, id).await;
     assert_eq!(audit.seats, [(SeatStatus::Sold, 3, Some(new.id))]);
-    assert_eq!(audit.claims, [(0, new.id)]);
+    assert_eq!(holders(&audit), [(0, new.id)]);
     let payment_reference = PaymentReference::parse("pay-7").ok();
     let sold = Booking { status: BookingStatus::Confirmed, version: 3, payment_reference, ..new };
     assert_eq!(stored(&store, sold.id).await, sold);
@@ -168,7 +168,7 @@ pub async fn a_dropped_caller_does_not_stop_a_commit<A: Adapter>() {
     let adapter = A::fresh().await;
     let store = adapter.store();
     let id = scheduled(&store, 2 * ROUNDS).await;
-    let fence = store.load(id, Load::Keep).await.unwrap().unwrap().fence;
+    let fence = store.load(id).await.unwrap().unwrap().fence;
     for round in 0..ROUNDS {
         let batch = Draft::new(id, fence).reserve(&booking(id, &[2 * round, 2 * round + 1]), 1).done();
         let patience = Duration::from_micros(u64::from(round) * 50);
@@ -176,9 +176,9 @@ pub async fn a_dropped_caller_does_not_stop_a_commit<A: Adapter>() {
         drop(tokio::time::timeout(patience, store.commit(batch)).await);
     }
     // Behind the fence nothing of the dropped calls can land any more.
-    store.load(id, Load::Fence).await.unwrap();
+    store.take_over(id).await.unwrap();
     let audit = check(&store, id).await;
     assert!(audit.bookings.iter().all(|booking| booking.seat_ids.len() == 2));
-    assert_eq!(audit.claims.len(), 2 * audit.bookings.len());
+    assert_eq!(holders(&audit).len(), 2 * audit.bookings.len());
     reserved(&store, scheduled(&store, 1).await, &[0], 1).await;
 }

@@ -9,9 +9,7 @@ use turnstile::domain::{
     Booking, BookingId, BookingStatus, Event, PaymentReference, Row, SeatId, SeatIndex, SeatMap, SeatStatus,
     ShowtimeId, Timestamp, TokenHash, UserId,
 };
-use turnstile::write_store::{
-    Batch, BookingChange, IdempotencyRecord, Load, NewBooking, NewKey, NewShowtime, SeatChange, WriteStore,
-};
+use turnstile::write_store::{Batch, BookingChange, IdempotencyRecord, NewKey, NewShowtime, SeatChange, WriteStore};
 use uuid::Uuid;
 
 /// When the tests' stories begin: an odd millisecond, so that a lost fraction shows.
@@ -88,10 +86,7 @@ impl Draft {
             recorded_at: at(10),
             events: Vec::new(),
             seats: Vec::new(),
-            releases: Vec::new(),
-            claims: Vec::new(),
-            new_bookings: Vec::new(),
-            booking_changes: Vec::new(),
+            bookings: Vec::new(),
             idempotency: Vec::new(),
             traceparent: None,
         };
@@ -100,7 +95,7 @@ impl Draft {
 
     /// An empty batch of an owner that loads without raising the fence.
     pub async fn kept(store: &Arc<dyn WriteStore>, showtime_id: ShowtimeId) -> Self {
-        Self::new(showtime_id, store.load(showtime_id, Load::Keep).await.unwrap().unwrap().fence)
+        Self::new(showtime_id, store.load(showtime_id).await.unwrap().unwrap().fence)
     }
 
     /// Reserves seats that have `version`, or were changed before in this draft.
@@ -112,9 +107,7 @@ impl Draft {
             expires_at: booking.expires_at,
         });
         self.seats(booking, version, SeatStatus::Reserved, event);
-        let claims = booking.seat_ids.iter().map(|seat| (seat.index(), booking.id));
-        self.batch.claims.extend(claims);
-        self.batch.new_bookings.push(NewBooking { booking: booking.clone(), event });
+        self.batch.bookings.push(BookingChange { booking: booking.clone(), expected_version: None, event });
         self
     }
 
@@ -145,7 +138,8 @@ impl Draft {
     pub fn cancel(mut self, booking: &Booking) -> Self {
         let (booking_id, seat_ids) = (booking.id, booking.seat_ids.clone());
         let event = self.event(Event::BookingCancelled { booking_id, seat_ids });
-        self.end(booking, BookingStatus::Cancelled, event);
+        self.seats(booking, booking.version, SeatStatus::Available, event);
+        self.change(&Booking { status: BookingStatus::Cancelled, ..booking.clone() }, event);
         self
     }
 
@@ -153,7 +147,8 @@ impl Draft {
     pub fn expire(mut self, booking: &Booking) -> Self {
         let (booking_id, seat_ids) = (booking.id, booking.seat_ids.clone());
         let event = self.event(Event::HoldExpired { booking_id, seat_ids });
-        self.end(booking, BookingStatus::Expired, event);
+        self.seats(booking, booking.version, SeatStatus::Available, event);
+        self.change(&Booking { status: BookingStatus::Expired, ..booking.clone() }, event);
         self
     }
 
@@ -173,8 +168,6 @@ impl Draft {
     /// The batch, with its seats in ascending order.
     pub fn done(mut self) -> Arc<Batch> {
         self.batch.seats = self.seats.into_values().collect();
-        self.batch.releases.sort_unstable();
-        self.batch.claims.sort_unstable();
         Arc::new(self.batch)
     }
 
@@ -191,31 +184,15 @@ impl Draft {
         }
     }
 
-    /// Records what becomes of a booking: on the new booking if it is of this draft.
+    /// Records what becomes of a booking: a later change of one booking replaces the earlier.
     fn change(&mut self, after: &Booking, event: usize) {
-        if let Some(new) = self.batch.new_bookings.iter_mut().find(|new| new.booking.id == after.id) {
-            *new = NewBooking { booking: after.clone(), event };
-            return;
-        }
-        self.batch.booking_changes.retain(|change| change.booking_id != after.id);
-        self.batch.booking_changes.push(BookingChange {
-            booking_id: after.id,
-            expected_version: after.version,
-            status: after.status,
-            expires_at: after.expires_at,
-            payment_reference: after.payment_reference.clone(),
-            event,
-        });
-    }
-
-    fn end(&mut self, booking: &Booking, status: BookingStatus, event: usize) {
-        self.seats(booking, booking.version, SeatStatus::Available, event);
-        self.change(&Booking { status, ..booking.clone() }, event);
-        let claimed_here = self.batch.claims.len();
-        self.batch.claims.retain(|(_, claimant)| *claimant != booking.id);
-        if self.batch.claims.len() == claimed_here {
-            let releases = booking.seat_ids.iter().map(|seat| (seat.index(), booking.id));
-            self.batch.releases.extend(releases);
+        let booking = after.clone();
+        match self.batch.bookings.iter_mut().find(|change| change.booking.id == after.id) {
+            Some(earlier) => *earlier = BookingChange { booking, event, ..earlier.clone() },
+            None => {
+                let expected_version = Some(after.version);
+                self.batch.bookings.push(BookingChange { booking, expected_version, event });
+            }
         }
     }
 }

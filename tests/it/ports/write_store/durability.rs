@@ -1,7 +1,5 @@
 //! Durability: what was answered is there after a restart.
 
-use turnstile::write_store::Load;
-
 use crate::ports::write_store::Adapter;
 use crate::ports::write_store::draft::{Draft, booking, key, reserved, scheduled};
 use crate::ports::write_store::oracle::{check, picture};
@@ -14,7 +12,7 @@ pub async fn everything_survives_a_restart<A: Adapter>() {
     let sold = reserved(&store, id, &[5], 1).await;
     let draft = Draft::kept(&store, id).await.confirm(&sold, "pay").reserve(&booking(id, &[7]), 1).key(key("kept"));
     store.commit(draft.done()).await.unwrap();
-    store.load(id, Load::Fence).await.unwrap();
+    store.take_over(id).await.unwrap();
     let before = picture(&store, id).await;
     let record = store.idempotency(vec![key("kept").key_hash]).await.unwrap();
     assert_eq!(record.len(), 1);

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use turnstile::domain::{SeatId, SeatStatus, ShowtimeId};
-use turnstile::write_store::{CommitError, Load};
+use turnstile::write_store::CommitError;
 use uuid::Uuid;
 
 use crate::ports::write_store::Adapter;
 use crate::ports::write_store::draft::{Draft, booking, reserved, scheduled};
-use crate::ports::write_store::oracle::{check, picture};
+use crate::ports::write_store::oracle::{check, holders, picture};
 
 pub async fn an_unknown_showtime_is_none<A: Adapter>() {
     let adapter = A::fresh().await;
     let unknown = ShowtimeId(Uuid::new_v4());
-    assert_eq!(adapter.store().load(unknown, Load::Keep).await.unwrap(), None);
-    assert_eq!(adapter.store().load(unknown, Load::Fence).await.unwrap(), None);
+    assert_eq!(adapter.store().load(unknown).await.unwrap(), None);
+    assert_eq!(adapter.store().take_over(unknown).await.unwrap(), None);
 }
 
 pub async fn a_load_has_statuses_versions_and_pending_bookings<A: Adapter>() {
@@ -29,7 +29,7 @@ pub async fn a_load_has_statuses_versions_and_pending_bookings<A: Adapter>() {
     let draft = Draft::kept(&store, id).await.confirm(&sold, "pay-1").cancel(&given_up);
     store.commit(draft.done()).await.unwrap();
 
-    let showtime = store.load(id, Load::Keep).await.unwrap().unwrap().showtime;
+    let showtime = store.load(id).await.unwrap().unwrap().showtime;
     assert_eq!(showtime.sequence(), 6);
     let seats: Vec<_> = (0..7).map(|index| showtime.seat(index)).collect();
     let free = |version| Some((SeatStatus::Available, version));
@@ -48,7 +48,7 @@ pub async fn seats_of_a_booking_keep_the_clients_order<A: Adapter>() {
     let seats = [17, 3, 29, 0, 11, 28, 10, 2];
     let booking = reserved(&store, id, &seats, 1).await;
     let expected: Vec<_> = seats.iter().map(|index| SeatId::new(id, *index)).collect();
-    let loaded = store.load(id, Load::Keep).await.unwrap().unwrap();
+    let loaded = store.load(id).await.unwrap().unwrap();
     assert_eq!(loaded.showtime.booking(booking.id).unwrap().seat_ids, expected);
     assert_eq!(store.bookings(vec![booking.id]).await.unwrap()[0].seat_ids, expected);
     check(&store, id).await;
@@ -58,11 +58,11 @@ pub async fn a_fence_is_raised_by_fence_and_kept_by_keep<A: Adapter>() {
     let adapter = A::fresh().await;
     let (store, other) = (adapter.store(), adapter.another_node().await);
     let id = scheduled(&store, 1).await;
-    let first = store.load(id, Load::Fence).await.unwrap().unwrap().fence;
-    assert_eq!(store.load(id, Load::Keep).await.unwrap().unwrap().fence, first);
-    let second = other.load(id, Load::Fence).await.unwrap().unwrap().fence;
+    let first = store.take_over(id).await.unwrap().unwrap().fence;
+    assert_eq!(store.load(id).await.unwrap().unwrap().fence, first);
+    let second = other.take_over(id).await.unwrap().unwrap().fence;
     assert!(second > first, "{second} > {first}");
-    assert_eq!(store.load(id, Load::Keep).await.unwrap().unwrap().fence, second);
+    assert_eq!(store.load(id).await.unwrap().unwrap().fence, second);
     assert_eq!(check(&store, id).await.sequence, 1, "a fence is no event");
 }
 
@@ -70,8 +70,8 @@ pub async fn an_older_fence_cannot_commit<A: Adapter>() {
     let adapter = A::fresh().await;
     let store = adapter.store();
     let id = scheduled(&store, 2).await;
-    let old = store.load(id, Load::Fence).await.unwrap().unwrap().fence;
-    let new = store.load(id, Load::Fence).await.unwrap().unwrap().fence;
+    let old = store.take_over(id).await.unwrap().unwrap().fence;
+    let new = store.take_over(id).await.unwrap().unwrap().fence;
     let before = picture(&store, id).await;
 
     let booking = booking(id, &[0]);
@@ -90,9 +90,9 @@ pub async fn a_fence_is_of_one_showtime_only<A: Adapter>() {
     let adapter = A::fresh().await;
     let store = adapter.store();
     let (one, other) = (scheduled(&store, 1).await, scheduled(&store, 1).await);
-    let fence = store.load(one, Load::Fence).await.unwrap().unwrap().fence;
+    let fence = store.take_over(one).await.unwrap().unwrap().fence;
     for _ in 0..3 {
-        store.load(other, Load::Fence).await.unwrap();
+        store.take_over(other).await.unwrap();
     }
     store.commit(Draft::new(one, fence).reserve(&booking(one, &[0]), 1).done()).await.unwrap();
     check(&store, one).await;
@@ -105,7 +105,7 @@ pub async fn a_load_is_one_snapshot<A: Adapter>() {
     let adapter = A::fresh().await;
     let (store, reader) = (adapter.store(), adapter.another_node().await);
     let id = scheduled(&store, 3 * ROUNDS).await;
-    let fence = store.load(id, Load::Keep).await.unwrap().unwrap().fence;
+    let fence = store.load(id).await.unwrap().unwrap().fence;
     let enough = Arc::new(AtomicBool::new(false));
     let stop = enough.clone();
     let writer = tokio::spawn(async move {
@@ -119,13 +119,13 @@ pub async fn a_load_is_one_snapshot<A: Adapter>() {
     });
     let mut seen = BTreeSet::new();
     while seen.len() < STATES && !writer.is_finished() {
-        let showtime = reader.load(id, Load::Keep).await.unwrap().unwrap().showtime;
+        let showtime = reader.load(id).await.unwrap().unwrap().showtime;
         let held = showtime.statuses().iter().filter(|status| **status == SeatStatus::Reserved).count();
         let events = usize::try_from(showtime.sequence()).unwrap() - 1;
         assert_eq!(held, 3 * events, "each event so far holds three seats");
         assert_eq!(showtime.bookings().count(), events, "each event so far made a booking");
         let audit = reader.audit(id).await.unwrap().unwrap();
-        assert_eq!(audit.claims.len(), 3 * audit.bookings.len());
+        assert_eq!(holders(&audit).len(), 3 * audit.bookings.len());
         assert_eq!(audit.bookings.len() + 1, usize::try_from(audit.sequence).unwrap());
         seen.insert(showtime.sequence());
     }

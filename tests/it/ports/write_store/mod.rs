@@ -88,9 +88,8 @@ macro_rules! contract_tests {
                 a_wrong_booking_version_changes_nothing
                 an_unknown_booking_changes_nothing
                 a_taken_booking_id_changes_nothing
-                a_second_live_claim_is_refused_even_at_the_right_version
-                two_claims_of_one_seat_in_one_batch_are_refused
-                a_release_of_a_seat_not_held_is_refused
+                a_seat_of_another_live_booking_is_not_taken_even_at_the_right_version
+                a_batch_that_contradicts_itself_is_refused
                 an_unknown_seat_is_refused
                 an_unknown_showtime_is_refused
                 a_booking_of_another_showtime_is_not_changed

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use turnstile::domain::{
-    Booking, BookingId, BookingStatus, Event, RecordedEvent, SeatId, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId,
+    Booking, BookingId, BookingStatus, Event, RecordedEvent, SeatId, SeatIndex, SeatStatus, Showtime, ShowtimeFacts,
+    ShowtimeId,
 };
-use turnstile::write_store::{Audit, Load, OutboxEntry, WriteStore};
+use turnstile::write_store::{Audit, OutboxEntry, WriteStore};
 
 /// Everything that a commit to one showtime could change, idempotency keys apart.
 #[derive(PartialEq, Debug)]
@@ -25,11 +26,16 @@ pub async fn picture(store: &Arc<dyn WriteStore>, id: ShowtimeId) -> Picture {
         audit: store.audit(id).await.unwrap().unwrap(),
         journal: store.journal(id, 0, 1_000_000).await.unwrap(),
         outbox,
-        fence: store.load(id, Load::Keep).await.unwrap().unwrap().fence,
+        fence: store.load(id).await.unwrap().unwrap().fence,
     }
 }
 
-/// **The check of every test:** journal, seats, bookings, claims, load and outbox of the showtime agree with each other.
+/// The seats that are held or sold, ascending, each with the booking that has it.
+pub fn holders(audit: &Audit) -> Vec<(SeatIndex, BookingId)> {
+    (0..).zip(&audit.seats).filter_map(|(seat, (_, _, holder))| Some((seat, (*holder)?))).collect()
+}
+
+/// **The check of every test:** journal, seats, bookings, load and outbox of the showtime agree with each other.
 pub async fn check(store: &Arc<dyn WriteStore>, id: ShowtimeId) -> Audit {
     let Picture { audit, journal, outbox, fence } = picture(store, id).await;
 
@@ -47,17 +53,17 @@ pub async fn check(store: &Arc<dyn WriteStore>, id: ShowtimeId) -> Audit {
         assert_eq!(*stored[booking_id], expected, "the booking agrees with the journal");
     }
 
-    let mut claims: Vec<_> = bookings
+    let mut live: Vec<_> = bookings
         .values()
         .filter(|booking| booking.status.is_live())
         .flat_map(|booking| booking.seat_ids.iter().map(|seat| (seat.index(), booking.id)))
         .collect();
-    claims.sort_unstable();
-    assert_eq!(audit.claims, claims, "the live claims are those of the live bookings");
+    live.sort_unstable();
+    assert_eq!(holders(&audit), live, "each seat of a live booking names it");
 
     let seats = audit.seats.iter().map(|(status, version, _)| (*status, *version)).collect();
     let pending = audit.bookings.iter().filter(|booking| booking.status == BookingStatus::Pending).cloned().collect();
-    let loaded = store.load(id, Load::Keep).await.unwrap().unwrap();
+    let loaded = store.load(id).await.unwrap().unwrap();
     let Event::ShowtimeScheduled { start_time, rows, .. } = &journal[0].event else { panic!("the first event") };
     let facts = ShowtimeFacts { id, starts_at: *start_time, seat_map: Arc::new(rows.clone()) };
     assert_eq!(loaded.showtime, Showtime::restore(facts, audit.sequence, seats, pending), "an owner loads the same");
@@ -75,7 +81,7 @@ type Seat = (SeatStatus, u64, Option<BookingId>);
 fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) {
     let mut seats: Vec<Seat> = Vec::new();
     let mut bookings: BTreeMap<BookingId, Booking> = BTreeMap::new();
-    for RecordedEvent { sequence, recorded_at, event } in journal {
+    for RecordedEvent { sequence, recorded_at, event, .. } in journal {
         match event {
             Event::ShowtimeScheduled { rows, .. } => {
                 seats = vec![(SeatStatus::Available, *sequence, None); usize::try_from(rows.seat_count()).unwrap()];

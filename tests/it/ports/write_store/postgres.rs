@@ -13,6 +13,7 @@ use crate::services;
 mod hosts;
 mod migrations;
 mod sessions;
+mod snapshots;
 mod standby;
 mod statements;
 mod tls;

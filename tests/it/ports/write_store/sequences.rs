@@ -1,7 +1,5 @@
 //! Sequences: without a gap, in the order of commits, and told to the owner whoever else writes.
 
-use turnstile::write_store::Load;
-
 use crate::ports::write_store::Adapter;
 use crate::ports::write_store::draft::{Draft, booking, reserved, scheduled};
 use crate::ports::write_store::oracle::check;
@@ -10,7 +8,7 @@ pub async fn two_owners_alternating_leave_no_gap<A: Adapter>() {
     let adapter = A::fresh().await;
     let nodes = [adapter.store(), adapter.another_node().await];
     let id = scheduled(&nodes[0], 60).await;
-    let fence = nodes[0].load(id, Load::Keep).await.unwrap().unwrap().fence;
+    let fence = nodes[0].load(id).await.unwrap().unwrap().fence;
     let mut next = 2;
     for round in 0..10_u32 {
         for (node, side) in nodes.iter().zip(0..) {
@@ -32,7 +30,7 @@ pub async fn owners_at_once_on_other_seats_leave_no_gap<A: Adapter>() {
     let adapter = A::fresh().await;
     let nodes = [adapter.store(), adapter.another_node().await];
     let id = scheduled(&nodes[0], 2 * COMMITS).await;
-    let fence = nodes[0].load(id, Load::Keep).await.unwrap().unwrap().fence;
+    let fence = nodes[0].load(id).await.unwrap().unwrap().fence;
     let tasks: Vec<_> = (0..COMMITS)
         .map(|number| {
             let node = if number % 2 == 0 { nodes[0].clone() } else { nodes[1].clone() };

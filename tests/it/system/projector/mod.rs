@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use turnstile::domain::{EventRun, RecordedEvent};
+use turnstile::domain::{BookingId, Event, EventRun, PaymentReference, RecordedEvent, SeatId, Stamp};
 use turnstile::event_bus::{EventBus, Message};
 use turnstile::projector::{RebuildError, Settings, Stores, rebuild};
 use turnstile::read_model::ReadModel;
@@ -289,6 +289,39 @@ fn panics_cost_one_write_or_a_fresh_start_but_never_the_projection() {
             scene.assert_all_settled().await;
         }
         assert_eq!(scene.bus.subscribe_panics.load(Ordering::SeqCst), 0);
+        assert!(projector.stop().await);
+    });
+}
+
+/// The write store was restored and sold on: the document tells of seats that are not sold any more. No sweep is needed to find out.
+#[test]
+fn a_document_of_another_history_is_made_anew_by_the_next_event() {
+    on_stage(|stage| async move {
+        let mut scene = Scene::new(stage, Arc::new(EmbeddedReadModel::new()), 1, 12).await;
+        scene.happen(12).await;
+        drop(scene.messages().await);
+        let projector = scene.start(without_sweeps());
+        projector.caught_up().await;
+        let id = scene.showtimes[0];
+        let told = scene.store.journal(id, 0, 100).await.unwrap();
+        let mut lost: Vec<RecordedEvent> = told.clone();
+        let mut follows = lost[7].stamp;
+        for recorded in &mut lost[8..] {
+            let (booking_id, seat_ids) =
+                (BookingId(uuid::Uuid::nil()), (0..12).map(|seat| SeatId::new(id, seat)).collect());
+            let payment_reference = PaymentReference::parse("lost").unwrap();
+            recorded.event = Event::BookingConfirmed { booking_id, seat_ids, payment_reference };
+            recorded.follows = std::mem::replace(&mut follows, Stamp(recorded.stamp.0 ^ 1));
+            recorded.stamp = follows;
+        }
+        scene.model.inner.forget(id, told.last().unwrap().sequence).await.unwrap();
+        scene.model.inner.apply(&EventRun::new(id, lost).unwrap()).await.unwrap();
+        assert_ne!(*scene.model.inner.showtime(id).await.unwrap().unwrap(), scene.fold(id).await);
+
+        scene.happen(2).await;
+        scene.relay().await;
+        scene.assert_caught_up().await;
+        scene.assert_all_settled().await;
         assert!(projector.stop().await);
     });
 }

@@ -12,8 +12,8 @@ use turnstile::event_bus::in_process::{self, InProcessBus};
 use turnstile::event_bus::{EventBus, Message};
 use turnstile::projector::{self, Dependencies, Projector, Settings};
 use turnstile::read_model::{Applied, ReadModel, ShowtimeView};
+use turnstile::write_store::WriteStore;
 use turnstile::write_store::sqlite::{self, SqliteStore};
-use turnstile::write_store::{Load, WriteStore};
 use uuid::Uuid;
 
 use super::faults::{FaultyBus, FaultyReadModel};
@@ -86,7 +86,7 @@ impl Scene {
 
     fn dependencies(&self, settings: Settings) -> Dependencies {
         Dependencies {
-            write_store: Arc::clone(&self.store),
+            journal: self.store.clone(),
             event_bus: self.bus.clone(),
             read_model: self.model.clone(),
             runtime: tokio::runtime::Handle::current(),
@@ -108,7 +108,7 @@ impl Scene {
     }
 
     async fn commit(&mut self, id: ShowtimeId) {
-        let loaded = self.store.load(id, Load::Keep).await.unwrap().unwrap();
+        let loaded = self.store.load(id).await.unwrap().unwrap();
         let seat = u32::try_from(self.roll(12)).unwrap();
         let (status, version) = loaded.showtime.seat(seat).unwrap();
         let held = loaded.showtime.bookings().find(|held| held.seat_ids.iter().any(|id| id.index() == seat));

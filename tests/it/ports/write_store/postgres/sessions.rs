@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_postgres::Client;
 use turnstile::write_store::postgres::{PostgresStore, Settings, migrate};
-use turnstile::write_store::{CommitError, Load, Role, StoreError, WriteStore};
+use turnstile::write_store::{CommitError, Role, StoreError, WriteStore};
 
 use crate::ports::private_service::PrivateService;
 use crate::ports::write_store::Adapter;
@@ -36,7 +36,7 @@ async fn after_all_sessions_are_ended_the_next_calls_work() {
         let loads: Vec<_> = (0..8)
             .map(|_| {
                 let store = store.clone();
-                tokio::spawn(async move { store.load(id, Load::Keep).await })
+                tokio::spawn(async move { store.load(id).await })
             })
             .collect();
         for load in loads {
@@ -61,7 +61,7 @@ async fn a_read_survives_the_end_of_its_session() {
     let holder = adapter.database.client().await;
     holder.batch_execute("BEGIN; LOCK TABLE seats IN ACCESS EXCLUSIVE MODE").await.unwrap();
     let reader = store.clone();
-    let load = tokio::spawn(async move { reader.load(id, Load::Fence).await });
+    let load = tokio::spawn(async move { reader.take_over(id).await });
     let waiting = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let mut pids = Vec::new();
     while pids.is_empty() {
@@ -107,7 +107,7 @@ async fn a_full_pool_refuses_in_time() {
     let holder = adapter.database.client().await;
     holder.batch_execute(&format!("BEGIN; SELECT FROM showtimes WHERE id = '{id}' FOR UPDATE")).await.unwrap();
     let fencing = store.clone();
-    let load = tokio::spawn(async move { fencing.load(id, Load::Fence).await });
+    let load = tokio::spawn(async move { fencing.take_over(id).await });
     let waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let client = adapter.database.client().await;
     while client.query(waiting, &[]).await.unwrap().is_empty() {
@@ -131,7 +131,7 @@ async fn after_a_read_only_time_the_next_commits_work() {
     assert!(end_all_sessions(&client).await >= 1);
     for _ in 0..8 {
         assert!(matches!(store.ping().await, Err(StoreError::Unavailable { .. })));
-        assert!(matches!(store.load(id, Load::Fence).await, Err(StoreError::Unavailable { .. })));
+        assert!(matches!(store.take_over(id).await, Err(StoreError::Unavailable { .. })));
     }
     client
         .batch_execute(&format!("SET default_transaction_read_only = off; ALTER DATABASE {name} RESET ALL"))
@@ -159,13 +159,13 @@ async fn a_session_that_turns_read_only_is_closed_and_the_call_made_on_another()
         .batch_execute(
             "CREATE FUNCTION turn() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN \
              PERFORM set_config('default_transaction_read_only', 'on', false); RETURN NEW; END$$; \
-             CREATE TRIGGER turn BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION turn()",
+             CREATE TRIGGER turn BEFORE INSERT ON journal FOR EACH ROW EXECUTE FUNCTION turn()",
         )
         .await
         .unwrap();
     let mut refused = 0;
     for seat in 0..6 {
-        let fence = store.load(id, Load::Fence).await.expect("read-only sessions are not kept").unwrap().fence;
+        let fence = store.take_over(id).await.expect("read-only sessions are not kept").unwrap().fence;
         let batch = Draft::new(id, fence).reserve(&booking(id, &[seat]), 1).done();
         match store.commit(batch).await {
             Ok(_) => drop(store.ping().await.expect("the ping finds another session")),
@@ -212,7 +212,7 @@ async fn reads_take_no_connection_from_commands() {
         .collect();
     let began = std::time::Instant::now();
     for seat in 0..8 {
-        let fence = store.load(id, Load::Fence).await.unwrap().unwrap().fence;
+        let fence = store.take_over(id).await.unwrap().unwrap().fence;
         store.commit(Draft::new(id, fence).reserve(&booking(id, &[seat]), 1).done()).await.unwrap();
     }
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());

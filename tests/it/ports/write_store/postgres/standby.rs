@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 use turnstile::domain::ShowtimeId;
 use turnstile::write_store::postgres::{PostgresStore, Settings, migrate};
-use turnstile::write_store::{CommitError, Load, StoreError, WriteStore};
+use turnstile::write_store::{CommitError, StoreError, WriteStore};
 
 use crate::ports::write_store::draft::{Draft, booking, key, reserved, scheduled};
 use crate::ports::write_store::oracle::check;
@@ -34,7 +34,7 @@ impl Scene {
         let one: Arc<dyn WriteStore> = Arc::new(PostgresStore::connect(&url, settings).await.unwrap());
         let other: Arc<dyn WriteStore> = Arc::new(PostgresStore::connect(&url, settings).await.unwrap());
         let id = scheduled(&one, 9).await;
-        let fence = one.load(id, Load::Fence).await.unwrap().unwrap().fence;
+        let fence = one.take_over(id).await.unwrap().unwrap().fence;
         one.commit(Draft::new(id, fence).reserve(&booking(id, &[8]), 1).done()).await.unwrap();
         Self { pair, one, other, id, fence }
     }
@@ -46,7 +46,8 @@ impl Scene {
 
 /// Sessions that wait for the standby in a commit of bookings.
 async fn waiting_commits(client: &Client) -> Vec<i32> {
-    let statement = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE '%commit_batches%'";
+    let statement =
+        "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE '%turnstile: commit%'";
     client.query(statement, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
@@ -89,7 +90,7 @@ async fn what_only_the_primary_has_is_told_to_nobody_and_lost_with_it() {
     assert!(is_unavailable(&other.booking(lost.id).await), "a booking for a reader");
     assert!(is_unavailable(&other.journal(scene.id, 2, 10).await), "events for the projector");
     assert!(is_unavailable(&other.missed(scene.id, 2, 10).await), "events for an owner");
-    assert!(is_unavailable(&other.load(scene.id, Load::Keep).await), "seats");
+    assert!(is_unavailable(&other.load(scene.id).await), "seats");
     assert!(is_unavailable(&other.outbox(10, vec![]).await), "events for the broker");
     assert!(asked.elapsed() < 7 * ANSWERED, "{:?}", asked.elapsed());
 

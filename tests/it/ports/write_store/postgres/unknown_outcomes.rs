@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_postgres::Client;
 use turnstile::domain::{Booking, ShowtimeId};
 use turnstile::write_store::postgres::{PostgresStore, Settings};
-use turnstile::write_store::{CommitError, Load, Role, StoreError, WriteStore};
+use turnstile::write_store::{CommitError, Role, StoreError, WriteStore};
 
 use crate::ports::write_store::Adapter;
 use crate::ports::write_store::draft::{Draft, booking, scheduled};
@@ -31,7 +31,7 @@ impl Scene {
         let settings = Settings { pool_size: 1, ..settings };
         let store: Arc<dyn WriteStore> = Arc::new(PostgresStore::connect(&url, &settings).await.unwrap());
         let id = scheduled(&store, 9).await;
-        let fence = store.load(id, Load::Fence).await.unwrap().unwrap().fence;
+        let fence = store.take_over(id).await.unwrap().unwrap().fence;
         store.commit(Draft::new(id, fence).reserve(&booking(id, &[8]), 1).done()).await.unwrap();
         Self { adapter, proxy, store, id, fence }
     }
@@ -46,7 +46,7 @@ impl Scene {
 
     /// Loads with the fence, checks that the booking is there or not, and that this is the last word.
     async fn settles(&self, new: &Booking, landed: bool) {
-        let loaded = self.store.load(self.id, Load::Fence).await.unwrap().unwrap();
+        let loaded = self.store.take_over(self.id).await.unwrap().unwrap();
         assert!(loaded.fence > self.fence);
         assert_eq!(loaded.showtime.sequence(), if landed { 3 } else { 2 });
         assert_eq!(loaded.showtime.booking(new.id).is_some(), landed);
@@ -122,7 +122,7 @@ async fn a_commit_that_lands_after_its_connection_is_gone() {
     assert!(is_unknown(&outcome), "{outcome:?}");
 
     let (store, id) = (scene.store.clone(), scene.id);
-    let load = tokio::spawn(async move { store.load(id, Load::Fence).await });
+    let load = tokio::spawn(async move { store.take_over(id).await });
     scene.waiting(2).await;
     assert!(!load.is_finished(), "the fence does not answer while the commit may still land");
     holder.batch_execute("COMMIT").await.unwrap();
@@ -191,11 +191,11 @@ async fn a_commit_given_up_is_not_cancelled_and_the_fence_waits_for_it() {
     assert!(is_unknown(&outcome), "{outcome:?}");
     let store = scene.store.clone();
     let id = scene.id;
-    let fencing = tokio::spawn(async move { store.load(id, Load::Fence).await });
+    let fencing = tokio::spawn(async move { store.take_over(id).await });
     scene.waiting(2).await;
     holder.batch_execute("COMMIT").await.unwrap();
     fencing.await.unwrap().unwrap();
-    let loaded = scene.store.load(id, Load::Keep).await.unwrap().unwrap();
+    let loaded = scene.store.load(id).await.unwrap().unwrap();
     assert!(loaded.showtime.booking(new.id).is_some(), "it landed");
     check(&scene.store, id).await;
 }
