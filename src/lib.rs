@@ -32,11 +32,11 @@
 //!    each node, with a bounded queue. It runs one batch at a time. The commands that queue meanwhile are the next batch, so under
 //!    contention one commit carries many bookings. A batch runs as a task of its own: neither a client that hangs up nor a lost actor
 //!    interrupts it.
-//! 4. The batch asks the [`seat_lock`] once for all its seats, or already while the batch before is committed. The lock refuses seats that
-//!    another node is about to sell. It keeps the others until the deadlines of their holds. If the lock is away, the batch goes on
-//!    without it.
-//! 5. [`domain::Showtime::decide`] turns each command, in order of arrival, into an event or a [`domain::Rejection`].
+//! 4. [`domain::Showtime::decide`] turns each command, in order of arrival, into an event or a [`domain::Rejection`].
 //!    [`domain::Showtime::evolve`] applies the event at once, so that the next command sees it.
+//! 5. The batch asks the [`seat_lock`] once for the seats of all that was accepted. The lock refuses seats that another node is about to
+//!    sell: then the decisions are taken back, and made again without them. It keeps the others until the deadlines of their holds. If the
+//!    lock is away, the batch goes on without it.
 //! 6. [`write_store::Ledger::commit`] writes the batch in one round trip and one transaction, which batches of other showtimes may share:
 //!    the showtime's sequence, seats and bookings by expected version, one row of the journal with the events, one row of the outbox,
 //!    idempotency keys. If another writer was faster, the transaction is rolled back, the actor reads the journal and decides again.

@@ -1,6 +1,6 @@
-//! One batch of a showtime's commands from the queue to the answers: lock, decide, commit, and what to do when each of them fails.
+//! One batch of a showtime's commands from the queue to the answers: decide, lock, commit, answer, and what to do when each of them fails.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +11,10 @@ use crate::box_office::board::Board;
 use crate::box_office::owned::Owned;
 use crate::box_office::plan::Plan;
 use crate::box_office::request::QueuedCommand;
-use crate::box_office::seat_claims::{SeatClaims, wanted_lock};
+use crate::box_office::seat_claims::{LockedOut, SeatClaims, wanted_lock};
 use crate::box_office::verdict::{Bench, Verdict};
 use crate::box_office::{BoxOfficeError, Dependencies};
-use crate::domain::{
-    BookingId, Command, PaymentReference, Rejection, SeatConflict, SeatId, Showtime, ShowtimeId, Timestamp,
-};
+use crate::domain::{BookingId, Command, PaymentReference, Rejection, SeatConflict, ShowtimeId};
 use crate::write_store::{CommitError, Committed, Loaded, StoreError};
 
 /// How often a batch is decided again because another writer was faster, before its commands are refused as overload.
@@ -134,119 +132,121 @@ impl BatchRun {
         owned
     }
 
+    /// Decide, lock, commit, answer. What the lock refuses, or what would be refused on old knowledge, is taken back and decided again.
     async fn attempt(&mut self, mut owned: Owned, repeated: bool) -> Attempt {
-        let policy = self.deps.settings.policy();
-        let last_arrival = self.commands.iter().map(|queued| queued.request.arrived).max();
-        let is_stale = last_arrival.is_some_and(|arrived| owned.is_from_before(arrived));
-        if is_stale
-            && owned.might_refuse(&self.commands, (self.deps.clock)(), &policy)
-            && let Err(error) = owned.catch_up(self.deps.ledger.as_ref()).await
-        {
-            return self.unavailable(owned, &error);
+        let mut locked_out = HashMap::new();
+        let mut is_new_to_state = true;
+        for round in 0_u32.. {
+            if is_new_to_state && let Err(error) = self.recall(&mut owned, repeated).await {
+                return self.unavailable(owned, &error);
+            }
+            let (plan, decided) = self.decide(&mut owned, repeated, &locked_out);
+            let in_the_way = match self.lock(&owned, &plan, &decided, &locked_out, round).await {
+                Ok(None) => return self.commit(plan, owned, decided).await,
+                Ok(Some(in_the_way)) => in_the_way,
+                Err(error) => {
+                    self.take_back(plan, &mut owned, decided);
+                    return self.unavailable(owned, &error);
+                }
+            };
+            self.take_back(plan, &mut owned, decided);
+            locked_out.extend(in_the_way.conflicts);
+            is_new_to_state = in_the_way.stale;
+            if in_the_way.stale
+                && let Err(error) = owned.catch_up(self.deps.ledger.as_ref()).await
+            {
+                return self.unavailable(owned, &error);
+            }
         }
-        if let Err(error) = self.recall(&mut owned, repeated).await {
-            return self.unavailable(owned, &error);
-        }
+        Attempt::Refuse(Some(owned), Refusal::Contended)
+    }
+
+    /// Ends the holds that are due, so that their seats are free for this very batch, then decides each command, in order of arrival. A hold
+    /// is spared if a command came for it in time: that may be in this batch, or still on its way.
+    fn decide(
+        &mut self,
+        owned: &mut Owned,
+        repeated: bool,
+        locked_out: &HashMap<BookingId, Vec<SeatConflict>>,
+    ) -> (Plan, Vec<(QueuedCommand, Verdict)>) {
         let now = (self.deps.clock)();
-        let locked_out = match self.claim_seats(&mut owned, now).await {
-            Ok(locked_out) => locked_out,
-            Err(error) => return self.unavailable(owned, &error),
-        };
         let mut plan = Plan::new(&owned.showtime, now);
-        self.expire_due(&mut plan, &mut owned.showtime, now);
+        let policy = self.deps.settings.policy();
+        let due = owned.showtime.due_holds(now).filter(|(deadline, id)| !self.arrivals.spare(*id, *deadline, now));
+        let due: Vec<BookingId> = due.map(|(_, id)| id).take(self.deps.settings.max_batch).collect();
+        for booking_id in due {
+            // Refused only if the booking is unknown, and it was just listed.
+            if plan.decide(&mut owned.showtime, &Command::ExpireHold { booking_id }, &policy).is_err() {
+                tracing::error!(booking.id = %booking_id, "a listed hold is unknown");
+            }
+        }
         let mut bench = Bench {
             plan: &mut plan,
             showtime: &mut owned.showtime,
-            policy: self.deps.settings.policy(),
+            policy,
             now,
             tried_before: repeated,
-            locked_out: &locked_out,
+            locked_out,
             paid: self.paid.clone(),
         };
         let decided = bench.decide_all(self.commands.drain(..));
+        (plan, decided)
+    }
+
+    /// Takes the seat locks of the accepted reservations, in one call. `None` if nothing is in the way of the commit.
+    async fn lock(
+        &mut self,
+        owned: &Owned,
+        plan: &Plan,
+        decided: &[(QueuedCommand, Verdict)],
+        locked_out: &HashMap<BookingId, Vec<SeatConflict>>,
+        round: u32,
+    ) -> Result<Option<LockedOut>, StoreError> {
+        // What is accepted is checked by the commit. But a refusal rests on the state, and so does the end of a hold: the state must not be
+        // older than the request.
+        let is_refused_by_state = |(queued, verdict): &(QueuedCommand, Verdict)| {
+            matches!(verdict, Verdict::Refused(_)) && !locked_out.contains_key(&queued.request.command.booking_id())
+        };
+        let last_arrival = decided.iter().map(|(queued, _)| queued.request.arrived).max();
+        if last_arrival.is_some_and(|arrived| owned.is_from_before(arrived))
+            && (plan.expired_holds() > 0 || decided.iter().any(is_refused_by_state))
+        {
+            return Ok(Some(LockedOut { conflicts: HashMap::new(), stale: true }));
+        }
+        let policy = self.deps.settings.policy();
+        let wanted = decided.iter().filter_map(|(queued, verdict)| {
+            let (claim, deadline) = wanted_lock(&queued.request.command, &policy)?;
+            let is_new = matches!(verdict, Verdict::Accepted(_)) && owned.showtime.booking(claim.booking_id).is_some();
+            (is_new && !self.claims.may_have(claim.booking_id)).then_some((claim, deadline))
+        });
+        let wanted: Vec<_> = wanted.collect();
+        // A lock is for speed: who is refused again and again goes on without.
+        if wanted.is_empty() || round >= MAX_ATTEMPTS {
+            return Ok(None);
+        }
+        let locked_out = self.claims.claim(&self.deps, owned.showtime.facts(), wanted).await?;
+        Ok((!locked_out.conflicts.is_empty()).then_some(locked_out))
+    }
+
+    /// The state is as it was before the commands were decided.
+    fn take_back(&mut self, plan: Plan, owned: &mut Owned, decided: Vec<(QueuedCommand, Verdict)>) {
+        plan.revert(&mut owned.showtime);
+        self.commands = decided.into_iter().map(|(queued, _)| queued).collect();
+    }
+
+    async fn commit(&mut self, plan: Plan, mut owned: Owned, decided: Vec<(QueuedCommand, Verdict)>) -> Attempt {
         if plan.is_empty() {
             self.answer(decided, |sequence| sequence);
             owned.showtime.forget_ended();
             return Attempt::Done(owned);
         }
-        self.commit(plan, owned, decided).await
-    }
-
-    /// Holds that are due end before anything else is decided, so their seats are free for this very batch. Not so those for which a
-    /// command came in time: it may be in this batch, or still on its way.
-    fn expire_due(&mut self, plan: &mut Plan, showtime: &mut Showtime, now: Timestamp) {
-        let due = showtime.due_holds(now).filter(|(deadline, id)| !self.arrivals.spare(*id, *deadline, now));
-        let due: Vec<BookingId> = due.map(|(_, id)| id).take(self.deps.settings.max_batch).collect();
-        for booking_id in due {
-            // Refused only if the booking is unknown, and it was just listed.
-            if plan.decide(showtime, &Command::ExpireHold { booking_id }, &self.deps.settings.policy()).is_err() {
-                tracing::error!(booking.id = %booking_id, "a listed hold is unknown");
-            }
-        }
-    }
-
-    /// Takes the seat locks of every reservation that has a chance and no locks yet, in one call. Returns those that the lock refuses.
-    async fn claim_seats(
-        &mut self,
-        owned: &mut Owned,
-        now: Timestamp,
-    ) -> Result<HashMap<BookingId, Vec<SeatConflict>>, StoreError> {
-        let policy = self.deps.settings.policy();
-        let may_free = self.seats_that_may_be_freed(&owned.showtime, now);
-        let mut wanted = Vec::new();
-        for queued in &self.commands {
-            let command = &queued.request.command;
-            let Some((claim, deadline)) = wanted_lock(command, &policy) else { continue };
-            if self.claims.note_early(&self.deps, claim.booking_id, queued.early_claim) {
-                continue;
-            }
-            let has_a_chance = match owned.showtime.decide(command, now, &policy) {
-                Ok(_) => owned.showtime.booking(claim.booking_id).is_none(),
-                Err(Rejection::SeatsTaken { conflicts }) => {
-                    conflicts.iter().all(|conflict| may_free.contains(&conflict.seat_id))
-                }
-                Err(_) => false,
-            };
-            if has_a_chance {
-                wanted.push((claim, deadline));
-            }
-        }
-        if wanted.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let refused = self.claims.claim(&self.deps, owned.showtime.facts(), wanted).await?;
-        if refused.stale {
-            // A lock is held for a live booking that this state does not know: read what was missed, so that the refusal is true.
-            owned.catch_up(self.deps.ledger.as_ref()).await?;
-        }
-        Ok(refused.conflicts)
-    }
-
-    /// Seats that are taken now but may be free when their turn comes: of holds that are due and of bookings about to be cancelled.
-    fn seats_that_may_be_freed(&self, showtime: &Showtime, now: Timestamp) -> HashSet<SeatId> {
-        let cancelled = self.commands.iter().filter_map(|queued| match &queued.request.command {
-            Command::CancelBooking { booking_id, .. } => Some(*booking_id),
-            Command::ReserveSeats { .. }
-            | Command::ConfirmBooking { .. }
-            | Command::ExtendHold { .. }
-            | Command::ExpireHold { .. } => None,
-        });
-        cancelled
-            .chain(showtime.due_holds(now).map(|(_, booking_id)| booking_id))
-            .filter_map(|booking_id| showtime.booking(booking_id))
-            .flat_map(|booking| booking.seat_ids.iter().copied())
-            .collect()
-    }
-
-    async fn commit(&mut self, plan: Plan, mut owned: Owned, decided: Vec<(QueuedCommand, Verdict)>) -> Attempt {
         let traceparent = decided.iter().find_map(|(queued, _)| queued.request.traceparent.clone());
         let batch = Arc::new(plan.batch(&owned.showtime, owned.fence, traceparent));
         let asked = Instant::now();
         match self.deps.ledger.commit(Arc::clone(&batch)).await {
             Ok(committed) => self.committed(&plan, owned, decided, committed, asked).await,
             Err(error) => {
-                plan.revert(&mut owned.showtime);
-                self.commands = decided.into_iter().map(|(queued, _)| queued).collect();
+                self.take_back(plan, &mut owned, decided);
                 self.not_committed(owned, error).await
             }
         }

@@ -77,33 +77,6 @@ impl Board {
     /// The seats in the way of a reservation as the board shows them; `None` if it is the actor's to decide: all its seats look free, or
     /// one is unknown.
     pub(super) fn conflicts(&self, wanted: &[SeatId]) -> Option<Vec<SeatConflict>> {
-        self.obstacles(wanted).filter(|conflicts| !conflicts.is_empty())
-    }
-
-    /// Whether the board may refuse a request of `moment`.
-    pub(super) fn may_refuse(&self, moment: Instant) -> bool {
-        self.told.load(Ordering::Acquire) <= self.sequence() && self.agreed_since(moment, MAX_AGE)
-    }
-
-    /// This node is about to tell somebody how the showtime stands at `sequence`.
-    pub(super) fn note_told(&self, sequence: u64) {
-        self.told.fetch_max(sequence, Ordering::AcqRel);
-    }
-
-    /// Whether the board agreed with the store at `moment` less `age`, or later.
-    fn agreed_since(&self, moment: Instant, age: Duration) -> bool {
-        let synced = self.synced.load(Ordering::Acquire);
-        synced != 0 && moment <= self.opened + Duration::from_micros(synced) + age
-    }
-
-    /// Whether all these seats are free, on knowledge that is not older than `freshness`.
-    pub(super) fn are_free(&self, wanted: &[SeatId], freshness: Duration) -> bool {
-        self.agreed_since(Instant::now(), freshness)
-            && self.obstacles(wanted).is_some_and(|conflicts| conflicts.is_empty())
-    }
-
-    /// The seats that are shown as taken; `None` if one is unknown.
-    fn obstacles(&self, wanted: &[SeatId]) -> Option<Vec<SeatConflict>> {
         let Shown { facts, seats } = self.shown.get()?;
         let mut conflicts = Vec::new();
         for seat_id in wanted {
@@ -116,7 +89,19 @@ impl Board {
             };
             conflicts.push(facts.conflict(*seat_id, reason));
         }
-        Some(conflicts)
+        (!conflicts.is_empty()).then_some(conflicts)
+    }
+
+    /// Whether the board may refuse a request of `moment`.
+    pub(super) fn may_refuse(&self, moment: Instant) -> bool {
+        let synced = self.synced.load(Ordering::Acquire);
+        let is_new = synced != 0 && moment <= self.opened + Duration::from_micros(synced) + MAX_AGE;
+        is_new && self.told.load(Ordering::Acquire) <= self.sequence()
+    }
+
+    /// This node is about to tell somebody how the showtime stands at `sequence`.
+    pub(super) fn note_told(&self, sequence: u64) {
+        self.told.fetch_max(sequence, Ordering::AcqRel);
     }
 
     /// Shows all of a showtime just loaded.
@@ -186,7 +171,6 @@ mod tests {
     use uuid::Uuid;
 
     const ID: ShowtimeId = ShowtimeId(Uuid::from_u128(7));
-    const FRESHNESS: Duration = Duration::from_millis(500);
 
     fn board() -> Board {
         let board = Board::new(ID);
@@ -233,27 +217,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_old_board_calls_no_seat_free() {
+    async fn an_old_board_refuses_nobody() {
         let board = board();
-        let seats = [SeatId::new(ID, 0), SeatId::new(ID, 1)];
-        assert!(!board.are_free(&seats, FRESHNESS), "it was never known to agree with the store");
+        assert!(!board.may_refuse(Instant::now()), "it was never known to agree with the store");
         tokio::time::advance(Duration::from_secs(10)).await;
         board.agreed_at(1, Stamp::default(), Instant::now());
-        tokio::time::advance(FRESHNESS).await;
-        assert!(board.are_free(&seats, FRESHNESS));
-        assert!(!board.may_refuse(Instant::now()) && board.may_refuse(Instant::now() - FRESHNESS + MAX_AGE));
+        tokio::time::advance(Duration::from_millis(500)).await;
+        let then = Instant::now() - Duration::from_millis(500);
+        assert!(!board.may_refuse(Instant::now()) && board.may_refuse(then + MAX_AGE));
         board.still_agreed_at(Instant::now());
-        board.agreed_at(2, Stamp::default(), Instant::now() - FRESHNESS);
+        board.agreed_at(2, Stamp::default(), then);
         assert!(board.may_refuse(Instant::now()), "an earlier agreement makes a later one no older");
         board.note_told(3);
         assert!(!board.may_refuse(Instant::now()), "what was told is not shown yet");
         board.agreed_at(3, Stamp::default(), Instant::now());
         board.note_told(2);
         assert!(board.may_refuse(Instant::now()));
-        tokio::time::advance(FRESHNESS).await;
-        board.change(&seats[1..], SeatStatus::Sold);
-        assert!(!board.are_free(&seats, FRESHNESS) && board.are_free(&seats[..1], FRESHNESS));
-        tokio::time::advance(Duration::from_millis(1)).await;
-        assert!(!board.are_free(&seats[..1], FRESHNESS));
     }
 }

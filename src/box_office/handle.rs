@@ -14,7 +14,7 @@ use crate::box_office::arrivals::Arrival;
 use crate::box_office::board::Board;
 use crate::box_office::expiry::Sweeper;
 use crate::box_office::registry::{Desk, Directory, Open, Registry};
-use crate::box_office::request::{Answer, EarlyClaim, KeyedRequest, QueuedCommand, Request, RequestContext};
+use crate::box_office::request::{Answer, KeyedRequest, QueuedCommand, Request, RequestContext};
 use crate::box_office::showtime_actor::Submit;
 use crate::box_office::{BoxOfficeError, Dependencies, Outcome, Reserved};
 use crate::coalesce::Flights;
@@ -329,7 +329,7 @@ impl BoxOffice {
         };
         let (reply, answer) = oneshot::channel();
         let deadline = Instant::now() + self.inner.deps.settings.queue_timeout();
-        let queued = QueuedCommand { request, reply, deadline, early_claim: EarlyClaim::None, _place: place };
+        let queued = QueuedCommand { request, reply, deadline, _place: place };
         if desk.address.try_send(Submit(queued)).is_err() {
             return Delivered::Lost;
         }

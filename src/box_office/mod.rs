@@ -16,7 +16,6 @@ mod handle;
 mod outcome;
 mod owned;
 mod plan;
-mod queue;
 mod recall;
 mod registry;
 mod request;

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::box_office::board::Board;
-use crate::box_office::request::QueuedCommand;
-use crate::domain::{Decision, Event, HoldPolicy, RecordedEvent, Showtime, Stamp, Timestamp};
+use crate::domain::{Event, RecordedEvent, Showtime, Stamp};
 use crate::write_store::{Committed, Ledger, Loaded, StoreError};
 
 /// Events read from the journal in one call while catching up.
@@ -59,15 +58,6 @@ impl Owned {
     /// Whether others may have written between the state's last agreement with the store and `moment`.
     pub(super) fn is_from_before(&self, moment: Instant) -> bool {
         self.synced_at < moment
-    }
-
-    /// Whether a command would be refused, or a hold ended, on the word of this state. What is accepted is checked by its commit.
-    pub(super) fn might_refuse(&self, commands: &[QueuedCommand], now: Timestamp, policy: &HoldPolicy) -> bool {
-        let is_accepted = |queued: &QueuedCommand| {
-            let decision = self.showtime.decide(&queued.request.command, now, policy);
-            !queued.request.repeated && matches!(decision, Ok(Decision::Accepted(_)))
-        };
-        self.showtime.due_holds(now).next().is_some() || !commands.iter().all(is_accepted)
     }
 
     /// These events have just been committed: everybody may know.

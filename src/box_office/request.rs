@@ -133,17 +133,6 @@ pub(super) struct Answer {
     pub nonce: Option<[u8; 16]>,
 }
 
-/// Whether seats were claimed for a request while it waited.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum EarlyClaim {
-    /// No, or refused.
-    None,
-    /// The call failed: the locks may be there.
-    Unknown,
-    /// The locks were there when this call was made.
-    Granted(Instant),
-}
-
 /// A request in a showtime's queue.
 #[derive(Debug)]
 pub(super) struct QueuedCommand {
@@ -151,7 +140,6 @@ pub(super) struct QueuedCommand {
     pub reply: oneshot::Sender<Result<Answer, BoxOfficeError>>,
     /// Past it, a request that is still in the queue is refused: certainly nothing was changed.
     pub deadline: Instant,
-    pub early_claim: EarlyClaim,
     /// The place in the showtime's bounded queue; given back when the request is answered.
     pub _place: OwnedSemaphorePermit,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use crate::box_office::Dependencies;
-use crate::box_office::request::{EarlyClaim, QueuedCommand};
+use crate::box_office::request::QueuedCommand;
 use crate::domain::{
     BookingId, Command, ConflictReason, Event, HoldPolicy, SeatConflict, SeatId, Showtime, ShowtimeFacts, ShowtimeId,
     Timestamp,
@@ -14,7 +14,7 @@ use crate::domain::{
 use crate::seat_lock::{Claim, Claimed, LockError, Obstacle};
 use crate::write_store::StoreError;
 
-/// One showtime's lock traffic, in order: what follows a commit is sent before the next batch claims what was not claimed early.
+/// One showtime's lock traffic, in order: what follows a commit is sent before the next batch claims.
 #[derive(Default)]
 pub(super) struct SeatClaims {
     following: Option<JoinHandle<()>>,
@@ -78,13 +78,9 @@ impl SeatClaims {
         self.judge(deps, showtime, refused, &bookings).await
     }
 
-    /// Takes note of the locks that an early claim has got or may have. True if they need not be claimed again: they were there not
-    /// longer than half a lease ago.
-    pub(super) fn note_early(&mut self, deps: &Dependencies, booking_id: BookingId, early: EarlyClaim) -> bool {
-        if early != EarlyClaim::None {
-            self.granted.insert(booking_id);
-        }
-        matches!(early, EarlyClaim::Granted(asked) if asked.elapsed() < deps.settings.lease() / 2)
+    /// The booking has its locks, or may have them.
+    pub(super) fn may_have(&self, booking_id: BookingId) -> bool {
+        self.granted.contains(&booking_id)
     }
 
     /// Looks at the owners of the locks in the way: live, not yet stored, or a ghost.
@@ -154,7 +150,7 @@ impl SeatClaims {
     /// A refused reservation may have got its locks: they are given back with [`SeatClaims::settle`] or the next follow-up.
     pub(super) fn forgo(&mut self, queued: &QueuedCommand) {
         let Command::ReserveSeats { booking_id, seats, .. } = &queued.request.command else { return };
-        if self.granted.remove(booking_id) || queued.early_claim != EarlyClaim::None {
+        if self.granted.remove(booking_id) {
             self.forgone.push(claim(*booking_id, seats.as_slice()));
         }
     }

@@ -24,9 +24,6 @@ pub struct Settings {
     pub arbiters: usize,
     /// Seconds without a command or a pending hold after which a showtime's actor ends.
     pub idle_seconds: u64,
-    /// Milliseconds for which a seat that was seen free may be locked early, while the batch before is committed, without asking the
-    /// store again. No refusal rests on it.
-    pub freshness_milliseconds: u64,
     /// Milliseconds that a command may wait in the queue before it is refused.
     pub queue_milliseconds: u64,
     /// Milliseconds from the start of a batch for which an unknown outcome is looked up before the client is told so.
@@ -48,7 +45,6 @@ impl Default for Settings {
             max_open_showtimes: 20_000,
             arbiters: 2,
             idle_seconds: 60,
-            freshness_milliseconds: 500,
             queue_milliseconds: 10_000,
             settle_milliseconds: 2_600,
             sweep_milliseconds: 100,
@@ -67,10 +63,6 @@ impl Settings {
 
     pub(super) fn lease(&self) -> Duration {
         Duration::from_millis(self.lease_milliseconds)
-    }
-
-    pub(super) fn freshness(&self) -> Duration {
-        Duration::from_millis(self.freshness_milliseconds)
     }
 
     pub(super) fn idle(&self) -> Duration {

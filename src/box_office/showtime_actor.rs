@@ -1,6 +1,6 @@
 //! Actor: one showtime. Owns its state; accepts commands and ticks; keeps them in order of arrival, one batch at a time; on restart loads the state from the store.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +11,8 @@ use crate::box_office::arrivals::Arrivals;
 use crate::box_office::batch_run::{BatchRun, Finished};
 use crate::box_office::board::Board;
 use crate::box_office::owned::Owned;
-use crate::box_office::queue::Queue;
 use crate::box_office::request::QueuedCommand;
-use crate::box_office::seat_claims::{SeatClaims, count_failure};
+use crate::box_office::seat_claims::SeatClaims;
 use crate::box_office::{BoxOfficeError, Dependencies};
 use crate::domain::ShowtimeId;
 
@@ -23,13 +22,14 @@ pub(super) struct ShowtimeActor {
     deps: Arc<Dependencies>,
     /// Takes the actor off the list of open showtimes.
     leave: Box<dyn Fn() + Send>,
-    queue: Queue,
+    /// Commands in order of arrival.
+    queue: VecDeque<QueuedCommand>,
     owned: Option<Owned>,
     claims: Option<SeatClaims>,
     board: Arc<Board>,
     arrivals: Arc<Arrivals>,
-    /// How many commands the batch in flight has, if there is one. It has the state and the claims with it.
-    in_flight: Option<usize>,
+    /// A batch is under way, and has the state and the claims with it.
+    in_flight: bool,
     /// Off the list of open showtimes: it serves what still comes and ends when nothing does.
     leaving: bool,
     last_used: Instant,
@@ -67,12 +67,12 @@ impl ShowtimeActor {
             id,
             deps,
             leave,
-            queue: Queue::default(),
+            queue: VecDeque::new(),
             owned: None,
             claims: None,
             board,
             arrivals,
-            in_flight: None,
+            in_flight: false,
             leaving: false,
             last_used: Instant::now(),
             timer: None,
@@ -80,13 +80,9 @@ impl ShowtimeActor {
         }
     }
 
-    /// Starts the next batch; with one in flight, claims seats for the next. With nothing to do, sets the timer.
+    /// Starts the next batch, unless one is in flight: all that has queued, up to the bound. With nothing to do, sets the timer.
     fn pump(&mut self, ctx: &mut Context<Self>) {
-        if let Some(in_flight) = self.in_flight {
-            self.claim_early(in_flight, ctx);
-            return;
-        }
-        if self.queue.is_claiming() {
+        if self.in_flight {
             return;
         }
         self.refuse_overdue();
@@ -95,9 +91,9 @@ impl ShowtimeActor {
             self.wait(ctx);
             return;
         }
-        let commands = self.queue.take_batch(self.deps.settings.max_batch);
-        let in_flight = commands.len();
-        self.in_flight = Some(in_flight);
+        let size = self.queue.len().min(self.deps.settings.max_batch);
+        let commands = self.queue.drain(..size).collect();
+        self.in_flight = true;
         let run = BatchRun {
             deps: Arc::clone(&self.deps),
             showtime_id: self.id,
@@ -110,7 +106,6 @@ impl ShowtimeActor {
         };
         let task = self.deps.runtime.spawn(run.run());
         ctx.spawn(task.into_actor(self).map(|finished, actor, ctx| actor.landed(finished, ctx)));
-        self.claim_early(in_flight, ctx);
     }
 
     /// A hold is to be ended now.
@@ -121,27 +116,8 @@ impl ShowtimeActor {
         })
     }
 
-    /// Claims seats for those who wait behind the batch in flight.
-    fn claim_early(&mut self, in_flight: usize, ctx: &mut Context<Self>) {
-        let claims = self.queue.next_claims(in_flight, &self.board, &self.deps.settings);
-        if claims.is_empty() {
-            return;
-        }
-        let (deps, id, asked) = (Arc::clone(&self.deps), self.id, Instant::now());
-        let claiming = self.deps.runtime.spawn(async move {
-            let answers = deps.seat_lock.claim(id, claims.clone()).await;
-            let answers = answers.inspect_err(|error| count_failure(&deps, error)).ok();
-            (claims, answers)
-        });
-        ctx.spawn(claiming.into_actor(self).map(move |claimed, actor, ctx| {
-            let (claims, answers) = claimed.unwrap_or_default();
-            actor.queue.claimed(asked, &claims, answers.as_deref());
-            actor.pump(ctx);
-        }));
-    }
-
     fn landed(&mut self, finished: Result<(Finished, SeatClaims), tokio::task::JoinError>, ctx: &mut Context<Self>) {
-        self.in_flight = None;
+        self.in_flight = false;
         match finished {
             Ok((finished, claims)) => {
                 self.owned = finished.owned;
@@ -166,7 +142,7 @@ impl ShowtimeActor {
     /// after the batch was answered: a client that tries again is to get a try.
     fn refuse_queued(&mut self, refused_at: Instant) {
         let retry_after = self.deps.settings.retry_after();
-        while let Some(queued) = self.queue.take_first_if(|first| first.request.arrived <= refused_at) {
+        while let Some(queued) = self.queue.pop_front_if(|first| first.request.arrived <= refused_at) {
             self.claims.get_or_insert_default().forgo(&queued);
             self.deps.counters.commands_unavailable.increment();
             queued.answer(Err(BoxOfficeError::Unavailable { retry_after }));
@@ -179,7 +155,7 @@ impl ShowtimeActor {
     /// Commands that waited too long are refused before anything is done about them.
     fn refuse_overdue(&mut self) {
         let now = Instant::now();
-        while let Some(queued) = self.queue.take_first_if(|first| first.deadline <= now) {
+        while let Some(queued) = self.queue.pop_front_if(|first| first.deadline <= now) {
             let claims = self.claims.get_or_insert_default();
             claims.forgo(&queued);
             self.deps.counters.commands_unavailable.increment();
@@ -228,7 +204,7 @@ impl ShowtimeActor {
         self.leaving = true;
         self.timer = Some(ctx.run_later(LEAVE, |actor, ctx| {
             actor.timer = None;
-            if actor.in_flight.is_none() && actor.queue.is_empty() {
+            if !actor.in_flight && actor.queue.is_empty() {
                 ctx.stop();
             }
         }));
@@ -254,7 +230,7 @@ impl Handler<Submit> for ShowtimeActor {
 
     fn handle(&mut self, Submit(queued): Submit, ctx: &mut Context<Self>) {
         self.last_used = Instant::now();
-        self.queue.push(queued);
+        self.queue.push_back(queued);
         self.pump(ctx);
     }
 }

@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
-use turnstile::box_office::{
-    BoxOffice, BoxOfficeError, Dependencies, IdempotencyKey, RequestContext, Reserved, Settings,
-};
+use turnstile::box_office::{BoxOffice, BoxOfficeError, Dependencies, RequestContext, Reserved, Settings};
 use turnstile::domain::{
     BookingId, BookingStatus, Credential, PaymentReference, Rejection, Row, SeatId, SeatMap, SeatSelection, ShowtimeId,
     Timestamp, UserId,
@@ -69,18 +67,17 @@ impl Office {
     }
 
     async fn reserve(&self, seat: u32) -> Result<Reserved, BoxOfficeError> {
-        self.reserve_as(seat, None).await
+        self.reserve_all(&[seat]).await
     }
 
-    async fn reserve_as(&self, seat: u32, key: Option<&str>) -> Result<Reserved, BoxOfficeError> {
-        let seats = SeatSelection::new(self.showtime, vec![SeatId::new(self.showtime, seat)]).unwrap();
-        let key = key.map(|key| IdempotencyKey::parse(key).unwrap());
-        let context = RequestContext { key, ..RequestContext::default() };
-        self.office.reserve(self.showtime, seats, UserId::parse("u").unwrap(), context).await
+    async fn reserve_all(&self, seats: &[u32]) -> Result<Reserved, BoxOfficeError> {
+        let seats = seats.iter().map(|seat| SeatId::new(self.showtime, *seat)).collect();
+        let seats = SeatSelection::new(self.showtime, seats).unwrap();
+        self.office.reserve(self.showtime, seats, UserId::parse("u").unwrap(), RequestContext::default()).await
     }
 
-    /// Waits until somebody has locked the seat, or nobody has.
-    async fn until_locked(&self, seat: u32, is_locked: bool) {
+    /// Waits until somebody has locked the seat.
+    async fn until_locked(&self, seat: u32) {
         let seats = vec![SeatId::new(self.showtime, seat).index()];
         let look = async || {
             let claim = Claim { booking_id: BookingId(Uuid::new_v4()), seats: seats.clone() };
@@ -90,7 +87,7 @@ impl Office {
             answers != [Claimed::Granted]
         };
         let waiting = async {
-            while look().await != is_locked {
+            while !look().await {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
@@ -305,7 +302,7 @@ async fn a_payment_that_came_in_time_is_not_beaten_by_the_expiry() {
     office.millis.fetch_add(9_200, Ordering::SeqCst);
     office.store.plan(&[(On::Commit, Fate::LandsLate)]);
     let pay = async {
-        office.until_locked(1, true).await;
+        office.until_locked(1).await;
         let reference = PaymentReference::parse("payment").unwrap();
         let paid = office.office.confirm(held.outcome.booking_id, holder, reference, RequestContext::default());
         let turn = async {
@@ -326,49 +323,24 @@ async fn a_payment_that_came_in_time_is_not_beaten_by_the_expiry() {
     assert!(matches!(late, Err(BoxOfficeError::Rejected(Rejection::HoldExpired { .. }))), "{late:?}");
 }
 
-/// Who comes while a batch commits has the seats locked before the next batch begins; if that is refused, they are free again.
+/// Whom the seat lock refuses is in nobody's way: the batch is decided again without it.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_claimed_early_is_given_back_when_its_batch_is_refused() {
+async fn whom_the_lock_refuses_keeps_no_seat_from_those_behind() {
     let office = Office::open().await;
-    office.store.plan(&[(On::Commit, Fate::Fine), (On::Commit, Fate::LandsLate), (On::Journal, Fate::Fails)]);
     office.reserve(9).await.unwrap();
-    let behind = async |seat| {
-        office.until_locked(0, true).await;
+    let elsewhere = Claim { booking_id: BookingId(Uuid::new_v4()), seats: vec![2] };
+    let soon = Timestamp::from_millis(office.millis.load(Ordering::SeqCst) + 10_000);
+    assert_eq!(office.lock.claim(office.showtime, vec![(elsewhere, soon)]).await.unwrap(), [Claimed::Granted]);
+    office.store.plan(&[(On::Commit, Fate::LandsLate)]);
+    let behind = async |seats: &'static [u32], after| {
+        office.until_locked(0).await;
         // The commit is under way by now.
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        office.reserve(seat).await
+        tokio::time::sleep(Duration::from_millis(after)).await;
+        office.reserve_all(seats).await
     };
-    let locked = async {
-        office.until_locked(1, true).await;
-    };
-    // Seat 0 is taken when their turn comes, by a commit so long ago that the journal is asked.
-    let (first, again, other, ()) = tokio::join!(office.reserve(0), behind(0), behind(1), locked);
+    let (first, refused, granted) = tokio::join!(office.reserve(0), behind(&[1, 2], 20), behind(&[1, 3], 40));
     first.unwrap();
-    for refused in [again, other] {
-        assert!(matches!(refused, Err(BoxOfficeError::Unavailable { .. })), "{refused:?}");
-    }
-    assert!(office.store.is_done());
-    office.until_locked(1, false).await;
-}
-
-/// A lock that a later command of the same batch has got early is in nobody's way: they are decided in order of arrival.
-#[tokio::test(flavor = "multi_thread")]
-async fn who_claimed_early_is_not_in_the_way_of_who_came_first() {
-    let office = Office::open().await;
-    office.store.plan(&[(On::Commit, Fate::Fine), (On::Commit, Fate::LandsLate)]);
-    office.reserve(9).await.unwrap();
-    let keyed = async {
-        office.until_locked(0, true).await;
-        // A repeated request may have its answer already, so nothing is claimed for it before that is known.
-        office.reserve_as(1, Some("key")).await
-    };
-    let later = async {
-        office.until_locked(0, true).await;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        office.reserve(1).await
-    };
-    let (first, keyed, later) = tokio::join!(office.reserve(0), keyed, later);
-    first.unwrap();
-    keyed.unwrap();
-    assert!(matches!(later, Err(BoxOfficeError::Rejected(Rejection::SeatsTaken { .. }))), "{later:?}");
+    let Err(BoxOfficeError::Rejected(Rejection::SeatsTaken { conflicts })) = refused else { panic!("{refused:?}") };
+    assert_eq!(conflicts.iter().map(|conflict| conflict.seat_id.index()).collect::<Vec<_>>(), [2]);
+    granted.unwrap();
 }

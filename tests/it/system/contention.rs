@@ -10,7 +10,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
 use crate::services;
-use crate::stack::{Answer, Held, Server, Stack, eventually};
+use crate::stack::{Held, Server, Stack, eventually};
 use crate::system::valkey::Valkey;
 
 /// Everybody wants the same seat.
@@ -130,8 +130,13 @@ async fn fifty_clients_want_overlapping_sets_on_two_nodes() {
     stack.check().await;
 }
 
-/// The first of two reservations commits until it has been seen that the other's seat is locked and `meanwhile` is over.
-async fn locked_behind_a_commit(stack: &Stack, meanwhile: Duration) -> (Answer, Arc<Server>, Valkey, String) {
+/// The first of two reservations is being committed for longer than the second may wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_too_long_behind_a_commit_is_refused_and_locks_nothing() {
+    let stack = Stack::real(services::shared()).await.with("BOX_OFFICE__QUEUE_SECONDS", 1);
+    let stack = ["LOCK", "STATEMENT", "COMMIT"]
+        .iter()
+        .fold(stack, |stack, of| stack.with(&format!("POSTGRES__{of}_TIMEOUT_SECONDS"), 60));
     let server = Arc::new(stack.start());
     let (showtime, seats) = server.schedule(1).await;
     server.hold(&showtime, &seats[9..]).await;
@@ -139,46 +144,20 @@ async fn locked_behind_a_commit(stack: &Stack, meanwhile: Duration) -> (Answer, 
     let hold = format!("BEGIN; SELECT 1 FROM showtimes WHERE id = '{showtime}' FOR UPDATE");
     holder.batch_execute(&hold).await.unwrap();
     let locks = Valkey::of(&stack.services().valkey).await;
-    let mut reservations = Vec::new();
-    for (index, seat) in (0..).zip(&seats[..2]) {
+    let reserve = |seat: &String| {
         let (server, id, wanted) = (Arc::clone(&server), showtime.clone(), vec![seat.clone()]);
-        reservations.push(tokio::spawn(async move { server.reserve(&id, &wanted, "u").await }));
-        eventually("the seat is locked", Duration::from_secs(8), async || locks.is_locked(&showtime, index).await)
-            .await;
-    }
-    tokio::time::sleep(meanwhile).await;
-    assert!(!reservations[0].is_finished(), "it is being committed");
+        tokio::spawn(async move { server.reserve(&id, &wanted, "u").await })
+    };
+    let first = reserve(&seats[0]);
+    eventually("the seat is locked", Duration::from_secs(8), async || locks.is_locked(&showtime, 0).await).await;
+    let second = reserve(&seats[1]);
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert!(!first.is_finished(), "it is being committed");
     holder.batch_execute("COMMIT").await.unwrap();
-    let second = reservations.pop().unwrap().await.unwrap();
-    let first = reservations.pop().unwrap().await.unwrap();
-    assert_eq!(first.status, 201, "{first:?}");
-    (second, server, locks, showtime)
-}
-
-fn patient(stack: Stack) -> Stack {
-    ["LOCK", "STATEMENT", "COMMIT"]
-        .iter()
-        .fold(stack, |stack, of| stack.with(&format!("POSTGRES__{of}_TIMEOUT_SECONDS"), 60))
-}
-
-/// The next batch finds its locks there, instead of asking for them while nothing is being committed.
-#[tokio::test(flavor = "multi_thread")]
-async fn seats_are_locked_while_the_batch_before_commits() {
-    let stack = patient(Stack::real(services::shared()).await);
-    let (second, server, _, showtime) = locked_behind_a_commit(&stack, Duration::ZERO).await;
-    assert_eq!(second.status, 201, "{second:?}");
-    server.seats(&showtime, 4).await;
-    stack.check().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn who_waits_too_long_behind_a_commit_gives_the_locks_back() {
-    let stack = patient(Stack::real(services::shared()).await)
-        .with("BOX_OFFICE__QUEUE_SECONDS", 1)
-        .with("BOX_OFFICE__LEASE_SECONDS", 600);
-    let (second, server, locks, showtime) = locked_behind_a_commit(&stack, Duration::from_secs(1)).await;
+    assert_eq!(first.await.unwrap().status, 201);
+    let second = second.await.unwrap();
     assert_eq!(second.status, 503, "{second:?}");
-    eventually("the seat is free", Duration::from_secs(8), async || !locks.is_locked(&showtime, 1).await).await;
+    assert!(!locks.is_locked(&showtime, 1).await);
     server.seats(&showtime, 3).await;
     stack.check().await;
 }

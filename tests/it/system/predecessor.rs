@@ -96,7 +96,7 @@ async fn a_lock_without_a_booking_counts_for_a_lease() {
     assert!(locked.elapsed() >= Duration::from_secs(3), "taken over after {:?}", locked.elapsed());
 }
 
-/// One owner sets both clocks: a lock falls when its hold ends, whether it was claimed with its batch or early, or extended.
+/// One owner sets both clocks: a lock falls when its hold ends, whether it is as it was claimed or extended.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_falls_when_its_hold_ends() {
     let stack = Stack::real(services::shared()).await;
@@ -111,7 +111,6 @@ async fn a_lock_falls_when_its_hold_ends() {
         assert_eq!(owner, held.body["bookingId"].as_str().unwrap());
         (before + left - deadline.as_millis()).max(deadline.as_millis() - now() - left)
     };
-    // Those that come while the first commits are claimed early, all for the next batch.
     let held = join_all((0..8).map(|seat| server.reserve(&showtime, &seats[seat..=seat], "u"))).await;
     for (seat, held) in (0..).zip(&held) {
         let apart = apart(held, seat).await;
