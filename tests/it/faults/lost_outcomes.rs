@@ -344,3 +344,19 @@ async fn whom_the_lock_refuses_keeps_no_seat_from_those_behind() {
     assert_eq!(conflicts.iter().map(|conflict| conflict.seat_id.index()).collect::<Vec<_>>(), [2]);
     granted.unwrap();
 }
+
+/// The store was restored, and another node has written as much again: the owner does not take its own past for what its commit follows.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_whose_history_was_lost_reads_the_journal() {
+    let office = Office::open().await;
+    office.reserve(0).await.unwrap();
+    office.store.plan(&[(On::Commit, Fate::LandsInAnotherHistory), (On::Journal, Fate::Fails)]);
+    office.reserve(1).await.unwrap();
+    let read = async {
+        while !office.store.is_done() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), read).await.expect("the journal is read");
+    office.reserve(2).await.unwrap();
+}

@@ -24,6 +24,8 @@ pub enum Fate {
     VanishesUnheard,
     /// A commit that is carried out, and the task that asked for it dies.
     LandsAndPanics,
+    /// A commit that is carried out, on another event than its owner believes.
+    LandsInAnotherHistory,
     /// Not carried out, and known not to be.
     Fails,
 }
@@ -144,7 +146,7 @@ impl Ledger for UnluckyStore {
     async fn schedule(&self, new: NewShowtime) -> Result<(), CommitError> {
         match self.fate(On::Schedule) {
             Fate::Fine => self.store.schedule(new).await,
-            Fate::LandsLate | Fate::LandsUnheard | Fate::LandsAndPanics => {
+            Fate::LandsLate | Fate::LandsUnheard | Fate::LandsAndPanics | Fate::LandsInAnotherHistory => {
                 self.store.schedule(new).await.unwrap();
                 Err(unheard())
             }
@@ -169,6 +171,10 @@ impl Ledger for UnluckyStore {
             Fate::LandsUnheard => {
                 self.store.commit(batch).await.unwrap();
                 Err(unheard())
+            }
+            Fate::LandsInAnotherHistory => {
+                let committed = self.store.commit(batch).await?;
+                Ok(Committed { follows: Stamp(!committed.follows.0), ..committed })
             }
             Fate::LandsAndPanics => {
                 self.store.commit(batch).await.unwrap();
