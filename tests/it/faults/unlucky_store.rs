@@ -24,7 +24,7 @@ pub enum Fate {
     VanishesUnheard,
     /// A commit that is carried out, and the task that asked for it dies.
     LandsAndPanics,
-    /// A commit that is carried out, on another event than its owner believes.
+    /// A commit that is carried out, on another event than its owner believes; or a journal with such events.
     LandsInAnotherHistory,
     /// Not carried out, and known not to be.
     Fails,
@@ -99,8 +99,16 @@ fn unheard() -> CommitError {
 #[async_trait]
 impl Journal for UnluckyStore {
     async fn journal(&self, id: ShowtimeId, after: u64, limit: usize) -> Result<Vec<RecordedEvent>, StoreError> {
-        self.read(On::Journal)?;
-        self.store.journal(id, after, limit).await
+        let fate = self.fate(On::Journal);
+        let mut events = self.store.journal(id, after, limit).await?;
+        match fate {
+            Fate::Fine => {}
+            Fate::LandsInAnotherHistory => events.iter_mut().for_each(|event| event.stamp.0 ^= 1),
+            Fate::LandsLate | Fate::LandsUnheard | Fate::LandsAndPanics | Fate::VanishesUnheard | Fate::Fails => {
+                return Err(gone());
+            }
+        }
+        Ok(events)
     }
 
     async fn stamps(&self, places: Vec<Head>) -> Result<Vec<(Head, Stamp)>, StoreError> {
