@@ -24,7 +24,7 @@ pub struct Dependencies {
     pub runtime: tokio::runtime::Handle,
     /// Bounds.
     pub settings: Settings,
-    /// From [`WriteStore::cluster_secret`], for connection tokens valid on every node.
+    /// From [`crate::write_store::WriteStore::cluster_secret`], for connection tokens valid on every node.
     pub cluster_secret: [u8; 32],
     /// Origins, such as `https://box.example`, whose pages may open WebSockets here, besides the server's own.
     pub allowed_origins: Vec<String>,

@@ -3,7 +3,7 @@
 //! ```text
 //! EventBus ──> hub actor ──takes event n+1 on n──> feed of the showtime (ring of framed deltas) ──wakes──> session actors ──> clients
 //!                 │  gap, or nothing heard: refetch                                                            │ behind the ring
-//!                 └────────────── WriteStore::heads, WriteStore::journal <─────────────────────────────────────┘
+//!                 └────────────── Journal::heads, Journal::journal <───────────────────────────────────────────┘
 //! ```
 //!
 //! A client speaks [`plain`] WebSocket messages or [`signalr`]. A session holds a cursor into the feed of each showtime that it watches,
