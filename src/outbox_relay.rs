@@ -199,11 +199,11 @@ async fn round(
                 resting.recovered(showtime);
                 confirmed.extend(&parcel.positions);
                 let events = u64::try_from(parcel.message.run.events().len()).unwrap_or(u64::MAX);
-                deps.counters.events_published.add(events);
+                deps.counters.events_published.inc_by(events);
             }
             Err(error) => {
                 failures = failures.saturating_add(1);
-                deps.counters.publish_failures.increment();
+                deps.counters.publish_failures.inc();
                 tracing::warn!(showtime.id = %showtime, error = %error, "events were not confirmed; they stay in the outbox");
                 resting.failed(showtime, &deps.settings);
             }

@@ -22,8 +22,10 @@ use crate::live::{self, LiveHub};
 use crate::outbox_relay::{self, OutboxRelay};
 use crate::projector::{self, Projector};
 use crate::telemetry::Counters;
+use crate::telemetry::metrics::{Registry, seconds};
 
 mod adapters;
+mod backlog;
 mod clock;
 pub mod demo;
 pub mod operator_key;
@@ -33,6 +35,7 @@ use operator_key::OperatorKey;
 use signals::Stop;
 
 pub use adapters::{Adapters, connect_bus, connect_filled_stores, connect_stores, migrate, require_data};
+use backlog::Backlog;
 pub use clock::machine_time;
 pub use signals::Signals;
 
@@ -67,7 +70,8 @@ impl App {
         let adapters = runtime.spawn(async move { Adapters::start(&to_connect, &reason).await }).await??;
         starting.stop().await;
         let operators = settle_operators(&mut settings)?;
-        let counters = Arc::new(Counters::default());
+        let (metrics, counters) = (Registry::default(), Arc::new(Counters::default()));
+        counters.register(&metrics);
         let wake_relay = Arc::new(Notify::new());
         let arbiter = Arbiter::new();
         let stop_relay = CancellationToken::new();
@@ -91,10 +95,13 @@ impl App {
             settings: settings.outbox_relay.clone(),
         };
         OutboxRelay::start_on(&arbiter, relay, stop_relay.clone());
-        let projector = projector::start(&arbiter, projection(&adapters, &settings, &runtime));
-        let live = live::start(sessions(&adapters, &settings, &runtime, box_office.note_told()));
+        let projector = projector::start(&arbiter, projection(&adapters, &settings, &runtime, &metrics));
+        let live = live::start(sessions(&adapters, &settings, &runtime, box_office.note_told(), &metrics));
+        let connected = live.clone();
+        metrics.read("live_sessions", "Clients connected by WebSocket", move || connected.sessions());
+        let backlog = Backlog::registered(&metrics);
         let health = Health::new(settings.http.health);
-        watch(&health, &adapters, &runtime);
+        watch(&health, &adapters, &runtime, backlog);
         let services = http::Services {
             box_office: box_office.clone(),
             read_model: Arc::clone(&adapters.read_model),
@@ -102,9 +109,9 @@ impl App {
             live: live.clone(),
             health: health.clone(),
             clock,
+            metrics,
         };
         let state = web::Data::new(AppState::new(services, settings.http.clone()));
-        state.metrics().add(Box::new(move |text| write_counters(text, &counters)));
         let admin_server = listeners.admin.map(|listener| http::admin_server(state.clone(), listener)).transpose()?;
         let server = http::server(state, listeners.all)?;
         Ok(Self {
@@ -210,18 +217,33 @@ impl Listeners {
 }
 
 /// What the projector works with.
-fn projection(adapters: &Adapters, settings: &Settings, runtime: &Handle) -> projector::Dependencies {
+fn projection(
+    adapters: &Adapters,
+    settings: &Settings,
+    runtime: &Handle,
+    metrics: &Registry,
+) -> projector::Dependencies {
+    let lag = seconds();
+    metrics.add("projection_lag_seconds", "Time from an event's decision until it is in the read model", lag.clone());
     projector::Dependencies {
         journal: adapters.write_store.clone(),
         event_bus: Arc::clone(&adapters.event_bus),
         read_model: Arc::clone(&adapters.read_model),
+        clock: adapters.clock.clock(),
+        lag,
         runtime: runtime.clone(),
         settings: settings.projector.clone(),
     }
 }
 
 /// What live sessions work with.
-fn sessions(adapters: &Adapters, settings: &Settings, runtime: &Handle, note_told: NoteTold) -> live::Dependencies {
+fn sessions(
+    adapters: &Adapters,
+    settings: &Settings,
+    runtime: &Handle,
+    note_told: NoteTold,
+    metrics: &Registry,
+) -> live::Dependencies {
     live::Dependencies {
         journal: adapters.write_store.clone(),
         event_bus: Arc::clone(&adapters.event_bus),
@@ -229,6 +251,7 @@ fn sessions(adapters: &Adapters, settings: &Settings, runtime: &Handle, note_tol
         note_told,
         clock: adapters.clock.clock(),
         runtime: runtime.clone(),
+        metrics: metrics.clone(),
         settings: settings.live,
         cluster_secret: adapters.cluster_secret,
         allowed_origins: settings.cors_origins.clone(),
@@ -262,7 +285,7 @@ fn settle_operators(settings: &mut Settings) -> anyhow::Result<String> {
 }
 
 /// What `/readyz` tells of: the write store is needed, the others help.
-fn watch(health: &Health, adapters: &Adapters, runtime: &Handle) {
+fn watch(health: &Health, adapters: &Adapters, runtime: &Handle, backlog: Backlog) {
     macro_rules! probe {
         ($port:expr) => {{
             let (port, runtime) = (Arc::clone(&$port), runtime.clone());
@@ -276,9 +299,14 @@ fn watch(health: &Health, adapters: &Adapters, runtime: &Handle) {
     let (write_store, clock) = (Arc::clone(&adapters.write_store), adapters.clock.clone());
     let io = runtime.clone();
     let ping = move || {
-        let (write_store, clock) = (Arc::clone(&write_store), clock.clone());
+        let (write_store, clock, backlog) = (Arc::clone(&write_store), clock.clone(), backlog.clone());
         let asked = io.spawn(async move {
-            write_store.ping().await.map(|moment| clock.note(&moment)).map_err(|error| error.to_string())
+            let moment = write_store.ping().await.map_err(|error| error.to_string())?;
+            clock.note(&moment);
+            if let Err(error) = backlog.look(&*write_store, moment.now).await {
+                tracing::debug!(%error, "the outbox could not be looked at");
+            }
+            Ok(())
         });
         async move { asked.await.unwrap_or_else(|lost| Err(lost.to_string())) }.boxed()
     };
@@ -288,12 +316,4 @@ fn watch(health: &Health, adapters: &Adapters, runtime: &Handle) {
     health.watch(adapters.names.seat_lock, Need::Helpful, probe!(adapters.seat_lock));
     health.watch(adapters.names.event_bus, Need::Helpful, probe!(adapters.event_bus));
     health.watch(adapters.names.read_model, Need::Helpful, probe!(adapters.read_model));
-}
-
-fn write_counters(text: &mut String, counters: &Counters) {
-    use std::fmt::Write as _;
-    for (name, help, value) in counters.all() {
-        // Writing to a String cannot fail.
-        let _infallible = write!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n");
-    }
 }

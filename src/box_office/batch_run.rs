@@ -70,10 +70,6 @@ impl Refusal {
     }
 }
 
-fn too_late() -> StoreError {
-    StoreError::Unavailable { reason: "an outcome could not be looked up in time".to_owned(), source: None }
-}
-
 impl BatchRun {
     /// Answers every command and returns the state.
     pub(super) async fn run(mut self) -> (Finished, SeatClaims) {
@@ -109,7 +105,10 @@ impl BatchRun {
             let asked = Instant::now();
             let loading = self.deps.ledger.take_over(self.showtime_id);
             let loaded = match limit {
-                Some(limit) => tokio::time::timeout_at(limit, loading).await.unwrap_or_else(|_elapsed| Err(too_late())),
+                Some(limit) => tokio::time::timeout_at(limit, loading).await.unwrap_or_else(|_elapsed| {
+                    let reason = "an outcome could not be looked up in time".to_owned();
+                    Err(StoreError::Unavailable { reason, source: None })
+                }),
                 None => loading.await,
             };
             match loaded {
@@ -219,12 +218,13 @@ impl BatchRun {
             let is_new = matches!(verdict, Verdict::Accepted(_)) && owned.showtime.booking(claim.booking_id).is_some();
             (is_new && !self.claims.may_have(claim.booking_id)).then_some((claim, deadline))
         });
-        let wanted: Vec<_> = wanted.collect();
         // A lock is for speed: who is refused again and again goes on without.
+        let wanted: Vec<_> = wanted.collect();
         if wanted.is_empty() || round >= MAX_ATTEMPTS {
             return Ok(None);
         }
         let locked_out = self.claims.claim(&self.deps, owned.showtime.facts(), wanted).await?;
+        self.deps.counters.rejected_by_lock.inc_by(u64::try_from(locked_out.conflicts.len()).unwrap_or(u64::MAX));
         Ok((!locked_out.conflicts.is_empty()).then_some(locked_out))
     }
 
@@ -261,9 +261,9 @@ impl BatchRun {
         asked: Instant,
     ) -> Attempt {
         let counters = &self.deps.counters;
-        counters.batches_committed.increment();
+        counters.committed(decided.len(), asked.elapsed());
         counters.commit_outage.ended("bookings are committed again");
-        counters.holds_expired.add(plan.expired_holds());
+        counters.holds_expired.inc_by(plan.expired_holds());
         self.deps.wake_relay.notify_one();
         // Before anybody is answered: who is told that a seat is free again must find it free.
         owned.show(plan.events());
@@ -289,7 +289,7 @@ impl BatchRun {
         let counters = &self.deps.counters;
         match error {
             CommitError::Conflict | CommitError::DuplicateKey => {
-                counters.batches_conflicted.increment();
+                counters.batches_conflicted.inc();
                 let before = owned.showtime.sequence();
                 match owned.catch_up(self.deps.ledger.as_ref()).await {
                     // The journal does not explain the conflict: the state is not what the store holds.
@@ -302,16 +302,16 @@ impl BatchRun {
                 }
             }
             CommitError::PaymentUsed => {
-                counters.batches_conflicted.increment();
+                counters.batches_conflicted.inc();
                 let Err(error) = self.look_up_payments().await else { return Attempt::Again(owned) };
                 self.unavailable(owned, &error)
             }
             CommitError::Fenced => {
-                counters.batches_conflicted.increment();
+                counters.batches_conflicted.inc();
                 self.load_kept(owned).await
             }
             CommitError::Unknown { reason } => {
-                counters.batches_unknown.increment();
+                counters.batches_unknown.inc();
                 tracing::warn!(showtime.id = %self.showtime_id, reason, "the outcome of a commit is unknown; it is being looked up");
                 Attempt::Reload
             }
@@ -350,13 +350,13 @@ impl BatchRun {
         for (queued, verdict) in decided {
             match verdict {
                 Verdict::Accepted(mut answer) => {
-                    counters.commands_accepted.increment();
+                    counters.commands_accepted.inc();
                     answer.outcome.sequence = committed(answer.outcome.sequence);
                     queued.answer(Ok(answer));
                 }
                 Verdict::AlreadyDone(answer) => queued.answer(Ok(answer)),
                 Verdict::Refused(error) => {
-                    counters.commands_rejected.increment();
+                    counters.commands_rejected.inc();
                     self.claims.forgo(&queued);
                     queued.answer(Err(error));
                 }
@@ -372,7 +372,7 @@ impl BatchRun {
 
     fn refuse(mut self, owned: Option<Owned>, refusal: Refusal) -> (Finished, SeatClaims) {
         let (retry_after, now) = (self.deps.settings.retry_after(), Instant::now());
-        self.deps.counters.commands_unavailable.add(u64::try_from(self.commands.len()).unwrap_or(u64::MAX));
+        self.deps.counters.commands_unavailable.inc_by(u64::try_from(self.commands.len()).unwrap_or(u64::MAX));
         self.refuse_each(|booking_id| match refusal {
             Refusal::Unavailable => BoxOfficeError::Unavailable { retry_after },
             Refusal::Contended => BoxOfficeError::Overloaded { retry_after },

@@ -141,11 +141,12 @@ async fn end_in_showtime(duty: &Duty, holds: Vec<DueHold>) -> usize {
     for part in holds.chunks(HOLDS_PER_COMMIT) {
         let Some(batch) = expiry(part, (deps.clock)()) else { break };
         let showtime_id = batch.showtime_id;
+        let asked = Instant::now();
         match deps.ledger.commit(Arc::new(batch)).await {
             Ok(_) => {
                 ended += part.len();
-                deps.counters.batches_committed.increment();
-                deps.counters.holds_expired.add(u64::try_from(part.len()).unwrap_or(u64::MAX));
+                deps.counters.committed(part.len(), asked.elapsed());
+                deps.counters.holds_expired.inc_by(u64::try_from(part.len()).unwrap_or(u64::MAX));
                 deps.wake_relay.notify_one();
             }
             Err(error) => {

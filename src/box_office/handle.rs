@@ -14,7 +14,7 @@ use crate::box_office::arrivals::Arrival;
 use crate::box_office::board::Board;
 use crate::box_office::expiry::Sweeper;
 use crate::box_office::registry::{Desk, Directory, Open, Registry};
-use crate::box_office::request::{Answer, KeyedRequest, QueuedCommand, Request, RequestContext};
+use crate::box_office::request::{Answer, Counted, KeyedRequest, QueuedCommand, Request, RequestContext};
 use crate::box_office::showtime_actor::Submit;
 use crate::box_office::{BoxOfficeError, Dependencies, Outcome, Reserved};
 use crate::coalesce::Flights;
@@ -142,8 +142,8 @@ impl BoxOffice {
             let Some(conflicts) = board.conflicts(seats.as_slice()) else { return Ok(()) };
             Rejection::SeatsTaken { conflicts }
         };
-        self.inner.deps.counters.commands_rejected.increment();
-        self.inner.deps.counters.rejected_from_board.increment();
+        self.inner.deps.counters.commands_rejected.inc();
+        self.inner.deps.counters.rejected_from_board.inc();
         Err(rejection.into())
     }
 
@@ -323,13 +323,14 @@ impl BoxOffice {
                 Err(_closed) => return Delivered::Lost,
             },
             Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => {
-                self.inner.deps.counters.commands_unavailable.increment();
+                self.inner.deps.counters.commands_unavailable.inc();
                 return Delivered::Answered(Err(BoxOfficeError::Overloaded { retry_after }));
             }
         };
         let (reply, answer) = oneshot::channel();
         let deadline = Instant::now() + self.inner.deps.settings.queue_timeout();
-        let queued = QueuedCommand { request, reply, deadline, _place: place };
+        let counted = Counted::on(&self.inner.deps.counters.commands_waiting);
+        let queued = QueuedCommand { request, reply, deadline, _place: place, _counted: counted };
         if desk.address.try_send(Submit(queued)).is_err() {
             return Delivered::Lost;
         }
@@ -368,7 +369,7 @@ impl BoxOffice {
             return BoxOfficeError::Draining;
         }
         tracing::debug!(error = %error, "the write store did not answer");
-        self.inner.deps.counters.commands_unavailable.increment();
+        self.inner.deps.counters.commands_unavailable.inc();
         BoxOfficeError::Unavailable { retry_after: self.inner.deps.settings.retry_after() }
     }
 }

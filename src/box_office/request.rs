@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::box_office::arrivals::Arrival;
 use crate::box_office::{BoxOfficeError, Outcome};
 use crate::domain::{Booking, BookingId, BookingStatus, Command, HoldToken, Rejection, SeatId, ShowtimeId, Timestamp};
+use crate::telemetry::metrics::Gauge;
 use crate::write_store::IdempotencyRecord;
 
 /// A client's idempotency key, 1 to 255 visible ASCII characters. A reservation's is a secret: it gives the hold token a second time.
@@ -142,6 +143,26 @@ pub(super) struct QueuedCommand {
     pub deadline: Instant,
     /// The place in the showtime's bounded queue; given back when the request is answered.
     pub _place: OwnedSemaphorePermit,
+    /// Counts it as waiting until then.
+    pub _counted: Counted,
+}
+
+/// Counts a command as waiting for its answer.
+#[derive(Debug)]
+pub(super) struct Counted(Gauge);
+
+impl Counted {
+    /// Until it is dropped.
+    pub(super) fn on(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl QueuedCommand {

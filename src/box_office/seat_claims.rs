@@ -235,7 +235,7 @@ async fn take_over(
     let owners = ghosts.iter().map(|ghost| ghost.owner).collect();
     match deps.seat_lock.take_over(showtime, owners, claim.clone(), deadline).await {
         Ok(Claimed::Granted) => {
-            deps.counters.locks_taken_over.add(u64::try_from(ghosts.len()).unwrap_or(u64::MAX));
+            deps.counters.locks_taken_over.inc_by(u64::try_from(ghosts.len()).unwrap_or(u64::MAX));
             Vec::new()
         }
         Ok(Claimed::Refused(obstacles)) => obstacles,
@@ -256,6 +256,6 @@ fn conflicts(obstacles: &[Obstacle], stored: &HashMap<BookingId, bool>, showtime
 }
 
 pub(super) fn count_failure(deps: &Dependencies, error: &LockError) {
-    deps.counters.lock_failures.increment();
+    deps.counters.lock_failures.inc();
     tracing::debug!(error = %error, "the seat lock was left out");
 }

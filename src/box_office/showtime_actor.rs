@@ -144,7 +144,7 @@ impl ShowtimeActor {
         let retry_after = self.deps.settings.retry_after();
         while let Some(queued) = self.queue.pop_front_if(|first| first.request.arrived <= refused_at) {
             self.claims.get_or_insert_default().forgo(&queued);
-            self.deps.counters.commands_unavailable.increment();
+            self.deps.counters.commands_unavailable.inc();
             queued.answer(Err(BoxOfficeError::Unavailable { retry_after }));
         }
         if let Some(claims) = &mut self.claims {
@@ -158,7 +158,7 @@ impl ShowtimeActor {
         while let Some(queued) = self.queue.pop_front_if(|first| first.deadline <= now) {
             let claims = self.claims.get_or_insert_default();
             claims.forgo(&queued);
-            self.deps.counters.commands_unavailable.increment();
+            self.deps.counters.commands_unavailable.inc();
             queued.answer(Err(BoxOfficeError::Overloaded { retry_after: self.deps.settings.retry_after() }));
         }
         if let Some(claims) = &mut self.claims {
@@ -217,7 +217,7 @@ impl Actor for ShowtimeActor {
     fn started(&mut self, ctx: &mut Context<Self>) {
         // The sender's place in the queue is the bound; the mailbox must never be the narrower one.
         ctx.set_mailbox_capacity(self.deps.settings.max_queued.saturating_add(16));
-        self.deps.counters.showtimes_opened.increment();
+        self.deps.counters.showtimes_opened.inc();
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {

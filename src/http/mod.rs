@@ -50,7 +50,6 @@ pub use code::Code;
 pub use document::FieldError;
 pub use exchange::exchange;
 pub use health::Health;
-pub use metrics::{Metrics, Source};
 pub use operators::{OperatorToken, Operators};
 pub use problem::{PROBLEM_JSON, Problem};
 pub use server::{admin_server, bind, check_origin, server};

@@ -8,6 +8,7 @@ use crate::http::document::Further;
 use crate::http::health::Report;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
+use crate::telemetry::metrics::CONTENT_TYPE;
 
 /// `GET /livez`: the process answers. Says nothing about dependencies, or their failure would restart every node.
 pub(super) async fn livez() -> HttpResponse {
@@ -37,5 +38,5 @@ fn answer(report: Report) -> Result<HttpResponse, Problem> {
 
 /// `GET /metrics`
 pub(super) async fn metrics(state: web::Data<AppState>) -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(state.metrics.text())
+    HttpResponse::Ok().content_type(CONTENT_TYPE).body(state.metrics.text())
 }

@@ -1,31 +1,5 @@
 //! The paths of all resources.
 
-/// The paths of the route table, as metrics name them.
-pub(super) const PATHS: &[&str] = &[
-    BOOKINGS,
-    BOOKING,
-    CONFIRM,
-    CANCEL,
-    EXTEND,
-    SHOWTIMES,
-    SHOWTIME,
-    LAYOUT,
-    STATUS,
-    SHOWTIME_BOOKINGS,
-    HUB,
-    NEGOTIATE,
-    SHOWTIME_SOCKET,
-    LIVEZ,
-    READYZ,
-    METRICS,
-    OPENAPI,
-    ASYNCAPI,
-    PAGE,
-    DOCS,
-    ASSET,
-    PROBLEMS,
-    PROBLEM,
-];
 pub(super) const BOOKINGS: &str = "/api/bookings";
 pub(super) const BOOKING: &str = "/api/bookings/{id}";
 pub(super) const CONFIRM: &str = "/api/bookings/{id}/confirm";

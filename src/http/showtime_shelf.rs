@@ -4,8 +4,6 @@
 //! request (together with others that wait, see [`Flights`]); only the bodies for that sequence come from memory.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +16,7 @@ use crate::http::encoded_showtime::{EncodedShowtime, Form, Layout};
 use crate::http::representation::{Body, Coding, Representation};
 use crate::http::showtime_source::{Origin, ShowtimeSource};
 use crate::read_model::{PageStart, ReadError, ShowtimeSummary};
+use crate::telemetry::metrics::{Counter, EncodeLabelSet, Family, Registry};
 
 /// Above this many bytes a body is made off the HTTP workers, which would stand still for milliseconds.
 const BYTES_MADE_INLINE: usize = 64 * 1024;
@@ -36,7 +35,7 @@ pub(super) struct ShowtimeShelf {
     loads: Flights<ShowtimeId, Loaded>,
     lists: Flights<(PageStart, usize), Listed>,
     contents: Arc<Mutex<Contents>>,
-    made: Arc<Made>,
+    made: Made,
 }
 
 /// A body, and the showtime that it is of.
@@ -45,11 +44,12 @@ pub(super) struct Shown {
     pub(super) body: Body,
 }
 
-/// How many bodies were made.
-#[derive(Default)]
-pub(super) struct Made {
-    encoded: AtomicU64,
-    compressed: AtomicU64,
+/// How many bodies were made, by coding.
+type Made = Family<InCoding, Counter>;
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct InCoding {
+    coding: &'static str,
 }
 
 /// What stands on the shelf.
@@ -74,7 +74,7 @@ impl ShowtimeShelf {
         let contents = Contents { kept: HashMap::new(), bytes: 0, uses: 0, most_showtimes, most_bytes };
         let contents = Arc::new(Mutex::new(contents));
         let (looks, loads, lists) = (Flights::default(), Flights::default(), Flights::default());
-        Self { source, looks, loads, lists, contents, made: Arc::default() }
+        Self { source, looks, loads, lists, contents, made: Made::default() }
     }
 
     /// Up to `limit` showtimes after `start`, as of now or later.
@@ -139,11 +139,11 @@ impl ShowtimeShelf {
     }
 
     async fn make(&self, id: ShowtimeId, wanted: Arc<Representation>, coding: Coding) -> Result<Body, ReadError> {
-        let (contents, counts) = (Arc::clone(&self.contents), Arc::clone(&self.made));
+        let (contents, counts) = (Arc::clone(&self.contents), Made::clone(&self.made));
         let is_long = wanted.likely_bytes() > BYTES_MADE_INLINE;
         // Once begun it comes to its end and is kept, whoever still waits for it.
         let make = move || {
-            let body = wanted.make(coding, &|coding| counts.note(coding));
+            let body = wanted.make(coding, &|coding| note(&counts, coding, 1));
             lock(&contents).count_again(id);
             body
         };
@@ -170,37 +170,21 @@ impl ShowtimeShelf {
         self.loads.join_running(id, load).await
     }
 
-    /// What `/metrics` tells.
-    pub(super) fn made(&self) -> Arc<Made> {
-        Arc::clone(&self.made)
+    /// From now on the bodies that are made are told.
+    pub(super) fn register(&self, registry: &Registry) {
+        let help = "Bodies of showtimes that were encoded (identity) and compressed (gzip)";
+        registry.add("showtime_bodies_made", help, Made::clone(&self.made));
+        note(&self.made, Coding::Identity, 0);
+        note(&self.made, Coding::Gzip, 0);
     }
 }
 
-impl Made {
-    fn note(&self, coding: Coding) {
-        self.of(coding).fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn of(&self, coding: Coding) -> &AtomicU64 {
-        match coding {
-            Coding::Identity => &self.encoded,
-            Coding::Gzip => &self.compressed,
-        }
-    }
-
-    /// Lines for Prometheus.
-    pub(super) fn write(&self, text: &mut String) {
-        let name = "turnstile_showtime_bodies_made_total";
-        let [encoded, compressed] =
-            [Coding::Identity, Coding::Gzip].map(|coding| self.of(coding).load(Ordering::Relaxed));
-        let lines = format_args!(
-            "# HELP {name} Bodies of showtimes that were encoded (identity) and compressed (gzip).\n\
-             # TYPE {name} counter\n{name}{{coding=\"identity\"}} {encoded}\n{name}{{coding=\"gzip\"}} {compressed}\n"
-        );
-        if text.write_fmt(lines).is_err() {
-            tracing::error!("metrics could not be written");
-        }
-    }
+fn note(made: &Made, coding: Coding, bodies: u64) {
+    let coding = match coding {
+        Coding::Identity => "identity",
+        Coding::Gzip => "gzip",
+    };
+    made.get_or_create(&InCoding { coding }).inc_by(bodies);
 }
 
 fn lock(contents: &Mutex<Contents>) -> MutexGuard<'_, Contents> {
@@ -313,7 +297,7 @@ mod tests {
         let packed = crowd(Coding::Gzip).await;
         let first = &packed[0].as_ref().unwrap().body;
         assert!(packed.iter().all(|shown| shown.as_ref().unwrap().body.bytes.as_ptr() == first.bytes.as_ptr()));
-        let counts = || [Coding::Identity, Coding::Gzip].map(|coding| shelf.made.of(coding).load(Ordering::Relaxed));
+        let counts = || ["identity", "gzip"].map(|coding| shelf.made.get_or_create(&InCoding { coding }).get());
         assert_eq!(counts(), [1, 1]);
         let plain = crowd(Coding::Identity).await;
         assert_eq!(counts(), [2, 1]);
@@ -347,7 +331,7 @@ mod tests {
         assert!((&mut left).now_or_never().is_none());
         drop(left);
         shelf.shown(id(1), found, (Form::Whole, Coding::Gzip)).await.unwrap();
-        assert_eq!(shelf.made.compressed.load(Ordering::Relaxed), 1);
+        assert_eq!(shelf.made.get_or_create(&InCoding { coding: "gzip" }).get(), 1);
         assert_eq!(sum(&shelf).0, sum(&shelf).1);
     }
 

@@ -5,8 +5,7 @@
 //! calls at a time, and one look at a showtime in [`LOOK_LASTS`].
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use tokio::time::{Instant, timeout};
 use crate::domain::{NoteTold, ShowtimeId};
 use crate::live;
 use crate::read_model::{PageStart, ReadError, ReadModel, ShowtimeSummary, ShowtimeView};
+use crate::telemetry::metrics::{Counter, Registry};
 use crate::write_store::{Journal, StoreError};
 
 /// Longest wait for the read model before it counts as away.
@@ -40,7 +40,7 @@ pub(super) struct ShowtimeSource {
     away: Arc<AtomicBool>,
     turns: Semaphore,
     looks: Mutex<HashMap<ShowtimeId, Look>>,
-    answers: AtomicU64,
+    answers: Counter,
 }
 
 /// A showtime's sequence in the write store, and when it was asked for.
@@ -68,7 +68,7 @@ impl ShowtimeSource {
             away: Arc::default(),
             turns: Semaphore::new(CALLS),
             looks: Mutex::default(),
-            answers: AtomicU64::new(0),
+            answers: Counter::default(),
         }
     }
 
@@ -162,7 +162,7 @@ impl ShowtimeSource {
     async fn turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>, ReadError> {
         let busy = || ReadError { reason: "too many showtimes are read from the write store".to_owned() };
         let turn = timeout(TURN, self.turns.acquire()).await.map_err(|_elapsed| busy())?.map_err(|_closed| busy())?;
-        self.answers.fetch_add(1, Ordering::Relaxed);
+        self.answers.inc();
         Ok(turn)
     }
 
@@ -179,18 +179,14 @@ impl ShowtimeSource {
         looks.insert(id, look);
     }
 
-    /// Lines for Prometheus.
-    pub(super) fn write(&self, text: &mut String) {
-        let (away, calls) = (u8::from(self.away.load(Ordering::Relaxed)), self.answers.load(Ordering::Relaxed));
-        let lines = format_args!(
-            "# HELP turnstile_read_model_away 1 while seat maps come from the write store, else 0.\n\
-             # TYPE turnstile_read_model_away gauge\nturnstile_read_model_away {away}\n\
-             # HELP turnstile_write_store_reads_total Reads of seat maps that the write store answered.\n\
-             # TYPE turnstile_write_store_reads_total counter\nturnstile_write_store_reads_total {calls}\n"
-        );
-        if text.write_fmt(lines).is_err() {
-            tracing::error!("metrics could not be written");
-        }
+    /// From now on it is told whether the read model is away, and how often the write store answered for it.
+    pub(super) fn register(&self, registry: &Registry) {
+        let away = Arc::clone(&self.away);
+        registry.read("read_model_away", "1 while seat maps come from the write store, else 0", move || {
+            usize::from(away.load(Ordering::Relaxed))
+        });
+        let help = "Reads of seat maps that the write store answered";
+        registry.add("write_store_reads", help, Counter::clone(&self.answers));
     }
 }
 

@@ -11,7 +11,6 @@ use crate::http::existence::Existence;
 use crate::http::health::Health;
 use crate::http::limits::Limits;
 use crate::http::metrics::Metrics;
-use crate::http::paths::PATHS;
 use crate::http::problem::Problem;
 use crate::http::sequence_waits::SequenceWaits;
 use crate::http::settings::Settings;
@@ -20,6 +19,7 @@ use crate::http::showtime_source::ShowtimeSource;
 use crate::http::totals::TotalLimits;
 use crate::live::LiveHub;
 use crate::read_model::ReadModel;
+use crate::telemetry::metrics::Registry;
 use crate::write_store::Journal;
 
 /// What the handlers work with.
@@ -36,6 +36,8 @@ pub struct Services {
     pub health: Health,
     /// For how long a deadline is away.
     pub clock: Clock,
+    /// What `/metrics` tells.
+    pub metrics: Registry,
 }
 
 /// Everything that handlers share, one per process.
@@ -63,17 +65,14 @@ impl AppState {
         let showtimes = ShowtimeShelf::new(Arc::clone(&source), settings.cached_showtimes, settings.cached_bytes);
         let interval = Duration::from_millis(settings.min_sequence_poll_milliseconds);
         let waits = SequenceWaits::new(services.read_model, interval, settings.min_sequence_waiters);
-        let metrics = Metrics::new(PATHS);
-        let made = showtimes.made();
-        metrics.add(Box::new(move |text| made.write(text)));
-        let told = Arc::clone(&source);
-        metrics.add(Box::new(move |text| told.write(text)));
+        showtimes.register(&services.metrics);
+        source.register(&services.metrics);
         Self {
             box_office: services.box_office,
             live: services.live,
             health: services.health,
             clock: services.clock,
-            metrics,
+            metrics: Metrics::new(services.metrics),
             showtimes,
             existence: Existence::of(Arc::clone(&services.journal)),
             sequence_waits: waits,
@@ -82,11 +81,6 @@ impl AppState {
             totals: TotalLimits::of(services.journal, &settings.limits),
             settings,
         }
-    }
-
-    /// What `/metrics` tells; other modules add their own lines to it.
-    pub fn metrics(&self) -> &Metrics {
-        &self.metrics
     }
 
     /// True if the read model or the write store knows the showtime.

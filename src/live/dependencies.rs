@@ -6,6 +6,7 @@ use crate::domain::{Clock, NoteTold};
 use crate::event_bus::EventBus;
 use crate::live::settings::Settings;
 use crate::read_model::ReadModel;
+use crate::telemetry::metrics::Registry;
 use crate::write_store::Journal;
 
 /// See the module's documentation.
@@ -22,6 +23,8 @@ pub struct Dependencies {
     pub clock: Clock,
     /// Where calls of the ports run.
     pub runtime: tokio::runtime::Handle,
+    /// Where it is told what the feed has done.
+    pub metrics: Registry,
     /// Bounds.
     pub settings: Settings,
     /// From [`crate::write_store::WriteStore::cluster_secret`], for connection tokens valid on every node.

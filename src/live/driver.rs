@@ -10,7 +10,7 @@ use tokio::time::MissedTickBehavior;
 use crate::event_bus::{Signal, Subscription};
 use crate::live::hub::{Deliver, Hub, Poll, Tick};
 use crate::live::lock;
-use crate::live::node::{Node, count};
+use crate::live::node::Node;
 
 /// Messages taken from the bus at once.
 const MESSAGES_AT_ONCE: usize = 256;
@@ -63,7 +63,7 @@ async fn keep_time(node: Weak<Node>, hub: Present, system: System) {
         let sent = if is_tick { tell(&hub, Tick).await } else { tell(&hub, Poll).await };
         if let Err(MailboxError::Closed) = sent {
             tracing::error!("the live hub has ended; a new one takes over its feeds");
-            count(&node.counters.restarts);
+            node.counters.restarts.inc();
             *lock(&hub) = start_hub(&node, &system);
         }
     }

@@ -10,7 +10,7 @@ use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, Mes
 
 use crate::domain::{EventRun, RecordedEvent, ShowtimeId};
 use crate::live::feed::Feed;
-use crate::live::node::{Node, Open, Reply, count};
+use crate::live::node::{Node, Open, Reply};
 use crate::live::pace::Turn;
 use crate::live::past::{Place, lost, read_feed};
 use crate::live::ring::{Ring, Taken};
@@ -162,10 +162,9 @@ impl Hub {
 
     fn counted(&self, count: usize, events: &[RecordedEvent]) {
         let counters = &self.node.counters;
-        counters.events.fetch_add(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
+        counters.events.inc_by(u64::try_from(count).unwrap_or(0));
         if let Some(last) = events.last() {
-            let lag = (self.node.clock)().since(last.recorded_at).as_millis();
-            counters.last_lag_milliseconds.store(u64::try_from(lag).unwrap_or(u64::MAX), Ordering::Relaxed);
+            counters.lag.observe((self.node.clock)().since(last.recorded_at).as_secs_f64());
         }
     }
 
@@ -186,7 +185,7 @@ impl Hub {
             watched.refetch = Refetch::Running;
             watched.again = false;
             self.refetching += 1;
-            count(&self.node.counters.refetches);
+            self.node.counters.refetches.inc();
             let (node, after) = (Arc::clone(&self.node), watched.feed.head());
             let reading = async move { node.journal(id, after, node.settings.journal_page).await };
             ctx.spawn(reading.into_actor(self).map(move |result, hub, ctx| hub.refetched(id, result, ctx)));
@@ -302,7 +301,7 @@ impl Hub {
         for handle in self.node.sessions.handles() {
             if handle.is_stalled(now, &self.node.settings) {
                 tracing::info!(session.id = handle.id(), "a client whose connection takes nothing is given up");
-                count(&self.node.counters.stalled);
+                self.node.counters.stalled.inc();
                 self.node.sessions.give_up(&handle);
             } else if handle.is_due(now, &self.node.settings) {
                 handle.wake(now);

@@ -13,6 +13,7 @@
 //! **Invariant:** what a session sends for a showtime has consecutive sequences. Whatever the bus lost, repeated or shuffled is refused
 //! by the ring or refetched from the journal.
 
+mod counters;
 mod delta;
 mod dependencies;
 mod driver;

@@ -11,12 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{Clock, NoteTold, RecordedEvent, ShowtimeId};
 use crate::event_bus::EventBus;
+use crate::live::counters::Counters;
 use crate::live::feed::{Feed, Watch};
 use crate::live::sessions::Sessions;
 use crate::live::signalr::token::TokenKey;
 use crate::live::snapshot::{self, Snapshot};
 use crate::live::{Dependencies, LiveError, Settings, lock};
 use crate::read_model::{ReadModel, ShowtimeView};
+use crate::telemetry::metrics::Counter;
 use crate::write_store::{Journal, StoreError};
 
 /// The read model has been brought in line with a restored write store by then.
@@ -31,8 +33,6 @@ pub struct Statistics {
     pub showtimes: u64,
     /// Events taken into feeds.
     pub events: u64,
-    /// Time from the last event's commit until it was taken into its feed, in milliseconds.
-    pub last_lag_milliseconds: u64,
     /// Reads of the journal because of a gap.
     pub refetches: u64,
     /// Reads of the journal for clients that catch up.
@@ -49,26 +49,6 @@ pub struct Statistics {
     pub reminded: u64,
     /// Times that the hub actor was started again.
     pub restarts: u64,
-}
-
-/// As [`Statistics`], counted by many threads.
-#[derive(Default)]
-pub(super) struct Counters {
-    pub(super) events: AtomicU64,
-    pub(super) last_lag_milliseconds: AtomicU64,
-    pub(super) refetches: AtomicU64,
-    pub(super) catch_ups: AtomicU64,
-    pub(super) snapshots: AtomicU64,
-    pub(super) stalled: AtomicU64,
-    pub(super) silent: AtomicU64,
-    pub(super) misbehaved: AtomicU64,
-    pub(super) reminded: AtomicU64,
-    pub(super) restarts: AtomicU64,
-}
-
-/// Adds one.
-pub(super) fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Where the answer to an [`Open`] goes.
@@ -128,7 +108,7 @@ impl Node {
             sessions: Arc::default(),
             feeds: Mutex::default(),
             listening: watch::Sender::new(false),
-            counters: Counters::default(),
+            counters: Counters::registered(&dependencies.metrics),
             draining: AtomicBool::new(false),
             lost_at: AtomicU64::new(0),
             ended: CancellationToken::new(),
@@ -209,7 +189,7 @@ impl Node {
 
     async fn make_snapshot(self: &Arc<Self>, id: ShowtimeId, head: u64) -> Result<Arc<Snapshot>, LiveError> {
         let _permit = self.catch_ups.acquire().await;
-        count(&self.counters.snapshots);
+        self.counters.snapshots.inc();
         let node = Arc::clone(self);
         let oldest =
             if self.trusts_read_model() { Some(head.saturating_sub(self.settings.resume_events)) } else { None };
@@ -243,7 +223,7 @@ impl Node {
     /// The next events of the journal after `cursor`, for one client.
     pub(super) async fn catch_up(&self, id: ShowtimeId, cursor: u64) -> Result<Vec<RecordedEvent>, StoreError> {
         let _permit = self.catch_ups.acquire().await;
-        count(&self.counters.catch_ups);
+        self.counters.catch_ups.inc();
         self.journal(id, cursor, self.settings.catch_up_page).await
     }
 
@@ -264,12 +244,11 @@ impl Node {
     }
 
     pub(super) fn statistics(&self) -> Statistics {
-        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let get = |counter: &Counter| counter.get();
         Statistics {
             sessions: u64::try_from(self.sessions.len()).unwrap_or(u64::MAX),
             showtimes: u64::try_from(lock(&self.feeds).len()).unwrap_or(u64::MAX),
             events: get(&self.counters.events),
-            last_lag_milliseconds: get(&self.counters.last_lag_milliseconds),
             refetches: get(&self.counters.refetches),
             catch_ups: get(&self.counters.catch_ups),
             snapshots: get(&self.counters.snapshots),

@@ -16,7 +16,7 @@ use crate::domain::{RecordedEvent, ShowtimeId};
 use crate::live::LiveError;
 use crate::live::delta::Encoding;
 use crate::live::limits::Allowance;
-use crate::live::node::{Node, count};
+use crate::live::node::Node;
 use crate::live::outflow::{self, Frames};
 use crate::live::sessions::{Admission, SessionHandle, Wake};
 use crate::live::signalr::message;
@@ -140,11 +140,11 @@ impl Session {
         let (code, reason, allow_reconnect) = match farewell {
             Farewell::Draining => (CloseCode::Away, "the server is shutting down".to_owned(), true),
             Farewell::Silent => {
-                count(&self.node.counters.silent);
+                self.node.counters.silent.inc();
                 (CloseCode::Policy, "nothing was received for too long".to_owned(), true)
             }
             Farewell::Misbehaved(code, reason) => {
-                count(&self.node.counters.misbehaved);
+                self.node.counters.misbehaved.inc();
                 (code, reason, false)
             }
             Farewell::TooSlow => (CloseCode::Again, "the connection is too slow".to_owned(), true),

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use crate::domain::ShowtimeId;
 use crate::live::LiveError;
 use crate::live::feed::Watch;
-use crate::live::node::count;
 use crate::live::session::{Farewell, Session, SessionContext, Speech};
 use crate::live::sessions::SessionHandle;
 use crate::live::signalr::message::{self, ClientMessage};
@@ -105,7 +104,7 @@ impl Session {
             return;
         }
         handle.needs_no_reminder();
-        count(&self.node.counters.reminded);
+        self.node.counters.reminded.inc();
         tracing::info!(session.id = handle.id(), "a hub connection has joined no showtime since it was made");
         self.send(&message::nothing_joined());
     }

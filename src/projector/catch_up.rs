@@ -88,10 +88,14 @@ impl CatchUp<'_> {
     }
 
     async fn apply(&self, run: &EventRun, troubled: &mut bool) -> Result<(), Failure> {
-        match self.insist(run, troubled).await? {
-            Applied::UpTo(_) => Ok(()),
-            Applied::Gap { have } => self.refill(have, run.last_sequence(), troubled).await,
+        if let Applied::Gap { have } = self.insist(run, troubled).await? {
+            self.refill(have, run.last_sequence(), troubled).await?;
         }
+        if let Some(last) = run.events().last() {
+            let lag = (self.dependencies.clock)().since(last.recorded_at);
+            self.dependencies.lag.observe(lag.as_secs_f64());
+        }
+        Ok(())
     }
 
     /// Refills if the read model is not there yet.

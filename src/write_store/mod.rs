@@ -355,6 +355,9 @@ pub trait Outbox: Roles {
 
     /// Number of unconfirmed rows, counted up to `limit`.
     async fn outbox_depth(&self, limit: usize) -> Result<usize, StoreError>;
+
+    /// When the events of the first unconfirmed row were decided; `None` if there is no row.
+    async fn outbox_oldest(&self) -> Result<Option<Timestamp>, StoreError>;
 }
 
 /// The whole store, as the program's start has it: each part of the program gets what it needs of it.

@@ -7,7 +7,7 @@ use diesel::sql_types::{Array, BigInt, Json, Nullable, Text, Timestamptz, Untype
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use crate::domain::{EventRun, RecordedEvent, ShowtimeId, recorded};
+use crate::domain::{EventRun, RecordedEvent, ShowtimeId, Timestamp, recorded};
 use crate::write_store::OutboxEntry;
 use crate::write_store::postgres::call::{Call, Share};
 use crate::write_store::postgres::column::{Events, from_int8, from_stamp, from_timestamptz, to_int8, to_limit};
@@ -203,5 +203,29 @@ impl Call for OutboxDepth {
         let counts: Vec<i64> = CountOutbox { limit: to_limit(self.0) }.load(connection).await?;
         let count = counts.as_slice().first().copied().unwrap_or_default();
         usize::try_from(count).map_err(|_sign| Failure::Corrupt(format!("{count} is no number of rows")))
+    }
+}
+
+/// See [`crate::write_store::Outbox::outbox_oldest`].
+pub(super) struct OutboxOldest;
+
+statement! {
+    /// The time of the first outbox row's first event.
+    FirstRow -> Timestamptz:
+    "SELECT j.recorded_at FROM (SELECT showtime_id, first_sequence FROM outbox ORDER BY position LIMIT 1) o CROSS JOIN LATERAL \
+     (SELECT recorded_at FROM journal WHERE showtime_id = o.showtime_id AND last_sequence >= o.first_sequence \
+     ORDER BY last_sequence LIMIT 1) j"
+}
+
+impl Call for OutboxOldest {
+    type Answer = Option<Timestamp>;
+
+    fn share(&self) -> Share {
+        Share::Reads
+    }
+
+    async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Option<Timestamp>, Failure> {
+        let times: Vec<PgTimestamp> = FirstRow {}.load(connection).await?;
+        Ok(times.into_iter().next().map(from_timestamptz))
     }
 }

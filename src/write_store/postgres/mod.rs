@@ -66,7 +66,7 @@ use due::DueHolds;
 use failure::unavailable_because;
 use heads::{Heads, HeadsPage};
 use idempotency::{ClusterSecret, Forget, Recall};
-use journal::{JournalPage, OutboxConfirmed, OutboxDepth, OutboxPage};
+use journal::{JournalPage, OutboxConfirmed, OutboxDepth, OutboxOldest, OutboxPage};
 use lanes::Lanes;
 use load::LoadShowtime;
 use payments::Payments;
@@ -209,6 +209,10 @@ impl Outbox for PostgresStore {
 
     async fn outbox_depth(&self, limit: usize) -> Result<usize, StoreError> {
         self.access.call(OutboxDepth(limit)).await
+    }
+
+    async fn outbox_oldest(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.access.call(OutboxOldest).await
     }
 }
 

@@ -201,6 +201,10 @@ impl Outbox for SqliteStore {
     async fn outbox_depth(&self, limit: usize) -> Result<usize, StoreError> {
         self.readers.read(move |connection| outbox::depth(connection, limit)).await
     }
+
+    async fn outbox_oldest(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.readers.read(outbox::oldest).await
+    }
 }
 
 #[async_trait]

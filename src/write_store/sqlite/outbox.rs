@@ -4,7 +4,7 @@ use diesel::RunQueryDsl;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 
-use crate::domain::{EventRun, RecordedEvent, ShowtimeId};
+use crate::domain::{EventRun, RecordedEvent, ShowtimeId, Timestamp};
 use crate::write_store::sqlite::columns::{count, hex_id, json, number, showtime_id};
 use crate::write_store::sqlite::failure::{corrupt, failed_to};
 use crate::write_store::sqlite::journal::recorded;
@@ -89,4 +89,19 @@ pub(super) fn depth(connection: &mut SqliteConnection, limit: usize) -> Result<u
     let depth: i64 =
         Depth.with(&[count(limit)]).get_result(connection).map_err(failed_to::<StoreError>("count the outbox"))?;
     usize::try_from(depth).map_err(corrupt)
+}
+
+statement!(
+    /// The time of the first row's first event.
+    Oldest -> BigInt = "
+        SELECT j.recorded_at FROM (SELECT * FROM outbox ORDER BY position LIMIT 1) AS o
+        CROSS JOIN journal AS j ON j.showtime_id = o.showtime_id AND j.last_sequence >= o.first_sequence
+        ORDER BY j.last_sequence LIMIT 1"
+);
+
+/// When the events of the first row were decided.
+pub(super) fn oldest(connection: &mut SqliteConnection) -> Result<Option<Timestamp>, StoreError> {
+    let times: Vec<i64> =
+        Oldest.with(&[]).load(connection).map_err(failed_to::<StoreError>("look at the first row of the outbox"))?;
+    Ok(times.first().copied().map(Timestamp::from_millis))
 }

@@ -44,6 +44,14 @@ async fn metrics_count_what_was_answered() {
     ] {
         assert!(text.lines().any(|written| written == line), "{line} in {text}");
     }
+    // What docs/operating.md tells operators to watch is there, also before anything has happened.
+    let documented = include_str!("../../../docs/operating.md").split('`');
+    let documented =
+        documented.filter(|name| name.starts_with("turnstile_") && !name.contains('{')).collect::<Vec<_>>();
+    assert!(documented.len() > 10, "{documented:?}");
+    for name in documented {
+        assert!(text.contains(&format!("# TYPE {name} ")), "{name} in {text}");
+    }
     // Every line is a comment or `name{labels} number`, each name announced before it is used.
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let (name, number) = line.rsplit_once(' ').unwrap_or_else(|| panic!("{line}"));

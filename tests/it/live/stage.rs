@@ -160,6 +160,7 @@ impl Stage {
                     time.now()
                 });
                 let hub = live::start(live::Dependencies {
+                    metrics: turnstile::telemetry::metrics::Registry::default(),
                     journal: shared.store.clone(),
                     event_bus: shared.bus.clone(),
                     read_model: shared.model.clone(),

@@ -1,7 +1,7 @@
 //! The outbox: one row for each commit, in order, until the broker has confirmed it.
 
 use crate::ports::write_store::Adapter;
-use crate::ports::write_store::draft::{Draft, booking, reserved, scheduled};
+use crate::ports::write_store::draft::{Draft, at, booking, reserved, scheduled};
 use crate::ports::write_store::oracle::check;
 
 pub async fn rows_come_in_order_and_carry_their_trace<A: Adapter>() {
@@ -92,6 +92,7 @@ pub async fn depth_is_counted_up_to_the_limit<A: Adapter>() {
     let adapter = A::fresh().await;
     let store = adapter.store();
     assert_eq!(store.outbox_depth(10).await.unwrap(), 0);
+    assert_eq!(store.outbox_oldest().await.unwrap(), None);
     let id = scheduled(&store, 9).await;
     for seat in 0..4 {
         reserved(&store, id, &[seat], 1).await;
@@ -99,6 +100,10 @@ pub async fn depth_is_counted_up_to_the_limit<A: Adapter>() {
     assert_eq!(store.outbox_depth(10).await.unwrap(), 5);
     assert_eq!(store.outbox_depth(5).await.unwrap(), 5);
     assert_eq!(store.outbox_depth(3).await.unwrap(), 3);
+    assert_eq!(store.outbox_oldest().await.unwrap(), Some(at(0)), "the showtime's first event");
+    let first = store.outbox(1, vec![]).await.unwrap()[0].position;
+    store.outbox_confirmed(vec![first]).await.unwrap();
+    assert_eq!(store.outbox_oldest().await.unwrap(), Some(at(10)), "the first reservation");
 }
 
 /// A late confirmation of an old row must never hit a new one.

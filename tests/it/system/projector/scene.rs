@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::Arbiter;
-use turnstile::domain::{EventRun, SeatStatus, ShowtimeId};
+use turnstile::domain::{EventRun, SeatStatus, ShowtimeId, Timestamp};
 use turnstile::event_bus::in_process::{self, InProcessBus};
 use turnstile::event_bus::{EventBus, Message};
 use turnstile::projector::{self, Dependencies, Projector, Settings};
@@ -87,6 +87,8 @@ impl Scene {
     fn dependencies(&self, settings: Settings) -> Dependencies {
         Dependencies {
             journal: self.store.clone(),
+            clock: Arc::new(|| Timestamp::MIN),
+            lag: turnstile::telemetry::metrics::seconds(),
             event_bus: self.bus.clone(),
             read_model: self.model.clone(),
             runtime: tokio::runtime::Handle::current(),
