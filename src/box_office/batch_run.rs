@@ -201,14 +201,14 @@ impl BatchRun {
         locked_out: &HashMap<BookingId, Vec<SeatConflict>>,
         round: u32,
     ) -> Result<Option<LockedOut>, StoreError> {
-        // What is accepted is checked by the commit. But a refusal rests on the state, and so does the end of a hold: the state must not be
-        // older than the request.
-        let is_refused_by_state = |(queued, verdict): &(QueuedCommand, Verdict)| {
-            matches!(verdict, Verdict::Refused(_)) && !locked_out.contains_key(&queued.request.command.booking_id())
+        // What is accepted is checked by the commit. But a refusal rests on the state, as does "that was done before" and the end of a hold:
+        // the state must not be older than the request.
+        let rests_on_state = |(queued, verdict): &(QueuedCommand, Verdict)| {
+            !matches!(verdict, Verdict::Accepted(_)) && !locked_out.contains_key(&queued.request.command.booking_id())
         };
         let last_arrival = decided.iter().map(|(queued, _)| queued.request.arrived).max();
         if last_arrival.is_some_and(|arrived| owned.is_from_before(arrived))
-            && (plan.expired_holds() > 0 || decided.iter().any(is_refused_by_state))
+            && (plan.expired_holds() > 0 || decided.iter().any(rests_on_state))
         {
             return Ok(Some(LockedOut { conflicts: HashMap::new(), stale: true }));
         }

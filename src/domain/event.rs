@@ -220,9 +220,23 @@ impl EventRun {
         is_run.then_some(Self { showtime_id, events })
     }
 
-    /// Whether the run goes on where a history stands: at the event with this sequence and stamp.
+    /// Whether the run goes on where a history stands: at the event with this sequence and stamp. What has no stamp goes on from nowhere,
+    /// and nothing goes on from it, but from the beginning.
     pub fn goes_on(&self, sequence: u64, stamp: Stamp) -> bool {
-        self.after(sequence).first().is_some_and(|next| next.sequence == sequence + 1 && next.follows == stamp)
+        let is_known = |stamp: Stamp| stamp != Stamp::default();
+        self.after(sequence).first().is_some_and(|next| {
+            next.sequence == sequence + 1
+                && next.follows == stamp
+                && is_known(next.stamp)
+                && (sequence == 0 || is_known(stamp))
+        })
+    }
+
+    /// Whether this is a part of the run's history: all of it is there, with the same stamps.
+    pub fn covers(&self, part: &Self) -> bool {
+        let last = part.last_sequence();
+        let same = self.events.iter().find(|event| event.sequence == last);
+        self.first_sequence() <= part.first_sequence() && same.is_some_and(|event| event.stamp == part.last_stamp())
     }
 
     /// Appends what of a run that goes on from here is new; another run changes nothing.

@@ -103,6 +103,10 @@ impl Ring {
         if first.sequence != self.head + 1 {
             return Taken::Gap;
         }
+        // One without a stamp is of an earlier version's message: the journal has it with its stamp.
+        if first.stamp == Stamp::default() {
+            return Taken::Gap;
+        }
         if self.stamp.is_some_and(|stamp| stamp != first.follows) {
             return Taken::OtherHistory;
         }

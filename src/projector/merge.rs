@@ -19,7 +19,7 @@ pub(super) fn merge(mut deliveries: Vec<Delivery>) -> Vec<Merged> {
     for delivery in deliveries {
         let run = &delivery.message.run;
         match merged.last_mut() {
-            Some(last) if run.last_sequence() <= last.run.last_sequence() => last.deliveries.push(delivery),
+            Some(last) if last.run.covers(run) => last.deliveries.push(delivery),
             Some(last) if run.goes_on(last.run.last_sequence(), last.run.last_stamp()) => {
                 last.run.extend(run);
                 last.deliveries.push(delivery);
@@ -38,15 +38,20 @@ mod tests {
     use crate::domain::{BookingId, Event, RecordedEvent, ShowtimeId, Stamp, Timestamp};
     use crate::event_bus::Message;
 
+    /// Of one history; of another one with other stamps.
     fn delivery(first: u64, last: u64) -> Delivery {
+        delivery_of(0, first, last)
+    }
+
+    fn delivery_of(history: u64, first: u64, last: u64) -> Delivery {
         let id = uuid::Uuid::from_u128(1);
         let event = Event::HoldExpired { booking_id: BookingId(id), seat_ids: vec![] };
         let recorded_at = Timestamp::from_millis(0);
         let events = (first..=last).map(|sequence| RecordedEvent {
             sequence,
             recorded_at,
-            stamp: Stamp(sequence),
-            follows: Stamp(sequence - 1),
+            stamp: Stamp(history + sequence),
+            follows: Stamp(history + sequence - 1),
             event: event.clone(),
         });
         let run = Arc::new(EventRun::new(ShowtimeId(id), events.collect()).unwrap());
@@ -62,5 +67,11 @@ mod tests {
             .map(|merged| (merged.run.first_sequence(), merged.run.last_sequence(), merged.deliveries.len()))
             .collect();
         assert_eq!(runs, [(1, 4, 4), (7, 10, 4), (12, 13, 1)]);
+    }
+    #[test]
+    fn a_run_takes_no_delivery_of_another_history_along() {
+        let merged = merge(vec![delivery(5, 9), delivery_of(100, 6, 7), delivery(6, 7)]);
+        let runs: Vec<_> = merged.iter().map(|merged| (merged.run.last_stamp().0, merged.deliveries.len())).collect();
+        assert_eq!(runs, [(9, 1), (107, 1), (7, 1)]);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
 
-use crate::domain::{EventRun, ShowtimeId, Timestamp};
+use crate::domain::{EventRun, ShowtimeId, Stamp, Timestamp};
 use crate::read_model::{Applied, Generation, PageStart, Place, ReadError, ReadModel, ShowtimeSummary, ShowtimeView};
 
 /// See the module's documentation. Readers share the view that they were given; a write makes a copy only if one still does.
@@ -35,7 +35,7 @@ impl Copy {
         if let Some(view) = self.views.get_mut(&id) {
             return Arc::make_mut(view).apply(run);
         }
-        let first = run.events().first().filter(|first| first.sequence == 1);
+        let first = run.events().first().filter(|_first| run.goes_on(0, Stamp::default()));
         let Some(mut view) = first.and_then(|first| ShowtimeView::scheduled(id, first)) else {
             return Applied::Gap { have: 0 };
         };

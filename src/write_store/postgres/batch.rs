@@ -111,7 +111,7 @@ statement! {
             OFFSET 0
         ) u
         WHERE s.showtime_id = u.showtime AND s.seat = u.seat AND s.version = u.version
-            AND (s.booking_id = ANY (u.bookings)) IS NOT FALSE
+            AND (s.booking_id IS NULL OR s.booking_id = ANY (u.bookings))
         RETURNING u.batch
     ),
     booked AS (

@@ -17,6 +17,7 @@ use turnstile::write_store::sqlite::{self, SqliteStore};
 use uuid::Uuid;
 
 use crate::faults::unlucky_store::{Fate, On, UnluckyStore};
+use crate::ports::write_store::draft::Draft;
 
 /// A box office on a SQLite store that loses answers, and a clock that only the test turns.
 struct Office {
@@ -361,4 +362,18 @@ async fn an_owner_whose_history_was_lost_loads_the_other() {
     };
     tokio::time::timeout(Duration::from_secs(10), asked).await.expect("all of them are asked");
     office.reserve(2).await.unwrap();
+}
+
+/// Another node has ended the hold: that an extension changes nothing must not be said on old knowledge.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_called_done_on_old_knowledge() {
+    let office = Office::open().await;
+    let held = office.reserve(0).await.unwrap();
+    let store = office.store.below();
+    let booking = store.bookings(vec![held.outcome.booking_id]).await.unwrap().remove(0);
+    let fence = store.load(office.showtime).await.unwrap().unwrap().fence;
+    store.commit(Draft::new(office.showtime, fence).expire(&booking).done()).await.unwrap();
+    let holder = Credential::Holder(held.hold_token.hash());
+    let extended = office.office.extend(held.outcome.booking_id, holder, RequestContext::default()).await;
+    assert!(matches!(extended, Err(BoxOfficeError::Rejected(_))), "{extended:?}");
 }

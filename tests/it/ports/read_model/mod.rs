@@ -321,6 +321,12 @@ async fn an_event_of_another_history_is_not_applied(nodes: Nodes) {
         assert_eq!(nodes.one.apply(&told.run(1, 25)).await.unwrap(), Applied::UpTo(25));
         assert_eq!(nodes.one.apply(&told.run(26, 35)).await.unwrap(), Applied::UpTo(35));
         told.assert_complete(&*nodes.other).await;
+
+        // Messages of earlier versions have no stamps: nobody can tell what they follow. The journal fills the gap.
+        let mut bare = Journal::new(seats, 0, 3, 7);
+        bare.events.iter_mut().for_each(|event| (event.stamp, event.follows) = Default::default());
+        assert_eq!(nodes.one.apply(&bare.run(1, 4)).await.unwrap(), Applied::Gap { have: 0 });
+        assert_eq!(nodes.one.showtime(bare.id).await.unwrap(), None);
     }
 }
 

@@ -90,6 +90,7 @@ macro_rules! contract_tests {
                 a_taken_booking_id_changes_nothing
                 a_seat_of_another_live_booking_is_not_taken_even_at_the_right_version
                 a_batch_that_contradicts_itself_is_refused
+                a_free_seat_changes_without_a_booking
                 an_unknown_seat_is_refused
                 an_unknown_showtime_is_refused
                 a_booking_of_another_showtime_is_not_changed

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use turnstile::domain::{BookingId, ShowtimeId};
+use turnstile::domain::{BookingId, SeatStatus, ShowtimeId};
 use turnstile::write_store::{Batch, CommitError, StoreError, WriteStore};
 use uuid::Uuid;
 
@@ -114,6 +114,25 @@ pub async fn a_seat_of_another_live_booking_is_not_taken_even_at_the_right_versi
     stray.seats[0].seat = 0;
     stray.seats[0].expected_version = held.version + 1;
     conflicts(&store, id, Arc::new(stray)).await;
+}
+
+/// A seat that nobody has may change without a booking, as when an operator takes it off sale.
+pub async fn a_free_seat_changes_without_a_booking<A: Adapter>() {
+    let adapter = A::fresh().await;
+    let store = adapter.store();
+    let id = scheduled(&store, 3).await;
+    let held = reserved(&store, id, &[0], 1).await;
+    let mut batch = Draft::kept(&store, id).await.expire(&held).done().as_ref().clone();
+    batch.bookings.clear();
+    batch.seats[0].seat = 1;
+    batch.seats[0].expected_version = 1;
+    store.commit(Arc::new(batch.clone())).await.unwrap();
+    assert_eq!(store.audit(id).await.unwrap().unwrap().seats[1], (SeatStatus::Available, 3, None));
+    // But not one that somebody has.
+    batch.seats[0].seat = 0;
+    batch.seats[0].expected_version = held.version;
+    let refused = store.commit(Arc::new(batch)).await;
+    assert!(matches!(refused, Err(CommitError::Conflict)), "{refused:?}");
 }
 
 /// What breaks the contract of a batch is a bug, and nothing of it is stored.
