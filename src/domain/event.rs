@@ -234,8 +234,9 @@ impl EventRun {
 
     /// Whether this is a part of the run's history: all of it is there, with the same stamps.
     pub fn covers(&self, part: &Self) -> bool {
-        let last = part.last_sequence();
-        let same = self.events.iter().find(|event| event.sequence == last);
+        let place =
+            part.last_sequence().checked_sub(self.first_sequence()).and_then(|place| usize::try_from(place).ok());
+        let same = place.and_then(|place| self.events.get(place));
         self.first_sequence() <= part.first_sequence() && same.is_some_and(|event| event.stamp == part.last_stamp())
     }
 
