@@ -106,6 +106,10 @@ impl App {
             box_office: box_office.clone(),
             read_model: Arc::clone(&adapters.read_model),
             journal: adapters.write_store.clone(),
+            note_missing: {
+                let projector = projector.clone();
+                Arc::new(move |id| projector.note_missing(id))
+            },
             live: live.clone(),
             health: health.clone(),
             clock,

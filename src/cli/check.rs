@@ -11,11 +11,11 @@ use tokio::time::Instant;
 use crate::app;
 use crate::cli::output;
 use crate::config::{Profile, Settings};
+use crate::domain::{Applied, ShowtimeView};
 use crate::domain::{
     BookingId, BookingStatus, Event, EventRun, RecordedEvent, SeatIndex, SeatStatus, ShowtimeId, Timestamp,
 };
 use crate::projector::Stores;
-use crate::read_model::{Applied, ShowtimeView};
 use crate::write_store::Audit;
 
 /// Showtimes listed, and events read, in one call.

@@ -52,7 +52,7 @@ enum Subcommands {
     Migrate,
     /// Create the demo showtime if it is not there.
     Seed,
-    /// Build the read model anew from the journal, beside the live one, and switch over.
+    /// Make every document of the read model anew from the write store. Servers may run.
     Rebuild,
     /// Compare write store, journal and read model; print what disagrees; exit 1 if anything does.
     Check(check::Arguments),

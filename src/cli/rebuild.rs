@@ -1,4 +1,4 @@
-//! `turnstile rebuild`: builds the read model anew from the journal, beside the live one, and switches over.
+//! `turnstile rebuild`: makes every document of the read model anew from the write store.
 
 use std::process::ExitCode;
 
@@ -10,12 +10,10 @@ use crate::cli::output;
 use crate::config::{Profile, Settings};
 use crate::projector;
 
-/// A running server goes on answering from the live generation until the new one is complete.
+/// Servers may run meanwhile: each showtime is replaced as a whole.
 pub(super) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     if matches!(settings.profile()?, Profile::Embedded { .. }) {
-        bail!(
-            "the embedded profile builds its read model from the journal at every start; there is nothing to rebuild"
-        );
+        bail!("the embedded profile fills its read model at every start; there is nothing to rebuild");
     }
     let stores = app::connect_stores(&settings).await?;
     let stop = CancellationToken::new();

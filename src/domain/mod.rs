@@ -13,6 +13,7 @@ mod secret;
 mod showtime;
 mod text;
 mod timestamp;
+mod view;
 
 pub use booking::{Booking, BookingStatus};
 pub use command::{Command, Credential, HoldPolicy, PaymentReference, SeatSelection, SelectionError};
@@ -27,3 +28,4 @@ pub use secret::Secret;
 pub use showtime::{Showtime, ShowtimeFacts};
 pub use text::{Fault, TextError, movie_title, text_pattern};
 pub use timestamp::{Clock, Timestamp, TimestampError};
+pub use view::{Applied, Place, ShowtimeSummary, ShowtimeView, available};

@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::domain::ShowtimeView;
 use crate::domain::{Row, SeatId, SeatMap, SeatStatus, ShowtimeId, Timestamp};
 use crate::http::representation::Representation;
-use crate::read_model::ShowtimeView;
 
 /// Bytes of a seat in JSON, about.
 const SEAT_BYTES: usize = 96;

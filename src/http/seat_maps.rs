@@ -88,8 +88,11 @@ async fn reached(state: &AppState, id: ShowtimeId, wanted: u64) -> Result<(u64, 
         Some(have) if have >= wanted => return Ok((have, origin)),
         Some(have) if origin == Origin::WriteStore => return Err(late(state, have)),
         Some(have) => have,
-        // The truth knows it before the view does.
-        None if state.existence.ask(id).await? => 0,
+        // The truth knows it before the read model does, or the read model has lost it.
+        None if state.existence.ask(id).await? => {
+            (state.note_missing)(id);
+            0
+        }
         None => return Err(Rejection::UnknownShowtime.into()),
     };
     let deadline = Instant::now() + Duration::from_millis(state.settings.min_sequence_wait_milliseconds);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
-use crate::domain::ShowtimeId;
+use crate::domain::{Place, ShowtimeId};
 use crate::read_model::ReadModel;
 
 /// After a look that took long, the next one comes after this many times as long, so that looks take a part of the time only.
@@ -90,9 +90,9 @@ impl Looks {
         table.seen.keys().copied().collect()
     }
 
-    fn tell(&self, heads: Vec<(ShowtimeId, u64)>) {
+    fn tell(&self, places: Vec<(ShowtimeId, Place)>) {
         let table = self.lock();
-        for (id, sequence) in heads {
+        for (id, Place { sequence, .. }) in places {
             if let Some(seen) = table.seen.get(&id) {
                 seen.send_if_modified(|known| std::mem::replace(known, sequence) != sequence);
             }
@@ -130,8 +130,8 @@ impl Watch {
                 self.has_ended = true;
                 return;
             }
-            match looks.read_model.heads(wanted).await {
-                Ok(heads) => looks.tell(heads),
+            match looks.read_model.places(wanted).await {
+                Ok(places) => looks.tell(places),
                 Err(error) => tracing::debug!(%error, "requests wait for a read model that cannot be read"),
             }
             tokio::time::sleep(looks.interval.max(started.elapsed() * REST)).await;

@@ -12,10 +12,11 @@ use tokio::time::Instant;
 
 use crate::coalesce::Flights;
 use crate::domain::ShowtimeId;
+use crate::domain::ShowtimeSummary;
 use crate::http::encoded_showtime::{EncodedShowtime, Form, Layout};
 use crate::http::representation::{Body, Coding, Representation};
 use crate::http::showtime_source::{Origin, ShowtimeSource};
-use crate::read_model::{PageStart, ReadError, ShowtimeSummary};
+use crate::read_model::{PageStart, ReadError};
 use crate::telemetry::metrics::{Counter, EncodeLabelSet, Family, Registry};
 
 /// Above this many bytes a body is made off the HTTP workers, which would stand still for milliseconds.
@@ -250,8 +251,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::domain::ShowtimeView;
     use crate::domain::{Row, SeatMap, SeatStatus, Stamp, Timestamp};
-    use crate::read_model::ShowtimeView;
     use crate::read_model::embedded::EmbeddedReadModel;
 
     /// Long enough to be made off the workers.

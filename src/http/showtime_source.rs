@@ -13,8 +13,8 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 use crate::domain::{NoteTold, ShowtimeId};
-use crate::live;
-use crate::read_model::{PageStart, ReadError, ReadModel, ShowtimeSummary, ShowtimeView};
+use crate::domain::{ShowtimeSummary, ShowtimeView};
+use crate::read_model::{PageStart, ReadError, ReadModel};
 use crate::telemetry::metrics::{Counter, Registry};
 use crate::write_store::{Journal, StoreError};
 
@@ -114,7 +114,7 @@ impl ShowtimeSource {
         };
         let Some(journal) = &self.journal else { return Err(error) };
         let _turn = self.turn().await?;
-        live::stored_view(journal.as_ref(), id).await.map_err(|error| unreadable(&error))
+        journal.view(id).await.map_err(|error| unreadable(&error))
     }
 
     /// A page of the list. Only the read model has one; while it is away, that is said at once.

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::box_office::{BoxOfficeError, IdempotencyKey, Scheduled};
+use crate::domain::ShowtimeSummary;
 use crate::domain::{Row, SeatMap, SeatMapError, ShowtimeId, Timestamp, movie_title};
 use crate::http::AppState;
 use crate::http::body::{self, Body, Bounds};
@@ -21,7 +22,6 @@ use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::schemas::RowBody;
 use crate::http::seat_maps::unreadable;
-use crate::read_model::ShowtimeSummary;
 
 /// A showtime to create.
 #[derive(ToSchema)]

@@ -30,6 +30,8 @@ pub struct Services {
     pub read_model: Arc<dyn ReadModel>,
     /// The truth; asked whether a showtime exists, how many there are, and for its seats while the read model is away.
     pub journal: Arc<dyn Journal>,
+    /// Told of a showtime that the truth knows and the read model lacks.
+    pub note_missing: Arc<dyn Fn(ShowtimeId) + Send + Sync>,
     /// Serves the sockets.
     pub live: LiveHub,
     /// What `/readyz` tells.
@@ -49,6 +51,7 @@ pub struct AppState {
     pub(super) metrics: Metrics,
     pub(super) showtimes: ShowtimeShelf,
     pub(super) existence: Existence,
+    pub(super) note_missing: Arc<dyn Fn(ShowtimeId) + Send + Sync>,
     pub(super) sequence_waits: SequenceWaits,
     /// Large bodies that may be in memory at once.
     pub(super) large_bodies: Semaphore,
@@ -75,6 +78,7 @@ impl AppState {
             metrics: Metrics::new(services.metrics),
             showtimes,
             existence: Existence::of(Arc::clone(&services.journal)),
+            note_missing: services.note_missing,
             sequence_waits: waits,
             large_bodies: Semaphore::new(settings.large_bodies),
             limits: Limits::new(&settings.limits, settings.trusted_proxies.clone()),

@@ -5,10 +5,10 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use crate::domain::ShowtimeView;
 use crate::domain::{RecordedEvent, SeatId, SeatStatus, ShowtimeId, Timestamp};
 use crate::live::outflow;
 use crate::live::signalr::framing;
-use crate::read_model::ShowtimeView;
 
 /// Which encoding a client speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

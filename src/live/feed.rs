@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::domain::{RecordedEvent, ShowtimeId, Stamp, Timestamp};
+use crate::domain::{Place, RecordedEvent, ShowtimeId, Timestamp};
 use crate::live::delta::Encoding;
 use crate::live::lock;
 use crate::live::pace::Round;
@@ -73,7 +73,7 @@ impl Feed {
     }
 
     /// As [`Ring::place`].
-    pub(super) fn place(&self) -> Option<(u64, Stamp)> {
+    pub(super) fn place(&self) -> Option<Place> {
         lock(&self.ring).place()
     }
 

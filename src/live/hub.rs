@@ -8,11 +8,11 @@ use std::sync::atomic::Ordering;
 
 use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, Message, WrapFuture as _};
 
-use crate::domain::{EventRun, RecordedEvent, ShowtimeId};
+use crate::domain::{EventRun, Place, RecordedEvent, ShowtimeId};
 use crate::live::feed::Feed;
 use crate::live::node::{Node, Open, Reply};
 use crate::live::pace::Turn;
-use crate::live::past::{Place, lost, read_feed};
+use crate::live::past::read_feed;
 use crate::live::ring::{Ring, Taken};
 use crate::live::watched::{Opening, Refetch, Watched, answer};
 use crate::live::{LiveError, lock};
@@ -244,10 +244,11 @@ impl Hub {
             return;
         }
         self.polling = true;
-        let places: Vec<Place> = ids.iter().filter_map(|id| Some((*id, self.watched.get(id)?.feed.place()?))).collect();
+        let places: Vec<(ShowtimeId, Place)> =
+            ids.iter().filter_map(|id| Some((*id, self.watched.get(id)?.feed.place()?))).collect();
         let journal = Arc::clone(&self.node.journal);
         let reading = self.node.runtime.spawn(async move {
-            let lost = lost(&*journal, places).await?;
+            let lost = journal.lost(places).await?;
             Ok((journal.heads(ids).await?, lost))
         });
         ctx.spawn(reading.into_actor(self).map(|result, hub, ctx| {

@@ -47,7 +47,6 @@ pub use error::LiveError;
 pub use node::Statistics;
 pub use open::LiveHub;
 pub use settings::Settings;
-pub(crate) use snapshot::stored_view;
 
 use lock::lock;
 

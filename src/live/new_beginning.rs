@@ -5,10 +5,10 @@ use std::sync::Arc;
 use actix::{ActorFutureExt as _, AsyncContext as _, WrapFuture as _};
 
 use crate::domain::ShowtimeId;
+use crate::domain::ShowtimeView;
 use crate::live::LiveError;
 use crate::live::feed::Watch;
 use crate::live::session::{Farewell, Session, SessionContext};
-use crate::read_model::ShowtimeView;
 
 impl Session {
     /// What was sent is lost to the write store: the client gets the whole showtime as it is, and goes on from there.

@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::ShowtimeView;
 use crate::domain::{Clock, NoteTold, RecordedEvent, ShowtimeId};
 use crate::event_bus::EventBus;
 use crate::live::counters::Counters;
@@ -17,7 +18,7 @@ use crate::live::sessions::Sessions;
 use crate::live::signalr::token::TokenKey;
 use crate::live::snapshot::{self, Snapshot};
 use crate::live::{Dependencies, LiveError, Settings, lock};
-use crate::read_model::{ReadModel, ShowtimeView};
+use crate::read_model::ReadModel;
 use crate::telemetry::metrics::Counter;
 use crate::write_store::{Journal, StoreError};
 
@@ -208,7 +209,7 @@ impl Node {
     pub(super) async fn stored_view(self: &Arc<Self>, id: ShowtimeId) -> Result<Arc<ShowtimeView>, LiveError> {
         let _permit = self.catch_ups.acquire().await;
         let node = Arc::clone(self);
-        let reading = self.runtime.spawn(async move { snapshot::stored_view(&*node.journal, id).await });
+        let reading = self.runtime.spawn(async move { node.journal.view(id).await });
         let view = reading.await.map_err(|error| failed(&error))??.ok_or(LiveError::UnknownShowtime(id))?;
         (self.note_told)(id, view.sequence);
         Ok(view)

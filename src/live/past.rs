@@ -1,24 +1,11 @@
-//! What the hub asks the write store about a showtime's past: the end of its journal, and whether the journal still has what was sent.
+//! The end of a showtime's journal, as a feed begins with it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::domain::{ShowtimeId, Stamp};
+use crate::domain::ShowtimeId;
 use crate::live::LiveError;
 use crate::live::node::{Node, failed};
 use crate::live::ring::Ring;
-use crate::write_store::{Head, Journal, StoreError};
-
-/// A showtime, and the sequence and stamp of its feed's last event.
-pub(super) type Place = (ShowtimeId, (u64, Stamp));
-
-/// Those that stand at an event which the journal does not have.
-pub(super) async fn lost(journal: &dyn Journal, places: Vec<Place>) -> Result<Vec<ShowtimeId>, StoreError> {
-    let heads = places.iter().map(|(id, (sequence, _))| (*id, *sequence)).collect();
-    let recorded: HashMap<Head, Stamp> = journal.stamps(heads).await?.into_iter().collect();
-    let is_lost = |(id, (sequence, stamp)): &Place| recorded.get(&(*id, *sequence)) != Some(stamp);
-    Ok(places.into_iter().filter(is_lost).map(|(id, _)| id).collect())
-}
 
 /// The journal's end as a ring, so that clients that come back after a short absence, or from another node, find what they missed.
 pub(super) async fn read_feed(node: &Arc<Node>, id: ShowtimeId) -> Result<Ring, LiveError> {

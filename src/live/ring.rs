@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::domain::{RecordedEvent, ShowtimeId, Stamp, Timestamp};
+use crate::domain::{Place, RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use crate::live::delta::{Delta, Encoding};
 
 /// What became of events offered to a ring.
@@ -87,8 +87,8 @@ impl Ring {
     }
 
     /// The head and its event's stamp, once an event was taken.
-    pub(super) fn place(&self) -> Option<(u64, Stamp)> {
-        self.stamp.map(|stamp| (self.head, stamp))
+    pub(super) fn place(&self) -> Option<Place> {
+        self.stamp.map(|stamp| Place { sequence: self.head, stamp })
     }
 
     /// Oldest sequence that a reader finds here; one more than the head if there is none.

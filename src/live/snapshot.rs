@@ -7,12 +7,12 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::domain::{Event, ShowtimeId};
+use crate::domain::{ShowtimeId, ShowtimeView};
 use crate::live::LiveError;
 use crate::live::delta::push_uuid;
 use crate::live::outflow;
-use crate::read_model::{ReadError, ReadModel, ShowtimeView};
-use crate::write_store::{Journal, StoreError};
+use crate::read_model::{ReadError, ReadModel};
+use crate::write_store::Journal;
 
 /// Longest wait for the read model before a snapshot comes from the write store.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -91,7 +91,7 @@ pub(super) async fn view(
     id: ShowtimeId,
     oldest: Option<u64>,
 ) -> Result<Arc<ShowtimeView>, LiveError> {
-    let stored = async || stored_view(journal, id).await?.ok_or(LiveError::UnknownShowtime(id));
+    let stored = async || journal.view(id).await?.ok_or(LiveError::UnknownShowtime(id));
     let Some(oldest) = oldest else { return stored().await };
     let late = |_elapsed| Err(ReadError { reason: format!("no answer within {PATIENCE:?}") });
     match timeout(PATIENCE, read_model.showtime(id)).await.unwrap_or_else(late) {
@@ -105,27 +105,6 @@ pub(super) async fn view(
         }
     }
     stored().await
-}
-
-/// The showtime as the write store has it; `None` if it is unknown.
-pub(crate) async fn stored_view(
-    journal: &dyn Journal,
-    id: ShowtimeId,
-) -> Result<Option<Arc<ShowtimeView>>, StoreError> {
-    let Some(loaded) = journal.load(id).await? else { return Ok(None) };
-    let first = journal.journal(id, 0, 1).await?.into_iter().next();
-    let Some(Event::ShowtimeScheduled { movie_title, start_time, rows }) = first.map(|first| first.event) else {
-        return Err(StoreError::Corrupt(format!("the journal of showtime {id} does not begin with its creation")));
-    };
-    Ok(Some(Arc::new(ShowtimeView {
-        id,
-        movie_title,
-        start_time,
-        sequence: loaded.showtime.sequence(),
-        stamp: loaded.stamp,
-        seat_map: rows,
-        statuses: loaded.showtime.statuses().to_vec(),
-    })))
 }
 
 #[cfg(test)]

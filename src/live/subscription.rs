@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::domain::ShowtimeView;
 use crate::domain::{RecordedEvent, ShowtimeId};
 use crate::live::delta::{Delta, Encoding};
 use crate::live::feed::Watch;
 use crate::live::ring::Reading;
 use crate::live::sessions::SessionHandle;
 use crate::live::snapshot::Snapshot;
-use crate::read_model::ShowtimeView;
 
 /// What a subscription has for its client.
 pub(super) enum Step {

@@ -9,18 +9,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::Dependencies;
 use super::merge::{Merged, merge};
-use crate::domain::{EventRun, ShowtimeId};
+use super::outage::Outage;
+use super::renew::renew;
+use super::sweep::Repair;
+use crate::domain::{Applied, EventRun, ShowtimeId};
 use crate::event_bus::{Delivery, Settlement};
-use crate::read_model::{Applied, ReadError};
-use crate::write_store::StoreError;
 
 /// What is to be done for one showtime.
 #[derive(Default)]
 pub(super) struct Task {
     /// To apply and settle.
     pub(super) deliveries: Vec<Delivery>,
-    /// To be reached with the journal's help; 0 for nothing.
-    pub(super) refill_to: u64,
+    /// What a sweep found to be done.
+    pub(super) repair: Option<Repair>,
     /// Sweeps that wait until this is done: they hold the other end.
     pub(super) waiting_sweeps: Vec<tokio::sync::mpsc::Sender<()>>,
 }
@@ -72,10 +73,10 @@ impl CatchUp<'_> {
                 delivery.settle(settlement.clone());
             }
         }
-        if task.refill_to > 0
-            && let Err(Failure::Hopeless(reason)) = self.reach(task.refill_to, &mut troubled).await
+        if let Some(repair) = task.repair
+            && let Err(Failure::Hopeless(reason)) = self.repair(repair, &mut troubled).await
         {
-            tracing::error!(showtime.id = %self.id, "showtime {} cannot be refilled: {reason}", self.id);
+            tracing::error!(showtime.id = %self.id, "showtime {} cannot be repaired: {reason}", self.id);
         }
         drop(place);
         if delivered {
@@ -98,49 +99,57 @@ impl CatchUp<'_> {
         Ok(())
     }
 
-    /// Refills if the read model is not there yet.
-    async fn reach(&self, sequence: u64, troubled: &mut bool) -> Result<(), Failure> {
-        let heads = self.until_answered(|| self.dependencies.read_model.heads(vec![self.id]), troubled).await?;
-        let have = heads.first().map_or(0, |(_, have)| *have);
-        self.refill(have, sequence, troubled).await
+    async fn repair(&self, repair: Repair, troubled: &mut bool) -> Result<(), Failure> {
+        match repair {
+            Repair::Renew => self.renew(troubled).await.map(drop),
+            Repair::Reach(sequence) => {
+                let place = self.until_answered(|| self.dependencies.read_model.place(self.id), troubled).await?;
+                self.refill(place.map_or(0, |place| place.sequence), sequence, troubled).await
+            }
+        }
     }
 
-    /// Applies the journal from after `have` until `target` is reached. If it does not go on from there, the showtime's document tells of a
-    /// history that the write store has lost: it is made anew.
+    /// Brings the showtime forward from `have` until `target` is reached, by the journal. A showtime that is missing, or stands in another
+    /// history than the journal, is made anew.
     async fn refill(&self, mut have: u64, target: u64, troubled: &mut bool) -> Result<(), Failure> {
         let mut refilled = 0;
-        let mut forgotten = false;
         while have < target {
+            if have == 0 {
+                have = self.renew(troubled).await?;
+                if have < target {
+                    return Err(Failure::Hopeless(ends_at(have, target)));
+                }
+                break;
+            }
             let read = || self.dependencies.journal.journal(self.id, have, self.dependencies.settings.journal_page);
             let page = self.until_answered(read, troubled).await?;
-            let (count, Some(first)) = (page.len(), page.first().map(|event| event.sequence)) else {
-                return Err(Failure::Hopeless(format!(
-                    "the journal ends at {have}, events up to {target} were announced"
-                )));
-            };
+            if page.is_empty() {
+                return Err(Failure::Hopeless(ends_at(have, target)));
+            }
             let run = EventRun::new(self.id, page).filter(|run| run.first_sequence() == have + 1);
-            let Some(run) = run else {
-                return Err(Failure::Hopeless(format!("the journal has a gap after {have} (it goes on at {first})")));
-            };
+            let run = run.ok_or_else(|| Failure::Hopeless(format!("the journal has a gap after {have}")))?;
+            refilled += run.events().len();
             have = match self.insist(&run, troubled).await? {
                 Applied::UpTo(reached) => reached,
                 Applied::Gap { have: same } if same == have => {
-                    if have == 0 || std::mem::replace(&mut forgotten, true) {
-                        return Err(Failure::Hopeless(format!("the journal's events after {have} do not fit there")));
-                    }
                     tracing::warn!(showtime.id = %self.id, "the read model had another history of showtime {} than the journal: it is made anew", self.id);
-                    self.until_answered(|| self.dependencies.read_model.forget(self.id, have), troubled).await?;
                     0
                 }
-                // Emptied meanwhile: from there, then.
+                // Removed or replaced meanwhile: from there, then.
                 Applied::Gap { have } => have,
             };
-            refilled += count;
         }
         if refilled > 0 {
             tracing::debug!(showtime.id = %self.id, events.count = refilled, "refilled showtime {} up to {have}", self.id);
         }
         Ok(())
+    }
+
+    /// Returns the sequence that the showtime has now; 0 if the write store does not know it.
+    async fn renew(&self, troubled: &mut bool) -> Result<u64, Failure> {
+        let Dependencies { journal, read_model, .. } = self.dependencies;
+        let place = self.until_answered(|| renew(&**journal, &**read_model, self.id), troubled).await?;
+        Ok(place.map_or(0, |place| place.sequence))
     }
 
     async fn insist(&self, run: &EventRun, troubled: &mut bool) -> Result<Applied, Failure> {
@@ -150,16 +159,16 @@ impl CatchUp<'_> {
     /// Asks until there is an answer, with growing pauses. A request under way is always waited for.
     async fn until_answered<T, E, F>(&self, ask: impl Fn() -> F, troubled: &mut bool) -> Result<T, Failure>
     where
-        E: Outage,
+        E: Into<Outage>,
         F: Future<Output = Result<T, E>>,
     {
         for attempt in 1_u32.. {
             if self.stop.is_cancelled() {
                 break;
             }
-            let error = match ask().await {
+            let error: Outage = match ask().await {
                 Ok(answer) => return Ok(answer),
-                Err(error) => error,
+                Err(error) => error.into(),
             };
             *troubled = true;
             if error.is_hopeless() {
@@ -170,7 +179,7 @@ impl CatchUp<'_> {
             }
             // One message that always fails, while everything else works, must not hold up the queue for ever.
             if attempt >= self.dependencies.settings.attempts_before_dead
-                && E::is_of_this_request_only(self.dependencies).await
+                && error.is_of_this_request_only(self.dependencies).await
             {
                 return Err(Failure::Hopeless(format!("it failed {attempt} times: {error}")));
             }
@@ -183,34 +192,6 @@ impl CatchUp<'_> {
     }
 }
 
-/// An error of a store.
-trait Outage: std::fmt::Display {
-    /// True if asking again is of no use.
-    fn is_hopeless(&self) -> bool;
-
-    /// True if the store that failed answers others.
-    fn is_of_this_request_only(dependencies: &Dependencies) -> impl Future<Output = bool> + Send;
-}
-
-impl Outage for ReadError {
-    fn is_hopeless(&self) -> bool {
-        false
-    }
-
-    async fn is_of_this_request_only(dependencies: &Dependencies) -> bool {
-        dependencies.read_model.ping().await.is_ok()
-    }
-}
-
-impl Outage for StoreError {
-    fn is_hopeless(&self) -> bool {
-        match self {
-            Self::Unavailable { .. } | Self::Unusable(_) => false,
-            Self::Corrupt(_) => true,
-        }
-    }
-
-    async fn is_of_this_request_only(dependencies: &Dependencies) -> bool {
-        dependencies.journal.ping().await.is_ok()
-    }
+fn ends_at(have: u64, target: u64) -> String {
+    format!("the journal ends at {have}, events up to {target} were announced")
 }

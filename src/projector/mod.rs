@@ -1,4 +1,4 @@
-//! Actor: Projector. Owns the projection subscription; accepts the wish for a sweep at once; keeps each showtime's events in order and settles
+//! Actor: Projector. Owns the projection subscription; keeps each showtime's events in order and settles
 //! a delivery only after its write; on restart it begins anew with a fresh subscription and a sweep, and what was unsettled comes again.
 //!
 //! The actor watches; the work runs as a task on the multi-thread runtime. A panic in one showtime's write costs that write,
@@ -10,26 +10,29 @@
 mod catch_up;
 mod dependencies;
 mod merge;
+mod outage;
 mod rebuild;
+mod recent;
+mod renew;
 mod settings;
-mod strays;
 mod sweep;
 mod work;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{
-    Actor, ActorFutureExt, Addr, Arbiter, AsyncContext, Context, Handler, Message, Supervised, Supervisor, WrapFuture,
-};
+use actix::{Actor, ActorFutureExt, Addr, Arbiter, AsyncContext, Context, Supervised, Supervisor, WrapFuture};
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinError};
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::ShowtimeId;
+
 use work::Shared;
 
 pub use dependencies::Dependencies;
-pub use rebuild::{RebuildError, RebuildProgress, RebuildReport, Stores, rebuild};
+pub use outage::Outage;
+pub use rebuild::{RebuildError, RebuildProgress, Stores, rebuild};
 pub use settings::Settings;
 
 /// See the module's documentation.
@@ -39,53 +42,51 @@ struct ProjectorActor {
     work: Option<AbortHandle>,
 }
 
-/// Asks for a sweep at once, without the broker's grace: something was found to be missing from the read model.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-struct SweepNow;
-
 /// A running projector.
 #[derive(Clone)]
 pub struct Projector {
-    address: Addr<ProjectorActor>,
-    stop: CancellationToken,
+    /// An actor whose addresses are all gone ends.
+    _address: Addr<ProjectorActor>,
+    shared: Shared,
     stopped: watch::Receiver<bool>,
-    caught_up: watch::Receiver<bool>,
-    stop_timeout: Duration,
 }
 
 /// Starts the projector's actor on an arbiter.
 pub fn start(arbiter: &Arbiter, dependencies: Dependencies) -> Projector {
-    let stop = CancellationToken::new();
     let (stopped, has_stopped) = watch::channel(false);
-    let (caught_up, has_caught_up) = watch::channel(false);
-    let stop_timeout = Duration::from_millis(dependencies.settings.stop_timeout_milliseconds);
-    let shared = Shared { dependencies, stop: stop.clone(), sweep_wanted: Arc::new(Notify::new()), caught_up };
-    let address =
-        Supervisor::start_in_arbiter(&arbiter.handle(), |_context| ProjectorActor { shared, stopped, work: None });
-    Projector { address, stop, stopped: has_stopped, caught_up: has_caught_up, stop_timeout }
+    let (caught_up, _caught_up) = watch::channel(false);
+    let shared = Shared {
+        dependencies,
+        stop: CancellationToken::new(),
+        recent: Arc::default(),
+        sweep_wanted: Arc::new(Notify::new()),
+        caught_up,
+    };
+    let actor = ProjectorActor { shared: shared.clone(), stopped, work: None };
+    let address = Supervisor::start_in_arbiter(&arbiter.handle(), |_context| actor);
+    Projector { _address: address, shared, stopped: has_stopped }
 }
 
 impl Projector {
-    /// Asks for a sweep at once: something was found to be missing from the read model. Never waits.
-    pub fn sweep_now(&self) {
-        if self.address.try_send(SweepNow).is_err() {
-            tracing::debug!("the projector's mailbox is full or closed: the next regular sweep will do");
-        }
+    /// The read model was found to lack a showtime that the write store has: a sweep looks at it at once.
+    pub fn note_missing(&self, id: ShowtimeId) {
+        self.shared.recent.note(id);
+        self.shared.sweep_wanted.notify_one();
     }
 
     /// Waits until the read model has been brought to where the journal ended at the start (the in-memory one is empty before).
     pub async fn caught_up(&self) {
         // An error means that the projector is gone, and nothing more to wait for.
-        drop(self.caught_up.clone().wait_for(|caught_up| *caught_up).await);
+        drop(self.shared.caught_up.subscribe().wait_for(|caught_up| *caught_up).await);
     }
 
     /// Receives no more, finishes the writes under way and settles their deliveries; the others will be delivered again.
     /// True if that was done in time.
     pub async fn stop(&self) -> bool {
-        self.stop.cancel();
+        self.shared.stop.cancel();
         let mut stopped = self.stopped.clone();
-        tokio::time::timeout(self.stop_timeout, stopped.wait_for(|stopped| *stopped)).await.is_ok()
+        let limit = Duration::from_millis(self.shared.dependencies.settings.stop_timeout_milliseconds);
+        tokio::time::timeout(limit, stopped.wait_for(|stopped| *stopped)).await.is_ok()
     }
 }
 
@@ -127,13 +128,5 @@ impl Actor for ProjectorActor {
 impl Supervised for ProjectorActor {
     fn restarting(&mut self, _context: &mut Self::Context) {
         tracing::warn!("the projector was stopped and is started anew");
-    }
-}
-
-impl Handler<SweepNow> for ProjectorActor {
-    type Result = ();
-
-    fn handle(&mut self, _message: SweepNow, _context: &mut Self::Context) {
-        self.shared.sweep_wanted.notify_one();
     }
 }

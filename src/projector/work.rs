@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Dependencies;
 use super::catch_up::{CatchUp, Task};
+use super::recent::Recent;
 use super::sweep::{Behind, Sweeper};
 use crate::domain::ShowtimeId;
 use crate::event_bus::{Delivery, Signal, Subscription};
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     pub(super) dependencies: Dependencies,
     /// Ends it.
     pub(super) stop: CancellationToken,
+    /// To be looked at in the next sweep.
+    pub(super) recent: Arc<Recent>,
     /// Asks for a sweep at once.
     pub(super) sweep_wanted: Arc<Notify>,
     /// True once a whole sweep was carried out.
@@ -75,7 +78,7 @@ pub(super) async fn run(shared: Shared) {
                 }
             },
             Some(report) = reports.recv(), if work.waiting.len() < shared.dependencies.settings.max_unsettled.max(1) => {
-                work.refill(report);
+                work.repair(report);
             }
             Ok(place) = Arc::clone(&work.places).acquire_owned(), if !work.ready.is_empty() => work.launch(place),
             ended = &mut sweeper.0 => {
@@ -101,6 +104,7 @@ fn sweeper(shared: &Shared, behind: mpsc::Sender<Behind>, pause: Duration) -> Ru
     let sweeper = Sweeper {
         dependencies: shared.dependencies.clone(),
         wanted: Arc::clone(&shared.sweep_wanted),
+        recent: Arc::clone(&shared.recent),
         behind,
         caught_up: shared.caught_up.clone(),
     };
@@ -157,9 +161,9 @@ impl Work {
         self.waiting(delivery.message.run.showtime_id()).deliveries.push(delivery);
     }
 
-    fn refill(&mut self, report: Behind) {
+    fn repair(&mut self, report: Behind) {
         let task = self.waiting(report.id);
-        task.refill_to = task.refill_to.max(report.target);
+        task.repair = task.repair.max(Some(report.repair));
         task.waiting_sweeps.push(report.done);
     }
 
@@ -182,6 +186,7 @@ impl Work {
             let Shared { dependencies, stop, .. } = &shared;
             CatchUp { dependencies, stop, id }.carry_out(task, place).await
         });
+        self.shared.recent.note(id);
         self.tasks.insert(work.id(), (id, held));
         self.busy.insert(id);
     }

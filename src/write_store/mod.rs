@@ -6,22 +6,25 @@
 //! interrupt a transaction. What [`Journal::journal`], [`Journal::load`], [`Ledger::bookings`], [`Ledger::idempotency`] and
 //! [`Outbox::outbox`] return is durable: it survives the loss of a primary with a synchronous standby.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::domain::{
-    Booking, BookingId, Event, EventRun, PaymentReference, RecordedEvent, SeatIndex, SeatMap, SeatStatus, Showtime,
-    ShowtimeId, Stamp, Timestamp,
+    Booking, BookingId, Event, EventRun, PaymentReference, Place, RecordedEvent, SeatIndex, SeatMap, SeatStatus,
+    Showtime, ShowtimeId, ShowtimeView, Stamp, Timestamp,
 };
 
 mod booking_body;
 mod error;
 pub mod postgres;
 pub mod sqlite;
+mod totals;
 
 pub use error::{CommitError, StoreError};
+pub use totals::Totals;
 
 /// A seat's net change in one batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -234,35 +237,6 @@ pub enum Role {
     Sweeper,
 }
 
-/// How much there is in all.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Totals {
-    /// Number of showtimes.
-    pub showtimes: u64,
-    /// Number of their seats.
-    pub seats: u64,
-}
-
-impl Totals {
-    /// Both together.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        Self {
-            showtimes: self.showtimes.saturating_add(other.showtimes),
-            seats: self.seats.saturating_add(other.seats),
-        }
-    }
-
-    /// The rest without the other; never below 0.
-    #[must_use]
-    pub fn minus(self, other: Self) -> Self {
-        Self {
-            showtimes: self.showtimes.saturating_sub(other.showtimes),
-            seats: self.seats.saturating_sub(other.seats),
-        }
-    }
-}
-
 /// A showtime's id and last sequence.
 pub type Head = (ShowtimeId, u64);
 
@@ -281,6 +255,32 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Up to `limit` showtimes with an id above `after`, ascending, with their last sequences.
     async fn heads_page(&self, after: Option<ShowtimeId>, limit: usize) -> Result<Vec<Head>, StoreError>;
+
+    /// Up to `limit` showtimes with an event that was decided at or after `since`, in no order.
+    async fn changed(&self, since: Timestamp, limit: usize) -> Result<Vec<ShowtimeId>, StoreError>;
+
+    /// The showtimes of those places that the journal does not have: the store has lost that part of its history.
+    async fn lost(&self, places: Vec<(ShowtimeId, Place)>) -> Result<Vec<ShowtimeId>, StoreError> {
+        let heads = places.iter().map(|(id, place)| (*id, place.sequence)).collect();
+        let recorded: HashMap<Head, Stamp> = self.stamps(heads).await?.into_iter().collect();
+        let is_lost = |(id, place): &(ShowtimeId, Place)| recorded.get(&(*id, place.sequence)) != Some(&place.stamp);
+        Ok(places.into_iter().filter(is_lost).map(|(id, _)| id).collect())
+    }
+
+    /// A showtime as clients see it, from its seats as they stand; `None` if it is unknown.
+    async fn view(&self, id: ShowtimeId) -> Result<Option<Arc<ShowtimeView>>, StoreError> {
+        let Some(loaded) = self.load(id).await? else { return Ok(None) };
+        let first = self.journal(id, 0, 1).await?.into_iter().next();
+        let Some(scheduled) = first.and_then(|first| ShowtimeView::scheduled(id, &first)) else {
+            return Err(StoreError::Corrupt(format!("the journal of showtime {id} does not begin with its creation")));
+        };
+        Ok(Some(Arc::new(ShowtimeView {
+            sequence: loaded.showtime.sequence(),
+            stamp: loaded.stamp,
+            statuses: loaded.showtime.statuses().to_vec(),
+            ..scheduled
+        })))
+    }
 
     /// Counts all showtimes and their seats. Reads every showtime's row, but neither seats nor bookings, so it is not for each request.
     async fn totals(&self) -> Result<Totals, StoreError>;

@@ -22,8 +22,8 @@ use database::with_database;
 
 pub use database::execute;
 
-/// Lines of the servers' log that a failed test shows.
-const LOG_LINES_SHOWN: usize = 60;
+/// Lines of the servers' log that a failed test shows, and characters of each. More would hide why it failed; the whole log is kept.
+const LOG_SHOWN: (usize, usize) = (12, 160);
 
 /// What operators show to the servers of a stack, unless the test sets another token or none.
 pub const OPERATOR: &str = "the operators' secret";
@@ -196,9 +196,13 @@ impl Drop for Stack {
         let _removed = std::fs::remove_dir_all(&self.data_dir);
         if std::thread::panicking() {
             let log = std::fs::read_to_string(self.log_file()).unwrap_or_default();
-            let lines: Vec<&str> = log.lines().collect();
-            let shown = &lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..];
-            eprintln!("the end of the servers' log of {}:\n{}", self.name, shown.join("\n"));
+            let kept = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.log", self.name));
+            let _kept = std::fs::copy(self.log_file(), &kept);
+            let (lines, characters) = LOG_SHOWN;
+            eprintln!("the end of the servers' log, which is kept in {}:", kept.display());
+            for line in log.lines().skip(log.lines().count().saturating_sub(lines)) {
+                eprintln!("{}", line.chars().take(characters).collect::<String>());
+            }
         }
         let _removed = std::fs::remove_file(self.log_file());
         let Some(services) = self.real.take() else { return };

@@ -3,16 +3,17 @@
 //!
 //! A call that finds the lane free leaves at once. Operations are carried out in the order in which they were handed in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::redis::{Script, ScriptInvocation};
 use futures_util::future::join_all;
-use tokio::sync::{mpsc, oneshot};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::coalesce::{Carrier, Loads, Waiting};
 use crate::domain::{BookingId, ShowtimeId};
 use crate::seat_lock::valkey::Settings;
 use crate::seat_lock::valkey::link::{Line, Link, is_connection_lost, late};
@@ -41,49 +42,37 @@ pub(super) enum Action {
     Keep,
 }
 
-/// Operations that travel together, and where their answers go.
-struct Waiting {
-    operations: Vec<Operation>,
-    answers: oneshot::Sender<Answers>,
-}
-
 /// For each operation the locks in its way; empty where it was carried out.
 type Answers = Result<Vec<Vec<Obstacle>>, LockError>;
 
-/// See the module's documentation. Dropping it ends its task.
+/// See the module's documentation.
 pub(super) struct Lane {
     link: Arc<Link>,
-    waiting: mpsc::Sender<Waiting>,
+    calls: Arc<Loads<ScriptCalls>>,
     response_timeout: Duration,
     max_keys: usize,
 }
 
 impl Lane {
-    /// Starts the lane's task on the current runtime.
+    /// Its calls are tasks on the current runtime.
     pub(super) fn open(link: Arc<Link>, settings: &Settings) -> Self {
-        let (sender, receiver) = mpsc::channel(settings.max_waiting_calls.max(1));
         let response_timeout = Duration::from_millis(settings.response_timeout_milliseconds);
         let max_keys = settings.max_keys_per_call.max(1);
         let script = Script::new(include_str!("locks.lua"));
-        tokio::spawn(Runner { link: Arc::clone(&link), response_timeout, max_keys, script }.run(receiver));
-        Self { link, waiting: sender, response_timeout, max_keys }
+        let calls = ScriptCalls { link: Arc::clone(&link), response_timeout, max_keys, script };
+        let calls = Loads::new(calls, Handle::current(), 1, settings.max_waiting_calls.max(1));
+        Self { link, calls, response_timeout, max_keys }
     }
 
     /// Carries operations out. Bounded by the response timeout.
     pub(super) async fn carry(&self, operations: Vec<Operation>) -> Answers {
         // Without a connection nobody waits behind a call that is stuck on the one that was lost.
         self.link.line()?;
-        let mut answers = Vec::new();
-        for part in parts(operations, self.max_keys) {
-            let (sender, answer) = oneshot::channel();
-            let waiting = Waiting { operations: part, answers: sender };
-            self.waiting.try_send(waiting).map_err(|_full| LockError { reason: "too many calls wait".to_owned() })?;
-            answers.push(answer);
-        }
+        let parts = parts(operations, self.max_keys).into_iter().map(|part| self.calls.call(part));
         let answered = async {
             let mut all = Vec::new();
-            for answer in answers {
-                all.append(&mut answer.await.map_err(|_ended| LockError { reason: "the lane ended".to_owned() })??);
+            for answer in join_all(parts).await {
+                all.append(&mut answer.map_err(|error| LockError { reason: error.to_string() })??);
             }
             Ok(all)
         };
@@ -91,66 +80,63 @@ impl Lane {
     }
 }
 
-/// The lane's task.
-struct Runner {
+/// Calls the script.
+struct ScriptCalls {
     link: Arc<Link>,
     response_timeout: Duration,
     max_keys: usize,
     script: Script,
 }
 
-impl Runner {
-    async fn run(self, mut waiting: mpsc::Receiver<Waiting>) {
-        let mut next = None;
-        loop {
-            let first = match next.take() {
-                Some(first) => first,
-                None => match waiting.recv().await {
-                    Some(first) => first,
-                    None => return,
-                },
-            };
-            let mut keys = first.keys();
-            let mut load = vec![first];
-            while let Ok(another) = waiting.try_recv() {
-                keys = keys.saturating_add(another.keys());
-                if keys > self.max_keys {
-                    next = Some(another);
-                    break;
-                }
-                load.push(another);
-            }
-            self.deliver(load).await;
-        }
+impl Carrier for ScriptCalls {
+    type Item = Vec<Operation>;
+    type Answer = Answers;
+
+    fn load(&self, waiting: &mut VecDeque<Waiting<Self>>) -> Vec<Waiting<Self>> {
+        let mut keys = 0_usize;
+        let fitting = waiting.iter().take_while(|waiting| {
+            let is_first = keys == 0;
+            keys = keys.saturating_add(waiting.item.iter().map(Operation::keys).sum());
+            is_first || keys <= self.max_keys
+        });
+        let count = fitting.count();
+        waiting.drain(..count).collect()
     }
 
-    async fn deliver(&self, load: Vec<Waiting>) {
-        match self.call(load.iter().flat_map(|waiting| &waiting.operations)).await {
+    async fn carry(self: Arc<Self>, load: Vec<Waiting<Self>>) {
+        match self.call(load.iter().flat_map(|waiting| &waiting.item)).await {
             Ok(answers) => {
                 let mut answers = answers.into_iter();
                 for waiting in load {
-                    let own = answers.by_ref().take(waiting.operations.len()).collect();
-                    waiting.answer(own);
+                    let own = answers.by_ref().take(waiting.item.len()).collect();
+                    answer(waiting, own);
                 }
             }
             // It may be the fault of one of them, for one of a key that is no string: each finds out alone.
             Err(Trouble::Refused(_)) if load.len() > 1 => {
                 for waiting in load {
-                    match self.call(waiting.operations.iter()).await {
-                        Ok(answers) => waiting.answer(answers),
-                        Err(trouble) => waiting.send(Err(trouble.into())),
+                    match self.call(waiting.item.iter()).await {
+                        Ok(answers) => answer(waiting, answers),
+                        Err(trouble) => waiting.answer(Err(trouble.into())),
                     }
                 }
             }
             Err(trouble) => {
                 let LockError { reason } = trouble.into();
                 for waiting in load {
-                    waiting.send(Err(LockError { reason: reason.clone() }));
+                    waiting.answer(Err(LockError { reason: reason.clone() }));
                 }
             }
         }
     }
+}
 
+fn answer(waiting: Waiting<ScriptCalls>, found: Vec<Vec<Found>>) {
+    let answers = waiting.item.iter().zip(found).map(|(operation, found)| operation.obstacles(found)).collect();
+    waiting.answer(answers);
+}
+
+impl ScriptCalls {
     /// Carries operations out with one script call, or in a cluster with one for each showtime: a call never mixes hash slots.
     async fn call(&self, operations: impl Iterator<Item = &Operation>) -> Result<Vec<Vec<Found>>, Trouble> {
         let line = self.link.line().map_err(Trouble::Lost)?;
@@ -213,23 +199,6 @@ impl From<Trouble> for LockError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::Refused(error) | Trouble::Lost(error) => error,
-        }
-    }
-}
-
-impl Waiting {
-    fn keys(&self) -> usize {
-        self.operations.iter().map(Operation::keys).sum()
-    }
-
-    fn answer(self, found: Vec<Vec<Found>>) {
-        let answers = self.operations.iter().zip(found).map(|(operation, found)| operation.obstacles(found)).collect();
-        self.send(answers);
-    }
-
-    fn send(self, answers: Answers) {
-        if self.answers.send(answers).is_err() {
-            tracing::debug!("nobody waited for the seat lock's answer");
         }
     }
 }

@@ -1,15 +1,18 @@
-//! Ids of showtimes with their last sequences.
+//! Which showtimes there are, which have changed, and their last sequences.
 
+use diesel::data_types::PgTimestamp;
 use diesel::prelude::{ExpressionMethods, QueryDsl};
+use diesel::sql_types::{BigInt, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use crate::domain::ShowtimeId;
+use crate::domain::{ShowtimeId, Timestamp};
 use crate::write_store::Head;
 use crate::write_store::postgres::call::{Call, Share};
-use crate::write_store::postgres::column::{from_int8, to_limit};
+use crate::write_store::postgres::column::{from_int8, to_limit, to_timestamptz};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::schema::showtimes;
+use crate::write_store::postgres::statement::statement;
 
 /// See [`crate::write_store::Journal::heads_page`].
 pub(super) struct HeadsPage {
@@ -56,6 +59,32 @@ impl Call for Heads {
             .load::<(Uuid, i64)>(connection)
             .await?;
         to_heads(rows)
+    }
+}
+
+statement! {
+    /// See the function's migration.
+    ChangedShowtimes -> SqlUuid:
+    "SELECT * FROM changed_showtimes(" {since: PgTimestamp as Timestamptz} ", " {limit: i64 as BigInt} ")"
+}
+
+/// See [`crate::write_store::Journal::changed`].
+pub(super) struct Changed {
+    pub(super) since: Timestamp,
+    pub(super) limit: usize,
+}
+
+impl Call for Changed {
+    type Answer = Vec<ShowtimeId>;
+
+    fn share(&self) -> Share {
+        Share::Reads
+    }
+
+    async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Self::Answer, Failure> {
+        let changed = ChangedShowtimes { since: to_timestamptz(self.since), limit: to_limit(self.limit) };
+        let ids: Vec<Uuid> = changed.load(connection).await?;
+        Ok(ids.into_iter().map(ShowtimeId).collect())
     }
 }
 

@@ -64,7 +64,7 @@ use call::Share;
 use connection::Connector;
 use due::DueHolds;
 use failure::unavailable_because;
-use heads::{Heads, HeadsPage};
+use heads::{Changed, Heads, HeadsPage};
 use idempotency::{ClusterSecret, Forget, Recall};
 use journal::{JournalPage, OutboxConfirmed, OutboxDepth, OutboxOldest, OutboxPage};
 use lanes::Lanes;
@@ -79,7 +79,7 @@ use totals::CountAll;
 /// The write store of a cluster: see the module's documentation.
 pub struct PostgresStore {
     access: Access,
-    lanes: Arc<Lanes>,
+    lanes: Lanes,
     recent: Arc<Recent>,
 }
 
@@ -127,6 +127,10 @@ impl Journal for PostgresStore {
 
     async fn heads_page(&self, after: Option<ShowtimeId>, limit: usize) -> Result<Vec<Head>, StoreError> {
         self.access.call(HeadsPage { after, limit }).await
+    }
+
+    async fn changed(&self, since: Timestamp, limit: usize) -> Result<Vec<ShowtimeId>, StoreError> {
+        self.access.call(Changed { since, limit }).await
     }
 
     async fn totals(&self) -> Result<Totals, StoreError> {

@@ -6,7 +6,7 @@ use diesel::sql_types::{BigInt, Binary, Text};
 use diesel::sqlite::SqliteConnection;
 
 use crate::domain::{self, Event, RecordedEvent, ShowtimeId, Stamp, Timestamp};
-use crate::write_store::sqlite::columns::{bits, hex_id, json, number, showtime_id, stamp, unsigned};
+use crate::write_store::sqlite::columns::{bits, count, hex_id, json, number, showtime_id, stamp, unsigned};
 use crate::write_store::sqlite::failure::{corrupt, failed_to};
 use crate::write_store::sqlite::statement::{Bind, Statement, statement};
 use crate::write_store::{CommitError, Head, StoreError};
@@ -35,6 +35,8 @@ pub(super) struct Row<'a> {
     /// As a JSON array.
     pub(super) events: &'a str,
 }
+
+statement!(ChangedSince -> Binary = "SELECT DISTINCT showtime_id FROM journal WHERE recorded_at >= ? LIMIT ?");
 
 /// Appends a row.
 pub(super) fn insert(connection: &mut SqliteConnection, id: ShowtimeId, row: &Row<'_>) -> Result<(), CommitError> {
@@ -71,6 +73,17 @@ pub(super) fn page(
     }
     page.truncate(limit);
     Ok(page)
+}
+
+/// Up to `limit` showtimes with a commit that was decided at or after `since`.
+pub(super) fn changed(
+    connection: &mut SqliteConnection,
+    since: Timestamp,
+    limit: usize,
+) -> Result<Vec<ShowtimeId>, StoreError> {
+    let rows = ChangedSince.with(&[Bind::Integer(since.as_millis()), count(limit)]).load::<Vec<u8>>(connection);
+    let rows = rows.map_err(failed_to::<StoreError>("find the showtimes that have changed"))?;
+    rows.iter().map(|id| showtime_id(id)).collect()
 }
 
 statement!(

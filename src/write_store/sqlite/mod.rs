@@ -108,6 +108,10 @@ impl Journal for SqliteStore {
         self.readers.read(move |connection| showtimes::heads_page(connection, after, limit)).await
     }
 
+    async fn changed(&self, since: Timestamp, limit: usize) -> Result<Vec<ShowtimeId>, StoreError> {
+        self.readers.read(move |connection| journal::changed(connection, since, limit)).await
+    }
+
     async fn totals(&self) -> Result<Totals, StoreError> {
         self.readers.read(showtimes::totals).await
     }

@@ -51,6 +51,24 @@ async fn mongodb_is_emptied() {
     scene.settle().await;
 }
 
+/// Nothing happens in the showtime, and no sweep is due: who asks for it is the one who finds out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_document_is_made_anew_for_who_asks_for_it() {
+    let stack = crate::stack::Stack::real(services::shared()).await.with("MIN_SEQUENCE_WAIT_SECONDS", 2);
+    let showtimes = mongodb::Client::with_uri_str(&stack.services().mongodb).await.unwrap();
+    let showtimes = showtimes.database(stack.name()).collection::<mongodb::bson::Document>("showtimes");
+    let node = stack.start();
+    let (id, _) = node.schedule(3).await;
+    let path = format!("/api/showtimes/{id}");
+    for _ in 0..3 {
+        eventually("it is there", Duration::from_secs(10), || async { node.get(&path).await.status == 200 }).await;
+        let all = mongodb::bson::doc! {};
+        assert!(showtimes.delete_many(all).await.unwrap().deleted_count > 0);
+        let answer = node.get(&path).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+}
+
 fn is_from_write_store(answer: &Answer) -> bool {
     answer.headers.get("turnstile-source").is_some_and(|source| source == "write-store")
 }

@@ -28,6 +28,7 @@ async fn breaks(action: &str) {
     let ended = scene.fault_ended();
     let history = scene.settle().await;
     let slowest = history.slowest(began, ended);
+    println!("the slowest answer took {slowest:?}");
     assert!(slowest < LONGEST_ANSWER, "a request took {slowest:?}");
 }
 

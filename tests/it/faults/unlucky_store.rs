@@ -120,6 +120,10 @@ impl Journal for UnluckyStore {
         self.store.heads(ids).await
     }
 
+    async fn changed(&self, since: Timestamp, limit: usize) -> Result<Vec<ShowtimeId>, StoreError> {
+        self.store.changed(since, limit).await
+    }
+
     async fn heads_page(&self, after: Option<ShowtimeId>, limit: usize) -> Result<Vec<Head>, StoreError> {
         self.store.heads_page(after, limit).await
     }

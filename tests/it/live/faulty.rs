@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use turnstile::domain::{Booking, BookingId, RecordedEvent, ShowtimeId, Stamp};
+use turnstile::domain::{Booking, BookingId, RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use turnstile::write_store::{Head, Journal, Loaded, Moment, StoreError, Totals, WriteStore};
 
 /// While it is down, nothing can be read.
@@ -58,6 +58,10 @@ impl Journal for Faulty {
     async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<Head>, StoreError> {
         self.check()?;
         self.store.heads(ids).await
+    }
+
+    async fn changed(&self, since: Timestamp, limit: usize) -> Result<Vec<ShowtimeId>, StoreError> {
+        self.store.changed(since, limit).await
     }
 
     async fn heads_page(&self, after: Option<ShowtimeId>, limit: usize) -> Result<Vec<Head>, StoreError> {

@@ -10,13 +10,12 @@ use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use async_trait::async_trait;
+use turnstile::domain::{Applied, Place, ShowtimeSummary, ShowtimeView};
 use turnstile::domain::{Clock, EventRun, ShowtimeId, Timestamp};
 use turnstile::event_bus::{EventBus, Message};
 use turnstile::live::{self, LiveError, LiveHub, Settings};
 use turnstile::read_model::embedded::EmbeddedReadModel;
-use turnstile::read_model::{
-    Applied, Generation, PageStart, Place, ReadError, ReadModel, ShowtimeSummary, ShowtimeView,
-};
+use turnstile::read_model::{PageStart, ReadError, ReadModel};
 use turnstile::write_store::sqlite::{self, SqliteStore};
 use uuid::Uuid;
 
@@ -290,10 +289,6 @@ impl ReadModel for Model {
         self.embedded.place(id).await
     }
 
-    async fn forget(&self, id: ShowtimeId, sequence: u64) -> Result<(), ReadError> {
-        self.embedded.forget(id, sequence).await
-    }
-
     async fn list(&self, start: PageStart, limit: usize) -> Result<Vec<ShowtimeSummary>, ReadError> {
         self.check()?;
         self.embedded.list(start, limit).await
@@ -304,33 +299,19 @@ impl ReadModel for Model {
         self.embedded.apply(run).await
     }
 
-    async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<(ShowtimeId, u64)>, ReadError> {
+    async fn places(&self, ids: Vec<ShowtimeId>) -> Result<Vec<(ShowtimeId, Place)>, ReadError> {
         self.check()?;
-        self.embedded.heads(ids).await
+        self.embedded.places(ids).await
     }
 
-    async fn begin_rebuild(&self) -> Result<Generation, ReadError> {
-        self.embedded.begin_rebuild().await
-    }
-
-    async fn apply_to(&self, generation: Generation, run: &EventRun) -> Result<Applied, ReadError> {
-        self.embedded.apply_to(generation, run).await
-    }
-
-    async fn heads_in(
+    async fn replace(
         &self,
-        generation: Generation,
-        ids: Vec<ShowtimeId>,
-    ) -> Result<Vec<(ShowtimeId, u64)>, ReadError> {
-        self.embedded.heads_in(generation, ids).await
-    }
-
-    async fn publish_rebuild(&self, generation: Generation) -> Result<(), ReadError> {
-        self.embedded.publish_rebuild(generation).await
-    }
-
-    async fn abandon_rebuild(&self, generation: Generation) -> Result<(), ReadError> {
-        self.embedded.abandon_rebuild(generation).await
+        id: ShowtimeId,
+        over: Option<Place>,
+        with: Option<Arc<ShowtimeView>>,
+    ) -> Result<bool, ReadError> {
+        self.check()?;
+        self.embedded.replace(id, over, with).await
     }
 
     async fn ping(&self) -> Result<(), ReadError> {

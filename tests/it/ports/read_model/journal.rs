@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use turnstile::domain::{Applied, ShowtimeView};
 use turnstile::domain::{
     BookingId, Event, EventRun, PaymentReference, RecordedEvent, Row, SeatId, SeatMap, ShowtimeId, Stamp, Timestamp,
     UserId,
 };
-use turnstile::read_model::{Applied, ReadModel, ShowtimeView};
+use turnstile::read_model::ReadModel;
 use uuid::Uuid;
 
 /// Numbers that look random, the same for the same seed (`SplitMix64`).

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use mongodb::bson::{Document, doc};
 use mongodb::{Client, Collection, Database};
+use turnstile::domain::Applied;
+use turnstile::read_model::ReadModel;
 use turnstile::read_model::mongodb::{MongoReadModel, Settings};
-use turnstile::read_model::{Applied, ReadModel};
 use uuid::Uuid;
 
 use super::journal::{Dice, Journal, watch};
@@ -52,9 +53,8 @@ impl Mongo {
     }
 }
 
-/// So that a rebuild need not wait long for other nodes.
 fn quick() -> Settings {
-    Settings { generations_cached_milliseconds: 50, operation_timeout_milliseconds: 4_000, ..Settings::default() }
+    Settings { operation_timeout_milliseconds: 4_000, ..Settings::default() }
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn a_server_that_is_down_stops_nothing_and_a_malformed_url_is_refused() {
     assert!(MongoReadModel::connect("localhost:27017", &settings).await.is_err());
 }
 
-/// Writes of showtimes that wait at the same time share commands: chunks in one, heads in the next.
+/// Runs of showtimes that wait at the same time share a query and a command.
 #[tokio::test]
 async fn showtimes_written_at_the_same_time_share_round_trips() {
     const SHOWTIMES: usize = 60;
@@ -118,13 +118,13 @@ async fn an_emptied_database_reports_gaps_and_is_refilled_by_many_nodes_at_once(
         let last = journal.run(journal.last(), journal.last());
         assert_eq!(nodes[0].apply(&last).await.unwrap(), Applied::Gap { have: 0 });
         assert_eq!(nodes[1].showtime(journal.id).await.unwrap(), None);
-        assert_eq!(nodes[1].heads(vec![journal.id]).await.unwrap(), []);
+        assert_eq!(nodes[1].places(vec![journal.id]).await.unwrap(), []);
     }
     mongo.drop().await;
 }
 
 #[tokio::test]
-async fn a_writer_that_dies_between_two_documents_leaves_no_harm() {
+async fn a_writer_that_dies_at_any_moment_leaves_no_harm() {
     let mongo = Mongo::start().await;
     let journal = Arc::new(Journal::new(8_000, 0, 400, 2));
     let folds = Arc::new(journal.folds());
@@ -154,102 +154,55 @@ async fn a_writer_that_dies_between_two_documents_leaves_no_harm() {
 }
 
 #[tokio::test]
-async fn a_node_that_has_not_heard_of_a_new_copy_cannot_leave_it_behind() {
-    let mongo = Mongo::start().await;
-    let journal = Journal::new(100, 0, 20, 3);
-    let aware = mongo.node().await;
-    let unaware = mongo.node_with(&Settings { generations_cached_milliseconds: 3_600_000, ..quick() }).await;
-    unaware.apply(&journal.run(1, 10)).await.unwrap();
-
-    let generation = aware.begin_rebuild().await.unwrap();
-    aware.apply_to(generation, &journal.run(1, 10)).await.unwrap();
-    assert_eq!(unaware.apply(&journal.run(11, 12)).await.unwrap(), Applied::UpTo(12));
-    assert_eq!(aware.heads_in(generation, vec![journal.id]).await.unwrap(), [(journal.id, 12)]);
-
-    aware.publish_rebuild(generation).await.unwrap();
-    // Its copy is dropped by now: it must not take that for an unknown showtime, nor write there.
-    assert_eq!(unaware.sequence(journal.id).await.unwrap(), Some(12));
-    assert_eq!(unaware.list(None, 10).await.unwrap().len(), 1);
-    assert_eq!(unaware.apply(&journal.run(13, journal.last())).await.unwrap(), Applied::UpTo(journal.last()));
-    journal.assert_complete(&*aware).await;
-    journal.assert_complete(&*unaware).await;
-    mongo.drop().await;
-}
-
-#[tokio::test]
-async fn the_dropped_copy_leaves_nothing_behind() {
-    let mongo = Mongo::start().await;
-    let journal = Journal::new(5_000, 0, 20, 4);
-    let node = mongo.node().await;
-    journal.apply_all(&*node, 1).await;
-    let forgotten = node.begin_rebuild().await.unwrap();
-    let generation = node.begin_rebuild().await.unwrap();
-    node.apply_to(generation, &journal.run(1, journal.last())).await.unwrap();
-    node.publish_rebuild(generation).await.unwrap();
-    node.publish_rebuild(forgotten).await.expect_err("an older copy was published over a newer one");
-    journal.assert_complete(&*node).await;
-    let mut collections = mongo.database.list_collection_names().await.unwrap();
-    collections.sort_unstable();
-    assert_eq!(collections, ["meta", "seats_g3", "showtimes_g3"]);
-    let indexes = mongo.collection("showtimes_g3").list_index_names().await.unwrap();
-    assert_eq!(indexes, ["_id_", "startTime_1__id_1"]);
-    mongo.drop().await;
-}
-
-#[tokio::test]
-async fn a_lost_chunk_is_never_shown_and_the_showtime_is_refilled() {
-    let mongo = Mongo::start().await;
-    let journal = Journal::new(5_000, 0, 60, 5);
-    let node = mongo.node().await;
-    node.apply(&journal.run(1, 30)).await.unwrap();
-    let removed = mongo.collection("seats_g1").find_one_and_delete(doc! {}).await.unwrap();
-    assert!(removed.is_some());
-    node.showtime(journal.id).await.expect_err("a showtime without some of its seats was shown");
-    // Removed by the read that found it: the sweep sees it missing.
-    assert_eq!(node.heads(vec![journal.id]).await.unwrap(), []);
-    journal.apply_all(&*node, 1).await;
-    journal.assert_complete(&*node).await;
-
-    mongo.collection("seats_g1").delete_many(doc! {}).await.unwrap();
-    assert_eq!(node.apply(&journal.run(1, journal.last())).await.unwrap(), Applied::UpTo(journal.last()));
-    mongo.drop().await;
-}
-
-#[tokio::test]
-async fn a_showtime_is_one_document_up_to_4096_seats() {
+async fn one_showtime_is_one_document_and_one_index_lists_them() {
     let mongo = Mongo::start().await;
     let node = mongo.node().await;
-    for (seats, chunks) in [(4_096, 0), (4_097, 2)] {
+    for seats in [4_096, 200_000] {
         let journal = Journal::new(seats, 0, 50, 8);
         journal.apply_all(&*node, 3).await;
-        journal.assert_complete(&*node).await;
-        assert_eq!(mongo.collection("seats_g1").count_documents(doc! {}).await.unwrap(), chunks);
-        // Nor does a node need chunks that has not written it.
         journal.assert_complete(&*mongo.node().await).await;
     }
-    assert_eq!(mongo.collection("showtimes_g1").count_documents(doc! {}).await.unwrap(), 2);
+    let journal = Journal::new(100, 0, 5, 9);
+    assert!(node.replace(journal.id, None, Some(Arc::new(journal.fold(6)))).await.unwrap());
+    assert_eq!(mongo.database.list_collection_names().await.unwrap(), ["showtimes"]);
+    let showtimes = mongo.collection("showtimes");
+    assert_eq!(showtimes.count_documents(doc! {}).await.unwrap(), 3);
+    assert_eq!(showtimes.list_index_names().await.unwrap(), ["_id_", "startTime_1__id_1"]);
+    let stats = [doc! { "$group": { "_id": null, "most": { "$max": { "$bsonSize": "$$ROOT" } } } }];
+    let mut answer = showtimes.aggregate(stats).await.unwrap();
+    assert!(answer.advance().await.unwrap());
+    let most = answer.current().get_i32("most").unwrap();
+    assert!(most < 60_000, "a document of {most} bytes");
     mongo.drop().await;
 }
 
 #[tokio::test]
-async fn an_update_touches_only_the_chunks_concerned_and_documents_stay_small() {
+async fn a_damaged_document_is_never_shown_and_counts_as_missing() {
     let mongo = Mongo::start().await;
-    let journal = Journal::new(200_000, 0, 2_000, 6);
+    let showtimes = mongo.collection("showtimes");
     let node = mongo.node().await;
-    node.apply(&journal.run(1, 1)).await.unwrap();
-    let seats = mongo.collection("seats_g1");
-    assert_eq!(seats.count_documents(doc! {}).await.unwrap(), 49);
-    node.apply(&journal.run(2, 2)).await.unwrap();
-    let touched = seats.count_documents(doc! { "sequence": { "$gt": 0 } }).await.unwrap();
-    assert!((1..=8).contains(&touched), "{touched} chunks were written for one booking");
-    node.apply(&journal.run(3, journal.last())).await.unwrap();
-    for collection in ["seats_g1", "showtimes_g1"] {
-        let stats = [doc! { "$group": { "_id": null, "most": { "$max": { "$bsonSize": "$$ROOT" } } } }];
-        let mut answer = mongo.collection(collection).aggregate(stats).await.unwrap();
-        assert!(answer.advance().await.unwrap());
-        let most = answer.current().get_i32("most").unwrap();
-        assert!(most < 20_000, "{collection}: a document of {most} bytes");
+    let healthy = Journal::new(300, 0, 60, 4);
+    healthy.apply_all(&*node, 2).await;
+    let journal = Journal::new(300, 0, 60, 5);
+    for damage in [
+        doc! { "$unset": { "statuses": 1 } },
+        doc! { "$set": { "seatCount": 299_i64 } },
+        doc! { "$set": { "rows": "A" } },
+        doc! { "$set": { "stamp": "none" } },
+        doc! { "$unset": { "sequence": 1, "stamp": 1 } },
+    ] {
+        journal.apply_all(&*node, 1).await;
+        let with_film = doc! { "movieTitle": "Film 5" };
+        assert_eq!(showtimes.update_one(with_film, damage.clone()).await.unwrap().modified_count, 1);
+        assert_eq!(node.showtime(journal.id).await.unwrap(), None, "{damage}");
+        assert_eq!(node.places(vec![journal.id]).await.unwrap(), [], "{damage}");
+        assert_eq!(node.list(None, 10).await.unwrap().len(), 1, "{damage}");
     }
+    // Found by a write.
+    journal.apply_all(&*node, 1).await;
+    showtimes.update_many(doc! {}, doc! { "$unset": { "statuses": 1 } }).await.unwrap();
+    assert_eq!(node.apply(&journal.run(30, journal.last())).await.unwrap(), Applied::Gap { have: 0 });
+    assert_eq!(node.apply(&journal.run(1, journal.last())).await.unwrap(), Applied::UpTo(journal.last()));
     mongo.drop().await;
 }
 

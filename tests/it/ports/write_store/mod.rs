@@ -117,6 +117,9 @@ macro_rules! contract_tests {
                 due_holds_come_earliest_first
                 heads_of_known_showtimes
                 heads_page_walks_all_showtimes
+                showtimes_that_changed_since_a_moment
+                places_that_the_journal_does_not_have
+                a_view_is_the_fold_of_the_journal
                 totals_count_what_is_scheduled_and_nothing_else
                 an_audit_shows_everything
                 an_audit_of_an_unknown_showtime_is_none

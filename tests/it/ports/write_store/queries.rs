@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use turnstile::domain::{Booking, BookingId, ShowtimeId, Stamp};
+use turnstile::domain::{Booking, BookingId, EventRun, Place, ShowtimeId, ShowtimeView, Stamp};
 use turnstile::write_store::{CommitError, NewShowtime, Totals};
 use uuid::Uuid;
 
@@ -107,6 +107,67 @@ pub async fn heads_page_walks_all_showtimes<A: Adapter>() {
     }
     assert_eq!(walked, expected);
     assert_eq!(store.heads_page(None, 100).await.unwrap(), expected);
+}
+
+/// Creations are decided at 0 ms, reservations at 10 ms.
+pub async fn showtimes_that_changed_since_a_moment<A: Adapter>() {
+    let adapter = A::fresh().await;
+    let store = adapter.store();
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.push(scheduled(&store, 3).await);
+    }
+    reserved(&store, ids[1], &[0], 1).await;
+    reserved(&store, ids[1], &[1], 1).await;
+    reserved(&store, ids[3], &[0], 1).await;
+    let changed = async |since, limit| {
+        let mut changed = store.changed(at(since), limit).await.unwrap();
+        changed.sort_unstable();
+        changed
+    };
+    let sorted = |mut ids: Vec<ShowtimeId>| {
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(changed(0, 10).await, sorted(ids.clone()));
+    assert_eq!(changed(1, 10).await, sorted(vec![ids[1], ids[3]]));
+    assert_eq!(changed(10, 10).await, sorted(vec![ids[1], ids[3]]));
+    assert_eq!(changed(11, 10).await, []);
+    assert_eq!(changed(0, 3).await.len(), 3);
+}
+
+pub async fn places_that_the_journal_does_not_have<A: Adapter>() {
+    let adapter = A::fresh().await;
+    let store = adapter.store();
+    let (one, two) = (scheduled(&store, 3).await, scheduled(&store, 3).await);
+    reserved(&store, one, &[0], 1).await;
+    let place = async |id, sequence: u64| {
+        let events = store.journal(id, sequence - 1, 1).await.unwrap();
+        (id, Place { sequence, stamp: events[0].stamp })
+    };
+    let (first, last, other) = (place(one, 1).await, place(one, 2).await, place(two, 1).await);
+    assert_eq!(store.lost(vec![first, last, other]).await.unwrap(), []);
+    let wrong = |place: (ShowtimeId, Place)| (place.0, Place { stamp: Stamp(place.1.stamp.0 ^ 1), ..place.1 });
+    let ahead = (two, Place { sequence: 2, ..last.1 });
+    let unknown = (ShowtimeId(Uuid::new_v4()), last.1);
+    assert_eq!(store.lost(vec![wrong(first), other]).await.unwrap(), [one]);
+    assert_eq!(store.lost(vec![last, ahead]).await.unwrap(), [two]);
+    assert_eq!(store.lost(vec![unknown, first]).await.unwrap(), [unknown.0]);
+    assert_eq!(store.lost(vec![]).await.unwrap(), []);
+}
+
+pub async fn a_view_is_the_fold_of_the_journal<A: Adapter>() {
+    let adapter = A::fresh().await;
+    let store = adapter.store();
+    let id = scheduled(&store, 9).await;
+    let held = reserved(&store, id, &[3, 1], 1).await;
+    reserved(&store, id, &[7], 1).await;
+    store.commit(Draft::kept(&store, id).await.confirm(&held, "pay").done()).await.unwrap();
+    let events = store.journal(id, 0, 10).await.unwrap();
+    let mut fold = ShowtimeView::scheduled(id, &events[0]).unwrap();
+    fold.apply(&EventRun::new(id, events).unwrap());
+    assert_eq!(*store.view(id).await.unwrap().unwrap(), fold);
+    assert_eq!(store.view(ShowtimeId(Uuid::new_v4())).await.unwrap(), None);
 }
 
 pub async fn totals_count_what_is_scheduled_and_nothing_else<A: Adapter>() {

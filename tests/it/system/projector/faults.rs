@@ -5,11 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
+use turnstile::domain::{Applied, Place, ShowtimeSummary, ShowtimeView};
 use turnstile::domain::{EventRun, ShowtimeId};
 use turnstile::event_bus::{BusError, DeadLetter, Delivery, EventBus, Message, Settlement, Signal, Subscription};
-use turnstile::read_model::{
-    Applied, Generation, PageStart, Place, ReadError, ReadModel, ShowtimeSummary, ShowtimeView,
-};
+use turnstile::read_model::{PageStart, ReadError, ReadModel};
 
 /// A read model in front of a real one.
 pub struct FaultyReadModel {
@@ -20,14 +19,23 @@ pub struct FaultyReadModel {
     pub poisoned: Mutex<Option<ShowtimeId>>,
     /// So many calls of `apply` panic.
     pub apply_panics: AtomicU32,
-    /// So many calls of `heads` panic.
-    pub heads_panics: AtomicU32,
+    /// Pages of the list that were asked for.
+    pub lists: AtomicU32,
+    /// So many calls of `places` panic.
+    pub places_panics: AtomicU32,
 }
 
 impl FaultyReadModel {
     pub fn new(inner: Arc<dyn ReadModel>) -> Self {
         let (down, poisoned) = (AtomicBool::new(false), Mutex::new(None));
-        Self { inner, down, poisoned, apply_panics: AtomicU32::new(0), heads_panics: AtomicU32::new(0) }
+        Self {
+            inner,
+            down,
+            poisoned,
+            apply_panics: AtomicU32::new(0),
+            places_panics: AtomicU32::new(0),
+            lists: AtomicU32::new(0),
+        }
     }
 
     fn answer(&self) -> Result<&dyn ReadModel, ReadError> {
@@ -54,11 +62,8 @@ impl ReadModel for FaultyReadModel {
         self.answer()?.place(id).await
     }
 
-    async fn forget(&self, id: ShowtimeId, sequence: u64) -> Result<(), ReadError> {
-        self.answer()?.forget(id, sequence).await
-    }
-
     async fn list(&self, start: PageStart, limit: usize) -> Result<Vec<ShowtimeSummary>, ReadError> {
+        self.lists.fetch_add(1, Ordering::SeqCst);
         self.answer()?.list(start, limit).await
     }
 
@@ -70,33 +75,18 @@ impl ReadModel for FaultyReadModel {
         self.answer()?.apply(run).await
     }
 
-    async fn heads(&self, ids: Vec<ShowtimeId>) -> Result<Vec<(ShowtimeId, u64)>, ReadError> {
-        panic_if_due(&self.heads_panics);
-        self.answer()?.heads(ids).await
+    async fn places(&self, ids: Vec<ShowtimeId>) -> Result<Vec<(ShowtimeId, Place)>, ReadError> {
+        panic_if_due(&self.places_panics);
+        self.answer()?.places(ids).await
     }
 
-    async fn begin_rebuild(&self) -> Result<Generation, ReadError> {
-        self.answer()?.begin_rebuild().await
-    }
-
-    async fn apply_to(&self, generation: Generation, run: &EventRun) -> Result<Applied, ReadError> {
-        self.answer()?.apply_to(generation, run).await
-    }
-
-    async fn heads_in(
+    async fn replace(
         &self,
-        generation: Generation,
-        ids: Vec<ShowtimeId>,
-    ) -> Result<Vec<(ShowtimeId, u64)>, ReadError> {
-        self.answer()?.heads_in(generation, ids).await
-    }
-
-    async fn publish_rebuild(&self, generation: Generation) -> Result<(), ReadError> {
-        self.answer()?.publish_rebuild(generation).await
-    }
-
-    async fn abandon_rebuild(&self, generation: Generation) -> Result<(), ReadError> {
-        self.answer()?.abandon_rebuild(generation).await
+        id: ShowtimeId,
+        over: Option<Place>,
+        with: Option<Arc<ShowtimeView>>,
+    ) -> Result<bool, ReadError> {
+        self.answer()?.replace(id, over, with).await
     }
 
     async fn ping(&self) -> Result<(), ReadError> {

@@ -3,22 +3,23 @@
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::Arbiter;
+use turnstile::domain::{Applied, ShowtimeView};
 use turnstile::domain::{EventRun, SeatStatus, ShowtimeId, Timestamp};
 use turnstile::event_bus::in_process::{self, InProcessBus};
 use turnstile::event_bus::{EventBus, Message};
 use turnstile::projector::{self, Dependencies, Projector, Settings};
-use turnstile::read_model::{Applied, ReadModel, ShowtimeView};
+use turnstile::read_model::ReadModel;
 use turnstile::write_store::WriteStore;
 use turnstile::write_store::sqlite::{self, SqliteStore};
 use uuid::Uuid;
 
 use super::faults::{FaultyBus, FaultyReadModel};
 use crate::ports::read_model::journal::Dice;
-use crate::ports::write_store::draft::{Draft, booking, scheduled, stored};
+use crate::ports::write_store::draft::{Draft, START, booking, scheduled, stored};
 
 /// Longest wait for something that must happen.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -30,6 +31,10 @@ pub struct Scene {
     pub showtimes: Vec<ShowtimeId>,
     pub dice: Dice,
     pub arbiter: Arc<Arbiter>,
+    /// Of the projector, in milliseconds since 1970. It stands still.
+    pub clock: Arc<AtomicI64>,
+    /// How often the projector asked for the time: once a sweep and once a write.
+    clock_reads: Arc<AtomicU32>,
     published: AtomicU32,
     directory: PathBuf,
 }
@@ -73,7 +78,9 @@ impl Scene {
         let bus = Arc::new(FaultyBus::new(Arc::new(InProcessBus::new(&in_process::Settings::default()))));
         let model = Arc::new(FaultyReadModel::new(model));
         let (published, dice) = (AtomicU32::new(0), Dice(seed));
-        let mut scene = Self { store, bus, model, showtimes: Vec::new(), dice, arbiter, published, directory };
+        let (clock, clock_reads) = (Arc::new(AtomicI64::new(START)), Arc::default());
+        let mut scene =
+            Self { store, bus, model, showtimes: Vec::new(), dice, arbiter, clock, clock_reads, published, directory };
         for _ in 0..showtimes {
             scene.showtimes.push(scheduled(&scene.store, 12).await);
         }
@@ -84,10 +91,21 @@ impl Scene {
         projector::start(&self.arbiter, self.dependencies(settings))
     }
 
+    /// Sweeps that have begun, while nothing is delivered.
+    pub fn sweeps(&self) -> u32 {
+        self.clock_reads.load(Ordering::SeqCst)
+    }
+
     fn dependencies(&self, settings: Settings) -> Dependencies {
         Dependencies {
             journal: self.store.clone(),
-            clock: Arc::new(|| Timestamp::MIN),
+            clock: {
+                let (clock, reads) = (Arc::clone(&self.clock), Arc::clone(&self.clock_reads));
+                Arc::new(move || {
+                    reads.fetch_add(1, Ordering::SeqCst);
+                    Timestamp::from_millis(clock.load(Ordering::SeqCst))
+                })
+            },
             lag: turnstile::telemetry::metrics::seconds(),
             event_bus: self.bus.clone(),
             read_model: self.model.clone(),
@@ -167,7 +185,8 @@ impl Scene {
     /// True if the read model stands where every journal ends.
     pub async fn is_caught_up(&self) -> bool {
         let mut heads = self.store.heads(self.showtimes.clone()).await.unwrap();
-        let Ok(mut reached) = self.model.inner.heads(self.showtimes.clone()).await else { return false };
+        let Ok(places) = self.model.inner.places(self.showtimes.clone()).await else { return false };
+        let mut reached: Vec<_> = places.into_iter().map(|(id, place)| (id, place.sequence)).collect();
         heads.sort_unstable();
         reached.sort_unstable();
         heads == reached

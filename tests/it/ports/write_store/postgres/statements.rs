@@ -62,6 +62,7 @@ async fn every_call_costs_constant_round_trips_and_is_prepared_once() {
         store.journal(id, 5, 10).await.unwrap();
         store.heads(vec![id]).await.unwrap();
         store.heads_page(Some(id), 10).await.unwrap();
+        store.changed(rows[0].run.events()[0].recorded_at, 10).await.unwrap();
         store.idempotency(vec![[0; 32]]).await.unwrap();
         store.due_holds(rows[0].run.events()[0].recorded_at, 10).await.unwrap();
         store.bookings(vec![booking(id, &[1]).id]).await.unwrap();
@@ -71,8 +72,8 @@ async fn every_call_costs_constant_round_trips_and_is_prepared_once() {
     }
     assert_eq!(
         costs[1..],
-        [12, 12],
-        "ten calls, the outbox asking for rows and for events, the ping writing and asking for the time: nothing is prepared again"
+        [13, 13],
+        "eleven calls, the outbox asking for rows and for events, the ping writing and asking for the time: nothing is prepared again"
     );
     assert_eq!(
         proxy.connections(),

@@ -1,0 +1,2 @@
+DROP FUNCTION changed_showtimes;
+DROP INDEX journal_recorded;

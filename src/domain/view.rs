@@ -1,0 +1,152 @@
+//! The public view of a showtime: a pure fold of its events, shared by the read model's adapters, the live feed and `turnstile check`.
+
+use crate::domain::{Event, EventRun, RecordedEvent, SeatId, SeatMap, SeatStatus, ShowtimeId, Stamp, Timestamp};
+
+/// A place in a showtime's history.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// The last event's sequence.
+    pub sequence: u64,
+    /// The last event's stamp.
+    pub stamp: Stamp,
+}
+
+/// What became of a run of events that was applied to a view.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Applied {
+    /// The showtime stands at this sequence, which is at least the run's last.
+    UpTo(u64),
+    /// The run does not go on where the showtime stands: events are missing between them, or the run is of another history, or the
+    /// showtime is unknown and the run does not begin with its first event. Nothing was applied.
+    Gap {
+        /// The showtime's sequence; 0 if it is unknown.
+        have: u64,
+    },
+}
+
+/// A showtime with all its seats at one sequence.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ShowtimeView {
+    /// Its id.
+    pub id: ShowtimeId,
+    /// What is shown.
+    pub movie_title: String,
+    /// When it starts.
+    pub start_time: Timestamp,
+    /// Last sequence applied.
+    pub sequence: u64,
+    /// Stamp of the event with that sequence.
+    pub stamp: Stamp,
+    /// Its rows.
+    pub seat_map: SeatMap,
+    /// Every seat's status, in order of index.
+    pub statuses: Vec<SeatStatus>,
+}
+
+/// One line of the list of showtimes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ShowtimeSummary {
+    /// Its id.
+    pub id: ShowtimeId,
+    /// What is shown.
+    pub movie_title: String,
+    /// When it starts.
+    pub start_time: Timestamp,
+    /// Last sequence applied.
+    pub sequence: u64,
+    /// Stamp of the event with that sequence.
+    pub stamp: Stamp,
+    /// Number of seats.
+    pub seats: u32,
+    /// How many of them are available.
+    pub available: u32,
+}
+
+impl Place {
+    /// Applies the events of the run that are new here to the seats' statuses, and moves on to the last one.
+    pub fn apply(&mut self, run: &EventRun, statuses: &mut [SeatStatus]) -> Applied {
+        if run.last_sequence() <= self.sequence {
+            return Applied::UpTo(self.sequence);
+        }
+        if !run.goes_on(self.sequence, self.stamp) {
+            return Applied::Gap { have: self.sequence };
+        }
+        for recorded in run.after(self.sequence) {
+            let change = recorded.event.seats_status();
+            for seat in change.seat_ids {
+                if let Some(status) = usize::try_from(seat.index()).ok().and_then(|index| statuses.get_mut(index)) {
+                    *status = change.status;
+                }
+            }
+        }
+        *self = Self { sequence: run.last_sequence(), stamp: run.last_stamp() };
+        Applied::UpTo(self.sequence)
+    }
+}
+
+impl ShowtimeSummary {
+    /// The last event applied.
+    pub fn place(&self) -> Place {
+        Place { sequence: self.sequence, stamp: self.stamp }
+    }
+}
+
+impl ShowtimeView {
+    /// The view after the first event of a showtime; `None` for any other event.
+    pub fn scheduled(id: ShowtimeId, first: &RecordedEvent) -> Option<Self> {
+        let Event::ShowtimeScheduled { movie_title, start_time, rows } = &first.event else {
+            return None;
+        };
+        let seats = usize::try_from(rows.seat_count()).ok()?;
+        Some(Self {
+            id,
+            movie_title: movie_title.clone(),
+            start_time: *start_time,
+            sequence: first.sequence,
+            stamp: first.stamp,
+            seat_map: rows.clone(),
+            statuses: vec![SeatStatus::Available; seats],
+        })
+    }
+
+    /// Applies the events of the run that are new here; a run that does not go on from here changes nothing.
+    pub fn apply(&mut self, run: &EventRun) -> Applied {
+        let mut place = self.place();
+        let applied = place.apply(run, &mut self.statuses);
+        Place { sequence: self.sequence, stamp: self.stamp } = place;
+        applied
+    }
+
+    /// The last event applied.
+    pub fn place(&self) -> Place {
+        Place { sequence: self.sequence, stamp: self.stamp }
+    }
+
+    /// The line in the list of showtimes.
+    pub fn summary(&self) -> ShowtimeSummary {
+        ShowtimeSummary {
+            id: self.id,
+            movie_title: self.movie_title.clone(),
+            start_time: self.start_time,
+            sequence: self.sequence,
+            stamp: self.stamp,
+            seats: self.seat_map.seat_count(),
+            available: available(&self.statuses),
+        }
+    }
+
+    /// Every seat as (id, row label, number, status), in order of index.
+    pub fn seats(&self) -> impl Iterator<Item = (SeatId, &str, u32, SeatStatus)> {
+        let prefix = SeatId::prefix(self.id);
+        self.seat_map
+            .seats()
+            .zip(&self.statuses)
+            .map(move |((index, row, number), status)| (SeatId::with_prefix(prefix, index), row, number, *status))
+    }
+}
+
+/// How many of the seats are available.
+pub fn available(statuses: &[SeatStatus]) -> u32 {
+    let count = statuses.iter().filter(|status| **status == SeatStatus::Available).count();
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
