@@ -46,8 +46,10 @@
 //! 9. The [`projector`] applies the events to the [`read_model`], those of different showtimes in one command. The [`live`] hub of each node
 //!    sends them to its clients. Each event is encoded once. Both go by sequence: an event that comes twice is dropped, a missing one is
 //!    read from the journal.
-//! 10. The hold is confirmed or cancelled in the same way, or ended at its deadline by a timer of the showtime's actor. Holds whose node has
-//!     died, or whose actor has made room for others, are ended by the sweeper of one node, with commits of its own.
+//! 10. The hold is confirmed, extended or cancelled in the same way. Its booking's id carries a mark of the showtime ([`domain::BookingId`]), so a
+//!     node that has the showtime open finds the actor without asking the write store. Other nodes look the booking up.
+//! 11. A hold that is not confirmed is ended at its deadline by a timer of the showtime's actor. Holds whose node has died, or whose actor
+//!     has made room for others, are ended by the sweeper of one node, with commits of its own.
 //!
 //! # Invariants, and what keeps them
 //!

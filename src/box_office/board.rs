@@ -1,4 +1,5 @@
-//! The board: which seats of a showtime are taken, published by its actor and readable by every thread without asking it.
+//! The board: which seats of a showtime are taken, and which bookings are pending, published by its actor and readable by every thread
+//! without asking it.
 //!
 //! A reservation of a taken seat is refused from the board: no queue, no lock. Everything else goes to the actor.
 //! **Invariant:** such a refusal rests on knowledge that is at most [`MAX_AGE`] older than the request. The board says up to which
@@ -6,15 +7,16 @@
 //! entry is changed before the command that changed the seat is answered. Another node's change may be missing for that long, but
 //! none that this node has told anybody, by its live feed or in an answer.
 
-use std::sync::OnceLock;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::domain::{
-    ConflictReason, SeatConflict, SeatId, SeatIdPrefix, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, Stamp,
-    Timestamp,
+    Booking, BookingId, BookingStatus, ConflictReason, SeatConflict, SeatId, SeatIdPrefix, SeatStatus, Showtime,
+    ShowtimeFacts, ShowtimeId, Stamp, Timestamp, TokenHash,
 };
 
 /// How much older than a request the knowledge may be that refuses it. In a storm few requests then ask the store; with 0
@@ -24,12 +26,14 @@ const MAX_AGE: Duration = Duration::from_millis(1);
 /// moment, and have another history of the same length since.
 const VERIFIED_FOR: Duration = Duration::from_secs(1);
 
-/// One byte per seat, for as long as the showtime is open on this node.
+/// One byte per seat and one entry per pending booking, for as long as the showtime is open on this node.
 #[derive(Debug)]
 pub(super) struct Board {
     prefix: SeatIdPrefix,
     /// Made when the showtime is loaded for the first time.
     shown: OnceLock<Shown>,
+    /// Pending bookings that the actor has in memory, each with the hash of its hold token.
+    holds: Mutex<HashMap<BookingId, TokenHash>>,
     opened: Instant,
     /// Microseconds from `opened` to the moment at which the board was last known to agree with the store; 0: never.
     synced: AtomicU64,
@@ -55,6 +59,7 @@ impl Board {
         Self {
             prefix: SeatId::prefix(id),
             shown: OnceLock::new(),
+            holds: Mutex::default(),
             opened: Instant::now(),
             synced: AtomicU64::new(0),
             sequence: AtomicU64::new(0),
@@ -114,6 +119,24 @@ impl Board {
         for (seat, status) in shown.seats.iter().zip(statuses) {
             seat.store(status.code(), Ordering::Release);
         }
+        let pending = showtime.bookings().filter(|booking| booking.status == BookingStatus::Pending);
+        *self.holds() = pending.map(|booking| (booking.id, booking.token)).collect();
+    }
+
+    /// Shows how these bookings stand in a showtime whose last events are committed.
+    pub(super) fn follow(&self, showtime: &Showtime, bookings: impl Iterator<Item = BookingId>) {
+        let mut holds = self.holds();
+        for id in bookings {
+            match showtime.booking(id) {
+                Some(Booking { status: BookingStatus::Pending, token, .. }) => holds.insert(id, *token),
+                Some(_) | None => holds.remove(&id),
+            };
+        }
+    }
+
+    /// The hash of a booking's hold token, if the booking is pending and the actor has it in memory.
+    pub(super) fn hold(&self, id: BookingId) -> Option<TokenHash> {
+        self.holds().get(&id).copied()
     }
 
     /// Shows the seats of a committed event.
@@ -153,6 +176,11 @@ impl Board {
     /// The store, asked at `moment`, had nothing that the board does not show.
     pub(super) fn still_agreed_at(&self, moment: Instant) {
         self.synced.fetch_max(self.micros_at(moment), Ordering::AcqRel);
+    }
+
+    fn holds(&self) -> MutexGuard<'_, HashMap<BookingId, TokenHash>> {
+        // Consistent after every statement, so a panic elsewhere leaves it usable.
+        self.holds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Microseconds from `opened` to `moment`, at least 1.

@@ -10,18 +10,14 @@ use tokio::sync::{TryAcquireError, oneshot};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::box_office::arrivals::Arrival;
 use crate::box_office::board::Board;
 use crate::box_office::expiry::Sweeper;
 use crate::box_office::registry::{Desk, Directory, Open, Registry};
 use crate::box_office::request::{Answer, Counted, KeyedRequest, QueuedCommand, Request, RequestContext};
 use crate::box_office::showtime_actor::Submit;
-use crate::box_office::{BoxOfficeError, Dependencies, Outcome, Reserved};
+use crate::box_office::{BoxOfficeError, Dependencies, Reserved};
 use crate::coalesce::Flights;
-use crate::domain::{
-    Booking, BookingId, Command, Credential, HoldToken, NoteTold, PaymentReference, Rejection, SeatSelection,
-    ShowtimeId, UserId,
-};
+use crate::domain::{BookingId, Command, HoldToken, NoteTold, Rejection, SeatSelection, ShowtimeId, UserId};
 
 /// How often a command is brought to a fresh actor because the one before was lost.
 const MAX_DELIVERIES: u32 = 5;
@@ -92,7 +88,7 @@ impl BoxOffice {
         if context.key.is_none() {
             self.refuse_if_taken(showtime_id, &seats, arrived).await?;
         }
-        let booking_id = BookingId(Uuid::now_v7());
+        let booking_id = BookingId::new(showtime_id, Uuid::now_v7());
         let nonce: [u8; 16] = rand::random();
         let hold_token = match &context.key {
             Some(key) => key.hold_token(nonce),
@@ -174,53 +170,6 @@ impl BoxOffice {
         agrees
     }
 
-    /// Turns a hold into a sale.
-    pub async fn confirm(
-        &self,
-        booking_id: BookingId,
-        credential: Credential,
-        payment_reference: PaymentReference,
-        context: RequestContext,
-    ) -> Result<Outcome, BoxOfficeError> {
-        let arrival = self.arrival(booking_id);
-        let asked_at = arrival.asked_at;
-        let command = Command::ConfirmBooking { booking_id, credential, payment_reference, asked_at };
-        self.change(command, credential, context, Some(arrival)).await
-    }
-
-    /// Gives a hold up.
-    pub async fn cancel(
-        &self,
-        booking_id: BookingId,
-        credential: Credential,
-        context: RequestContext,
-    ) -> Result<Outcome, BoxOfficeError> {
-        self.change(Command::CancelBooking { booking_id, credential }, credential, context, None).await
-    }
-
-    /// Moves a hold's deadline, within the policy's bound.
-    pub async fn extend(
-        &self,
-        booking_id: BookingId,
-        credential: Credential,
-        context: RequestContext,
-    ) -> Result<Outcome, BoxOfficeError> {
-        let arrival = self.arrival(booking_id);
-        let command = Command::ExtendHold { booking_id, credential, asked_at: arrival.asked_at };
-        self.change(command, credential, context, Some(arrival)).await
-    }
-
-    /// A booking, shown to its holder or an operator.
-    ///
-    /// # Errors
-    /// [`Rejection::UnknownBooking`], [`Rejection::NotHolder`].
-    pub async fn booking(&self, booking_id: BookingId, credential: Credential) -> Result<Booking, BoxOfficeError> {
-        let found = self.inner.deps.ledger.booking(booking_id).await;
-        let booking = shown_to(credential, found.map_err(|error| self.unavailable(&error))?)?;
-        self.inner.directory.note_told(booking.showtime_id, booking.version);
-        Ok(booking)
-    }
-
     /// For all who tell clients how showtimes stand: a refusal then rests on nothing older.
     pub fn note_told(&self) -> NoteTold {
         let directory = Arc::clone(&self.inner.directory);
@@ -254,30 +203,13 @@ impl BoxOffice {
         &self.inner.deps
     }
 
-    fn arrival(&self, booking_id: BookingId) -> Arc<Arrival> {
-        Arc::new(self.inner.directory.arrivals().note(booking_id, &self.inner.deps.clock))
-    }
-
-    async fn change(
-        &self,
-        command: Command,
-        credential: Credential,
-        context: RequestContext,
-        arrival: Option<Arc<Arrival>>,
-    ) -> Result<Outcome, BoxOfficeError> {
-        let arrived = Instant::now();
-        let found = self.inner.deps.ledger.bookings(vec![command.booking_id()]).await;
-        let booking = shown_to(credential, found.map_err(|error| self.unavailable(&error))?.into_iter().next())?;
-        let nonce: [u8; 16] = rand::random();
-        let keyed = context.key.and_then(|key| KeyedRequest::for_command(&key, booking.showtime_id, &command, nonce));
-        let traceparent = context.traceparent;
-        let request = Request { command, key: keyed, traceparent, repeated: false, _arrival: arrival, arrived };
-        Ok(self.submit(booking.showtime_id, request).await?.outcome)
+    pub(super) fn directory(&self) -> &Directory {
+        &self.inner.directory
     }
 
     /// Brings a command to its showtime until it is answered. A command that was lost on the way is asked again: it has its booking's id,
     /// so if it was carried out it is answered as such, and if not it is carried out now.
-    async fn submit(&self, showtime_id: ShowtimeId, request: Request) -> Result<Answer, BoxOfficeError> {
+    pub(super) async fn submit(&self, showtime_id: ShowtimeId, request: Request) -> Result<Answer, BoxOfficeError> {
         if self.is_draining() {
             return Err(BoxOfficeError::Draining);
         }
@@ -377,14 +309,4 @@ impl BoxOffice {
 fn start_registry(deps: &Arc<Dependencies>, directory: &Arc<Directory>) -> Addr<Registry> {
     let registry = Registry::new(Arc::clone(deps), Arc::clone(directory));
     Registry::start_in_arbiter(&Arbiter::new().handle(), move |_| registry)
-}
-
-/// A booking, for its holder or an operator.
-fn shown_to(credential: Credential, found: Option<Booking>) -> Result<Booking, Rejection> {
-    let booking = found.ok_or(Rejection::UnknownBooking)?;
-    match credential {
-        Credential::Operator => Ok(booking),
-        Credential::Holder(token) if booking.token.matches(&token) => Ok(booking),
-        Credential::Holder(_) => Err(Rejection::NotHolder),
-    }
 }

@@ -9,6 +9,7 @@
 mod arrivals;
 mod batch_run;
 mod board;
+mod changes;
 mod dependencies;
 mod error;
 mod expiry;

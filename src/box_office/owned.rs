@@ -60,12 +60,13 @@ impl Owned {
         self.synced_at < moment
     }
 
-    /// These events have just been committed: everybody may know.
+    /// These events are committed and the state has them: everybody may know.
     pub(super) fn show(&self, events: &[Event]) {
         for event in events {
             let seats = event.seats_status();
             self.board.change(seats.seat_ids, seats.status);
         }
+        self.board.follow(&self.showtime, events.iter().filter_map(Event::booking_id));
     }
 
     /// The state's last events were committed by this owner, and follow what it had seen. False if they do not: others have written, or

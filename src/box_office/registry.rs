@@ -3,18 +3,19 @@
 //! At the bound on open showtimes, each further one takes the place of one that was not used for long, whether or not that has
 //! pending holds: the sweeper ends those that come due. Found by the clock algorithm, also called second chance.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use actix::{Actor, Addr, Arbiter, Context, Handler, Message, MessageResult};
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 use crate::box_office::Dependencies;
 use crate::box_office::arrivals::Arrivals;
 use crate::box_office::board::Board;
 use crate::box_office::showtime_actor::{PutAway, ShowtimeActor, Surroundings};
-use crate::domain::ShowtimeId;
+use crate::domain::{BookingId, ShowtimeId, ShowtimeMark, TokenHash};
 
 /// The way to one showtime's actor.
 #[derive(Clone)]
@@ -41,10 +42,16 @@ impl Desk {
 /// Every open showtime of this node, readable without asking the registry.
 #[derive(Default)]
 pub(super) struct Directory {
-    desks: RwLock<HashMap<ShowtimeId, Desk>>,
+    desks: RwLock<Desks>,
     openings: AtomicU64,
     /// What is on its way to them.
     arrivals: Arc<Arrivals>,
+}
+
+#[derive(Default)]
+struct Desks {
+    by_id: HashMap<ShowtimeId, Desk>,
+    by_mark: BTreeSet<(ShowtimeMark, ShowtimeId)>,
 }
 
 impl Directory {
@@ -53,28 +60,34 @@ impl Directory {
     }
 
     pub(super) fn find(&self, id: ShowtimeId) -> Option<Desk> {
-        let desks = self.desks.read().unwrap_or_else(PoisonError::into_inner);
-        desks.get(&id).inspect(|desk| desk.use_it()).cloned()
+        self.read().by_id.get(&id).inspect(|desk| desk.use_it()).cloned()
     }
 
     /// The board of a showtime that is open here.
     pub(super) fn board(&self, id: ShowtimeId) -> Option<Arc<Board>> {
-        let desks = self.desks.read().unwrap_or_else(PoisonError::into_inner);
-        desks.get(&id).inspect(|desk| desk.use_it()).map(|desk| Arc::clone(&desk.board))
+        self.read().by_id.get(&id).inspect(|desk| desk.use_it()).map(|desk| Arc::clone(&desk.board))
+    }
+
+    /// The showtime that is open here and has this booking as a pending one, with the hash of the booking's hold token. `None` if it must
+    /// be looked up: another showtime of the same mark is open, the booking has ended, or an earlier version made its id.
+    pub(super) fn hold(&self, booking_id: BookingId) -> Option<(ShowtimeId, TokenHash)> {
+        let mark = booking_id.mark();
+        let desks = self.read();
+        let mut marked = desks.by_mark.range((mark, ShowtimeId(Uuid::nil()))..=(mark, ShowtimeId(Uuid::max())));
+        marked.find_map(|(_, id)| Some((*id, desks.by_id.get(id)?.board.hold(booking_id)?)))
     }
 
     /// This node is about to tell somebody how a showtime stands at `sequence`.
     pub(super) fn note_told(&self, id: ShowtimeId, sequence: u64) {
-        let desks = self.desks.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(desk) = desks.get(&id) {
+        if let Some(desk) = self.read().by_id.get(&id) {
             desk.board.note_told(sequence);
         }
     }
 
     /// The actor of a desk that was not used since the last call about it.
     fn unused(&self, id: ShowtimeId, opening: u64) -> Unused {
-        let desks = self.desks.read().unwrap_or_else(PoisonError::into_inner);
-        match desks.get(&id).filter(|desk| desk.opening == opening) {
+        let desks = self.read();
+        match desks.by_id.get(&id).filter(|desk| desk.opening == opening) {
             None => Unused::Closed,
             Some(desk) if desk.is_used.swap(false, Ordering::Relaxed) => Unused::No,
             Some(desk) => Unused::Yes(desk.address.clone()),
@@ -82,15 +95,15 @@ impl Directory {
     }
 
     fn openings(&self) -> VecDeque<(ShowtimeId, u64)> {
-        let desks = self.desks.read().unwrap_or_else(PoisonError::into_inner);
-        desks.iter().map(|(id, desk)| (*id, desk.opening)).collect()
+        self.read().by_id.iter().map(|(id, desk)| (*id, desk.opening)).collect()
     }
 
     /// Takes the desk off the list, unless a later opening has replaced it.
     pub(super) fn close(&self, id: ShowtimeId, opening: u64) {
         let mut desks = self.desks.write().unwrap_or_else(PoisonError::into_inner);
-        if desks.get(&id).is_some_and(|desk| desk.opening == opening) {
-            desks.remove(&id);
+        if desks.by_id.get(&id).is_some_and(|desk| desk.opening == opening) {
+            desks.by_id.remove(&id);
+            desks.by_mark.remove(&(id.mark(), id));
         }
     }
 
@@ -99,11 +112,17 @@ impl Directory {
     }
 
     fn list(&self, id: ShowtimeId, desk: Desk) {
-        self.desks.write().unwrap_or_else(PoisonError::into_inner).insert(id, desk);
+        let mut desks = self.desks.write().unwrap_or_else(PoisonError::into_inner);
+        desks.by_id.insert(id, desk);
+        desks.by_mark.insert((id.mark(), id));
     }
 
     fn len(&self) -> usize {
-        self.desks.read().unwrap_or_else(PoisonError::into_inner).len()
+        self.read().by_id.len()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Desks> {
+        self.desks.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Decisions about one booking: what a command about it comes to, given where the booking stands and when the command came.
 
 use crate::domain::{
-    Booking, BookingStatus, Event, HoldPolicy, PaymentReference, Rejection, SeatSelection, Timestamp, TokenHash,
+    Booking, BookingStatus, Credential, Event, HoldPolicy, PaymentReference, Rejection, SeatSelection, Timestamp,
+    TokenHash,
 };
 
 /// What `decide` answers when a command is not refused.
@@ -11,6 +12,20 @@ pub enum Decision {
     Accepted(Event),
     /// The command was carried out before; there is nothing to record.
     AlreadyDone,
+}
+
+impl Credential {
+    /// Whether it lets its bearer act on a booking, given the hash of the booking's hold token.
+    ///
+    /// # Errors
+    /// [`Rejection::NotHolder`].
+    pub fn check(&self, token: &TokenHash) -> Result<(), Rejection> {
+        match self {
+            Self::Operator => Ok(()),
+            Self::Holder(shown) if token.matches(shown) => Ok(()),
+            Self::Holder(_) => Err(Rejection::NotHolder),
+        }
+    }
 }
 
 /// A reservation repeated with its booking's id: done before, if it is the same in all parts.

@@ -1,4 +1,5 @@
-//! Identities: showtimes, bookings and users are given; a seat's id is derived from its showtime and its place in the seat map.
+//! Identities: those of showtimes and users are given; a booking's id carries a mark of its showtime; a seat's id is derived from its
+//! showtime and its place in the seat map.
 
 use std::fmt;
 
@@ -17,6 +18,20 @@ pub type SeatIndex = u32;
 pub struct ShowtimeId(pub Uuid);
 
 /// Identity of a booking; chosen by the server before the command is decided, so that a repeated command is recognised.
+///
+/// A UUID of version 7 (RFC 9562, section 5.7) whose last 20 bits are the [`ShowtimeMark`] of its showtime:
+///
+/// | bits | content |
+/// |---|---|
+/// | 48 | milliseconds since 1970 |
+/// | 4 | version, 7 |
+/// | 12 | counter or random |
+/// | 2 | variant, binary 10 |
+/// | 42 | counter or random |
+/// | 20 | mark of the showtime |
+///
+/// So the last five hexadecimal digits of a booking's id are the first five of its seats' ids. Whoever routes a request can tell from
+/// them which showtimes it may be about. Ids that earlier versions made have random bits there.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BookingId(pub Uuid);
@@ -28,6 +43,40 @@ pub struct BookingId(pub Uuid);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SeatId(pub Uuid);
+
+/// 20 bits of SHA-256 of a showtime's id. Two showtimes may have the same mark: it tells where to look for a booking, not whose it is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct ShowtimeMark(u32);
+
+impl ShowtimeMark {
+    const BITS: u32 = 20;
+
+    /// The mark that is the first bits of this number.
+    fn of_first_bits(number: u128) -> Self {
+        Self(u32::try_from(number >> (u128::BITS - Self::BITS)).unwrap_or_default())
+    }
+}
+
+impl ShowtimeId {
+    /// Its mark: the first bits of its seats' ids.
+    pub fn mark(self) -> ShowtimeMark {
+        ShowtimeMark::of_first_bits(SeatId::prefix(self).0)
+    }
+}
+
+impl BookingId {
+    /// The id of a new booking. `fresh` is a new UUID of version 7: the time, the version, the variant and all but its last 20 bits
+    /// are kept.
+    pub fn new(showtime: ShowtimeId, fresh: Uuid) -> Self {
+        let kept = fresh.as_u128() >> ShowtimeMark::BITS << ShowtimeMark::BITS;
+        Self(Uuid::from_u128(kept | u128::from(showtime.mark().0)))
+    }
+
+    /// The mark of its showtime, if this version or a later one made the id.
+    pub fn mark(self) -> ShowtimeMark {
+        ShowtimeMark::of_first_bits(self.0.as_u128() << (u128::BITS - ShowtimeMark::BITS))
+    }
+}
 
 impl SeatId {
     /// The id of the seat at `index` of `showtime`.
@@ -128,5 +177,26 @@ mod tests {
             assert_eq!(seat.index_under(SeatId::prefix(other)), None);
             assert_eq!(seat.0.get_version_num(), 8);
         }
+    }
+
+    #[test]
+    fn a_booking_id_carries_the_mark_of_its_showtime_and_stays_a_version_7_uuid() {
+        let ours = ShowtimeId(Uuid::from_u128(1));
+        let other = ShowtimeId(Uuid::from_u128(2));
+        for fresh in [Uuid::now_v7(), Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000)] {
+            let booking = BookingId::new(ours, fresh);
+            assert_eq!(booking.mark(), ours.mark());
+            assert_ne!(booking.mark(), other.mark());
+            assert_eq!((booking.0.get_version_num(), booking.0.get_variant()), (7, uuid::Variant::RFC4122));
+            assert_eq!(booking.0.as_u128() >> 20, fresh.as_u128() >> 20, "everything before the mark is kept");
+            let (booking, seat) = (booking.to_string(), SeatId::new(ours, 3).to_string());
+            assert_eq!(booking[booking.len() - 5..], seat[..5]);
+        }
+    }
+
+    #[test]
+    fn booking_ids_are_in_the_order_of_their_making_whatever_their_showtimes() {
+        let made = (0..1_000_u128).map(|n| BookingId::new(ShowtimeId(Uuid::from_u128(n % 7)), Uuid::now_v7()));
+        assert!(made.is_sorted_by(|a, b| a < b));
     }
 }

@@ -21,7 +21,7 @@ pub use decide::Decision;
 pub(crate) use event::recorded;
 pub use event::{Event, EventKind, EventRun, NoteTold, RecordedEvent, SeatsStatus, Stamp};
 pub use hold_token::{HoldToken, TokenHash};
-pub use ids::{BookingId, SeatId, SeatIdPrefix, SeatIndex, ShowtimeId, UserId};
+pub use ids::{BookingId, SeatId, SeatIdPrefix, SeatIndex, ShowtimeId, ShowtimeMark, UserId};
 pub use rejection::{ConflictReason, Rejection, SeatConflict};
 pub use seat_map::{MAX_SEATS_PER_SHOWTIME, Row, SeatMap, SeatMapError, SeatPlace, SeatStatus};
 pub use secret::Secret;

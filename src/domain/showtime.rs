@@ -373,10 +373,6 @@ impl Showtime {
 
     fn owned(&self, id: BookingId, credential: &Credential) -> Result<&Booking, Rejection> {
         let booking = self.bookings.get(&id).ok_or(Rejection::UnknownBooking)?;
-        match credential {
-            Credential::Operator => Ok(booking),
-            Credential::Holder(token) if booking.token.matches(token) => Ok(booking),
-            Credential::Holder(_) => Err(Rejection::NotHolder),
-        }
+        credential.check(&booking.token).map(|()| booking)
     }
 }

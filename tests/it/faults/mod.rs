@@ -1,6 +1,7 @@
 //! Faults in mid-traffic: nodes and services are killed, restarted, paused, emptied and cut off while clients reserve; what was acknowledged must hold.
 
 mod audit;
+mod changes;
 mod ear;
 mod full_disk;
 mod history;
@@ -13,6 +14,7 @@ mod rabbitmq;
 mod scene;
 mod server_nodes;
 mod traffic;
+mod unlucky_office;
 mod unlucky_store;
 mod valkey;
 pub mod watcher;

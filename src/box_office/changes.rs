@@ -1,0 +1,99 @@
+//! Changes of bookings: brings a confirmation, a cancellation or an extension to the actor of the booking's showtime, and shows bookings.
+//!
+//! Who asks is checked before the actor is: an answer recorded under an idempotency key is for the booking's holder only.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::box_office::arrivals::Arrival;
+use crate::box_office::request::{KeyedRequest, Request, RequestContext};
+use crate::box_office::{BoxOffice, BoxOfficeError, Outcome};
+use crate::domain::{Booking, BookingId, Command, Credential, PaymentReference, Rejection, ShowtimeId};
+
+impl BoxOffice {
+    /// Turns a hold into a sale.
+    pub async fn confirm(
+        &self,
+        booking_id: BookingId,
+        credential: Credential,
+        payment_reference: PaymentReference,
+        context: RequestContext,
+    ) -> Result<Outcome, BoxOfficeError> {
+        let arrival = self.arrival(booking_id);
+        let asked_at = arrival.asked_at;
+        let command = Command::ConfirmBooking { booking_id, credential, payment_reference, asked_at };
+        self.change(command, credential, context, Some(arrival)).await
+    }
+
+    /// Gives a hold up.
+    pub async fn cancel(
+        &self,
+        booking_id: BookingId,
+        credential: Credential,
+        context: RequestContext,
+    ) -> Result<Outcome, BoxOfficeError> {
+        self.change(Command::CancelBooking { booking_id, credential }, credential, context, None).await
+    }
+
+    /// Moves a hold's deadline, within the policy's bound.
+    pub async fn extend(
+        &self,
+        booking_id: BookingId,
+        credential: Credential,
+        context: RequestContext,
+    ) -> Result<Outcome, BoxOfficeError> {
+        let arrival = self.arrival(booking_id);
+        let command = Command::ExtendHold { booking_id, credential, asked_at: arrival.asked_at };
+        self.change(command, credential, context, Some(arrival)).await
+    }
+
+    /// A booking, shown to its holder or an operator.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownBooking`], [`Rejection::NotHolder`].
+    pub async fn booking(&self, booking_id: BookingId, credential: Credential) -> Result<Booking, BoxOfficeError> {
+        let found = self.deps().ledger.booking(booking_id).await;
+        let booking = shown_to(credential, found.map_err(|error| self.unavailable(&error))?)?;
+        self.directory().note_told(booking.showtime_id, booking.version);
+        Ok(booking)
+    }
+
+    fn arrival(&self, booking_id: BookingId) -> Arc<Arrival> {
+        Arc::new(self.directory().arrivals().note(booking_id, &self.deps().clock))
+    }
+
+    async fn change(
+        &self,
+        command: Command,
+        credential: Credential,
+        context: RequestContext,
+        arrival: Option<Arc<Arrival>>,
+    ) -> Result<Outcome, BoxOfficeError> {
+        let arrived = Instant::now();
+        let showtime_id = self.showtime_of(command.booking_id(), credential).await?;
+        let nonce: [u8; 16] = rand::random();
+        let keyed = context.key.and_then(|key| KeyedRequest::for_command(&key, showtime_id, &command, nonce));
+        let traceparent = context.traceparent;
+        let request = Request { command, key: keyed, traceparent, repeated: false, _arrival: arrival, arrived };
+        Ok(self.submit(showtime_id, request).await?.outcome)
+    }
+
+    /// The showtime of a booking, for its holder or an operator. A pending booking of a showtime that is open on this node is found without
+    /// the store.
+    async fn showtime_of(&self, id: BookingId, credential: Credential) -> Result<ShowtimeId, BoxOfficeError> {
+        if let Some((showtime_id, token)) = self.directory().hold(id) {
+            credential.check(&token)?;
+            return Ok(showtime_id);
+        }
+        let found = self.deps().ledger.bookings(vec![id]).await;
+        let found = found.map_err(|error| self.unavailable(&error))?.into_iter().next();
+        Ok(shown_to(credential, found)?.showtime_id)
+    }
+}
+
+/// A booking, for its holder or an operator.
+fn shown_to(credential: Credential, found: Option<Booking>) -> Result<Booking, Rejection> {
+    let booking = found.ok_or(Rejection::UnknownBooking)?;
+    credential.check(&booking.token).map(|()| booking)
+}
