@@ -102,6 +102,8 @@ impl App {
         let backlog = Backlog::registered(&metrics);
         let health = Health::new(settings.http.health);
         watch(&health, &adapters, &runtime, backlog);
+        let watched = box_office.clone();
+        health.watch("showtimes", Need::Informative, Box::new(move || std::future::ready(watched.watch()).boxed()));
         let services = http::Services {
             box_office: box_office.clone(),
             read_model: Arc::clone(&adapters.read_model),

@@ -10,6 +10,7 @@ use crate::box_office::arrivals::Arrivals;
 use crate::box_office::board::Board;
 use crate::box_office::owned::Owned;
 use crate::box_office::plan::Plan;
+use crate::box_office::progress::Step;
 use crate::box_office::request::QueuedCommand;
 use crate::box_office::seat_claims::{LockedOut, SeatClaims, wanted_lock};
 use crate::box_office::verdict::{Bench, Verdict};
@@ -100,6 +101,7 @@ impl BatchRun {
 
     /// Loads the state with a new fence. With a time limit, goes on trying until then: an unknown outcome must be settled.
     async fn load_until(&self, limit: Option<Instant>) -> Result<Option<Owned>, StoreError> {
+        self.board.progress.enter(Step::Loading);
         let mut pause = Duration::from_millis(20);
         loop {
             let asked = Instant::now();
@@ -168,6 +170,7 @@ impl BatchRun {
         repeated: bool,
         locked_out: &HashMap<BookingId, Vec<SeatConflict>>,
     ) -> (Plan, Vec<(QueuedCommand, Verdict)>) {
+        self.board.progress.enter(Step::Deciding);
         let now = (self.deps.clock)();
         let mut plan = Plan::new(&owned.showtime, now);
         let policy = self.deps.settings.policy();
@@ -223,6 +226,7 @@ impl BatchRun {
         if wanted.is_empty() || round >= MAX_ATTEMPTS {
             return Ok(None);
         }
+        self.board.progress.enter(Step::Locking);
         let locked_out = self.claims.claim(&self.deps, owned.showtime.facts(), wanted).await?;
         self.deps.counters.rejected_by_lock.inc_by(u64::try_from(locked_out.conflicts.len()).unwrap_or(u64::MAX));
         Ok((!locked_out.conflicts.is_empty()).then_some(locked_out))
@@ -242,6 +246,7 @@ impl BatchRun {
         }
         let traceparent = decided.iter().find_map(|(queued, _)| queued.request.traceparent.clone());
         let batch = Arc::new(plan.batch(&owned.showtime, owned.fence, traceparent));
+        self.board.progress.enter(Step::Committing);
         let asked = Instant::now();
         match self.deps.ledger.commit(Arc::clone(&batch)).await {
             Ok(committed) => self.committed(&plan, owned, decided, committed, asked).await,
@@ -319,16 +324,9 @@ impl BatchRun {
         }
     }
 
-    /// Finds out which payments of the batch have confirmed other bookings. One that is only just being used by another showtime's
-    /// batch is found when that is committed: the next commit waits for it.
-    async fn look_up_payments(&mut self) -> Result<(), StoreError> {
-        let payments = self.commands.iter().filter_map(|queued| queued.request.command.payment_reference().cloned());
-        self.paid.extend(self.deps.ledger.payments(payments.collect()).await?);
-        Ok(())
-    }
-
     /// Loads the state as another owner left it. Keeps the fence: this owner's own commits all have a known outcome.
     async fn load_kept(&mut self, stale: Owned) -> Attempt {
+        self.board.progress.enter(Step::Loading);
         let asked = Instant::now();
         match self.deps.ledger.load(self.showtime_id).await {
             Ok(Some(loaded)) => Attempt::Again(self.own(loaded, asked).await),
@@ -393,6 +391,7 @@ impl BatchRun {
 
     fn finish(mut self, owned: Option<Owned>) -> (Finished, SeatClaims) {
         self.claims.settle(&self.deps, self.showtime_id);
+        self.board.progress.enter(Step::Waiting);
         (Finished { owned, missing: false, refused_at: None }, self.claims)
     }
 }

@@ -1,5 +1,5 @@
-//! The board: which seats of a showtime are taken, and which bookings are pending, published by its actor and readable by every thread
-//! without asking it.
+//! The board: which seats of a showtime are taken, which bookings are pending, and how far its work is. Published by its actor, readable
+//! by every thread without asking it.
 //!
 //! A reservation of a taken seat is refused from the board: no queue, no lock. Everything else goes to the actor.
 //! **Invariant:** such a refusal rests on knowledge that is at most [`MAX_AGE`] older than the request. The board says up to which
@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::box_office::progress::Progress;
 use crate::domain::{
     Booking, BookingId, BookingStatus, ConflictReason, SeatConflict, SeatId, SeatIdPrefix, SeatStatus, Showtime,
     ShowtimeFacts, ShowtimeId, Stamp, Timestamp, TokenHash,
@@ -34,6 +35,8 @@ pub(super) struct Board {
     shown: OnceLock<Shown>,
     /// Pending bookings that the actor has in memory, each with the hash of its hold token.
     holds: Mutex<HashMap<BookingId, TokenHash>>,
+    /// The step that the actor or its batch is in.
+    pub progress: Progress,
     opened: Instant,
     /// Microseconds from `opened` to the moment at which the board was last known to agree with the store; 0: never.
     synced: AtomicU64,
@@ -60,6 +63,7 @@ impl Board {
             prefix: SeatId::prefix(id),
             shown: OnceLock::new(),
             holds: Mutex::default(),
+            progress: Progress::new(id),
             opened: Instant::now(),
             synced: AtomicU64::new(0),
             sequence: AtomicU64::new(0),

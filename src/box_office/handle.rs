@@ -263,6 +263,7 @@ impl BoxOffice {
         let deadline = Instant::now() + self.inner.deps.settings.queue_timeout();
         let counted = Counted::on(&self.inner.deps.counters.commands_waiting);
         let queued = QueuedCommand { request, reply, deadline, _place: place, _counted: counted };
+        desk.board.progress.call();
         if desk.address.try_send(Submit(queued)).is_err() {
             return Delivered::Lost;
         }

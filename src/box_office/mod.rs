@@ -17,6 +17,7 @@ mod handle;
 mod outcome;
 mod owned;
 mod plan;
+mod progress;
 mod recall;
 mod registry;
 mod request;
@@ -25,6 +26,7 @@ mod seat_claims;
 mod settings;
 mod showtime_actor;
 mod verdict;
+mod watch;
 
 pub use dependencies::Dependencies;
 pub use error::BoxOfficeError;

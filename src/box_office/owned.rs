@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::box_office::board::Board;
+use crate::box_office::progress::Step;
 use crate::domain::{Event, RecordedEvent, Showtime, Stamp};
 use crate::write_store::{Committed, Ledger, Loaded, StoreError};
 
@@ -89,6 +90,7 @@ impl Owned {
     /// Applies what the journal has beyond the state: changes by other owners. If it does not have the state's last event any more (the
     /// store was restored to an earlier moment, or a fail-over lost commits), the showtime is loaded again.
     pub(super) async fn catch_up(&mut self, store: &dyn Ledger) -> Result<(), StoreError> {
+        self.board.progress.enter(Step::CatchingUp);
         let started = Instant::now();
         let mut read = 0;
         loop {
@@ -121,6 +123,7 @@ impl Owned {
     }
 
     async fn load_again(&mut self, store: &dyn Ledger) -> Result<(), StoreError> {
+        self.board.progress.enter(Step::Loading);
         let asked = Instant::now();
         let loaded = store.load(self.showtime.id()).await?;
         let loaded = loaded.ok_or_else(|| StoreError::Corrupt("a showtime is gone".to_owned()))?;

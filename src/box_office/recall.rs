@@ -1,9 +1,10 @@
-//! What a batch reads from the store before it is decided: recorded answers, and bookings that its showtime's state does not have.
+//! What a batch reads from the store before it is decided: recorded answers, payments, and bookings that its showtime's state does not have.
 
 use std::collections::HashSet;
 
 use crate::box_office::batch_run::BatchRun;
 use crate::box_office::owned::Owned;
+use crate::box_office::progress::Step;
 use crate::box_office::request::recorded_booking;
 use crate::domain::{Booking, BookingId, Command};
 use crate::write_store::{IdempotencyRecord, StoreError};
@@ -12,6 +13,7 @@ impl BatchRun {
     /// Reads from the store what the commands need and the state does not have: answers recorded under their idempotency
     /// keys (given back at once) and bookings that have ended or were made elsewhere. At most three calls, whatever the batch's size.
     pub(super) async fn recall(&mut self, owned: &mut Owned, repeated: bool) -> Result<(), StoreError> {
+        self.board.progress.enter(Step::Reading);
         let keys: Vec<[u8; 32]> =
             self.commands.iter().filter_map(|queued| queued.request.key.as_ref().map(|key| key.key_hash)).collect();
         if !keys.is_empty() {
@@ -50,6 +52,15 @@ impl BatchRun {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Finds out which payments of the batch have confirmed other bookings. One that is only just being used by another showtime's
+    /// batch is found when that is committed: the next commit waits for it.
+    pub(super) async fn look_up_payments(&mut self) -> Result<(), StoreError> {
+        self.board.progress.enter(Step::Reading);
+        let payments = self.commands.iter().filter_map(|queued| queued.request.command.payment_reference().cloned());
+        self.paid.extend(self.deps.ledger.payments(payments.collect()).await?);
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use actix::{Actor, Addr, Arbiter, Context, Handler, Message, MessageResult};
 use tokio::sync::Semaphore;
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use crate::box_office::Dependencies;
 use crate::box_office::arrivals::Arrivals;
 use crate::box_office::board::Board;
+use crate::box_office::progress::Standstill;
 use crate::box_office::showtime_actor::{PutAway, ShowtimeActor, Surroundings};
 use crate::domain::{BookingId, ShowtimeId, ShowtimeMark, TokenHash};
 
@@ -23,8 +25,8 @@ pub(super) struct Desk {
     pub address: Addr<ShowtimeActor>,
     /// One permit per command that waits or is being carried out.
     pub places: Arc<Semaphore>,
-    /// What is certainly taken.
-    board: Arc<Board>,
+    /// What the actor publishes.
+    pub board: Arc<Board>,
     opening: u64,
     /// Asked for since the clock's hand last passed.
     is_used: Arc<AtomicBool>,
@@ -75,6 +77,15 @@ impl Directory {
         let desks = self.read();
         let mut marked = desks.by_mark.range((mark, ShowtimeId(Uuid::nil()))..=(mark, ShowtimeId(Uuid::max())));
         marked.find_map(|(_, id)| Some((*id, desks.by_id.get(id)?.board.hold(booking_id)?)))
+    }
+
+    /// The showtimes that have been in one step for `bound`, with the free places in their queues.
+    pub(super) fn standstills(&self, bound: Duration) -> Vec<(ShowtimeId, usize, Standstill)> {
+        let desks = self.read();
+        let stuck = desks.by_id.iter().filter_map(|(id, desk)| {
+            Some((*id, desk.places.available_permits(), desk.board.progress.standstill(bound)?))
+        });
+        stuck.collect()
     }
 
     /// This node is about to tell somebody how a showtime stands at `sequence`.

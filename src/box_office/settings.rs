@@ -30,6 +30,9 @@ pub struct Settings {
     pub settle_milliseconds: u64,
     /// Milliseconds between looks for holds that are due although no actor has ended them.
     pub sweep_milliseconds: u64,
+    /// Seconds in one step of its work after which a showtime is reported as stuck. Several times what the calls in a step may take
+    /// before they fail.
+    pub stuck_seconds: u64,
     /// Seconds to wait before trying again, as told to refused clients.
     pub retry_after_seconds: u64,
 }
@@ -48,6 +51,7 @@ impl Default for Settings {
             queue_milliseconds: 10_000,
             settle_milliseconds: 2_600,
             sweep_milliseconds: 100,
+            stuck_seconds: 15,
             retry_after_seconds: 1,
         }
     }
@@ -75,6 +79,10 @@ impl Settings {
 
     pub(super) fn settle_timeout(&self) -> Duration {
         Duration::from_millis(self.settle_milliseconds)
+    }
+
+    pub(super) fn stuck_after(&self) -> Duration {
+        Duration::from_secs(self.stuck_seconds)
     }
 
     pub(super) fn retry_after(&self) -> Duration {

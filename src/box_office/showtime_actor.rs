@@ -11,6 +11,7 @@ use crate::box_office::arrivals::Arrivals;
 use crate::box_office::batch_run::{BatchRun, Finished};
 use crate::box_office::board::Board;
 use crate::box_office::owned::Owned;
+use crate::box_office::progress::Step;
 use crate::box_office::request::QueuedCommand;
 use crate::box_office::seat_claims::SeatClaims;
 use crate::box_office::{BoxOfficeError, Dependencies};
@@ -173,6 +174,7 @@ impl ShowtimeActor {
 
     /// Sets the one timer: for the next deadline of a hold, else for passivation.
     fn wait(&mut self, ctx: &mut Context<Self>) {
+        self.board.progress.enter(Step::Idle);
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
         }

@@ -63,7 +63,7 @@ pub enum Standing {
 /// What `/readyz` answers.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Readiness)]
-pub(super) struct Report {
+pub struct Report {
     /// `ready`, `degraded` (works without a helpful dependency), `down` or `draining`; the latter two only in a 503.
     #[schema(value_type = String)]
     pub(super) status: &'static str,
@@ -76,7 +76,7 @@ pub(super) struct Report {
 /// One dependency.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Dependency)]
-pub(super) struct DependencyReport {
+pub struct DependencyReport {
     /// Where it stands.
     #[schema(inline = false)]
     status: Standing,
@@ -198,7 +198,8 @@ impl Health {
         !self.is_draining() && self.dependencies().iter().all(|dependency| !dependency.is_missed())
     }
 
-    pub(super) fn report(&self) -> Report {
+    /// What `/readyz` answers.
+    pub fn report(&self) -> Report {
         let dependencies = self.dependencies();
         let missed = dependencies.iter().any(|dependency| dependency.is_missed());
         let all_fine = dependencies.iter().all(|dependency| dependency.standing() == Standing::Ok);

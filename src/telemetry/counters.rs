@@ -20,6 +20,8 @@ pub struct Counters {
     pub commands_unavailable: Counter,
     /// Commands queued or in a batch under way.
     pub commands_waiting: Gauge,
+    /// Open showtimes that stand still.
+    pub showtimes_stuck: Gauge,
     /// Commits of batches.
     pub batches_committed: Counter,
     /// Commits rolled back because another writer was faster.
@@ -55,6 +57,7 @@ impl Default for Counters {
             rejected_by_lock: Counter::default(),
             commands_unavailable: Counter::default(),
             commands_waiting: Gauge::default(),
+            showtimes_stuck: Gauge::default(),
             batches_committed: Counter::default(),
             batches_conflicted: Counter::default(),
             batches_unknown: Counter::default(),
@@ -109,6 +112,8 @@ impl Counters {
             registry.add(name, help, counter.clone());
         }
         registry.add("commands_waiting", "Commands queued or in a batch under way", self.commands_waiting.clone());
+        let stuck = "Open showtimes that have been in one step for longer than any call may take";
+        registry.add("showtimes_stuck", stuck, self.showtimes_stuck.clone());
         registry.add("batch_commands", "Commands in a committed batch", self.batch_commands.clone());
         registry.add("commit_seconds", "Time from sending a commit to its answer", self.commit_seconds.clone());
     }

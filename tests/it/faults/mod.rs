@@ -13,6 +13,7 @@ mod postgres_fail_over;
 mod rabbitmq;
 mod scene;
 mod server_nodes;
+mod standstill;
 mod traffic;
 mod unlucky_office;
 mod unlucky_store;

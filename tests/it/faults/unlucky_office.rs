@@ -22,6 +22,7 @@ pub struct Office {
     pub lock: Arc<InProcessLock>,
     pub showtime: ShowtimeId,
     pub millis: Arc<AtomicI64>,
+    pub counters: Arc<Counters>,
     nodes: Vec<Node>,
     dir: std::path::PathBuf,
 }
@@ -52,9 +53,11 @@ impl Office {
         let store = UnluckyStore::new(SqliteStore::open(&dir, &sqlite::Settings::default()).unwrap());
         let millis = Arc::new(AtomicI64::new(1_000_000));
         let lock = Arc::new(InProcessLock::new(clock(&millis)));
-        let (office, node) = Node::start(dependencies(&store, &lock, &millis)).await;
+        let deps = dependencies(&store, &lock, &millis);
+        let counters = Arc::clone(&deps.counters);
+        let (office, node) = Node::start(deps).await;
         let showtime = office.schedule("M".into(), Timestamp::MAX, seat_map(), None).await.unwrap().showtime_id;
-        Self { office, store, lock, showtime, millis, nodes: vec![node], dir }
+        Self { office, store, lock, showtime, millis, counters, nodes: vec![node], dir }
     }
 
     /// The box office of another node with the same store and lock.
@@ -141,6 +144,7 @@ fn dependencies(store: &Arc<UnluckyStore>, lock: &Arc<InProcessLock>, millis: &A
             hold_seconds: 10,
             sweep_milliseconds: 3_600_000,
             settle_milliseconds: 2_000,
+            stuck_seconds: 1,
             ..Settings::default()
         },
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::Notify;
 use turnstile::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use turnstile::write_store::{
     Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Journal, Leadership, Ledger, Loaded, Moment,
@@ -18,6 +19,8 @@ pub enum Fate {
     Fine,
     /// A commit that is carried out, its answer a tenth of a second late.
     LandsLate,
+    /// A commit that begins when the test says so.
+    StandsStill,
     /// A commit that is carried out, its answer lost.
     LandsUnheard,
     /// A commit that is not carried out, its answer lost.
@@ -45,11 +48,13 @@ pub enum On {
 pub struct UnluckyStore {
     store: Box<dyn WriteStore>,
     fates: Mutex<VecDeque<(On, Fate)>>,
+    /// Lets one commit go on that stands still.
+    pub go_on: Notify,
 }
 
 impl UnluckyStore {
     pub fn new(store: impl WriteStore) -> Arc<Self> {
-        Arc::new(Self { store: Box::new(store), fates: Mutex::default() })
+        Arc::new(Self { store: Box::new(store), fates: Mutex::default(), go_on: Notify::new() })
     }
 
     /// The store below, whose calls are always fine.
@@ -104,7 +109,12 @@ impl Journal for UnluckyStore {
         match fate {
             Fate::Fine => {}
             Fate::LandsInAnotherHistory => events.iter_mut().for_each(|event| event.stamp.0 ^= 1),
-            Fate::LandsLate | Fate::LandsUnheard | Fate::LandsAndPanics | Fate::VanishesUnheard | Fate::Fails => {
+            Fate::LandsLate
+            | Fate::StandsStill
+            | Fate::LandsUnheard
+            | Fate::LandsAndPanics
+            | Fate::VanishesUnheard
+            | Fate::Fails => {
                 return Err(gone());
             }
         }
@@ -158,7 +168,11 @@ impl Ledger for UnluckyStore {
     async fn schedule(&self, new: NewShowtime) -> Result<(), CommitError> {
         match self.fate(On::Schedule) {
             Fate::Fine => self.store.schedule(new).await,
-            Fate::LandsLate | Fate::LandsUnheard | Fate::LandsAndPanics | Fate::LandsInAnotherHistory => {
+            Fate::LandsLate
+            | Fate::StandsStill
+            | Fate::LandsUnheard
+            | Fate::LandsAndPanics
+            | Fate::LandsInAnotherHistory => {
                 self.store.schedule(new).await.unwrap();
                 Err(unheard())
             }
@@ -179,6 +193,10 @@ impl Ledger for UnluckyStore {
                 let committed = self.store.commit(batch).await;
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 committed
+            }
+            Fate::StandsStill => {
+                self.go_on.notified().await;
+                self.store.commit(batch).await
             }
             Fate::LandsUnheard => {
                 self.store.commit(batch).await.unwrap();

@@ -23,7 +23,7 @@ async fn a_started_server_is_alive_and_soon_ready() {
     .await;
     let ready = server.get("/readyz").await;
     let dependencies = ready.body["dependencies"].as_object().unwrap();
-    assert_eq!(dependencies.len(), 5, "{ready:?}");
+    assert_eq!(dependencies.len(), 6, "{ready:?}");
     assert!(dependencies.values().all(|dependency| dependency["status"] == "ok"), "{ready:?}");
     assert_eq!(dependencies.values().filter(|dependency| dependency["required"] == true).count(), 1, "{ready:?}");
 }
