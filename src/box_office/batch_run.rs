@@ -390,6 +390,7 @@ impl BatchRun {
     }
 
     fn finish(mut self, owned: Option<Owned>) -> (Finished, SeatClaims) {
+        debug_assert!(self.commands.is_empty(), "every command of a batch is answered");
         self.claims.settle(&self.deps, self.showtime_id);
         self.board.progress.enter(Step::Waiting);
         (Finished { owned, missing: false, refused_at: None }, self.claims)

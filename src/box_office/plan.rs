@@ -101,6 +101,11 @@ impl Plan {
 
     /// The commit. `showtime` is the state after all decisions.
     pub(super) fn batch(&self, showtime: &Showtime, fence: u64, traceparent: Option<String>) -> Batch {
+        debug_assert_eq!(
+            showtime.sequence(),
+            self.base + sequence_offset(self.events.len()) - 1,
+            "each event has its own sequence"
+        );
         let changed = self.bookings.iter().filter_map(|(id, planned)| {
             Some(BookingChange {
                 booking: showtime.booking(*id)?.clone(),
@@ -141,6 +146,10 @@ impl Plan {
         for seat_id in after.seat_ids {
             let seat = seat_id.index();
             let Some(before) = showtime.seat(seat) else { continue };
+            debug_assert!(
+                event.kind() != EventKind::SeatsReserved || before.0 == SeatStatus::Available,
+                "a reservation takes free seats only"
+            );
             let planned = self.seats.entry(seat).or_insert(PlannedSeat {
                 before,
                 status: after.status,

@@ -63,6 +63,7 @@ impl SeatClaims {
                 return Ok(LockedOut::default());
             }
         };
+        debug_assert_eq!(answers.len(), wanted.len(), "the seat lock answers each claim");
         let mut refused = Vec::new();
         for ((claim, deadline), answer) in wanted.into_iter().zip(answers) {
             match answer {

@@ -118,6 +118,7 @@ impl ShowtimeActor {
     }
 
     fn landed(&mut self, finished: Result<(Finished, SeatClaims), tokio::task::JoinError>, ctx: &mut Context<Self>) {
+        debug_assert!(self.in_flight && self.owned.is_none(), "one batch at a time, and it has the state");
         self.in_flight = false;
         match finished {
             Ok((finished, claims)) => {
@@ -174,6 +175,7 @@ impl ShowtimeActor {
 
     /// Sets the one timer: for the next deadline of a hold, else for passivation.
     fn wait(&mut self, ctx: &mut Context<Self>) {
+        debug_assert!(!self.in_flight && self.queue.is_empty(), "there is nothing to do");
         self.board.progress.enter(Step::Idle);
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
