@@ -30,8 +30,8 @@ pub struct Settings {
     pub settle_milliseconds: u64,
     /// Milliseconds between looks for holds that are due although no actor has ended them.
     pub sweep_milliseconds: u64,
-    /// Seconds in one step of its work after which a showtime is reported as stuck. Several times what the calls in a step may take
-    /// before they fail.
+    /// Seconds in one step of its work after which a showtime is reported as stuck. Longer than a call to PostgreSQL waits for a
+    /// connection and an answer before it fails.
     pub stuck_seconds: u64,
     /// Seconds to wait before trying again, as told to refused clients.
     pub retry_after_seconds: u64,
@@ -51,7 +51,7 @@ impl Default for Settings {
             queue_milliseconds: 10_000,
             settle_milliseconds: 2_600,
             sweep_milliseconds: 100,
-            stuck_seconds: 15,
+            stuck_seconds: 20,
             retry_after_seconds: 1,
         }
     }

@@ -112,7 +112,7 @@ impl Counters {
             registry.add(name, help, counter.clone());
         }
         registry.add("commands_waiting", "Commands queued or in a batch under way", self.commands_waiting.clone());
-        let stuck = "Open showtimes that have been in one step for longer than any call may take";
+        let stuck = "Open showtimes that have been in one step of their work for 20 seconds";
         registry.add("showtimes_stuck", stuck, self.showtimes_stuck.clone());
         registry.add("batch_commands", "Commands in a committed batch", self.batch_commands.clone());
         registry.add("commit_seconds", "Time from sending a commit to its answer", self.commit_seconds.clone());
