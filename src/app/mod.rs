@@ -72,6 +72,7 @@ impl App {
         let operators = settle_operators(&mut settings)?;
         let (metrics, counters) = (Registry::default(), Arc::new(Counters::default()));
         counters.register(&metrics);
+        adapters.write_store.register(&metrics);
         let wake_relay = Arc::new(Notify::new());
         let arbiter = Arbiter::new();
         let stop_relay = CancellationToken::new();
@@ -108,10 +109,7 @@ impl App {
             box_office: box_office.clone(),
             read_model: Arc::clone(&adapters.read_model),
             journal: adapters.write_store.clone(),
-            note_missing: {
-                let projector = projector.clone();
-                Arc::new(move |id| projector.note_missing(id))
-            },
+            note_missing: projector.note_missing(),
             live: live.clone(),
             health: health.clone(),
             clock,

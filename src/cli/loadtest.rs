@@ -15,12 +15,12 @@ use crate::config::{Profile, Settings};
 use crate::domain::{Secret, ShowtimeId};
 use crate::loadtest;
 use crate::loadtest::pace::Pace;
-use crate::loadtest::plan::{CheckPlan, HousePlan, Plan, ReadPlan};
 use crate::loadtest::recorder::Window;
 use crate::loadtest::report::page::page;
 use crate::loadtest::report::table::table;
 use crate::loadtest::scenario::{Scenario, Shares};
 use crate::loadtest::target::Target;
+use crate::loadtest::workload::{CheckOptions, HouseOptions, ReadOptions, Workload};
 
 /// Bookings a second that are watched unless told otherwise.
 const WATCHED_PER_SECOND: f64 = 100.0;
@@ -151,11 +151,11 @@ enum Name {
 
 /// Exit 1 if the check found something.
 pub(super) fn run(settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let plan = plan(settings, arguments)?;
+    let workload = workload(settings, arguments)?;
     // Of this runtime only the progress line, the watchers and the check make use: the clients have their own threads.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("no runtime could be started")?;
-    let report = runtime.block_on(loadtest::run(plan, interruption()))?;
+    let report = runtime.block_on(loadtest::run(workload, interruption()))?;
     let printed = output::text(table(&report));
     if let Some(file) = &arguments.json {
         write(file, &serde_json::to_string_pretty(&report)?)?;
@@ -177,14 +177,14 @@ fn write(file: &Path, text: &str) -> anyhow::Result<()> {
     std::fs::write(file, text).with_context(|| format!("{} could not be written", file.display()))
 }
 
-fn plan(settings: &Settings, arguments: &Arguments) -> anyhow::Result<Plan> {
+fn workload(settings: &Settings, arguments: &Arguments) -> anyhow::Result<Workload> {
     let targets = arguments.urls.iter().map(|url| Target::parse(url).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
     let operator_token = operator_token(settings, arguments, &targets)?;
     let seconds = |name: &str, value: f64| {
         Duration::try_from_secs_f64(value).with_context(|| format!("{name} {value} is no time"))
     };
     let Arguments { showtimes, seats, .. } = *arguments;
-    Ok(Plan {
+    Ok(Workload {
         targets,
         scenario: arguments.scenario()?,
         clients: arguments.clients,
@@ -197,20 +197,20 @@ fn plan(settings: &Settings, arguments: &Arguments) -> anyhow::Result<Plan> {
         requests: arguments.requests,
         houses: arguments
             .showtime
-            .map_or(HousePlan::Create { showtimes, seats }, |id| HousePlan::Given(ShowtimeId(id))),
+            .map_or(HouseOptions::Create { showtimes, seats }, |id| HouseOptions::Given(ShowtimeId(id))),
         party: arguments.party,
         seed: arguments.seed,
         patience: seconds("--timeout", arguments.timeout)?,
         operator_token,
         in_path: arguments.showtime_in_path,
-        read: ReadPlan {
+        read: ReadOptions {
             path: arguments.path.clone(),
             compact: arguments.compact,
             gzip: !arguments.no_gzip,
             revalidate: arguments.revalidate,
         },
         check: (!arguments.no_check)
-            .then_some(CheckPlan { bookings: arguments.check_bookings, showtimes: arguments.check_showtimes }),
+            .then_some(CheckOptions { bookings: arguments.check_bookings, showtimes: arguments.check_showtimes }),
         started_at: app::machine_time(),
         began: Instant::now(),
         arguments: serde_json::to_value(arguments)?,

@@ -11,9 +11,9 @@ use crate::loadtest::LoadError;
 use crate::loadtest::acknowledged::Acknowledged;
 use crate::loadtest::house::House;
 use crate::loadtest::latencies::Latencies;
-use crate::loadtest::plan::Plan;
 use crate::loadtest::tally::Tally;
 use crate::loadtest::watcher::{Assignment, Watched, Watcher};
+use crate::loadtest::workload::Workload;
 
 /// Connections that are opened at once.
 const OPENED_AT_ONCE: usize = 64;
@@ -28,7 +28,7 @@ pub(super) struct Audience {
 
 /// What the watchers share.
 pub(super) struct Hall<'a> {
-    pub(super) plan: &'a Plan,
+    pub(super) workload: &'a Workload,
     pub(super) houses: &'a Arc<[House]>,
     pub(super) tally: &'a Arc<Tally>,
     pub(super) acknowledged: Option<&'a Arc<Acknowledged>>,
@@ -45,20 +45,20 @@ impl Audience {
     /// # Errors
     /// One of them is refused.
     pub(super) async fn seat(&mut self, hall: &Hall<'_>, count: usize, folds: bool) -> Result<(), LoadError> {
-        let Hall { plan, houses, tally, acknowledged } = hall;
+        let Hall { workload, houses, tally, acknowledged } = hall;
         let blank = Latencies::blank(2)?;
         let numbers: Vec<usize> = (0..count).collect();
         for some in numbers.chunks(OPENED_AT_ONCE) {
             let opening = some.iter().filter_map(|number| {
-                let target = plan.targets.iter().cycle().nth(number % plan.targets.len().max(1))?;
+                let target = workload.targets.iter().cycle().nth(number % workload.targets.len().max(1))?;
                 let assignment = Assignment {
                     target: Arc::clone(target),
                     houses: Arc::clone(houses),
                     // Nodes change fastest, so that every house has watchers on every node.
-                    house: (number / plan.targets.len().max(1)) % houses.len().max(1),
+                    house: (number / workload.targets.len().max(1)) % houses.len().max(1),
                     folds,
                     acknowledged: acknowledged.filter(|_| !folds).cloned(),
-                    warm_up: plan.window.warm_up,
+                    warm_up: workload.window.warm_up,
                     tally: Arc::clone(tally),
                     goal: self.goal.subscribe(),
                     blank: blank.clone(),

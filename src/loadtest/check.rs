@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{BookingId, SeatId, SeatStatus, Timestamp};
 use crate::loadtest::connection::{Connection, Keep, Reply};
+use crate::loadtest::grants::{Fate, Findings, Grant, Grants};
 use crate::loadtest::house::House;
-use crate::loadtest::ledger::{Fate, Findings, Grant, Ledger};
 use crate::loadtest::outcome::Outcome;
-use crate::loadtest::plan::{CheckPlan, Plan};
 use crate::loadtest::watcher::Watched;
+use crate::loadtest::workload::{CheckOptions, Workload};
 use crate::loadtest::{setup, verify, wire};
 
 /// Bookings that are read at once.
@@ -58,9 +58,9 @@ struct BookingAnswer {
 
 /// What is checked.
 pub(super) struct Evidence<'a> {
-    pub(super) plan: &'a Plan,
+    pub(super) workload: &'a Workload,
     pub(super) houses: &'a [House],
-    pub(super) ledgers: &'a [Ledger],
+    pub(super) ledgers: &'a [Grants],
     /// The wall clock's time when the run started.
     pub(super) start: Timestamp,
     pub(super) followers: &'a [Watched],
@@ -69,11 +69,11 @@ pub(super) struct Evidence<'a> {
 }
 
 impl Evidence<'_> {
-    /// Checks everything, within the plan's bounds.
-    pub(super) async fn check(&self, bounds: CheckPlan) -> CheckReport {
+    /// Checks everything, within the workload's bounds.
+    pub(super) async fn check(&self, bounds: CheckOptions) -> CheckReport {
         let mut findings = Findings::default();
-        for ledger in self.ledgers {
-            findings.absorb(ledger.findings.clone());
+        for grants in self.ledgers {
+            findings.absorb(grants.findings.clone());
         }
         verify::seats_granted_once(self.ledgers, self.start, &mut findings);
         verify::sequences_given_once(self.ledgers, &mut findings);
@@ -86,7 +86,7 @@ impl Evidence<'_> {
         }
         CheckReport {
             passed: findings.count == 0,
-            grants: self.ledgers.iter().map(Ledger::len).sum(),
+            grants: self.ledgers.iter().map(Grants::len).sum(),
             bookings_read,
             bookings_bound: bounds.bookings,
             showtimes_followed: self.followers.len(),
@@ -109,7 +109,7 @@ impl Evidence<'_> {
 
     /// Every granted booking, or an even sample of them, is readable by its holder and is what its holder knows of it.
     async fn read_bookings(&self, most: usize, findings: &mut Findings) -> usize {
-        let all: Vec<(&Grant, &[u32])> = self.ledgers.iter().flat_map(Ledger::grants).collect();
+        let all: Vec<(&Grant, &[u32])> = self.ledgers.iter().flat_map(Grants::grants).collect();
         let size = all.len().min(most);
         let sample: Vec<(&Grant, &[u32])> =
             (0..size).filter_map(|number| all.get(number * all.len() / size.max(1)).copied()).collect();
@@ -125,10 +125,10 @@ impl Evidence<'_> {
 
     async fn read_share(&self, reader: usize, share: Vec<(&Grant, &[u32])>) -> Findings {
         let mut findings = Findings::default();
-        let Some(target) = self.plan.targets.iter().cycle().nth(reader % self.plan.targets.len().max(1)) else {
+        let Some(target) = self.workload.targets.iter().cycle().nth(reader % self.workload.targets.len().max(1)) else {
             return findings;
         };
-        let mut connection = Connection::new(Arc::clone(target), self.plan.patience);
+        let mut connection = Connection::new(Arc::clone(target), self.workload.patience);
         for (grant, seats) in share {
             let Some(request) = wire::booking(grant.booking, &grant.token) else { continue };
             let mut reply = connection.send(request.clone(), Keep::Everything).await;
@@ -181,13 +181,13 @@ impl Evidence<'_> {
     }
 
     fn now(&self) -> Timestamp {
-        self.plan.wall(Instant::now())
+        self.workload.wall(Instant::now())
     }
 
     /// The seat map at the end against what clients were told, and against what the follower saw.
     async fn compare_seat_map(&self, follower: &Watched, findings: &mut Findings) {
-        let Some((house, target)) = self.houses.get(follower.house).zip(self.plan.targets.first()) else { return };
-        let mut connection = Connection::new(Arc::clone(target), self.plan.patience);
+        let Some((house, target)) = self.houses.get(follower.house).zip(self.workload.targets.first()) else { return };
+        let mut connection = Connection::new(Arc::clone(target), self.workload.patience);
         let map = match setup::seat_map(&mut connection, house.id, follower.feed.last()).await {
             Ok(map) => map,
             Err(error) => return findings.add(|| format!("showtime {} cannot be read at the end: {error}", house.id)),
@@ -206,9 +206,9 @@ impl Evidence<'_> {
         let is_here = |number: u32| usize::try_from(number).is_ok_and(|number| number == position);
         let mut explained: HashSet<u32> = HashSet::new();
         let later = self.now() + verify::CLOCK_TOLERANCE;
-        for ledger in self.ledgers {
-            explained.extend(ledger.unsure().iter().filter(|(number, _)| is_here(*number)).map(|(_, seat)| *seat));
-            for (grant, seats) in ledger.grants().filter(|(grant, _)| is_here(grant.house)) {
+        for grants in self.ledgers {
+            explained.extend(grants.unsure().iter().filter(|(number, _)| is_here(*number)).map(|(_, seat)| *seat));
+            for (grant, seats) in grants.grants().filter(|(grant, _)| is_here(grant.house)) {
                 let live = match grant.fate {
                     Fate::Confirmed(_) => true,
                     Fate::Held => grant.expires_at > later,
@@ -224,7 +224,7 @@ impl Evidence<'_> {
                 }
             }
         }
-        if self.plan.owns_its_houses() {
+        if self.workload.owns_its_houses() {
             let free: Vec<u32> = house.free.clone();
             for seat in free.into_iter().filter(|seat| !explained.contains(seat)) {
                 let status = usize::try_from(seat).ok().and_then(|seat| statuses.get(seat));

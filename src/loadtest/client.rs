@@ -13,15 +13,15 @@ use hyper::{StatusCode, Uri};
 use crate::domain::HoldToken;
 use crate::loadtest::acknowledged::Acknowledged;
 use crate::loadtest::connection::{Connection, ConnectionError, Keep, Reply};
+use crate::loadtest::grants::{Fate, Grants, Holding, NewGrant};
 use crate::loadtest::house::House;
-use crate::loadtest::ledger::{Fate, Holding, Ledger, NewGrant};
 use crate::loadtest::outcome::{Operation, Outcome};
 use crate::loadtest::pace::Schedule;
-use crate::loadtest::plan::ReadPlan;
 use crate::loadtest::recorder::{Answered, Recorder};
 use crate::loadtest::scenario::{Learned, Script, Wish};
 use crate::loadtest::tally::Tally;
 use crate::loadtest::wire::{self, ChangeAnswer, GrantAnswer, Outgoing};
+use crate::loadtest::workload::ReadOptions;
 
 /// Pause of a client in the closed loop that was told to come later, or told nothing: it would measure its own impatience otherwise.
 const BREATH: Duration = Duration::from_millis(50);
@@ -29,13 +29,13 @@ const BREATH: Duration = Duration::from_millis(50);
 /// What the clients of one thread share; they never wait for each other.
 pub(super) struct Desk {
     pub(super) houses: Arc<[House]>,
-    pub(super) ledger: RefCell<Ledger>,
+    pub(super) grants: RefCell<Grants>,
     pub(super) recorder: RefCell<Recorder>,
     pub(super) tally: Arc<Tally>,
     /// Read and keep what was granted.
     pub(super) keeps_grants: bool,
     pub(super) in_path: bool,
-    pub(super) read: ReadPlan,
+    pub(super) read: ReadOptions,
     /// What to read instead of seat maps.
     pub(super) read_path: Option<Uri>,
     /// Where watchers look up when a 201 came.
@@ -143,8 +143,8 @@ impl Client {
         let desk = &self.desk;
         let keep = if desk.keeps_grants { Keep::Everything } else { Keep::Nothing };
         let command = |holding: Holding, command, body| {
-            let ledger = desk.ledger.borrow();
-            let grant = ledger.grant(holding)?;
+            let grants = desk.grants.borrow();
+            let grant = grants.grant(holding)?;
             wire::command(grant.booking, &grant.token, command, body)
         };
         Some(match wish {
@@ -155,7 +155,7 @@ impl Client {
             },
             Wish::Confirm(holding) => {
                 // One payment, one booking.
-                let booking = desk.ledger.borrow().grant(*holding)?.booking;
+                let booking = desk.grants.borrow().grant(*holding)?.booking;
                 let payment = format!(r#"{{"paymentReference":"loadtest {booking}"}}"#);
                 Request { operation: Operation::Confirm, outgoing: command(*holding, "confirm", payment.into())?, keep }
             }
@@ -199,7 +199,7 @@ impl Desk {
         self.houses.get(usize::try_from(house).ok()?)
     }
 
-    /// Enters what an answer says into the ledger; the booking if seats were granted.
+    /// Enters what an answer says into the grants; the booking if seats were granted.
     fn enter(&self, wish: &Wish, outcome: Outcome, reply: Option<&Reply>, at: Duration) -> Option<Holding> {
         match wish {
             Wish::Reserve { house, seats } => {
@@ -214,7 +214,7 @@ impl Desk {
                     (Outcome::Refused, _) => None,
                     (Outcome::Overloaded, Some(reply)) if !contains(&reply.body, b"outcome-unknown") => None,
                     (Outcome::Accepted | Outcome::Overloaded | Outcome::Failed, _) => {
-                        self.ledger.borrow_mut().enter_unsure(*house, seats);
+                        self.grants.borrow_mut().enter_unsure(*house, seats);
                         None
                     }
                 }
@@ -232,45 +232,45 @@ impl Desk {
     }
 
     fn note(&self, holding: Holding, outcome: Outcome, reply: Option<&Reply>, changed: fn(u64) -> Fate) {
-        let mut ledger = self.ledger.borrow_mut();
+        let mut grants = self.grants.borrow_mut();
         let fate = match reply.filter(|_| outcome == Outcome::Accepted) {
             None => Fate::Unsure,
             Some(reply) => match serde_json::from_slice::<ChangeAnswer>(&reply.body) {
                 Ok(answer) => changed(answer.sequence),
                 Err(error) => {
-                    ledger.findings.add(|| format!("the answer to an accepted command cannot be read: {error}"));
+                    grants.findings.add(|| format!("the answer to an accepted command cannot be read: {error}"));
                     Fate::Unsure
                 }
             },
         };
-        ledger.note(holding, fate);
+        grants.note(holding, fate);
     }
 
     fn enter_grant(&self, house: u32, seats: &[u32], reply: &Reply, at: Duration) -> Option<Holding> {
-        let mut ledger = self.ledger.borrow_mut();
+        let mut grants = self.grants.borrow_mut();
         let answer: GrantAnswer<'_> = match serde_json::from_slice(&reply.body) {
             Ok(answer) => answer,
             Err(error) => {
-                ledger.findings.add(|| format!("the answer to an accepted reservation cannot be read: {error}"));
-                ledger.enter_unsure(house, seats);
+                grants.findings.add(|| format!("the answer to an accepted reservation cannot be read: {error}"));
+                grants.enter_unsure(house, seats);
                 return None;
             }
         };
         let Some(token) = HoldToken::parse(answer.hold_token) else {
-            ledger.findings.add(|| format!("booking {} came with an unreadable hold token", answer.booking_id));
-            ledger.enter_unsure(house, seats);
+            grants.findings.add(|| format!("booking {} came with an unreadable hold token", answer.booking_id));
+            grants.enter_unsure(house, seats);
             return None;
         };
         let ids = &self.house(house)?.seats;
         let asked = seats.iter().filter_map(|seat| ids.get(usize::try_from(*seat).ok()?));
         if !asked.eq(&answer.seat_ids) {
-            ledger.findings.add(|| format!("booking {} has other seats than were asked for", answer.booking_id));
+            grants.findings.add(|| format!("booking {} has other seats than were asked for", answer.booking_id));
         }
         let GrantAnswer { booking_id: booking, expires_at, sequence, .. } = answer;
         if let (Some(acknowledged), Ok(house)) = (&self.acknowledged, usize::try_from(house)) {
             acknowledged.note(house, sequence, at);
         }
-        ledger.enter(NewGrant { house, booking, token, sequence, expires_at, at }, seats)
+        grants.enter(NewGrant { house, booking, token, sequence, expires_at, at }, seats)
     }
 }
 

@@ -4,7 +4,7 @@ use hyper::http::uri::InvalidUri;
 
 use crate::domain::ShowtimeId;
 use crate::loadtest::connection::{ConnectionError, Reply};
-use crate::loadtest::plan::PlanError;
+use crate::loadtest::workload::WorkloadError;
 
 /// Bytes of an unexpected answer that are shown.
 const SHOWN_BYTES: usize = 400;
@@ -12,9 +12,9 @@ const SHOWN_BYTES: usize = 400;
 /// Why a run could not be carried out. What the server does wrong during the run is no such error: it is counted or found.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The plan does not fit together.
+    /// The workload does not fit together.
     #[error(transparent)]
-    Plan(#[from] PlanError),
+    Workload(#[from] WorkloadError),
     /// There is no node.
     #[error("no node to test")]
     NoTarget,

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use crate::domain::{SeatId, SeatStatus, ShowtimeId};
+use crate::loadtest::grants::Findings;
 use crate::loadtest::house::House;
-use crate::loadtest::ledger::Findings;
 
 /// See the module's documentation.
 #[derive(Debug)]

@@ -7,10 +7,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::loadtest::outcome::PerOutcome;
-use crate::loadtest::plan::Plan;
 use crate::loadtest::quantity;
 use crate::loadtest::tally::Tally;
 use crate::loadtest::team::Team;
+use crate::loadtest::workload::Workload;
 
 const TICK: Duration = Duration::from_millis(250);
 
@@ -23,13 +23,13 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(plan: &Plan, team: &Team) -> Self {
-        let length = u64::try_from(plan.window.end().as_millis()).unwrap_or(u64::MAX);
+    pub(super) fn new(workload: &Workload, team: &Team) -> Self {
+        let length = u64::try_from(workload.window.end().as_millis()).unwrap_or(u64::MAX);
         let bar = ProgressBar::new(length);
         if let Ok(style) = ProgressStyle::with_template("{prefix} [{bar:24}] {msg}") {
             bar.set_style(style.progress_chars("=> "));
         }
-        bar.set_prefix(plan.scenario.name());
+        bar.set_prefix(workload.scenario.name());
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self { bar, tally: Arc::clone(&team.tally), ticks, last: (Instant::now(), PerOutcome::default()) }

@@ -12,8 +12,8 @@ use crate::domain::{SeatIndex, ShowtimeId};
 use crate::loadtest::LoadError;
 use crate::loadtest::connection::{Connection, Keep};
 use crate::loadtest::house::{self, House};
-use crate::loadtest::plan::{HousePlan, Plan};
 use crate::loadtest::wire;
+use crate::loadtest::workload::{HouseOptions, Workload};
 
 /// Time that a server has for its view to catch up.
 const VIEW_PATIENCE: Duration = Duration::from_mins(1);
@@ -30,21 +30,21 @@ struct Scheduled {
 ///
 /// # Errors
 /// A showtime cannot be created or read.
-pub(super) async fn houses(plan: &Plan) -> Result<Arc<[House]>, LoadError> {
-    let target = plan.target(0).ok_or(LoadError::NoTarget)?;
-    let mut connection = Connection::new(Arc::clone(target), plan.patience);
+pub(super) async fn houses(workload: &Workload) -> Result<Arc<[House]>, LoadError> {
+    let target = workload.target(0).ok_or(LoadError::NoTarget)?;
+    let mut connection = Connection::new(Arc::clone(target), workload.patience);
     connection.open().await?;
-    match plan.houses {
+    match workload.houses {
         // A path of its own needs no showtime.
-        HousePlan::Create { .. } if plan.read.path.is_some() => {
+        HouseOptions::Create { .. } if workload.read.path.is_some() => {
             let nowhere = ShowtimeId(uuid::Uuid::nil());
             Ok(Arc::from([House::derived(nowhere, vec![1])?]))
         }
-        HousePlan::Given(id) => Ok(Arc::from([read(&mut connection, id, 0).await?])),
-        HousePlan::Create { showtimes, seats } => {
+        HouseOptions::Given(id) => Ok(Arc::from([read(&mut connection, id, 0).await?])),
+        HouseOptions::Create { showtimes, seats } => {
             let mut created = Vec::new();
             for number in 0..showtimes {
-                created.push(create(&mut connection, plan, number, seats).await?);
+                created.push(create(&mut connection, workload, number, seats).await?);
             }
             let mut houses = Vec::with_capacity(created.len());
             for scheduled in created {
@@ -52,7 +52,7 @@ pub(super) async fn houses(plan: &Plan) -> Result<Arc<[House]>, LoadError> {
                 houses.push(match read {
                     Ok(house) if house.seats.len() == usize::try_from(seats).unwrap_or(0) => house,
                     // A server that answers constants has no seat maps; whoever leaves the check out may still measure it.
-                    _ if plan.check.is_none() => House::derived(scheduled.id, house::rows_for(seats))?,
+                    _ if workload.check.is_none() => House::derived(scheduled.id, house::rows_for(seats))?,
                     Ok(house) => {
                         return Err(LoadError::WrongHouse {
                             id: scheduled.id,
@@ -70,7 +70,7 @@ pub(super) async fn houses(plan: &Plan) -> Result<Arc<[House]>, LoadError> {
 
 async fn create(
     connection: &mut Connection,
-    plan: &Plan,
+    workload: &Workload,
     number: u32,
     seats: SeatIndex,
 ) -> Result<Scheduled, LoadError> {
@@ -78,10 +78,10 @@ async fn create(
         .zip(house::rows_for(seats))
         .map(|(row, seats)| json!({"row": format!("R{row}"), "seats": seats}))
         .collect();
-    let title = format!("Load test {} {}", plan.scenario.name(), number + 1);
+    let title = format!("Load test {} {}", workload.scenario.name(), number + 1);
     let body = json!({ "movieTitle": title, "startTime": "2099-01-01T20:00:00Z", "rows": rows });
     let mut request = wire::post(Uri::from_static("/api/showtimes"), Bytes::from(body.to_string()));
-    if let Some(token) = &plan.operator_token {
+    if let Some(token) = &workload.operator_token {
         request = wire::bearing(request, token.expose()).ok_or(LoadError::OperatorToken)?;
     }
     let reply = connection.send(request, Keep::Everything).await?;

@@ -15,13 +15,13 @@ use crate::loadtest::LoadError;
 use crate::loadtest::acknowledged::Acknowledged;
 use crate::loadtest::client::{Client, Desk, Phase};
 use crate::loadtest::connection::Connection;
+use crate::loadtest::grants::Grants;
 use crate::loadtest::house::House;
-use crate::loadtest::ledger::Ledger;
 use crate::loadtest::pace::Schedule;
-use crate::loadtest::plan::Plan;
 use crate::loadtest::recorder::Recorder;
 use crate::loadtest::scenario::Stage;
 use crate::loadtest::tally::Tally;
+use crate::loadtest::workload::Workload;
 
 /// Connections that a thread opens at once before the start.
 const OPENED_AT_ONCE: usize = 64;
@@ -29,7 +29,7 @@ const OPENED_AT_ONCE: usize = 64;
 /// What all threads work with.
 #[derive(Clone)]
 pub(super) struct Team {
-    pub(super) plan: Arc<Plan>,
+    pub(super) workload: Arc<Workload>,
     pub(super) houses: Arc<[House]>,
     pub(super) stage: Stage,
     pub(super) tally: Arc<Tally>,
@@ -47,22 +47,22 @@ pub(super) struct Harvest {
     /// What was left to do after it.
     pub(super) settled: Recorder,
     /// One for each thread.
-    pub(super) ledgers: Vec<Ledger>,
+    pub(super) ledgers: Vec<Grants>,
     /// True if every client had asked for all that it wanted, or spent its requests.
     pub(super) all_done: bool,
 }
 
 impl Team {
-    pub(super) fn new(plan: Arc<Plan>, houses: Arc<[House]>) -> Self {
+    pub(super) fn new(workload: Arc<Workload>, houses: Arc<[House]>) -> Self {
         let free = houses.iter().map(|house| house.free.clone());
-        let stage = Stage::new(free, plan.party, plan.clients, plan.seed);
+        let stage = Stage::new(free, workload.party, workload.clients, workload.seed);
         let seats: usize = houses.iter().map(|house| house.free.len()).sum();
-        let to_sell = if plan.scenario.ends_sold_out() { u64::try_from(seats).unwrap_or(0) } else { 0 };
-        let threads = usize::try_from(plan.threads).unwrap_or(1);
+        let to_sell = if workload.scenario.ends_sold_out() { u64::try_from(seats).unwrap_or(0) } else { 0 };
+        let threads = usize::try_from(workload.threads).unwrap_or(1);
         let gate = Arc::new(Barrier::new(threads));
-        let acknowledged = (plan.scenario.watchers() > 0).then(|| Arc::new(Acknowledged::new(&houses)));
+        let acknowledged = (workload.scenario.watchers() > 0).then(|| Arc::new(Acknowledged::new(&houses)));
         let tally = Arc::new(Tally::new(to_sell));
-        Self { plan, houses, stage, tally, acknowledged, gate, broken: Arc::default() }
+        Self { workload, houses, stage, tally, acknowledged, gate, broken: Arc::default() }
     }
 
     /// Runs every client on its thread, to the end.
@@ -71,7 +71,7 @@ impl Team {
     /// A node cannot be reached at the start.
     pub(super) async fn run(&self) -> Result<Harvest, LoadError> {
         let mut runtimes = Vec::new();
-        for _ in 0..self.plan.threads {
+        for _ in 0..self.workload.threads {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtimes.push(runtime.map_err(LoadError::Runtime)?);
         }
@@ -107,43 +107,43 @@ impl Team {
         if self.broken.load(Ordering::SeqCst) {
             return Err(LoadError::NotStarted);
         }
-        let phase = Phase { start: self.tally.start(), end: self.plan.window.end(), settling: false };
+        let phase = Phase { start: self.tally.start(), end: self.workload.window.end(), settling: false };
         let done = play_all(&mut clients, phase).await;
         self.gate.wait().await;
-        let run = desk.recorder.replace(Recorder::new(self.plan.settling_window())?);
+        let run = desk.recorder.replace(Recorder::new(self.workload.settling_window())?);
         let start = std::time::Instant::now();
-        let phase = Phase { start, end: self.plan.settling_window().end(), settling: true };
+        let phase = Phase { start, end: self.workload.settling_window().end(), settling: true };
         play_all(&mut clients, phase).await;
-        let settled = desk.recorder.replace(Recorder::new(self.plan.settling_window())?);
-        Ok(Harvest { run, settled, ledgers: vec![desk.ledger.take()], all_done: done })
+        let settled = desk.recorder.replace(Recorder::new(self.workload.settling_window())?);
+        Ok(Harvest { run, settled, ledgers: vec![desk.grants.take()], all_done: done })
     }
 
     fn desk(&self) -> Result<Desk, LoadError> {
         Ok(Desk {
             houses: Arc::clone(&self.houses),
-            ledger: RefCell::default(),
-            recorder: RefCell::new(Recorder::new(self.plan.window)?),
+            grants: RefCell::default(),
+            recorder: RefCell::new(Recorder::new(self.workload.window)?),
             tally: Arc::clone(&self.tally),
-            keeps_grants: self.plan.keeps_grants(),
-            in_path: self.plan.in_path,
+            keeps_grants: self.workload.keeps_grants(),
+            in_path: self.workload.in_path,
             acknowledged: self.acknowledged.clone(),
-            read: self.plan.read.clone(),
-            read_path: self.plan.read.path.as_deref().map(Uri::try_from).transpose()?,
+            read: self.workload.read.clone(),
+            read_path: self.workload.read.path.as_deref().map(Uri::try_from).transpose()?,
         })
     }
 
     /// The thread's clients: every so manieth, all connected.
     async fn open(&self, thread: u32) -> Result<(Rc<Desk>, Vec<Client>), LoadError> {
         let desk = Rc::new(self.desk()?);
-        let (plan, mut clients) = (&self.plan, Vec::new());
-        for number in (thread..plan.clients).step_by(usize::try_from(plan.threads).unwrap_or(1)) {
-            let target = plan.target(number).ok_or(LoadError::NoTarget)?;
+        let (workload, mut clients) = (&self.workload, Vec::new());
+        for number in (thread..workload.clients).step_by(usize::try_from(workload.threads).unwrap_or(1)) {
+            let target = workload.target(number).ok_or(LoadError::NoTarget)?;
             clients.push(Client {
                 user: format!("client-{number}"),
-                script: plan.scenario.script(&self.stage, number),
-                connection: Connection::new(Arc::clone(target), plan.patience),
-                schedule: Schedule::new(plan.pace, number, plan.clients),
-                budget: plan.budget(number),
+                script: workload.scenario.script(&self.stage, number),
+                connection: Connection::new(Arc::clone(target), workload.patience),
+                schedule: Schedule::new(workload.pace, number, workload.clients),
+                budget: workload.budget(number),
                 tags: HashMap::new(),
                 desk: Rc::clone(&desk),
             });
@@ -182,9 +182,9 @@ async fn play_all(clients: &mut Vec<Client>, phase: Phase) -> bool {
 
 impl Harvest {
     /// Of a run in which nobody asked for anything.
-    pub(super) fn empty(plan: &Plan) -> Result<Self, LoadError> {
-        let settled = Recorder::new(plan.settling_window())?;
-        Ok(Self { run: Recorder::new(plan.window)?, settled, ledgers: Vec::new(), all_done: false })
+    pub(super) fn empty(workload: &Workload) -> Result<Self, LoadError> {
+        let settled = Recorder::new(workload.settling_window())?;
+        Ok(Self { run: Recorder::new(workload.window)?, settled, ledgers: Vec::new(), all_done: false })
     }
 
     fn with(mut self, other: Self) -> Self {

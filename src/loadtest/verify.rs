@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::domain::Timestamp;
+use crate::loadtest::grants::{Fate, Findings, Grant, Grants};
 use crate::loadtest::house::House;
-use crate::loadtest::ledger::{Fate, Findings, Grant, Ledger};
 
 /// How far the clocks of the load tester and of the servers may be apart where deadlines of holds are compared.
 pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
@@ -17,9 +17,9 @@ struct Claim<'a> {
 }
 
 /// The last acknowledged sequence of each house.
-pub fn last_sequences(houses: &[House], ledgers: &[Ledger]) -> Vec<u64> {
+pub fn last_sequences(houses: &[House], ledgers: &[Grants]) -> Vec<u64> {
     let mut last: Vec<u64> = houses.iter().map(|house| house.sequence).collect();
-    for (grant, _) in ledgers.iter().flat_map(Ledger::grants) {
+    for (grant, _) in ledgers.iter().flat_map(Grants::grants) {
         if let Some(last) = usize::try_from(grant.house).ok().and_then(|house| last.get_mut(house)) {
             let changed = match grant.fate {
                 Fate::Confirmed(sequence) | Fate::Cancelled(sequence) => sequence,
@@ -32,9 +32,9 @@ pub fn last_sequences(houses: &[House], ledgers: &[Ledger]) -> Vec<u64> {
 }
 
 /// Every seat that was granted while an earlier booking of it was alive. `start`: the wall clock's time when the run started.
-pub fn seats_granted_once(ledgers: &[Ledger], start: Timestamp, findings: &mut Findings) {
+pub fn seats_granted_once(ledgers: &[Grants], start: Timestamp, findings: &mut Findings) {
     let mut claims: Vec<Claim<'_>> = Vec::new();
-    for (grant, seats) in ledgers.iter().flat_map(Ledger::grants) {
+    for (grant, seats) in ledgers.iter().flat_map(Grants::grants) {
         claims.extend(seats.iter().map(|seat| Claim { house: grant.house, seat: *seat, grant }));
     }
     claims.sort_unstable_by_key(|claim| (claim.house, claim.seat, claim.grant.sequence, claim.grant.at));
@@ -72,9 +72,9 @@ fn still_alive(earlier: &Grant, later: &Grant, start: Timestamp) -> Option<&'sta
 }
 
 /// Every sequence that two bookings of one showtime were given.
-pub fn sequences_given_once(ledgers: &[Ledger], findings: &mut Findings) {
+pub fn sequences_given_once(ledgers: &[Grants], findings: &mut Findings) {
     let mut given: Vec<(u32, u64)> =
-        ledgers.iter().flat_map(Ledger::grants).map(|(grant, _)| (grant.house, grant.sequence)).collect();
+        ledgers.iter().flat_map(Grants::grants).map(|(grant, _)| (grant.house, grant.sequence)).collect();
     given.sort_unstable();
     for (one, other) in given.iter().zip(given.iter().skip(1)) {
         if one == other {
@@ -89,14 +89,14 @@ mod tests {
 
     use super::*;
     use crate::domain::{BookingId, HoldToken};
-    use crate::loadtest::ledger::NewGrant;
+    use crate::loadtest::grants::NewGrant;
 
     const START: i64 = 1_000_000;
 
     /// (sequence, second of the answer, deadline in seconds since the start, fate) of grants of one seat.
     fn found(grants: &[(u64, u64, u64, Fate)]) -> Vec<String> {
         // Two ledgers: the two grants may have come to clients of different threads.
-        let mut ledgers = [Ledger::default(), Ledger::default()];
+        let mut ledgers = [Grants::default(), Grants::default()];
         for (number, (sequence, at, deadline, fate)) in grants.iter().enumerate() {
             let new = NewGrant {
                 house: 0,
@@ -106,9 +106,9 @@ mod tests {
                 expires_at: Timestamp::from_millis(START) + Duration::from_secs(*deadline),
                 at: Duration::from_secs(*at),
             };
-            let ledger = &mut ledgers[number % 2];
-            let holding = ledger.enter(new, &[3, 4]).unwrap();
-            ledger.note(holding, *fate);
+            let grants = &mut ledgers[number % 2];
+            let holding = grants.enter(new, &[3, 4]).unwrap();
+            grants.note(holding, *fate);
         }
         let mut findings = Findings::default();
         seats_granted_once(&ledgers, Timestamp::from_millis(START), &mut findings);
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_sequence_belongs_to_one_booking() {
-        let mut ledger = Ledger::default();
+        let mut grants = Grants::default();
         for (house, sequence) in [(0, 2), (1, 2), (0, 3), (0, 2)] {
             let new = NewGrant {
                 house,
@@ -145,10 +145,10 @@ mod tests {
                 expires_at: Timestamp::from_millis(0),
                 at: Duration::ZERO,
             };
-            ledger.enter(new, &[1]).unwrap();
+            grants.enter(new, &[1]).unwrap();
         }
         let mut findings = Findings::default();
-        sequences_given_once(&[ledger], &mut findings);
+        sequences_given_once(&[grants], &mut findings);
         assert_eq!(findings.sentences, ["sequence 2 of house 0 was given to two bookings"]);
     }
 }

@@ -68,10 +68,13 @@ pub fn start(arbiter: &Arbiter, dependencies: Dependencies) -> Projector {
 }
 
 impl Projector {
-    /// The read model was found to lack a showtime that the write store has: a sweep looks at it at once.
-    pub fn note_missing(&self, id: ShowtimeId) {
-        self.shared.recent.note(id);
-        self.shared.sweep_wanted.notify_one();
+    /// To be called when the read model was found to lack a showtime that the write store has: a sweep looks at it at once.
+    pub fn note_missing(&self) -> Arc<dyn Fn(ShowtimeId) + Send + Sync> {
+        let (recent, sweep_wanted) = (Arc::clone(&self.shared.recent), Arc::clone(&self.shared.sweep_wanted));
+        Arc::new(move |id| {
+            recent.note(id);
+            sweep_wanted.notify_one();
+        })
     }
 
     /// Waits until the read model has been brought to where the journal ended at the start (the in-memory one is empty before).

@@ -16,6 +16,7 @@ use crate::domain::{
     Booking, BookingId, Event, EventRun, PaymentReference, Place, RecordedEvent, SeatIndex, SeatMap, SeatStatus,
     Showtime, ShowtimeId, ShowtimeView, Stamp, Timestamp,
 };
+use crate::telemetry::metrics::Registry;
 
 mod booking_body;
 mod error;
@@ -368,6 +369,9 @@ pub trait WriteStore: Ledger + Outbox {
 
     /// 32 random bytes made at the first migration, the same for every node: key of tokens that must be valid on each.
     async fn cluster_secret(&self) -> Result<[u8; 32], StoreError>;
+
+    /// From now on the store's connections are told, if it has a bounded number of them.
+    fn register(&self, _metrics: &Registry) {}
 }
 
 /// A role that one node has; given up when dropped.

@@ -21,20 +21,20 @@ use crate::event_bus::rabbitmq::window::{Trouble, Window};
 pub(super) struct Publisher {
     link: Link,
     names: Names,
-    lanes: Vec<Mutex<Option<Lane>>>,
-    next_lane: AtomicUsize,
+    channels: Vec<Mutex<Option<OpenChannel>>>,
+    next_channel: AtomicUsize,
     window: usize,
     publish_timeout: Duration,
     call_timeout: Duration,
 }
 
 /// A channel in confirm mode that has nothing under way.
-struct Lane {
+struct OpenChannel {
     channel: Channel,
     generation: u64,
 }
 
-impl Lane {
+impl OpenChannel {
     fn is_usable(&self, session: &Session) -> bool {
         self.generation == session.generation() && self.channel.status().connected()
     }
@@ -45,8 +45,8 @@ impl Publisher {
         Self {
             link,
             names,
-            lanes: (0..settings.publish_channels.max(1)).map(|_| Mutex::new(None)).collect(),
-            next_lane: AtomicUsize::new(0),
+            channels: (0..settings.publish_channels.max(1)).map(|_| Mutex::new(None)).collect(),
+            next_channel: AtomicUsize::new(0),
             window: settings.publish_window,
             publish_timeout: Duration::from_millis(settings.publish_timeout_milliseconds),
             call_timeout: Duration::from_millis(settings.call_timeout_milliseconds),
@@ -70,13 +70,13 @@ impl Publisher {
         let session = self.sound_session()?;
         let mut slot = self.free_slot(deadline).await?;
         // Taken out while in use: should this be cancelled, the channel goes too, with all that is under way on it.
-        let lane = match slot.take().filter(|lane| lane.is_usable(&session)) {
-            Some(lane) => lane,
-            None => self.open_lane(&session).await?,
+        let open = match slot.take().filter(|open| open.is_usable(&session)) {
+            Some(open) => open,
+            None => self.open_channel(&session).await?,
         };
         let mut window = Window::new(self.window, parcels.len());
         let trouble = tokio::select! {
-            published = timeout_at(deadline, window.publish(&lane.channel, parcels)) => match published {
+            published = timeout_at(deadline, window.publish(&open.channel, parcels)) => match published {
                 Ok(Ok(())) => None,
                 Ok(Err(trouble)) => Some(trouble),
                 Err(_elapsed) => {
@@ -88,7 +88,7 @@ impl Publisher {
         };
         // The queue is gone, so the next attempt must find it declared again.
         let redeclared = if trouble.is_none() && window.has_returns() {
-            let declare = topology::declare(&lane.channel, &self.names);
+            let declare = topology::declare(&open.channel, &self.names);
             within(self.call_timeout, "declare exchanges and queues", declare).await
         } else {
             Ok(())
@@ -98,7 +98,7 @@ impl Publisher {
         }
         // After a refusal a new channel: the broker may go on refusing on this one after the queue has room again.
         if trouble.is_none() && redeclared.is_ok() && !window.has_refusals() {
-            *slot = Some(lane);
+            *slot = Some(open);
         }
         Ok(window.answers(parcels, trouble.as_ref()))
     }
@@ -119,22 +119,22 @@ impl Publisher {
         }
     }
 
-    async fn free_slot(&self, deadline: Instant) -> Result<MutexGuard<'_, Option<Lane>>, BusError> {
-        if let Some(free) = self.lanes.iter().find_map(|lane| lane.try_lock().ok()) {
+    async fn free_slot(&self, deadline: Instant) -> Result<MutexGuard<'_, Option<OpenChannel>>, BusError> {
+        if let Some(free) = self.channels.iter().find_map(|open| open.try_lock().ok()) {
             return Ok(free);
         }
         let busy = BusError { reason: "all channels for publishing are busy".to_owned() };
-        let turn = self.next_lane.fetch_add(1, Ordering::Relaxed) % self.lanes.len().max(1);
-        let lane = self.lanes.get(turn).ok_or_else(|| busy.clone())?;
-        timeout_at(deadline, lane.lock()).await.map_err(|_elapsed| busy)
+        let turn = self.next_channel.fetch_add(1, Ordering::Relaxed) % self.channels.len().max(1);
+        let open = self.channels.get(turn).ok_or_else(|| busy.clone())?;
+        timeout_at(deadline, open.lock()).await.map_err(|_elapsed| busy)
     }
 
-    async fn open_lane(&self, session: &Session) -> Result<Lane, BusError> {
+    async fn open_channel(&self, session: &Session) -> Result<OpenChannel, BusError> {
         let opened = async {
             let channel = session.channel().await?;
             let select = channel.confirm_select(ConfirmSelectOptions::default());
             within(self.call_timeout, "ask for confirms", select).await?;
-            Ok(Lane { channel, generation: session.generation() })
+            Ok(OpenChannel { channel, generation: session.generation() })
         };
         opened.await.inspect_err(|_error: &BusError| self.link.give_up(session))
     }

@@ -10,12 +10,12 @@ use crate::loadtest::house::House;
 use crate::loadtest::latencies::{Bin, Quantiles};
 use crate::loadtest::outcome::{Operation, PerOutcome};
 use crate::loadtest::pace::Pace;
-use crate::loadtest::plan::Plan;
 use crate::loadtest::processor;
 use crate::loadtest::quantity::{length, rounded};
 use crate::loadtest::report::watching::Watching;
 use crate::loadtest::team::Harvest;
 use crate::loadtest::watcher::Watched;
+use crate::loadtest::workload::Workload;
 
 mod figures;
 pub mod page;
@@ -177,21 +177,21 @@ const LATE_SECONDS: f64 = 1.0;
 const NAMED_SHOWTIMES: usize = 10;
 
 impl Report {
-    pub(super) fn of(plan: &Plan, houses: &[House], harvest: &Harvest, facts: Facts) -> Self {
+    pub(super) fn of(workload: &Workload, houses: &[House], harvest: &Harvest, facts: Facts) -> Self {
         let ended_by = match (facts.was_interrupted, facts.sold_out, harvest.all_done) {
             (true, _, _) => EndedBy::Interruption,
             (_, true, _) => EndedBy::SoldOut,
-            (_, _, true) if plan.requests.is_some() => EndedBy::Requests,
+            (_, _, true) if workload.requests.is_some() => EndedBy::Requests,
             (_, _, true) => EndedBy::AllAsked,
             _ => EndedBy::Time,
         };
         let run = &harvest.run;
         let measured = run.measured(ended_by != EndedBy::Time);
         let mut operations = figures::of(run, measured);
-        let leading = operations.entry(plan.leading().as_str()).or_default().clone();
-        let open_loop = match plan.pace {
+        let leading = operations.entry(workload.leading().as_str()).or_default().clone();
+        let open_loop = match workload.pace {
             Pace::Closed => None,
-            Pace::Open { .. } if plan.scenario.is_idle() => None,
+            Pace::Open { .. } if workload.scenario.is_idle() => None,
             Pace::Open { per_second } => Some(OpenLoop {
                 rate_per_second: per_second,
                 unsent: run.unsent_requests(),
@@ -205,32 +205,32 @@ impl Report {
         });
         Self {
             version: env!("CARGO_PKG_VERSION"),
-            arguments: plan.arguments.clone(),
-            started_at: plan.started_at.to_string(),
-            scenario: plan.scenario.name(),
+            arguments: workload.arguments.clone(),
+            started_at: workload.started_at.to_string(),
+            scenario: workload.scenario.name(),
             ended_by,
-            warm_up_seconds: rounded(plan.window.warm_up.as_secs_f64()),
+            warm_up_seconds: rounded(workload.window.warm_up.as_secs_f64()),
             measured_seconds: rounded(measured.as_secs_f64()),
-            leading_operation: plan.leading(),
+            leading_operation: workload.leading(),
             leading,
             operations,
             settling,
             failures: figures::failures([run, &harvest.settled]),
             open_loop,
-            idle: plan.scenario.is_idle(),
+            idle: workload.scenario.is_idle(),
             houses: Houses {
                 showtimes: houses.len(),
                 showtime_ids: houses.iter().take(NAMED_SHOWTIMES).map(|house| house.id.to_string()).collect(),
                 seats: houses.iter().map(|house| house.free.len()).sum(),
                 seats_granted: facts.seats_granted,
             },
-            watch: (plan.scenario.watchers() > 0).then(|| Watching::of(&facts.watched)),
-            client: ClientUse::of(plan, &facts),
+            watch: (workload.scenario.watchers() > 0).then(|| Watching::of(&facts.watched)),
+            client: ClientUse::of(workload, &facts),
             catch_up_seconds: rounded(facts.caught_up.as_secs_f64()),
             check: facts.check,
             series: Series::of(&run.timeline().coarsened(Duration::from_secs(1))),
             fine: Series::of(run.timeline()),
-            distribution: figures::distribution(run, plan.leading()),
+            distribution: figures::distribution(run, workload.leading()),
             picture: SeatPicture::of(houses, &harvest.ledgers),
         }
     }
@@ -261,13 +261,13 @@ impl Report {
 }
 
 impl ClientUse {
-    fn of(plan: &Plan, facts: &Facts) -> Self {
+    fn of(workload: &Workload, facts: &Facts) -> Self {
         let wall = facts.wall.as_secs_f64();
         let cores = processor::count();
         let used = facts.used.map(|used| used.as_secs_f64());
         let share = |of: f64| used.filter(|_| wall > 0.0).map(|used| rounded(used / wall / of));
         Self {
-            threads: plan.threads,
+            threads: workload.threads,
             cores,
             wall_seconds: rounded(wall),
             cpu_seconds: used.map(rounded),

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::loadtest::grants::Grants;
 use crate::loadtest::house::House;
-use crate::loadtest::ledger::Ledger;
 
 /// Most cells that are drawn; above, neighbours share one.
 const MOST_CELLS: usize = 4_000;
@@ -36,10 +36,10 @@ pub enum Cell {
 
 impl SeatPicture {
     /// `None` without any grant in the first house.
-    pub(super) fn of(houses: &[House], ledgers: &[Ledger]) -> Option<Self> {
+    pub(super) fn of(houses: &[House], ledgers: &[Grants]) -> Option<Self> {
         let house = houses.first()?;
         let mut went: Vec<Option<Duration>> = vec![None; house.seats.len()];
-        for (grant, seats) in ledgers.iter().flat_map(Ledger::grants).filter(|(grant, _)| grant.house == 0) {
+        for (grant, seats) in ledgers.iter().flat_map(Grants::grants).filter(|(grant, _)| grant.house == 0) {
             for seat in seats {
                 let seat = usize::try_from(*seat).ok().and_then(|seat| went.get_mut(seat))?;
                 *seat = Some(seat.map_or(grant.at, |at| at.min(grant.at)));
@@ -88,11 +88,11 @@ mod tests {
         use uuid::Uuid;
 
         use crate::domain::{BookingId, HoldToken, ShowtimeId, Timestamp};
+        use crate::loadtest::grants::NewGrant;
         use crate::loadtest::house::rows_for;
-        use crate::loadtest::ledger::NewGrant;
 
         let house = House::derived(ShowtimeId(Uuid::from_u128(1)), rows_for(150_000)).unwrap();
-        let mut ledger = Ledger::default();
+        let mut grants = Grants::default();
         let new = NewGrant {
             house: 0,
             booking: BookingId(Uuid::from_u128(1)),
@@ -101,8 +101,8 @@ mod tests {
             expires_at: Timestamp::from_millis(0),
             at: Duration::ZERO,
         };
-        ledger.enter(new, &[149_999]).unwrap();
-        let picture = SeatPicture::of(&[house], &[ledger]).unwrap();
+        grants.enter(new, &[149_999]).unwrap();
+        let picture = SeatPicture::of(&[house], &[grants]).unwrap();
         let cells: Vec<Cell> = picture.rows.iter().flatten().copied().collect();
         assert!(cells.len() <= MOST_CELLS && picture.rows.len() <= CELLS_OF_A_LINE);
         assert_eq!(cells.last(), Some(&Cell::Went(0)));

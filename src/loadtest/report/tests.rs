@@ -11,15 +11,15 @@ use super::seat_picture::Cell;
 use super::table::table;
 use super::*;
 use crate::domain::{BookingId, HoldToken, ShowtimeId, Timestamp};
-use crate::loadtest::ledger::{Ledger, NewGrant};
+use crate::loadtest::grants::{Grants, NewGrant};
 use crate::loadtest::outcome::Outcome;
-use crate::loadtest::plan::{HousePlan, ReadPlan};
 use crate::loadtest::recorder::{Answered, Recorder, Window};
 use crate::loadtest::scenario::Scenario;
 use crate::loadtest::target::Target;
+use crate::loadtest::workload::{HouseOptions, ReadOptions};
 
-fn plan() -> Plan {
-    Plan {
+fn workload() -> Workload {
+    Workload {
         targets: vec![Arc::new(Target::parse("http://127.0.0.1:5000").unwrap())],
         scenario: Scenario::Sellout { contend: false, confirm: true },
         clients: 2,
@@ -27,13 +27,13 @@ fn plan() -> Plan {
         pace: Pace::Closed,
         window: Window { warm_up: Duration::from_secs(1), duration: Duration::from_secs(2) },
         requests: None,
-        houses: HousePlan::Create { showtimes: 1, seats: 6 },
+        houses: HouseOptions::Create { showtimes: 1, seats: 6 },
         party: 1,
         seed: 1,
         patience: Duration::from_secs(1),
         operator_token: None,
         in_path: false,
-        read: ReadPlan::default(),
+        read: ReadOptions::default(),
         check: None,
         started_at: Timestamp::from_millis(0),
         began: Instant::now(),
@@ -43,15 +43,15 @@ fn plan() -> Plan {
 
 /// Answers every 10 ms from 0 to 3 s: every fourth one a refusal.
 fn report(check: Option<CheckReport>) -> Report {
-    let plan = plan();
-    let mut run = Recorder::new(plan.window).unwrap();
+    let workload = workload();
+    let mut run = Recorder::new(workload.window).unwrap();
     for number in 0..300_u64 {
         let outcome = if number % 4 == 0 { Outcome::Refused } else { Outcome::Accepted };
         let due = Duration::from_millis(number * 10);
         let at = due + Duration::from_millis(if number % 100 == 99 { 8 } else { 2 });
         run.record(Answered { operation: Operation::Reserve, outcome, due, sent: due, at, body_bytes: 1_000 });
     }
-    let mut ledger = Ledger::default();
+    let mut grants = Grants::default();
     for seat in 0..3_u32 {
         let new = NewGrant {
             house: 0,
@@ -61,10 +61,10 @@ fn report(check: Option<CheckReport>) -> Report {
             expires_at: Timestamp::from_millis(0),
             at: Duration::from_millis(u64::from(seat) * 500),
         };
-        ledger.enter(new, &[seat]).unwrap();
+        grants.enter(new, &[seat]).unwrap();
     }
-    let settled = Recorder::new(plan.settling_window()).unwrap();
-    let harvest = Harvest { run, settled, ledgers: vec![ledger], all_done: false };
+    let settled = Recorder::new(workload.settling_window()).unwrap();
+    let harvest = Harvest { run, settled, ledgers: vec![grants], all_done: false };
     let houses = [House::derived(ShowtimeId(Uuid::from_u128(1)), vec![3, 3]).unwrap()];
     let facts = Facts {
         wall: Duration::from_secs(3),
@@ -76,7 +76,7 @@ fn report(check: Option<CheckReport>) -> Report {
         check,
         watched: Vec::new(),
     };
-    Report::of(&plan, &houses, &harvest, facts)
+    Report::of(&workload, &houses, &harvest, facts)
 }
 
 #[test]

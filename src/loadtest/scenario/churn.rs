@@ -3,7 +3,7 @@
 use rand::RngExt as _;
 use rand::rngs::SmallRng;
 
-use crate::loadtest::ledger::Holding;
+use crate::loadtest::grants::Holding;
 use crate::loadtest::outcome::Outcome;
 use crate::loadtest::scenario::script::{Learned, Script, Wish};
 use crate::loadtest::scenario::stage::{Share, Stage};

@@ -1,6 +1,6 @@
 //! Script: one client's part in a scenario.
 
-use crate::loadtest::ledger::Holding;
+use crate::loadtest::grants::Holding;
 use crate::loadtest::outcome::Outcome;
 
 /// What a client wants next.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use rand::RngExt as _;
 
-use crate::loadtest::ledger::Holding;
+use crate::loadtest::grants::Holding;
 use crate::loadtest::scenario::script::{Learned, Script, Wish};
 use crate::loadtest::scenario::stage::{Share, Stage};
 

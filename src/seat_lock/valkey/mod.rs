@@ -1,7 +1,7 @@
 //! Seat lock on Valkey (8 or newer) or Redis (7 or newer), one server or a cluster: one script call for any number of bookings, and of
 //! showtimes unless it is a cluster.
 
-mod lane;
+mod calls;
 mod link;
 mod servers;
 mod settings;
@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use crate::domain::{BookingId, Clock, ShowtimeId, Timestamp};
 use crate::seat_lock::{Claim, Claimed, LockError, Obstacle, SeatLock};
 
-use self::lane::{Action, Lane, Operation, unexpected};
+use self::calls::{Action, Calls, Operation, unexpected};
 use self::link::Link;
 
 pub use self::settings::Settings;
@@ -24,7 +24,7 @@ pub use self::settings::Settings;
 /// **Invariant:** no call takes longer than the response timeout; while there is no connection, calls fail at once.
 pub struct ValkeyLock {
     link: Arc<Link>,
-    lane: Lane,
+    calls: Calls,
     clock: Clock,
     response_timeout: Duration,
 }
@@ -40,7 +40,7 @@ impl ValkeyLock {
     pub async fn connect(url: &str, settings: &Settings, clock: Clock) -> Result<Self, LockError> {
         let link = Arc::new(Link::open(url, settings).await?);
         Ok(Self {
-            lane: Lane::open(Arc::clone(&link), settings),
+            calls: Calls::open(Arc::clone(&link), settings),
             link,
             clock,
             response_timeout: Duration::from_millis(settings.response_timeout_milliseconds),
@@ -48,13 +48,13 @@ impl ValkeyLock {
     }
 
     async fn decide(&self, operations: Vec<Operation>) -> Result<Vec<Claimed>, LockError> {
-        let answers = self.lane.carry(operations).await?;
+        let answers = self.calls.carry(operations).await?;
         let claimed = |found: Vec<Obstacle>| if found.is_empty() { Claimed::Granted } else { Claimed::Refused(found) };
         Ok(answers.into_iter().map(claimed).collect())
     }
 
     async fn keep(&self, operations: Vec<Operation>) -> Result<(), LockError> {
-        self.lane.carry(operations).await.map(drop)
+        self.calls.carry(operations).await.map(drop)
     }
 }
 

@@ -11,6 +11,7 @@ use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use tokio::runtime::Handle;
 
+use crate::telemetry::metrics::Registry;
 use crate::write_store::StoreError;
 use crate::write_store::postgres::Settings;
 use crate::write_store::postgres::call::{Call, Share};
@@ -52,6 +53,20 @@ impl Access {
             Share::Reads => &self.reads,
         };
         pool.get().await.map_err(|error| unavailable("no connection to PostgreSQL", error))
+    }
+
+    /// How many connections of each pool are in use is told from now on.
+    pub(super) fn register(&self, metrics: &Registry) {
+        for (name, help, pool) in [
+            ("postgres_command_connections", "Connections to PostgreSQL that commands use now", &self.commands),
+            ("postgres_read_connections", "Connections to PostgreSQL that other readers use now", &self.reads),
+        ] {
+            let pool = pool.clone();
+            metrics.read(name, help, move || {
+                let status = pool.status();
+                status.size.saturating_sub(status.available)
+            });
+        }
     }
 
     /// The runtime that owns the connections.

@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
+use crate::telemetry::metrics::Registry;
 use crate::write_store::{
     Audit, Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Journal, Leadership, Ledger, Loaded,
     Moment, NewShowtime, Outbox, OutboxEntry, Role, Roles, StoreError, Totals, WriteStore,
@@ -228,5 +229,9 @@ impl WriteStore for PostgresStore {
 
     async fn cluster_secret(&self) -> Result<[u8; 32], StoreError> {
         self.access.call(ClusterSecret).await
+    }
+
+    fn register(&self, metrics: &Registry) {
+        self.access.register(metrics);
     }
 }

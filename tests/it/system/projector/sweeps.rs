@@ -85,7 +85,7 @@ fn a_sweep_looks_at_what_changed_and_at_everything_once_something_is_lost() {
             let view = scene.model.inner.showtime(id).await.unwrap().unwrap();
             assert!(scene.model.inner.replace(id, Some(view.place()), None).await.unwrap());
             if is_noted {
-                projector.note_missing(id);
+                projector.note_missing()(id);
                 eventually("it is made anew", || async { scene.model.inner.place(id).await.unwrap().is_some() }).await;
                 assert_eq!(scene.model.lists.load(Ordering::SeqCst), lists, "no other document is looked at");
             } else {

@@ -1,7 +1,7 @@
-//! The lane to Valkey: calls that are made while another one is under way travel together in the next, whatever showtimes they are
+//! Calls to Valkey: those that are made while another one is under way travel together in the next, whatever showtimes they are
 //! about. So many lukewarm showtimes share calls as the commands of one hot showtime do.
 //!
-//! A call that finds the lane free leaves at once. Operations are carried out in the order in which they were handed in.
+//! A call that finds none under way leaves at once. Operations are carried out in the order in which they were handed in.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -46,29 +46,29 @@ pub(super) enum Action {
 type Answers = Result<Vec<Vec<Obstacle>>, LockError>;
 
 /// See the module's documentation.
-pub(super) struct Lane {
+pub(super) struct Calls {
     link: Arc<Link>,
-    calls: Arc<Loads<ScriptCalls>>,
+    scripts: Arc<Loads<ScriptCalls>>,
     response_timeout: Duration,
     max_keys: usize,
 }
 
-impl Lane {
+impl Calls {
     /// Its calls are tasks on the current runtime.
     pub(super) fn open(link: Arc<Link>, settings: &Settings) -> Self {
         let response_timeout = Duration::from_millis(settings.response_timeout_milliseconds);
         let max_keys = settings.max_keys_per_call.max(1);
         let script = Script::new(include_str!("locks.lua"));
         let calls = ScriptCalls { link: Arc::clone(&link), response_timeout, max_keys, script };
-        let calls = Loads::new(calls, Handle::current(), 1, settings.max_waiting_calls.max(1));
-        Self { link, calls, response_timeout, max_keys }
+        let scripts = Loads::new(calls, Handle::current(), 1, settings.max_waiting_calls.max(1));
+        Self { link, scripts, response_timeout, max_keys }
     }
 
     /// Carries operations out. Bounded by the response timeout.
     pub(super) async fn carry(&self, operations: Vec<Operation>) -> Answers {
         // Without a connection nobody waits behind a call that is stuck on the one that was lost.
         self.link.line()?;
-        let parts = parts(operations, self.max_keys).into_iter().map(|part| self.calls.call(part));
+        let parts = parts(operations, self.max_keys).into_iter().map(|part| self.scripts.call(part));
         let answered = async {
             let mut all = Vec::new();
             for answer in join_all(parts).await {

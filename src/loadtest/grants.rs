@@ -1,4 +1,4 @@
-//! Ledger: what clients were granted, kept compactly (about 100 bytes a booking), and what has become of it as far as they know.
+//! Grants: what clients were granted, kept compactly (about 100 bytes a booking), and what has become of it as far as they know.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::domain::{BookingId, HoldToken, Timestamp};
 /// Findings that are kept with their words; the rest is counted.
 const MOST_FINDINGS: usize = 50;
 
-/// A booking in its ledger.
+/// Position of a booking in its [`Grants`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Holding(pub u32);
 
@@ -64,8 +64,8 @@ pub struct NewGrant {
 
 /// See the module's documentation.
 #[derive(Default, Debug)]
-pub struct Ledger {
-    grants: Vec<Grant>,
+pub struct Grants {
+    entries: Vec<Grant>,
     seats: Vec<u32>,
     unsure: Vec<(u32, u32)>,
     /// What was wrong with answers, whatever the rest says.
@@ -98,15 +98,15 @@ impl Findings {
     }
 }
 
-impl Ledger {
+impl Grants {
     /// Enters a grant of these seats.
     pub fn enter(&mut self, new: NewGrant, seats: &[u32]) -> Option<Holding> {
-        let holding = Holding(u32::try_from(self.grants.len()).ok()?);
+        let holding = Holding(u32::try_from(self.entries.len()).ok()?);
         let first = u32::try_from(self.seats.len()).ok()?;
         let count = u8::try_from(seats.len()).ok()?;
         let NewGrant { house, booking, token, sequence, expires_at, at } = new;
         self.seats.extend_from_slice(seats);
-        self.grants.push(Grant { house, booking, token, sequence, expires_at, at, fate: Fate::Held, first, count });
+        self.entries.push(Grant { house, booking, token, sequence, expires_at, at, fate: Fate::Held, first, count });
         Some(holding)
     }
 
@@ -117,12 +117,12 @@ impl Ledger {
 
     /// A grant.
     pub fn grant(&self, holding: Holding) -> Option<&Grant> {
-        self.grants.get(usize::try_from(holding.0).ok()?)
+        self.entries.get(usize::try_from(holding.0).ok()?)
     }
 
     /// Notes what has become of a booking.
     pub fn note(&mut self, holding: Holding, fate: Fate) {
-        let grant = usize::try_from(holding.0).ok().and_then(|index| self.grants.get_mut(index));
+        let grant = usize::try_from(holding.0).ok().and_then(|index| self.entries.get_mut(index));
         if let Some(grant) = grant {
             grant.fate = fate;
         }
@@ -130,7 +130,7 @@ impl Ledger {
 
     /// Every grant with its seats.
     pub fn grants(&self) -> impl Iterator<Item = (&Grant, &[u32])> {
-        self.grants.iter().map(|grant| {
+        self.entries.iter().map(|grant| {
             let first = usize::try_from(grant.first).unwrap_or(usize::MAX);
             let seats = self.seats.get(first..first.saturating_add(grant.count.into()));
             (grant, seats.unwrap_or_default())
@@ -139,12 +139,12 @@ impl Ledger {
 
     /// Number of grants.
     pub fn len(&self) -> usize {
-        self.grants.len()
+        self.entries.len()
     }
 
     /// True without any grant.
     pub fn is_empty(&self) -> bool {
-        self.grants.is_empty()
+        self.entries.is_empty()
     }
 
     /// (house, seat) that may or may not be taken: the reservation's outcome is not known.
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn grants_keep_their_own_seats_and_fates() {
-        let mut ledger = Ledger::default();
+        let mut grants = Grants::default();
         let new = |number: u128| NewGrant {
             house: 0,
             booking: BookingId(Uuid::from_u128(number)),
@@ -170,12 +170,12 @@ mod tests {
             expires_at: Timestamp::from_millis(0),
             at: Duration::ZERO,
         };
-        let first = ledger.enter(new(1), &[5, 6]).unwrap();
-        let second = ledger.enter(new(2), &[9]).unwrap();
-        ledger.note(second, Fate::Cancelled(4));
-        let seen: Vec<_> = ledger.grants().map(|(grant, seats)| (grant.fate, seats.to_vec())).collect();
+        let first = grants.enter(new(1), &[5, 6]).unwrap();
+        let second = grants.enter(new(2), &[9]).unwrap();
+        grants.note(second, Fate::Cancelled(4));
+        let seen: Vec<_> = grants.grants().map(|(grant, seats)| (grant.fate, seats.to_vec())).collect();
         assert_eq!(seen, [(Fate::Held, vec![5, 6]), (Fate::Cancelled(4), vec![9])]);
-        assert_eq!(ledger.grant(first).unwrap().booking, BookingId(Uuid::from_u128(1)));
+        assert_eq!(grants.grant(first).unwrap().booking, BookingId(Uuid::from_u128(1)));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Plan: everything that a run is to do, checked before anything is sent.
+//! Workload: everything that a run is to do, checked before anything is sent.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ const SETTLING: Duration = Duration::from_mins(10);
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct Workload {
     /// The nodes; clients are spread over them in turns.
     pub targets: Vec<Arc<Target>>,
     /// What clients ask for.
@@ -34,7 +34,7 @@ pub struct Plan {
     /// Requests after which the run ends, if that comes before the duration.
     pub requests: Option<u64>,
     /// Where the seats are.
-    pub houses: HousePlan,
+    pub houses: HouseOptions,
     /// Seats that a client wants at once.
     pub party: u32,
     /// Starts all randomness.
@@ -46,9 +46,9 @@ pub struct Plan {
     /// Name the showtime in the path of a reservation too.
     pub in_path: bool,
     /// How seat maps are read.
-    pub read: ReadPlan,
+    pub read: ReadOptions,
     /// What is checked when the run is over; nothing without it.
-    pub check: Option<CheckPlan>,
+    pub check: Option<CheckOptions>,
     /// The wall clock's time at the start, for the report and for the deadlines of holds.
     pub started_at: Timestamp,
     /// The same moment.
@@ -59,7 +59,7 @@ pub struct Plan {
 
 /// How clients read seat maps.
 #[derive(Clone, Default, Debug)]
-pub struct ReadPlan {
+pub struct ReadOptions {
     /// Path that the scenario `read` asks for instead.
     pub path: Option<String>,
     /// Only the live status, two bits a seat.
@@ -72,7 +72,7 @@ pub struct ReadPlan {
 
 /// Where the seats are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum HousePlan {
+pub enum HouseOptions {
     /// In new showtimes.
     Create {
         /// How many.
@@ -86,7 +86,7 @@ pub enum HousePlan {
 
 /// Bounds of the check.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct CheckPlan {
+pub struct CheckOptions {
     /// Most bookings that are read back; of more, an even sample.
     pub bookings: usize,
     /// Most showtimes that are followed over WebSocket and whose seat maps are compared.
@@ -95,7 +95,7 @@ pub struct CheckPlan {
 
 /// What does not fit together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum PlanError {
+pub enum WorkloadError {
     /// A number outside its range.
     #[error("{name} must be {range}")]
     OutOfRange {
@@ -106,16 +106,16 @@ pub enum PlanError {
     },
 }
 
-impl Plan {
+impl Workload {
     /// Refuses what cannot be carried out.
-    pub fn check(&self) -> Result<(), PlanError> {
+    pub fn check(&self) -> Result<(), WorkloadError> {
         let rate = match self.pace {
             Pace::Closed => true,
             Pace::Open { per_second } => per_second.is_finite() && (0.001..=1_000_000.0).contains(&per_second),
         };
         let (showtimes, seats) = match self.houses {
-            HousePlan::Create { showtimes, seats } => (showtimes, seats),
-            HousePlan::Given(_) => (1, 1),
+            HouseOptions::Create { showtimes, seats } => (showtimes, seats),
+            HouseOptions::Given(_) => (1, 1),
         };
         let limits = [
             ("--url", !self.targets.is_empty(), "given"),
@@ -131,7 +131,7 @@ impl Plan {
             ("--timeout", self.patience > Duration::ZERO, "more than 0"),
         ];
         match limits.into_iter().find(|(_, holds, _)| !holds) {
-            Some((name, _, range)) => Err(PlanError::OutOfRange { name, range }),
+            Some((name, _, range)) => Err(WorkloadError::OutOfRange { name, range }),
             None => Ok(()),
         }
     }
@@ -154,7 +154,7 @@ impl Plan {
 
     /// True if nobody else is expected to book in the showtimes.
     pub fn owns_its_houses(&self) -> bool {
-        matches!(self.houses, HousePlan::Create { .. })
+        matches!(self.houses, HouseOptions::Create { .. })
     }
 
     /// The wall clock's time at a moment of the run.
