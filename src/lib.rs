@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! domain  telemetry                            pure rules; logs and counters
-//! coalesce  service_url                        calls shared by a crowd; addresses of services with several hosts and TLS
+//! coalesce  service_url                        calls that many share; addresses of services with several hosts and TLS
 //!    ^
 //! write_store  seat_lock  event_bus  read_model        ports, each beside its adapters
 //!    ^
@@ -43,7 +43,7 @@
 //! 7. The callers are answered.
 //! 8. The [`outbox_relay`] of the one node that leads publishes the events to the [`event_bus`]. It deletes the outbox row when the broker has
 //!    confirmed them. Events of showtimes in one partition share a message.
-//! 9. The [`projector`] applies the events to the [`read_model`], those of different showtimes in one command. The [`live`] hub of each node
+//! 9. The [`projector`] applies the events to the [`read_model`]: one document for each showtime, many of them in one command. The [`live`] hub of each node
 //!    sends them to its clients. Each event is encoded once. Both go by sequence: an event that comes twice is dropped, a missing one is
 //!    read from the journal.
 //! 10. The hold is confirmed, extended or cancelled in the same way. Its booking's id carries a mark of the showtime ([`domain::BookingId`]), so a
