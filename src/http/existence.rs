@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use moka::sync::Cache;
 use tokio::time::Instant;
 
 use crate::coalesce::Flights;
@@ -21,8 +22,8 @@ use crate::write_store::{Journal, StoreError};
 
 /// Longest time for which an id counts as unknown without being looked for again.
 const REMEMBERED: Duration = Duration::from_secs(1);
-/// Most unknown ids that are remembered. Beyond it they are looked for each time.
-const MOST_REMEMBERED: usize = 10_000;
+/// Most unknown ids that are remembered. Beyond it, those that are asked for less often are looked for each time.
+const MOST_REMEMBERED: u64 = 10_000;
 /// Most ids in one call; who comes later is in the next one.
 const MOST_ASKED: usize = 1_000;
 
@@ -34,15 +35,10 @@ type Asked = Result<Arc<HashMap<ShowtimeId, bool>>, Arc<StoreError>>;
 pub(super) struct Existence {
     heads: Arc<Heads>,
     calls: Flights<(), Asked>,
-    state: Arc<Mutex<State>>,
-}
-
-#[derive(Default)]
-struct State {
     /// What the next call asks for.
-    wanted: Vec<ShowtimeId>,
-    /// Ids that no showtime had, and until when that counts.
-    unknown: HashMap<ShowtimeId, Instant>,
+    wanted: Arc<Mutex<Vec<ShowtimeId>>>,
+    /// Ids that no showtime had, and until when that counts. (moka's own clock does not pause in tests.)
+    unknown: Cache<ShowtimeId, Instant>,
 }
 
 impl Existence {
@@ -55,22 +51,22 @@ impl Existence {
     }
 
     fn new(heads: Arc<Heads>) -> Self {
-        Self { heads, calls: Flights::default(), state: Arc::default() }
+        Self { heads, calls: Flights::default(), wanted: Arc::default(), unknown: Cache::new(MOST_REMEMBERED) }
     }
 
     /// True if no showtime had this id a moment ago.
     pub(super) fn is_unknown(&self, id: ShowtimeId) -> bool {
-        lock(&self.state).unknown.get(&id).is_some_and(|until| Instant::now() < *until)
+        self.unknown.get(&id).is_some_and(|until| Instant::now() < until)
     }
 
     /// Remembers that no showtime has this id.
     pub(super) fn note_unknown(&self, id: ShowtimeId) {
-        lock(&self.state).remember(id);
+        self.unknown.insert(id, Instant::now() + REMEMBERED);
     }
 
     /// A showtime was created here.
     pub(super) fn note_created(&self, id: ShowtimeId) {
-        lock(&self.state).unknown.remove(&id);
+        self.unknown.invalidate(&id);
     }
 
     /// True if the write store knows the showtime.
@@ -79,7 +75,7 @@ impl Existence {
             return Ok(false);
         }
         loop {
-            lock(&self.state).wanted.push(id);
+            lock(&self.wanted).push(id);
             // The call may have left before the id was noted, or have been full: then it is in the next one.
             if let Some(exists) = self.call().await?.get(&id) {
                 return Ok(*exists);
@@ -88,23 +84,23 @@ impl Existence {
     }
 
     async fn call(&self) -> Asked {
-        let (heads, state) = (Arc::clone(&self.heads), Arc::clone(&self.state));
+        let (heads, wanted, unknown) = (Arc::clone(&self.heads), Arc::clone(&self.wanted), self.unknown.clone());
         let call = move || {
             async move {
                 let asked = {
-                    let mut state = lock(&state);
-                    let count = state.wanted.len().min(MOST_ASKED);
-                    let asked: HashSet<_> = state.wanted.drain(..count).collect();
+                    let mut wanted = lock(&wanted);
+                    let count = wanted.len().min(MOST_ASKED);
+                    let asked: HashSet<_> = wanted.drain(..count).collect();
                     // A crowd in front of one showtime must not fill the next calls.
-                    state.wanted.retain(|id| !asked.contains(id));
+                    wanted.retain(|id| !asked.contains(id));
                     asked
                 };
                 let mut answer: HashMap<_, _> = asked.into_iter().map(|id| (id, false)).collect();
                 for (id, _sequence) in heads(answer.keys().copied().collect()).await.map_err(Arc::new)? {
                     answer.insert(id, true);
                 }
-                let mut state = lock(&state);
-                answer.iter().filter(|(_, exists)| !**exists).for_each(|(id, _)| state.remember(*id));
+                let until = Instant::now() + REMEMBERED;
+                answer.iter().filter(|(_, exists)| !**exists).for_each(|(id, _)| unknown.insert(*id, until));
                 Ok(Arc::new(answer))
             }
             .boxed()
@@ -113,21 +109,9 @@ impl Existence {
     }
 }
 
-impl State {
-    fn remember(&mut self, id: ShowtimeId) {
-        let now = Instant::now();
-        if self.unknown.len() >= MOST_REMEMBERED {
-            self.unknown.retain(|_, until| now < *until);
-        }
-        if self.unknown.len() < MOST_REMEMBERED {
-            self.unknown.insert(id, now + REMEMBERED);
-        }
-    }
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    // Lists that are consistent after every statement, so a panic elsewhere leaves them usable.
-    state.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(wanted: &Mutex<Vec<ShowtimeId>>) -> MutexGuard<'_, Vec<ShowtimeId>> {
+    // A list that is consistent after every statement, so a panic elsewhere leaves it usable.
+    wanted.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -172,7 +156,7 @@ mod tests {
         let (existence, calls) = existence();
         let crowd = join_all((0..5_000).map(|_| existence.ask(id(5)))).await;
         assert!(crowd.into_iter().all(|exists| exists.unwrap()));
-        assert!(lock(&existence.state).wanted.is_empty());
+        assert!(lock(&existence.wanted).is_empty());
         let before = calls.lock().unwrap().len();
         assert!(existence.ask(id(6)).await.unwrap());
         assert_eq!(calls.lock().unwrap().len(), before + 1);
@@ -193,6 +177,7 @@ mod tests {
         for number in 0..50_000 {
             existence.note_unknown(id(number));
         }
-        assert_eq!(lock(&existence.state).unknown.len(), MOST_REMEMBERED);
+        existence.unknown.run_pending_tasks();
+        assert!(existence.unknown.entry_count() <= MOST_REMEMBERED);
     }
 }

@@ -36,6 +36,7 @@ mod seat_maps;
 mod sequence_waits;
 mod server;
 mod settings;
+mod showtime_looks;
 mod showtime_shelf;
 mod showtime_source;
 mod showtimes;

@@ -174,7 +174,8 @@ fn booking_operations() -> Vec<Entry> {
 const PAGE_SHOWTIMES: usize = 200;
 /// Sequences are below 2^63.
 const MOST_SEQUENCE: usize = 9_223_372_036_854_775_807;
-const MIN_SEQUENCE: &str = "Wait, for a bounded time, until the view has this sequence";
+const MIN_SEQUENCE: &str =
+    "Wait, for a bounded time, until the view has this sequence. Without it the view may be 25 ms old";
 const LAYOUT_RULE: &str = "Seats are counted from 0, row by row in the order of `rows`, in each row from number 1 to `seats`. The id of a seat is \
      `seatIdPrefix` followed by its count as eight lower-case hexadecimal digits. Rows and ids never change; title and start time may.";
 const STATUS_RULE: &str = "The seat with count `n` in the layout has the bits `2 * (n % 4)` and one above it, counted from the lowest, of \

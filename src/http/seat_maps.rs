@@ -18,7 +18,7 @@ use crate::http::query::{MOST_SEQUENCE, Query};
 use crate::http::representation::{Coding, VARY};
 use crate::http::sequence_waits::NotReached;
 use crate::http::showtime_shelf::Shown;
-use crate::http::showtime_source::{LOOK_LASTS, Origin};
+use crate::http::showtime_source::{Look, Origin};
 use crate::read_model::ReadError;
 
 /// The sequence of a live status, whose body has no room for it.
@@ -63,31 +63,26 @@ async fn live(state: &AppState, request: &HttpRequest, form: Form) -> Result<Htt
 /// A showtime, and where its sequence was read.
 type Found = (Arc<EncodedShowtime>, Origin);
 
-/// The showtime as its source has it now, once that is at least at `wanted`.
+/// The showtime as its source had it a moment ago, or has it once that is at least at `wanted`.
 async fn current(state: &AppState, id: ShowtimeId, wanted: u64) -> Result<Found, Problem> {
-    let asked = Instant::now();
-    let (sequence, origin) = reached(state, id, wanted).await?;
-    let encoded = state.showtimes.at_least(id, sequence, asked).await.map_err(|error| unreadable(&error))?;
+    let look = reached(state, id, wanted).await?;
+    let encoded = state.showtimes.at_least(id, look).await.map_err(|error| unreadable(&error))?;
     // Gone between two looks: the read model is being rebuilt from nothing.
     let encoded = encoded.ok_or_else(|| behind(state, "the read model is being rebuilt"))?;
-    Ok((encoded, origin))
+    Ok((encoded, look.origin))
 }
 
-/// The source's sequence, once it is at least `wanted`; waits for it, bounded by the settings.
-async fn reached(state: &AppState, id: ShowtimeId, wanted: u64) -> Result<(u64, Origin), Problem> {
+/// A look at the source with a sequence of at least `wanted`; waits for it, bounded by the settings.
+async fn reached(state: &AppState, id: ShowtimeId, wanted: u64) -> Result<Look, Problem> {
     if state.existence.is_unknown(id) {
         return Err(Rejection::UnknownShowtime.into());
     }
-    let (mut have, mut origin) = state.showtimes.sequence(id).await.map_err(|error| unreadable(&error))?;
-    if origin == Origin::WriteStore && have.is_some_and(|have| have < wanted) {
-        // Whatever was acknowledged is in the write store, but the last look at it may be remembered.
-        tokio::time::sleep(LOOK_LASTS).await;
-        (have, origin) = state.showtimes.sequence(id).await.map_err(|error| unreadable(&error))?;
-    }
-    let have = match have {
-        Some(have) if have >= wanted => return Ok((have, origin)),
-        Some(have) if origin == Origin::WriteStore => return Err(late(state, have)),
-        Some(have) => have,
+    let asked = Instant::now();
+    let have = match state.looks.reaching(id, wanted).await.map_err(|error| unreadable(&error))? {
+        Some(look) if look.sequence >= wanted => return Ok(look),
+        // Whatever was acknowledged is in the write store.
+        Some(look) if look.origin == Origin::WriteStore => return Err(late(state, look.sequence)),
+        Some(look) => look.sequence,
         // The truth knows it before the read model does, or the read model has lost it.
         None if state.existence.ask(id).await? => {
             (state.note_missing)(id);
@@ -98,7 +93,7 @@ async fn reached(state: &AppState, id: ShowtimeId, wanted: u64) -> Result<(u64, 
     let deadline = Instant::now() + Duration::from_millis(state.settings.min_sequence_wait_milliseconds);
     // A view that has not begun shows nothing: its first sequence is 1.
     match state.sequence_waits.reach(id, (have, wanted.max(1)), deadline).await {
-        Ok(sequence) => Ok((sequence, origin)),
+        Ok(sequence) => Ok(Look { sequence, origin: Origin::ReadModel, asked }),
         Err(NotReached::Late(have)) => Err(late(state, have)),
         Err(NotReached::Full) => {
             let problem = Problem::new(Code::Overloaded, "too many requests wait for a sequence");

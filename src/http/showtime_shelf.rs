@@ -1,22 +1,21 @@
 //! Showtime shelf: encoded showtimes, each at its newest sequence, made once and shared by everybody who asks for them.
 //!
-//! **Invariant:** an answer is never staler than its [`ShowtimeSource`] was when the request arrived. The sequence is asked for every
-//! request (together with others that wait, see [`Flights`]); only the bodies for that sequence come from memory.
+//! **Invariant:** an answer is never older than the [`Look`] that it was asked for. How old that is, `showtime_looks` bounds.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::time::Instant;
+use moka::ops::compute::Op;
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
 
 use crate::coalesce::Flights;
 use crate::domain::ShowtimeId;
-use crate::domain::ShowtimeSummary;
 use crate::http::encoded_showtime::{EncodedShowtime, Form, Layout};
 use crate::http::representation::{Body, Coding, Representation};
-use crate::http::showtime_source::{Origin, ShowtimeSource};
-use crate::read_model::{PageStart, ReadError};
+use crate::http::showtime_source::{Look, ShowtimeSource};
+use crate::read_model::ReadError;
 use crate::telemetry::metrics::{Counter, EncodeLabelSet, Family, Registry};
 
 /// Above this many bytes a body is made off the HTTP workers, which would stand still for milliseconds.
@@ -25,17 +24,13 @@ const BYTES_MADE_INLINE: usize = 64 * 1024;
 /// sequence.
 const KEPT_FOR: Duration = Duration::from_secs(5);
 
-type Looked = Result<(Option<u64>, Origin), Arc<ReadError>>;
-type Listed = Result<Arc<Vec<ShowtimeSummary>>, Arc<ReadError>>;
 type Loaded = Result<Option<Arc<EncodedShowtime>>, Arc<ReadError>>;
 
 /// See the module's documentation. Bounded by number and by bytes; the least recently used go first.
 pub(super) struct ShowtimeShelf {
     source: Arc<ShowtimeSource>,
-    looks: Flights<ShowtimeId, Looked>,
     loads: Flights<ShowtimeId, Loaded>,
-    lists: Flights<(PageStart, usize), Listed>,
-    contents: Arc<Mutex<Contents>>,
+    contents: Contents,
     made: Made,
 }
 
@@ -53,48 +48,23 @@ struct InCoding {
     coding: &'static str,
 }
 
-/// What stands on the shelf.
+/// What stands on the shelf. Cheap to clone.
+#[derive(Clone)]
 struct Contents {
-    kept: HashMap<ShowtimeId, Kept>,
-    bytes: usize,
-    /// Counts uses, to tell which was used last.
-    uses: u64,
-    most_showtimes: usize,
+    kept: Cache<ShowtimeId, Arc<EncodedShowtime>>,
     most_bytes: usize,
-}
-
-struct Kept {
-    encoded: Arc<EncodedShowtime>,
-    /// As they were counted last.
-    bytes: usize,
-    used: u64,
 }
 
 impl ShowtimeShelf {
     pub(super) fn new(source: Arc<ShowtimeSource>, most_showtimes: usize, most_bytes: usize) -> Self {
-        let contents = Contents { kept: HashMap::new(), bytes: 0, uses: 0, most_showtimes, most_bytes };
-        let contents = Arc::new(Mutex::new(contents));
-        let (looks, loads, lists) = (Flights::default(), Flights::default(), Flights::default());
-        Self { source, looks, loads, lists, contents, made: Made::default() }
+        let contents = Contents::new(most_showtimes, most_bytes);
+        Self { source, loads: Flights::default(), contents, made: Made::default() }
     }
 
-    /// Up to `limit` showtimes after `start`, as of now or later.
-    pub(super) async fn list(&self, start: PageStart, limit: usize) -> Listed {
-        let source = Arc::clone(&self.source);
-        let list = move || async move { source.list(start, limit).await.map(Arc::new).map_err(Arc::new) }.boxed();
-        self.lists.join_next((start, limit), list).await
-    }
-
-    /// The sequence of a showtime in its source, as of now or later, and which source that is; `None` if it is unknown there.
-    pub(super) async fn sequence(&self, id: ShowtimeId) -> Looked {
-        let source = Arc::clone(&self.source);
-        let look = move || async move { source.sequence(id).await.map_err(Arc::new) }.boxed();
-        self.looks.join_next(id, look).await
-    }
-
-    /// The showtime at `sequence`, where its source stood after `asked`, or later. What was made before and is further has been taken
+    /// The showtime as its source had it when `look` was asked for, or later. What was made before and is further has been taken
     /// back: the write store was restored to an earlier moment, and its views follow.
-    pub(super) async fn at_least(&self, id: ShowtimeId, sequence: u64, asked: Instant) -> Loaded {
+    pub(super) async fn at_least(&self, id: ShowtimeId, look: Look) -> Loaded {
+        let Look { sequence, asked, .. } = look;
         let fits = |found: &EncodedShowtime| {
             let is_there = found.sequence == sequence && found.made_at.elapsed() <= KEPT_FOR;
             is_there || (found.sequence >= sequence && found.made_at >= asked)
@@ -115,7 +85,7 @@ impl ShowtimeShelf {
 
     /// The showtime if it is there at `sequence` or later.
     pub(super) fn kept(&self, id: ShowtimeId, sequence: u64) -> Option<Arc<EncodedShowtime>> {
-        lock(&self.contents).recall(id, sequence)
+        self.contents.recall(id, sequence)
     }
 
     /// The body of `found`, or of a later sequence if one has come while it was waited for.
@@ -140,12 +110,12 @@ impl ShowtimeShelf {
     }
 
     async fn make(&self, id: ShowtimeId, wanted: Arc<Representation>, coding: Coding) -> Result<Body, ReadError> {
-        let (contents, counts) = (Arc::clone(&self.contents), Made::clone(&self.made));
+        let (contents, counts) = (Contents::clone(&self.contents), Made::clone(&self.made));
         let is_long = wanted.likely_bytes() > BYTES_MADE_INLINE;
         // Once begun it comes to its end and is kept, whoever still waits for it.
         let make = move || {
             let body = wanted.make(coding, &|coding| note(&counts, coding, 1));
-            lock(&contents).count_again(id);
+            contents.weigh_again(id);
             body
         };
         if !is_long {
@@ -155,15 +125,15 @@ impl ShowtimeShelf {
     }
 
     async fn load(&self, id: ShowtimeId) -> Loaded {
-        let (source, contents) = (Arc::clone(&self.source), Arc::clone(&self.contents));
+        let (source, contents) = (Arc::clone(&self.source), Contents::clone(&self.contents));
         let load = move || {
             async move {
                 let Some(view) = source.showtime(id).await.map_err(Arc::new)? else {
                     return Ok(None);
                 };
-                let earlier = lock(&contents).recall(id, 0).map(|kept| Arc::clone(kept.layout()));
+                let earlier = contents.recall(id, 0).map(|kept| Arc::clone(kept.layout()));
                 let loaded = Arc::new(EncodedShowtime::of(&view, earlier));
-                lock(&contents).keep(id, &loaded);
+                contents.keep(id, &loaded);
                 Ok(Some(loaded))
             }
             .boxed()
@@ -188,58 +158,43 @@ fn note(made: &Made, coding: Coding, bodies: u64) {
     made.get_or_create(&InCoding { coding }).inc_by(bodies);
 }
 
-fn lock(contents: &Mutex<Contents>) -> MutexGuard<'_, Contents> {
-    // A panic elsewhere leaves at most a count that is off by a body.
-    contents.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Contents {
-    fn recall(&mut self, id: ShowtimeId, sequence: u64) -> Option<Arc<EncodedShowtime>> {
-        self.uses += 1;
-        let kept = self.kept.get_mut(&id)?;
-        if kept.encoded.sequence < sequence {
-            return None;
-        }
-        kept.used = self.uses;
-        Some(Arc::clone(&kept.encoded))
+    /// moka bounds one weight only. As each showtime weighs at least its share of the bytes, that bounds the number, too.
+    fn new(most_showtimes: usize, most_bytes: usize) -> Self {
+        let share = most_bytes.div_ceil(most_showtimes.max(1));
+        let weigh = move |encoded: &EncodedShowtime| u32::try_from(encoded.bytes().max(share)).unwrap_or(u32::MAX);
+        let kept = Cache::builder()
+            .max_capacity(u64::try_from(most_bytes).unwrap_or(u64::MAX))
+            .weigher(move |_id, encoded: &Arc<EncodedShowtime>| weigh(encoded))
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
+        Self { kept, most_bytes }
     }
 
-    fn keep(&mut self, id: ShowtimeId, loaded: &Arc<EncodedShowtime>) {
-        if self.kept.get(&id).is_some_and(|kept| kept.encoded.made_at > loaded.made_at) {
-            return;
-        }
-        self.uses += 1;
-        let new = Kept { encoded: Arc::clone(loaded), bytes: 0, used: self.uses };
-        if let Some(old) = self.kept.insert(id, new) {
-            self.bytes -= old.bytes;
-        }
-        self.count_again(id);
+    fn recall(&self, id: ShowtimeId, sequence: u64) -> Option<Arc<EncodedShowtime>> {
+        self.kept.get(&id).filter(|kept| kept.sequence >= sequence)
     }
 
-    /// A body was made: counts it, and makes room.
-    fn count_again(&mut self, id: ShowtimeId) {
-        let Some(kept) = self.kept.get_mut(&id) else {
-            return;
-        };
-        let bytes = kept.encoded.bytes();
-        self.bytes = self.bytes - kept.bytes + bytes;
-        kept.bytes = bytes;
-        if bytes > self.most_bytes {
-            // It would drive out all others, and then itself.
-            self.remove(id);
-        }
-        while self.kept.len() > self.most_showtimes || self.bytes > self.most_bytes {
-            let Some(oldest) = self.kept.iter().min_by_key(|(_, kept)| kept.used).map(|(id, _)| *id) else {
-                return;
-            };
-            self.remove(oldest);
-        }
+    fn keep(&self, id: ShowtimeId, loaded: &Arc<EncodedShowtime>) {
+        let newer = |kept: &Arc<EncodedShowtime>| kept.made_at > loaded.made_at;
+        self.put(id, |kept| Some(kept.filter(newer).unwrap_or_else(|| Arc::clone(loaded))));
     }
 
-    fn remove(&mut self, id: ShowtimeId) {
-        if let Some(old) = self.kept.remove(&id) {
-            self.bytes -= old.bytes;
-        }
+    /// A body was made.
+    fn weigh_again(&self, id: ShowtimeId) {
+        self.put(id, |kept| kept);
+    }
+
+    fn put(&self, id: ShowtimeId, choose: impl FnOnce(Option<Arc<EncodedShowtime>>) -> Option<Arc<EncodedShowtime>>) {
+        // moka weighs what is put, and runs these closures for one showtime one after the other.
+        self.kept.entry(id).and_compute_with(|kept| match choose(kept.map(moka::Entry::into_value)) {
+            // One that is too long would drive out all others, and then itself.
+            Some(encoded) if encoded.bytes() > self.most_bytes => Op::Remove,
+            Some(encoded) => Op::Put(encoded),
+            None => Op::Nop,
+        });
+        // Left alone, moka makes room and drops replaced bodies only after up to 64 changes.
+        self.kept.run_pending_tasks();
     }
 }
 
@@ -282,15 +237,15 @@ mod tests {
     }
 
     fn sum(shelf: &ShowtimeShelf) -> (usize, usize) {
-        let contents = lock(&shelf.contents);
-        (contents.bytes, contents.kept.values().map(|kept| kept.encoded.bytes()).sum())
+        let kept = &shelf.contents.kept;
+        (usize::try_from(kept.weighted_size()).unwrap(), kept.iter().map(|(_, kept)| kept.bytes()).sum())
     }
 
     #[tokio::test]
     async fn a_crowd_has_one_body_encoded_and_compressed() {
-        let shelf = shelf(3, usize::MAX);
+        let shelf = shelf(3, 300_000);
         let found = encoded(1, 7);
-        lock(&shelf.contents).keep(id(1), &found);
+        shelf.contents.keep(id(1), &found);
         let crowd = |coding| {
             let ask = || shelf.shown(id(1), Arc::clone(&found), (Form::Whole, coding));
             join_all((0..100).map(move |_| ask()))
@@ -313,53 +268,60 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_for_a_body_is_shown_the_newest_that_has_come() {
-        let shelf = shelf(3, usize::MAX);
+        let shelf = shelf(3, 300_000);
         let found = encoded(1, 7);
         let making = found.layout().press.lock().await;
         let mut waiting = Box::pin(shelf.shown(id(1), Arc::clone(&found), (Form::Whole, Coding::Gzip)));
         assert!((&mut waiting).now_or_never().is_none());
-        lock(&shelf.contents).keep(id(1), &encoded(1, 9));
+        shelf.contents.keep(id(1), &encoded(1, 9));
         drop(making);
         assert_eq!(waiting.await.unwrap().encoded.sequence, 9);
     }
 
     #[tokio::test]
     async fn a_body_that_nobody_waits_for_any_more_is_kept() {
-        let shelf = shelf(3, usize::MAX);
+        let shelf = shelf(3, 300_000);
         let found = encoded(1, 7);
-        lock(&shelf.contents).keep(id(1), &found);
+        shelf.contents.keep(id(1), &found);
         let mut left = Box::pin(shelf.shown(id(1), Arc::clone(&found), (Form::Whole, Coding::Gzip)));
         assert!((&mut left).now_or_never().is_none());
         drop(left);
         shelf.shown(id(1), found, (Form::Whole, Coding::Gzip)).await.unwrap();
         assert_eq!(shelf.made.get_or_create(&InCoding { coding: "gzip" }).get(), 1);
-        assert_eq!(sum(&shelf).0, sum(&shelf).1);
     }
 
     #[tokio::test]
     async fn the_newest_and_the_recently_used_are_kept_within_the_bounds() {
         let whole = encoded(1, 1).form(Form::Whole).make(Coding::Identity, &|_| ()).bytes.len();
         let shelf = shelf(3, whole * 2 + whole / 2);
-        let keep = async |number, sequence| {
+        let keep = async |shelf: &ShowtimeShelf, number, sequence| {
             let new = encoded(number, sequence);
-            lock(&shelf.contents).keep(id(number), &new);
+            shelf.contents.keep(id(number), &new);
             shelf.shown(id(number), new, (Form::Whole, Coding::Identity)).await.unwrap();
-            assert_eq!(sum(&shelf).0, sum(&shelf).1);
+            assert_eq!(sum(shelf).0, sum(shelf).1);
         };
         let earlier = encoded(1, 6);
-        keep(1, 7).await;
-        lock(&shelf.contents).keep(id(1), &earlier);
-        assert_eq!(lock(&shelf.contents).kept[&id(1)].encoded.sequence, 7);
-        keep(2, 7).await;
-        keep(1, 8).await;
-        keep(3, 7).await;
+        keep(&shelf, 1, 7).await;
+        shelf.contents.keep(id(1), &earlier);
+        assert_eq!(shelf.kept(id(1), 0).unwrap().sequence, 7);
+        keep(&shelf, 2, 7).await;
+        keep(&shelf, 1, 8).await;
+        keep(&shelf, 3, 7).await;
         assert!(shelf.kept(id(2), 0).is_none(), "the least recently used goes");
         assert!(shelf.kept(id(1), 8).is_some() && shelf.kept(id(1), 9).is_none());
-        lock(&shelf.contents).most_showtimes = 1;
-        keep(4, 7).await;
-        assert_eq!(lock(&shelf.contents).kept.keys().collect::<Vec<_>>(), [&id(4)]);
-        lock(&shelf.contents).most_bytes = whole / 2;
-        keep(5, 7).await;
-        assert_eq!(sum(&shelf), (0, 0), "what is too long is not kept");
+    }
+
+    #[tokio::test]
+    async fn the_number_is_bounded_and_what_is_too_long_drives_nothing_out() {
+        let whole = encoded(1, 1).form(Form::Whole).make(Coding::Identity, &|_| ()).bytes.len();
+        let shelf = shelf(2, whole / 2 * 2);
+        for number in 1..=3 {
+            shelf.contents.keep(id(number), &encoded(number, 7));
+        }
+        let kept = || [1, 2, 3].map(|number| shelf.kept(id(number), 0).is_some());
+        assert_eq!(kept(), [false, true, true], "short ones, of which there is room for more");
+        let found = shelf.kept(id(3), 0).unwrap();
+        shelf.shown(id(3), found, (Form::Whole, Coding::Identity)).await.unwrap();
+        assert_eq!(kept(), [false, true, false]);
     }
 }

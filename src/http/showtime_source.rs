@@ -2,11 +2,10 @@
 //!
 //! A read model that is away costs one request some time, and no other: from then on the write store is asked at once, until a look in
 //! the background finds the read model again. What the write store is asked is bounded, so that readers cannot starve commands: a few
-//! calls at a time, and one look at a showtime in [`LOOK_LASTS`].
+//! calls at a time.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -26,10 +25,6 @@ const LOOK_BACK: Duration = Duration::from_millis(500);
 const CALLS: usize = 4;
 /// Longest wait for the turn of such a call.
 const TURN: Duration = Duration::from_secs(2);
-/// For how long the write store is not asked again for a showtime's sequence.
-pub(super) const LOOK_LASTS: Duration = Duration::from_millis(100);
-/// Most looks that are remembered; all are forgotten when there are more.
-const MOST_LOOKS: usize = 10_000;
 
 /// See the module's documentation.
 pub(super) struct ShowtimeSource {
@@ -39,15 +34,18 @@ pub(super) struct ShowtimeSource {
     note_told: NoteTold,
     away: Arc<AtomicBool>,
     turns: Semaphore,
-    looks: Mutex<HashMap<ShowtimeId, Look>>,
     answers: Counter,
 }
 
-/// A showtime's sequence in the write store, and when it was asked for.
-#[derive(Clone, Copy)]
-struct Look {
-    asked: Instant,
-    sequence: Option<u64>,
+/// A showtime's sequence in its source.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Look {
+    /// At least 1: a showtime begins with an event.
+    pub(super) sequence: u64,
+    /// Who told it.
+    pub(super) origin: Origin,
+    /// Just before the source was asked.
+    pub(super) asked: Instant,
 }
 
 /// Where an answer comes from.
@@ -67,35 +65,30 @@ impl ShowtimeSource {
             note_told,
             away: Arc::default(),
             turns: Semaphore::new(CALLS),
-            looks: Mutex::default(),
             answers: Counter::default(),
         }
     }
 
-    /// The showtime's sequence now, or in the write store at most [`LOOK_LASTS`] ago; `None` if it is unknown.
-    pub(super) async fn sequence(&self, id: ShowtimeId) -> Result<(Option<u64>, Origin), ReadError> {
-        let (sequence, origin) = self.look(id).await?;
-        if let Some(sequence) = sequence {
-            (self.note_told)(id, sequence);
+    /// The showtime's sequence now; `None` if it is unknown.
+    pub(super) async fn look(&self, id: ShowtimeId) -> Result<Option<Look>, ReadError> {
+        let look = self.unnoted_look(id).await?;
+        if let Some(look) = look {
+            (self.note_told)(id, look.sequence);
         }
-        Ok((sequence, origin))
+        Ok(look)
     }
 
-    async fn look(&self, id: ShowtimeId) -> Result<(Option<u64>, Origin), ReadError> {
+    async fn unnoted_look(&self, id: ShowtimeId) -> Result<Option<Look>, ReadError> {
+        let asked = Instant::now();
         let error = match self.ask(self.read_model.sequence(id)).await {
-            Ok(sequence) => return Ok((sequence, Origin::ReadModel)),
+            Ok(sequence) => return Ok(sequence.map(|sequence| Look { sequence, origin: Origin::ReadModel, asked })),
             Err(error) => error,
         };
         let Some(journal) = &self.journal else { return Err(error) };
-        if let Some(look) = self.looked(id) {
-            return Ok((look.sequence, Origin::WriteStore));
-        }
         let _turn = self.turn().await?;
         let asked = Instant::now();
         let heads = journal.heads(vec![id]).await.map_err(|error| unreadable(&error))?;
-        let sequence = heads.first().map(|(_, sequence)| *sequence);
-        self.note(id, Look { asked, sequence });
-        Ok((sequence, Origin::WriteStore))
+        Ok(heads.first().map(|(_, sequence)| Look { sequence: *sequence, origin: Origin::WriteStore, asked }))
     }
 
     /// The showtime with all its seats; `None` if it is unknown.
@@ -166,19 +159,6 @@ impl ShowtimeSource {
         Ok(turn)
     }
 
-    fn looked(&self, id: ShowtimeId) -> Option<Look> {
-        let looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
-        looks.get(&id).copied().filter(|look| look.asked.elapsed() < LOOK_LASTS)
-    }
-
-    fn note(&self, id: ShowtimeId, look: Look) {
-        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
-        if looks.len() >= MOST_LOOKS {
-            looks.clear();
-        }
-        looks.insert(id, look);
-    }
-
     /// From now on it is told whether the read model is away, and how often the write store answered for it.
     pub(super) fn register(&self, registry: &Registry) {
         let away = Arc::clone(&self.away);
@@ -196,6 +176,8 @@ fn unreadable(error: &StoreError) -> ReadError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use uuid::Uuid;
 
     use super::*;
@@ -210,13 +192,13 @@ mod tests {
         let note_told: NoteTold = Arc::new(move |id, sequence| noting.lock().unwrap().push((id, sequence)));
         let source = ShowtimeSource::new(read_model.clone(), None, note_told);
         let id = ShowtimeId(Uuid::from_u128(7));
-        assert_eq!(source.sequence(id).await.unwrap(), (None, Origin::ReadModel));
+        assert_eq!(source.look(id).await.unwrap(), None);
         let rows = SeatMap::new(vec![Row { row: "A".to_owned(), seats: 1 }]).unwrap();
         let event = Event::ShowtimeScheduled { movie_title: "M".to_owned(), start_time: Timestamp::MAX, rows };
         let recorded =
             RecordedEvent { sequence: 1, recorded_at: Timestamp::MIN, stamp: Stamp(1), follows: Stamp(0), event };
         read_model.apply(&EventRun::new(id, vec![recorded]).unwrap()).await.unwrap();
-        source.sequence(id).await.unwrap();
+        source.look(id).await.unwrap();
         source.showtime(id).await.unwrap();
         source.list(None, 1).await.unwrap();
         assert_eq!(*told.lock().unwrap(), [(id, 1); 3]);

@@ -212,7 +212,7 @@ pub(super) async fn list(state: web::Data<AppState>, request: HttpRequest) -> Re
         })?),
     };
     let size = usize::try_from(limit).unwrap_or(usize::MAX);
-    let found = state.showtimes.list(start, size.saturating_add(1)).await.map_err(|error| unreadable(&error))?;
+    let found = state.looks.list(start, size.saturating_add(1)).await.map_err(|error| unreadable(&error))?;
     let page = found.get(..size).unwrap_or(&found);
     let more = found.len() > page.len();
     let next_cursor = if more { page.last().map(|last| cursor(last.start_time, last.id)) } else { None };

@@ -14,6 +14,7 @@ use crate::http::metrics::Metrics;
 use crate::http::problem::Problem;
 use crate::http::sequence_waits::SequenceWaits;
 use crate::http::settings::Settings;
+use crate::http::showtime_looks::ShowtimeLooks;
 use crate::http::showtime_shelf::ShowtimeShelf;
 use crate::http::showtime_source::ShowtimeSource;
 use crate::http::totals::TotalLimits;
@@ -49,6 +50,7 @@ pub struct AppState {
     pub(super) health: Health,
     pub(super) clock: Clock,
     pub(super) metrics: Metrics,
+    pub(super) looks: Arc<ShowtimeLooks>,
     pub(super) showtimes: ShowtimeShelf,
     pub(super) existence: Existence,
     pub(super) note_missing: Arc<dyn Fn(ShowtimeId) + Send + Sync>,
@@ -76,6 +78,7 @@ impl AppState {
             health: services.health,
             clock: services.clock,
             metrics: Metrics::new(services.metrics),
+            looks: ShowtimeLooks::new(source),
             showtimes,
             existence: Existence::of(Arc::clone(&services.journal)),
             note_missing: services.note_missing,
@@ -89,7 +92,7 @@ impl AppState {
 
     /// True if the read model or the write store knows the showtime.
     pub(super) async fn exists(&self, id: ShowtimeId) -> Result<bool, Problem> {
-        if let Ok((Some(_), _)) = self.showtimes.sequence(id).await {
+        if let Ok(Some(_)) = self.looks.recent(id).await {
             return Ok(true);
         }
         Ok(self.existence.ask(id).await?)

@@ -51,7 +51,9 @@ async fn metrics_count_what_was_answered() {
         documented.filter(|name| name.starts_with("turnstile_") && !name.contains('{')).collect::<Vec<_>>();
     assert!(documented.len() > 10, "{documented:?}");
     let real = Stack::real(services::shared()).await;
-    let of_real = real.start().get("/metrics").await.body.as_str().unwrap().to_owned();
+    let node = real.start();
+    eventually("the node is ready", Duration::from_secs(20), async || node.get("/readyz").await.status == 200).await;
+    let of_real = node.get("/metrics").await.body.as_str().unwrap().to_owned();
     for name in documented {
         let told = format!("# TYPE {name} ");
         assert!(of_real.contains(&told), "{name} in {of_real}");
