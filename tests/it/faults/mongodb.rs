@@ -54,7 +54,7 @@ async fn mongodb_is_emptied() {
 /// Nothing happens in the showtime, and no sweep is due: who asks for it is the one who finds out.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_document_is_made_anew_for_who_asks_for_it() {
-    let stack = crate::stack::Stack::real(services::shared()).await.with("MIN_SEQUENCE_WAIT_SECONDS", 2);
+    let stack = crate::stack::Stack::real(services::shared()).await.with("HTTP__MIN_SEQUENCE_WAIT_SECONDS", 2);
     let showtimes = mongodb::Client::with_uri_str(&stack.services().mongodb).await.unwrap();
     let showtimes = showtimes.database(stack.name()).collection::<mongodb::bson::Document>("showtimes");
     let node = stack.start();
