@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use turnstile::domain::{Applied, Place, ShowtimeSummary, ShowtimeView};
 use turnstile::domain::{EventRun, ShowtimeId};
@@ -19,6 +20,8 @@ pub struct FaultyReadModel {
     pub poisoned: Mutex<Option<ShowtimeId>>,
     /// So many calls of `apply` panic.
     pub apply_panics: AtomicU32,
+    /// Happens when a place is asked for, before it is answered.
+    pub before_place: Mutex<Option<BoxFuture<'static, ()>>>,
     /// Pages of the list that were asked for.
     pub lists: AtomicU32,
     /// So many calls of `places` panic.
@@ -35,6 +38,7 @@ impl FaultyReadModel {
             apply_panics: AtomicU32::new(0),
             places_panics: AtomicU32::new(0),
             lists: AtomicU32::new(0),
+            before_place: Mutex::new(None),
         }
     }
 
@@ -59,6 +63,10 @@ impl ReadModel for FaultyReadModel {
     }
 
     async fn place(&self, id: ShowtimeId) -> Result<Option<Place>, ReadError> {
+        let before = self.before_place.lock().unwrap().take();
+        if let Some(before) = before {
+            before.await;
+        }
         self.answer()?.place(id).await
     }
 

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use turnstile::domain::{
-    BookingId, Event, EventRun, PaymentReference, RecordedEvent, SeatId, SeatStatus, ShowtimeId, ShowtimeView, Stamp,
+    Applied, BookingId, Event, EventRun, PaymentReference, RecordedEvent, SeatId, SeatStatus, ShowtimeId, ShowtimeView,
+    Stamp,
 };
 use turnstile::event_bus::{EventBus, Message};
 use turnstile::projector::{RebuildError, RebuildProgress, Settings, Stores, rebuild};
@@ -19,6 +20,7 @@ use turnstile::read_model::embedded::EmbeddedReadModel;
 use uuid::Uuid;
 
 use crate::ports::read_model::mongodb::Mongo;
+use crate::ports::write_store::draft::{Draft, booking};
 use scene::{Scene, eventually, on_stage, without_sweeps};
 
 /// One test for each read model.
@@ -207,6 +209,32 @@ async fn a_rebuild_under_traffic_ends_in_the_fold(stage: Stage, model: Arc<dyn R
     scene.relay().await;
     scene.assert_caught_up().await;
     assert!(projector.stop().await);
+}
+
+/// Something happens in a showtime just when its document is about to be made anew.
+#[test]
+fn a_document_that_is_made_anew_never_steps_back() {
+    on_stage(|stage| async move {
+        let mut scene = Scene::new(stage, Arc::new(EmbeddedReadModel::new()), 1, 15).await;
+        scene.happen(5).await;
+        let stores = Stores { write_store: Arc::clone(&scene.store), read_model: scene.model.clone() };
+        let never = CancellationToken::new();
+        rebuild(&stores, &Settings::default(), &never, |_progress| ()).await.unwrap();
+        let id = scene.showtimes[0];
+        let loaded = scene.store.load(id).await.unwrap().unwrap();
+        let free = (0..12).find(|seat| loaded.showtime.seat(*seat).unwrap().0 == SeatStatus::Available).unwrap();
+        let version = loaded.showtime.seat(free).unwrap().1;
+        let batch = Draft::new(id, loaded.fence).reserve(&booking(id, &[free]), version).done();
+        let (store, model) = (Arc::clone(&scene.store), Arc::clone(&scene.model.inner));
+        *scene.model.before_place.lock().unwrap() = Some(Box::pin(async move {
+            let last = loaded.showtime.sequence();
+            store.commit(batch).await.unwrap();
+            let run = EventRun::new(id, store.journal(id, last, 10).await.unwrap()).unwrap();
+            assert_eq!(model.apply(&run).await.unwrap(), Applied::UpTo(last + 1));
+        }));
+        rebuild(&stores, &Settings::default(), &never, |_progress| ()).await.unwrap();
+        scene.assert_caught_up().await;
+    });
 }
 
 #[test]
