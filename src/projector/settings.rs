@@ -35,8 +35,6 @@ pub struct Settings {
     pub stop_timeout_milliseconds: u64,
     /// Showtimes that a rebuild fills at the same time.
     pub rebuild_showtimes_at_once: usize,
-    /// Passes of a rebuild over all showtimes before it gives up reaching the live copy.
-    pub rebuild_max_passes: u32,
 }
 
 impl Default for Settings {
@@ -57,7 +55,6 @@ impl Default for Settings {
             restart_delay_milliseconds: 500,
             stop_timeout_milliseconds: 10_000,
             rebuild_showtimes_at_once: 8,
-            rebuild_max_passes: 20,
         }
     }
 }
