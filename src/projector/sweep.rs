@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::Dependencies;
 use super::outage::Outage;
 use super::recent::Recent;
-use crate::domain::{ShowtimeId, Timestamp};
+use crate::domain::{Place, ShowtimeId, Timestamp};
 use crate::write_store::Head;
 
 /// A commit is in the journal at most so long after its decision. (The write store's timeouts add up to less.)
@@ -158,7 +158,9 @@ impl Sweeper {
             let heads = journal.heads_page(after, most).await.map_err(Outage::from)?;
             let Some((last, _)) = heads.last() else { break };
             after = Some(*last);
-            self.report_behind(heads, at_once, &mut report).await?;
+            let ids = heads.iter().map(|(id, _)| *id).collect();
+            let places = read_model.places(ids).await.map_err(Outage::from)?;
+            self.report_behind(heads, places, at_once, &mut report).await?;
             tokio::time::sleep(Duration::from_millis(settings.sweep_pause_milliseconds)).await;
         }
         Ok(Swept::Repaired(report.all_done().await))
@@ -186,11 +188,11 @@ impl Sweeper {
         for page in looked_at.chunks(settings.sweep_page.max(1)) {
             let places = read_model.places(page.to_vec()).await.map_err(Outage::from)?;
             found.extend(places.iter().map(|(id, _)| *id));
-            if !journal.lost(places).await.map_err(Outage::from)?.is_empty() {
+            if !journal.lost(places.clone()).await.map_err(Outage::from)?.is_empty() {
                 return Ok(Swept::Lost);
             }
             let heads = journal.heads(page.to_vec()).await.map_err(Outage::from)?;
-            self.report_behind(heads, at_once, &mut report).await?;
+            self.report_behind(heads, places, at_once, &mut report).await?;
         }
         if known.iter().any(|id| !found.contains(id)) {
             return Ok(Swept::Lost);
@@ -202,27 +204,34 @@ impl Sweeper {
         Ok(Swept::Repaired(report.all_done().await))
     }
 
-    /// Reports those of the heads that the read model has not reached; unless `at_once`, only if it still has not after a while.
-    async fn report_behind(&self, heads: Vec<Head>, at_once: bool, report: &mut Report<'_>) -> Result<(), Interrupted> {
-        let mut behind = self.behind(heads).await?;
+    /// Reports those of the heads that these places have not reached; unless `at_once`, only if they still have not after a while.
+    async fn report_behind(
+        &self,
+        heads: Vec<Head>,
+        places: Vec<(ShowtimeId, Place)>,
+        at_once: bool,
+        report: &mut Report<'_>,
+    ) -> Result<(), Interrupted> {
+        let mut behind = behind(heads, places);
         if !behind.is_empty() && !at_once {
             let grace = Duration::from_millis(self.dependencies.settings.sweep_grace_milliseconds);
             tokio::time::sleep(grace).await;
-            behind = self.behind(behind).await?;
+            let ids = behind.iter().map(|(id, _)| *id).collect();
+            let places = self.dependencies.read_model.places(ids).await.map_err(Outage::from)?;
+            behind = self::behind(behind, places);
         }
         for (id, head) in behind {
             report.behind(id, Repair::Reach(head)).await?;
         }
         Ok(())
     }
+}
 
-    /// Those of the heads that the read model has not reached.
-    async fn behind(&self, heads: Vec<Head>) -> Result<Vec<Head>, Outage> {
-        let ids = heads.iter().map(|(id, _)| *id).collect();
-        let places: HashMap<_, _> = self.dependencies.read_model.places(ids).await?.into_iter().collect();
-        let is_behind = |(id, head): &Head| places.get(id).is_none_or(|place| place.sequence < *head);
-        Ok(heads.into_iter().filter(is_behind).collect())
-    }
+/// Those of the heads that these places have not reached.
+fn behind(heads: Vec<Head>, places: Vec<(ShowtimeId, Place)>) -> Vec<Head> {
+    let places: HashMap<_, _> = places.into_iter().collect();
+    let is_behind = |(id, head): &Head| places.get(id).is_none_or(|place| place.sequence < *head);
+    heads.into_iter().filter(is_behind).collect()
 }
 
 /// The reports of one sweep.
