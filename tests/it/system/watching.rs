@@ -139,7 +139,6 @@ async fn a_client_whose_node_dies_goes_on_where_it_was() {
 async fn a_clients_trace_travels_with_the_events_to_the_broker() {
     let stack = Stack::real(services::shared()).await;
     let server = stack.start();
-    let (showtime, seats) = server.schedule(1).await;
     let connection = lapin::Connection::connect(&stack.services().rabbitmq, lapin::ConnectionProperties::default());
     let channel = connection.await.unwrap().create_channel().await.unwrap();
     let options = lapin::options::QueueDeclareOptions { exclusive: true, ..Default::default() };
@@ -148,28 +147,35 @@ async fn a_clients_trace_travels_with_the_events_to_the_broker() {
     let bound = channel.queue_bind(
         queue.name().clone(),
         exchange.into(),
-        "showtime.*.SeatsReserved".into(),
+        "showtime.#".into(),
         lapin::options::QueueBindOptions::default(),
         lapin::types::FieldTable::default(),
     );
     bound.await.unwrap();
 
+    // What is published together travels together: the booking waits until the showtime's own event has left.
+    let (showtime, seats) = server.schedule(1).await;
+    assert_eq!(next_event(&channel, queue.name()).await["type"], "turnstile.ShowtimeScheduled");
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let body = json!({"showtimeId": showtime, "seatIds": [seats[0]], "userId": "u"});
     let request = server.request(reqwest::Method::POST, "/api/bookings").header("traceparent", trace).json(&body);
     assert_eq!(server.send(request).await.unwrap().status, 201);
+    let event = next_event(&channel, queue.name()).await;
+    assert_eq!(event["traceparent"], trace, "{event}");
+    assert_eq!(event["data"]["seatIds"], json!([seats[0]]), "{event}");
+}
+
+/// Waits for the queue's next event, which travels alone and so is a CloudEvent, not a list of one.
+async fn next_event(channel: &lapin::Channel, queue: &lapin::types::ShortString) -> Value {
     let event = Mutex::new(Value::Null);
     eventually("the event reaches the broker", Duration::from_secs(10), || async {
         let options = lapin::options::BasicGetOptions { no_ack: true };
-        match channel.basic_get(queue.name().clone(), options).await.unwrap() {
+        match channel.basic_get(queue.clone(), options).await.unwrap() {
             Some(message) => *event.lock().unwrap() = serde_json::from_slice(&message.delivery.data).unwrap(),
             None => return false,
         }
         true
     })
     .await;
-    // An event that travels alone is a CloudEvent, not a list of one.
-    let event = event.into_inner().unwrap();
-    assert_eq!(event["traceparent"], trace, "{event}");
-    assert_eq!(event["data"]["seatIds"], json!([seats[0]]), "{event}");
+    event.into_inner().unwrap()
 }
