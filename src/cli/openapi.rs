@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use crate::cli::output;
-use crate::http::openapi;
+use crate::http;
 
 /// JSON on standard output.
 pub(super) fn run() -> anyhow::Result<ExitCode> {
-    output::line(openapi::text())?;
+    output::line(http::openapi_document())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,29 +2,104 @@
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::box_office::{Outcome, Reserved};
-use crate::domain::{
-    Booking, BookingId, BookingStatus, PaymentReference, SeatId, SeatSelection, ShowtimeId, Timestamp, UserId,
-};
+use crate::domain::{BookingId, BookingStatus, PaymentReference, SeatId, SeatSelection, ShowtimeId, Timestamp, UserId};
 use crate::http::AppState;
 use crate::http::body::{self, Bounds};
+use crate::http::booking_answers::{BookingAnswer, OutcomeAnswer, ReservedAnswer};
 use crate::http::credential;
+use crate::http::describe::Describe;
 use crate::http::fields::{self, Fields};
+use crate::http::paths::{BOOKING, BOOKINGS, CANCEL, CONFIRM, EXTEND, SHOWTIME_BOOKINGS};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::reservation::{Wanted, refused_reservation, refused_selection, unknown_showtime};
+use crate::http::route::Route;
+
+pub(super) fn routes() -> Vec<Route> {
+    let reserving = |name, summary| {
+        Describe::new(name, summary, "bookings")
+            .public()
+            .json::<ReservedAnswer<'_>>(201, "The seats are held", &["Location", "Idempotent-Replayed?"])
+            .problems(&[400, 404, 408, 409, 413, 415, 422, 500, 503])
+    };
+    let changing = |name, summary| {
+        Describe::new(name, summary, "bookings")
+            .id("The booking")
+            .key()
+            .holder_or_body()
+            .json::<OutcomeAnswer<'_>>(200, "Done, now or before", &["Idempotent-Replayed?"])
+            .problems(&[400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503])
+    };
+    vec![
+        Route::post(
+            BOOKINGS,
+            reserve,
+            reserving("reserveSeats", "Reserve seats: all of them or none").secret_key().body::<ReservationBody>(),
+        ),
+        Route::post(
+            SHOWTIME_BOOKINGS,
+            reserve_at,
+            reserving("reserveSeatsAt", "Reserve seats of the showtime in the path")
+                .id("The showtime")
+                .secret_key()
+                .body::<ReservationHereBody>(),
+        ),
+        Route::get(
+            BOOKING,
+            show,
+            Describe::new("showBooking", "A booking, for its holder or an operator", "bookings")
+                .id("The booking")
+                .holder()
+                .json::<BookingAnswer<'_>>(200, "The booking", &[])
+                .problems(&[400, 401, 403, 404, 500, 503]),
+        ),
+        Route::post(
+            CONFIRM,
+            confirm,
+            changing("confirmBooking", "Confirm a booking with its payment: the seats are sold")
+                .body::<ConfirmationBody>(),
+        ),
+        Route::post(
+            CANCEL,
+            cancel,
+            changing("cancelBooking", "Cancel a booking: the seats are free again").optional_body::<HolderBody>(),
+        ),
+        Route::post(
+            EXTEND,
+            extend,
+            changing("extendHold", "Move a hold's deadline, within its longest total time")
+                .optional_body::<HolderBody>(),
+        ),
+    ]
+}
 
 /// Seats to reserve: `seatIds`, or one `seatId`.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = Reservation)]
 #[expect(dead_code, reason = "describes the fields that are read one by one")]
-pub(super) struct ReservationBody {
+struct ReservationBody {
     /// The showtime.
     showtime_id: Uuid,
+    /// 1 to 20 seats of the showtime, none twice.
+    #[schema(value_type = Option<Vec<Uuid>>, min_items = 1, max_items = 20)]
+    seat_ids: Option<Vec<SeatId>>,
+    /// A single seat, instead of `seatIds`.
+    #[schema(value_type = Option<Uuid>)]
+    seat_id: Option<SeatId>,
+    /// Who books: an opaque name.
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
+    user_id: UserId,
+}
+
+/// Seats of the showtime in the path: `seatIds`, or one `seatId`.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = ReservationHere)]
+#[expect(dead_code, reason = "describes the fields that are read one by one")]
+struct ReservationHereBody {
     /// 1 to 20 seats of the showtime, none twice.
     #[schema(value_type = Option<Vec<Uuid>>, min_items = 1, max_items = 20)]
     seat_ids: Option<Vec<SeatId>>,
@@ -40,7 +115,7 @@ pub(super) struct ReservationBody {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = Confirmation)]
 #[expect(dead_code, reason = "describes the fields that are read one by one")]
-pub(super) struct ConfirmationBody {
+struct ConfirmationBody {
     /// What the payment provider calls the payment.
     #[schema(value_type = String, min_length = 1, max_length = 200)]
     payment_reference: PaymentReference,
@@ -52,99 +127,13 @@ pub(super) struct ConfirmationBody {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = HolderProof)]
 #[expect(dead_code, reason = "describes the fields that are read one by one")]
-pub(super) struct HolderBody {
+struct HolderBody {
     /// The hold token.
     hold_token: Option<String>,
 }
 
-/// What has become of a booking.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = BookingOutcome)]
-pub(super) struct OutcomeAnswer<'a> {
-    /// The booking.
-    #[schema(value_type = Uuid)]
-    booking_id: BookingId,
-    /// Where it stands.
-    #[schema(value_type = super::schemas::BookingStatus)]
-    status: &'static str,
-    /// Its showtime.
-    #[schema(value_type = Uuid)]
-    showtime_id: ShowtimeId,
-    /// Its seats, in the order of the request.
-    #[schema(value_type = Vec<Uuid>)]
-    seat_ids: &'a [SeatId],
-    /// The hold's deadline.
-    #[schema(value_type = String, format = DateTime)]
-    expires_at: Timestamp,
-    /// Seconds until the deadline, while the booking is pending: to be counted down by, whatever the client's own clock says.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<f64>, minimum = 0, nullable = false)]
-    expires_in_seconds: Option<f64>,
-    /// Sequence of the change in its showtime: `GET /api/showtimes/{id}?minSequence=` this shows it.
-    sequence: u64,
-    /// An earlier request with this idempotency key was carried out; `status` tells what has become of the booking since.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    #[schema(required = false)]
-    replayed: bool,
-    /// For people.
-    message: &'static str,
-}
-
-/// A new booking with its holder's secret.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Reserved)]
-pub(super) struct ReservedAnswer<'a> {
-    #[serde(flatten)]
-    outcome: OutcomeAnswer<'a>,
-    /// The holder's secret, to be shown with every command about the booking. Not there in a replayed answer about a booking that has
-    /// ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    hold_token: Option<String>,
-}
-
-/// A booking as its holder sees it.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Booking)]
-pub(super) struct BookingAnswer<'a> {
-    /// The booking.
-    #[schema(value_type = Uuid)]
-    booking_id: BookingId,
-    /// Where it stands.
-    #[schema(value_type = super::schemas::BookingStatus)]
-    status: &'static str,
-    /// Its showtime.
-    #[schema(value_type = Uuid)]
-    showtime_id: ShowtimeId,
-    /// Its seats.
-    #[schema(value_type = Vec<Uuid>)]
-    seat_ids: &'a [SeatId],
-    /// Who booked.
-    #[schema(value_type = String)]
-    user_id: &'a UserId,
-    /// When the seats were reserved; of a hold that followed another one of the same user at once, when the first was.
-    #[schema(value_type = String, format = DateTime)]
-    reserved_at: Timestamp,
-    /// The hold's deadline.
-    #[schema(value_type = String, format = DateTime)]
-    expires_at: Timestamp,
-    /// Seconds until the deadline, while the booking is pending: to be counted down by, whatever the client's own clock says.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<f64>, minimum = 0, nullable = false)]
-    expires_in_seconds: Option<f64>,
-    /// The payment, once confirmed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
-    payment_reference: Option<&'a PaymentReference>,
-    /// Sequence of the last change.
-    sequence: u64,
-}
-
 /// `POST /api/bookings`
-pub(super) async fn reserve(
+async fn reserve(
     state: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,
@@ -156,7 +145,7 @@ pub(super) async fn reserve(
 }
 
 /// `POST /api/showtimes/{id}/bookings`
-pub(super) async fn reserve_at(
+async fn reserve_at(
     state: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,
@@ -169,7 +158,7 @@ pub(super) async fn reserve_at(
 }
 
 /// `POST /api/bookings/{id}/confirm`
-pub(super) async fn confirm(
+async fn confirm(
     state: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,
@@ -188,7 +177,7 @@ pub(super) async fn confirm(
 }
 
 /// `POST /api/bookings/{id}/cancel`
-pub(super) async fn cancel(
+async fn cancel(
     state: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,
@@ -202,7 +191,7 @@ pub(super) async fn cancel(
 }
 
 /// `POST /api/bookings/{id}/extend`
-pub(super) async fn extend(
+async fn extend(
     state: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,
@@ -217,46 +206,13 @@ pub(super) async fn extend(
 }
 
 /// `GET /api/bookings/{id}`
-pub(super) async fn show(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+async fn show(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     Query::none(&request)?;
     let id = BookingId(body::path_uuid(&request, "id")?);
     let holder = credential::of_booking(&state, &request, None)?;
     let booking = state.box_office.booking(id, holder).await?;
     let body = BookingAnswer::of(&booking, (state.clock)());
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(body))
-}
-
-impl<'a> BookingAnswer<'a> {
-    fn of(booking: &'a Booking, now: Timestamp) -> Self {
-        Self {
-            booking_id: booking.id,
-            status: booking.status.as_str(),
-            showtime_id: booking.showtime_id,
-            seat_ids: &booking.seat_ids,
-            user_id: &booking.user_id,
-            reserved_at: booking.reserved_at,
-            expires_at: booking.expires_at,
-            expires_in_seconds: booking.status.seconds_left(booking.expires_at, now),
-            payment_reference: booking.payment_reference.as_ref(),
-            sequence: booking.version,
-        }
-    }
-}
-
-impl<'a> OutcomeAnswer<'a> {
-    fn of(outcome: &'a Outcome, message: &'static str, now: Timestamp) -> Self {
-        Self {
-            booking_id: outcome.booking_id,
-            status: outcome.status.as_str(),
-            showtime_id: outcome.showtime_id,
-            seat_ids: &outcome.seat_ids,
-            expires_at: outcome.expires_at,
-            expires_in_seconds: outcome.status.seconds_left(outcome.expires_at, now),
-            sequence: outcome.sequence,
-            replayed: outcome.replayed,
-            message,
-        }
-    }
 }
 
 /// Where a booking stands, for people.

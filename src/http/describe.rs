@@ -1,11 +1,14 @@
 //! Describe: puts together one operation of the OpenAPI document.
 
+use utoipa::ToSchema;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{ContentBuilder, Header, KnownFormat, Ref, Required, ResponseBuilder, SchemaFormat};
+use utoipa::openapi::{
+    Content, ContentBuilder, Header, KnownFormat, Ref, RefOr, Required, ResponseBuilder, SchemaFormat,
+};
 
 use crate::http::code::Code;
 use crate::http::problem::PROBLEM_JSON;
@@ -16,19 +19,31 @@ const KEY: &str = r#"^([!#-~]([ -~]{0,253}[!-~])?|"([ !#-\[\]-~]|\\["\\]){1,255}
 const SECRET_KEY: &str = r#"^([!#-~][ -~]{14,253}[!-~]|"([ !#-\[\]-~]|\\["\\]){16,255}")$"#;
 const BINARY: &str = "application/octet-stream";
 
-/// Describes one operation.
-pub(super) struct Describe(OperationBuilder);
+/// A schema under the name by which operations refer to it.
+pub(super) type NamedSchema = (String, RefOr<Schema>);
+
+/// Describes one operation, and collects the schemas that it refers to.
+pub(super) struct Describe {
+    operation: OperationBuilder,
+    schemas: Vec<NamedSchema>,
+}
 
 impl Describe {
     pub(super) fn new(name: &str, summary: &str, tag: &str) -> Self {
-        Self(OperationBuilder::new().operation_id(Some(name)).summary(Some(summary)).tag(tag))
+        let operation = OperationBuilder::new().operation_id(Some(name)).summary(Some(summary)).tag(tag);
+        Self { operation, schemas: Vec::new() }
+    }
+
+    fn with(mut self, add: impl FnOnce(OperationBuilder) -> OperationBuilder) -> Self {
+        self.operation = add(self.operation);
+        self
     }
 
     pub(super) fn id(self, what: &str) -> Self {
         let schema =
             ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
         let parameter = ParameterBuilder::new().name("id").parameter_in(ParameterIn::Path).required(Required::True);
-        Self(self.0.parameter(parameter.description(Some(what)).schema(Some(schema))))
+        self.with(|operation| operation.parameter(parameter.description(Some(what)).schema(Some(schema))))
     }
 
     /// A text in the query.
@@ -48,22 +63,23 @@ impl Describe {
     }
 
     /// A whole number in the query.
-    pub(super) fn number(self, name: &str, what: &str, least: usize, most: usize) -> Self {
-        let schema = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(least)).maximum(Some(most));
+    pub(super) fn number(self, name: &str, what: &str, least: u64, most: u64) -> Self {
+        let bound = |number: u64| Some(usize::try_from(number).unwrap_or(usize::MAX));
+        let schema = ObjectBuilder::new().schema_type(Type::Integer).minimum(bound(least)).maximum(bound(most));
         self.query(name, what, schema)
     }
 
     fn query(self, name: &str, what: &str, schema: ObjectBuilder) -> Self {
-        Self(self.0.parameter(optional(name, ParameterIn::Query, what, schema)))
+        self.with(|operation| operation.parameter(optional(name, ParameterIn::Query, what, schema)))
     }
 
     fn header_parameter(self, name: &str, what: &str, schema: ObjectBuilder) -> Self {
-        Self(self.0.parameter(optional(name, ParameterIn::Header, what, schema)))
+        self.with(|operation| operation.parameter(optional(name, ParameterIn::Header, what, schema)))
     }
 
     /// What the summary leaves open, in Markdown.
     pub(super) fn text(self, text: &str) -> Self {
-        Self(self.0.description(Some(text)))
+        self.with(|operation| operation.description(Some(text)))
     }
 
     pub(super) fn conditional(self) -> Self {
@@ -87,91 +103,105 @@ impl Describe {
 
     /// Open to everybody.
     pub(super) fn public(self) -> Self {
-        Self(self.0.securities(Some(Vec::<SecurityRequirement>::new())))
+        self.with(|operation| operation.securities(Some(Vec::<SecurityRequirement>::new())))
     }
 
     /// For the holder of a booking and for operators.
     pub(super) fn holder(self) -> Self {
-        Self(self.0.security(shown("holdToken")).security(shown("operatorKey")))
+        self.with(|operation| operation.security(shown("holdToken")).security(shown("operatorKey")))
     }
 
     /// The same, where the hold token may also be in the body.
     pub(super) fn holder_or_body(self) -> Self {
-        Self(self.holder().0.security(SecurityRequirement::default()))
+        self.holder().with(|operation| operation.security(SecurityRequirement::default()))
     }
 
     /// For operators.
     pub(super) fn operator(self) -> Self {
-        Self(self.0.security(shown("operatorKey")))
+        self.with(|operation| operation.security(shown("operatorKey")))
     }
 
-    pub(super) fn body(self, schema: &str, required: bool) -> Self {
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
-        let body = RequestBodyBuilder::new().content("application/json", content).required(Some(if required {
-            Required::True
-        } else {
-            Required::False
-        }));
-        Self(self.0.request_body(Some(body.build())))
+    /// A body that must be there.
+    pub(super) fn body<T: ToSchema>(self) -> Self {
+        self.taken::<T>(Required::True)
     }
 
-    /// Headers whose name ends with `?` may be absent.
-    pub(super) fn ok(self, status: &str, what: &str, schema: Option<&str>, headers: &[&str]) -> Self {
-        let response = ResponseBuilder::new().description(what);
-        let response = match schema {
-            Some(schema) => {
-                let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
-                response.content("application/json", content)
-            }
-            None => response,
-        };
+    /// A body that may be absent.
+    pub(super) fn optional_body<T: ToSchema>(self) -> Self {
+        self.taken::<T>(Required::False)
+    }
+
+    fn taken<T: ToSchema>(mut self, required: Required) -> Self {
+        collect::<T>(&mut self.schemas);
+        let body = RequestBodyBuilder::new().content("application/json", content_of::<T>()).required(Some(required));
+        self.with(|operation| operation.request_body(Some(body.build())))
+    }
+
+    /// An answer in JSON. Headers whose name ends with `?` may be absent.
+    pub(super) fn json<T: ToSchema>(mut self, status: u16, what: &str, headers: &[&str]) -> Self {
+        collect::<T>(&mut self.schemas);
+        let response = ResponseBuilder::new().description(what).content("application/json", content_of::<T>());
         self.answered(status, response, headers)
     }
 
+    /// An answer whose body, if there is one, is not described. Headers as above.
+    pub(super) fn ok(self, status: u16, what: &str, headers: &[&str]) -> Self {
+        self.answered(status, ResponseBuilder::new().description(what), headers)
+    }
+
     /// Bytes. Headers as above.
-    pub(super) fn binary(self, status: &str, what: &str, headers: &[&str]) -> Self {
+    pub(super) fn binary(self, status: u16, what: &str, headers: &[&str]) -> Self {
         let schema = ObjectBuilder::new().schema_type(SchemaType::AnyValue).content_media_type(BINARY);
         let content = ContentBuilder::new().schema(Some(schema)).build();
         self.answered(status, ResponseBuilder::new().description(what).content(BINARY, content), headers)
     }
 
-    fn answered(self, status: &str, response: ResponseBuilder, headers: &[&str]) -> Self {
+    fn answered(self, status: u16, response: ResponseBuilder, headers: &[&str]) -> Self {
         let response = headers.iter().fold(response, |response, name| {
             response.header(name.trim_end_matches('?'), text_header(!name.ends_with('?')))
         });
-        Self(self.0.response(status, response))
+        self.with(|operation| operation.response(status.to_string(), response))
     }
 
-    pub(super) fn problems(self, statuses: &[u16]) -> Operation {
-        let described = statuses
-            .iter()
-            .fold(self, |described, status| Self(described.0.response(status.to_string(), problem_response(*status))));
-        described.build()
+    /// The errors, by status; which codes they may have follows from it.
+    pub(super) fn problems(self, statuses: &[u16]) -> Self {
+        let add = |operation: OperationBuilder, status: &u16| operation.response(status.to_string(), problem(*status));
+        self.with(|operation| statuses.iter().fold(operation, add))
     }
 
-    pub(super) fn build(self) -> Operation {
-        self.0.build()
+    /// The operation with the answers that every resource has, and the schemas that it refers to.
+    pub(super) fn build(self) -> (Operation, Vec<NamedSchema>) {
+        (headed(self.operation.build()), self.schemas)
     }
+}
+
+/// Adds a type's schema, and those that it refers to.
+pub(super) fn collect<T: ToSchema>(schemas: &mut Vec<NamedSchema>) {
+    schemas.push((T::name().into_owned(), T::schema()));
+    T::schemas(schemas);
+}
+
+fn content_of<T: ToSchema>() -> Content {
+    ContentBuilder::new().schema(Some(Ref::from_schema_name(T::name()))).build()
 }
 
 /// Adds the answer to a client that has made too many requests.
 pub(super) fn limited(mut operation: Operation) -> Operation {
-    let refusal =
-        problem_response(429).header("RateLimit", text_header(false)).header("RateLimit-Policy", text_header(false));
+    let refusal = problem(429).header("RateLimit", text_header(false)).header("RateLimit-Policy", text_header(false));
     operation.responses.responses.insert("429".to_owned(), refusal.build().into());
     operation
 }
 
 /// Adds the answers to a head that is too large or does not arrive in time; every resource has them.
-pub(super) fn headed(mut operation: Operation) -> Operation {
+fn headed(mut operation: Operation) -> Operation {
     for status in [408, 431] {
-        let refusal = problem_response(status).build().into();
+        let refusal = problem(status).build().into();
         operation.responses.responses.entry(status.to_string()).or_insert(refusal);
     }
     operation
 }
 
-fn problem_response(status: u16) -> ResponseBuilder {
+fn problem(status: u16) -> ResponseBuilder {
     let titles: Vec<_> =
         Code::ALL.iter().filter(|code| code.status().as_u16() == status).map(|code| code.title()).collect();
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();

@@ -34,9 +34,13 @@ fn require_unless_optional(header: &mut Value) {
 /// Bodies: no member but those named, texts without characters that nobody sees, one of two ways to name seats.
 fn requests(schemas: &mut Map<String, Value>) {
     let pattern = text_pattern();
-    for (schema, text) in
-        [("Reservation", "userId"), ("Confirmation", "paymentReference"), ("NewShowtime", "movieTitle"), ("Row", "row")]
-    {
+    for (schema, text) in [
+        ("Reservation", "userId"),
+        ("ReservationHere", "userId"),
+        ("Confirmation", "paymentReference"),
+        ("NewShowtime", "movieTitle"),
+        ("Row", "row"),
+    ] {
         if let Some(text) =
             schemas.get_mut(schema).and_then(|schema| schema.pointer_mut(&format!("/properties/{text}")))
         {
@@ -47,16 +51,10 @@ fn requests(schemas: &mut Map<String, Value>) {
         set(rows, "maxItems", json!(MAX_SEATS_PER_SHOWTIME));
         set(rows, "uniqueItems", json!(true));
     }
-    if let Some(reservation) = schemas.get_mut("Reservation") {
-        one_way_to_name_seats(reservation);
-        let mut here = reservation.clone();
-        set(reservation, "required", json!(["showtimeId", "userId"]));
-        set(&mut here, "required", json!(["userId"]));
-        set(&mut here, "description", json!("Seats of the showtime in the path: `seatIds`, or one `seatId`."));
-        if let Some(properties) = here.get_mut("properties").and_then(Value::as_object_mut) {
-            properties.remove("showtimeId");
+    for reservation in ["Reservation", "ReservationHere"] {
+        if let Some(reservation) = schemas.get_mut(reservation) {
+            one_way_to_name_seats(reservation);
         }
-        schemas.insert("ReservationHere".to_owned(), here);
     }
     for schema in ["Reservation", "ReservationHere", "Confirmation", "HolderProof", "NewShowtime", "Row"] {
         if let Some(schema) = schemas.get_mut(schema) {

@@ -1,9 +1,11 @@
-//! HTTP: the outside contract. `routes` has the route table; each noun has a file with its handlers.
+//! HTTP: the outside contract. Each noun has a file with its handlers, which declares its routes: path, method, handler and description together.
+//! The server and the OpenAPI document are made from the same table, `routes`.
 //!
 //! A request passes `exchange` (request id, access log, metrics, errors as problems), then CORS, then its handler. Handlers
 //! return [`Problem`]s; `problem` is the only map from errors to answers.
 
 mod body;
+mod booking_answers;
 mod bookings;
 mod client;
 mod code;
@@ -21,7 +23,7 @@ pub mod limits;
 mod live;
 mod metrics;
 mod monitoring;
-pub mod openapi;
+mod openapi;
 mod operators;
 mod pages;
 mod paths;
@@ -30,6 +32,7 @@ mod problem;
 mod query;
 mod representation;
 mod reservation;
+mod route;
 mod routes;
 mod schemas;
 mod seat_maps;
@@ -53,6 +56,7 @@ pub use exchange::exchange;
 pub use health::Health;
 pub use operators::{OperatorToken, Operators};
 pub use problem::{PROBLEM_JSON, Problem};
+pub use routes::openapi_document;
 pub use server::{admin_server, bind, check_origin, server};
 pub use settings::Settings;
 pub use starting::{Reason, Starting};

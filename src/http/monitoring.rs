@@ -1,14 +1,57 @@
 //! What load balancers and monitoring ask: whether the process lives, whether it should get traffic, and its metrics.
 
 use actix_web::http::header;
-use actix_web::{HttpResponse, web};
+use actix_web::{FromRequest, Handler, HttpResponse, Responder, web};
 
 use crate::http::code::Code;
+use crate::http::describe::Describe;
 use crate::http::document::Further;
 use crate::http::health::Report;
+use crate::http::paths::{LIVEZ, METRICS, READYZ};
 use crate::http::problem::Problem;
+use crate::http::route::Route;
 use crate::http::state::AppState;
 use crate::telemetry::metrics::CONTENT_TYPE;
+
+/// For operators: all there is.
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        alive(),
+        ready(readyz),
+        Route::get(
+            METRICS,
+            metrics,
+            Describe::new("metrics", "Metrics, Prometheus text", "operations")
+                .public()
+                .ok(200, "Metrics", &[])
+                .problems(&[400, 404]),
+        ),
+    ]
+}
+
+/// For everybody, when operators have an address of their own.
+pub(super) fn routes_in_brief() -> Vec<Route> {
+    vec![alive(), ready(readyz_in_brief)]
+}
+
+fn alive() -> Route {
+    Route::get(
+        LIVEZ,
+        livez,
+        Describe::new("livez", "The process answers", "operations").public().ok(200, "It does", &[]).problems(&[400]),
+    )
+}
+
+fn ready<A: FromRequest + 'static>(handler: impl Handler<A, Output: Responder + 'static>) -> Route {
+    Route::get(
+        READYZ,
+        handler,
+        Describe::new("readyz", "Whether the node should get traffic, by dependency", "operations")
+            .public()
+            .json::<Report>(200, "It should", &[])
+            .problems(&[400, 503]),
+    )
+}
 
 /// `GET /livez`: the process answers. Says nothing about dependencies, or their failure would restart every node.
 pub(super) async fn livez() -> HttpResponse {
@@ -16,12 +59,12 @@ pub(super) async fn livez() -> HttpResponse {
 }
 
 /// `GET /readyz`, with each dependency.
-pub(super) async fn readyz(state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+async fn readyz(state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     answer(state.health.report())
 }
 
 /// `GET /readyz` for everybody, when operators have an address of their own.
-pub(super) async fn readyz_in_brief(state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+async fn readyz_in_brief(state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     answer(Report { dependencies: None, ..state.health.report() })
 }
 
@@ -37,6 +80,6 @@ fn answer(report: Report) -> Result<HttpResponse, Problem> {
 }
 
 /// `GET /metrics`
-pub(super) async fn metrics(state: web::Data<AppState>) -> HttpResponse {
+async fn metrics(state: web::Data<AppState>) -> HttpResponse {
     HttpResponse::Ok().content_type(CONTENT_TYPE).body(state.metrics.text())
 }

@@ -7,8 +7,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use sha2::{Digest, Sha256};
 
 use crate::http::code::Code;
+use crate::http::paths::{ASSET, DOCS, PAGE, PROBLEM, PROBLEMS};
 use crate::http::problem::Problem;
 use crate::http::representation::matches;
+use crate::http::route::Route;
 use crate::web::{ASSETS, DOCS_PAGE, SEAT_MAP_PAGE};
 
 /// Scripts, styles, requests and sockets of this server only; no inline script, no frame around it.
@@ -16,18 +18,28 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const HTML: &str = "text/html; charset=utf-8";
 
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::page(PAGE, page),
+        Route::page(DOCS, docs),
+        Route::page(ASSET, asset),
+        Route::page(PROBLEMS, problems),
+        Route::page(PROBLEM, problem),
+    ]
+}
+
 /// `GET /`
-pub(super) async fn page(request: HttpRequest) -> HttpResponse {
+async fn page(request: HttpRequest) -> HttpResponse {
     serve(&request, HTML, SEAT_MAP_PAGE.to_owned())
 }
 
 /// `GET /docs`
-pub(super) async fn docs(request: HttpRequest) -> HttpResponse {
+async fn docs(request: HttpRequest) -> HttpResponse {
     serve(&request, HTML, DOCS_PAGE.to_owned())
 }
 
 /// `GET /assets/{file}`
-pub(super) async fn asset(request: HttpRequest) -> Result<HttpResponse, Problem> {
+async fn asset(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let name = request.match_info().get("file").unwrap_or_default();
     let found = ASSETS.iter().find(|asset| asset.name == name);
     let asset = found.ok_or_else(|| Problem::new(Code::NotFound, "there is no such file"))?;
@@ -35,12 +47,12 @@ pub(super) async fn asset(request: HttpRequest) -> Result<HttpResponse, Problem>
 }
 
 /// `GET /problems`: what the codes mean.
-pub(super) async fn problems(request: HttpRequest) -> HttpResponse {
+async fn problems(request: HttpRequest) -> HttpResponse {
     serve(&request, HTML, problem_page(Code::ALL))
 }
 
 /// `GET /problems/{code}`: where `type` of a problem points to.
-pub(super) async fn problem(request: HttpRequest) -> Result<HttpResponse, Problem> {
+async fn problem(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let word = request.match_info().get("code").unwrap_or_default();
     let found = Code::ALL.iter().find(|code| code.as_str() == word);
     let code = found.ok_or_else(|| Problem::new(Code::NotFound, "there is no such problem code"))?;

@@ -1,61 +1,74 @@
-//! The route table: each path's methods and their handlers.
+//! The route table: all routes of the server, and the OpenAPI document that is made from them.
 
-use actix_web::{Resource, web};
+use std::sync::LazyLock;
 
-use crate::http::paths::{
-    ASSET, ASYNCAPI, BOOKING, BOOKINGS, CANCEL, CONFIRM, DOCS, EXTEND, HUB, LAYOUT, LIVEZ, METRICS, NEGOTIATE, OPENAPI,
-    PAGE, PROBLEM, PROBLEMS, Path, READYZ, SHOWTIME, SHOWTIME_BOOKINGS, SHOWTIME_SOCKET, SHOWTIMES, STATUS,
-};
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+
+use crate::http::describe::Describe;
+use crate::http::paths::OPENAPI;
+use crate::http::route::{self, Route};
 use crate::http::{bookings, live, monitoring, openapi, pages, seat_maps, showtimes};
 
-/// The route table of the address for operators.
-pub(super) fn configure_admin(config: &mut web::ServiceConfig) {
-    config
-        .service(get(LIVEZ, monitoring::livez))
-        .service(get(READYZ, monitoring::readyz))
-        .service(get(METRICS, monitoring::metrics));
-}
-
-/// The route table. What is not in it is 404; a method that a resource does not have is 405 with `Allow`.
+/// Serves all routes. Where operators have an address of their own, the public one tells little of the node's health.
 pub(super) fn configure(config: &mut web::ServiceConfig, has_admin_address: bool) {
-    if has_admin_address {
-        config.service(get(LIVEZ, monitoring::livez)).service(get(READYZ, monitoring::readyz_in_brief));
-    } else {
-        configure_admin(config);
+    route::serve(table(if has_admin_address { monitoring::routes_in_brief() } else { monitoring::routes() }), config);
+}
+
+/// Serves the routes of the address for operators.
+pub(super) fn configure_admin(config: &mut web::ServiceConfig) {
+    route::serve(monitoring::routes(), config);
+}
+
+fn table(monitoring: Vec<Route>) -> Vec<Route> {
+    let nouns = [
+        monitoring,
+        bookings::routes(),
+        showtimes::routes(),
+        seat_maps::routes(),
+        live::routes(),
+        vec![document()],
+        pages::routes(),
+    ];
+    nouns.into_iter().flatten().collect()
+}
+
+fn document() -> Route {
+    Route::get(
+        OPENAPI,
+        show,
+        Describe::new("openapi", "This document", "operations").public().ok(200, "OpenAPI 3.1", &[]).problems(&[400]),
+    )
+}
+
+/// `GET /openapi.json`
+async fn show() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "application/json"))
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .body(openapi_document())
+}
+
+/// The OpenAPI document as JSON, for `/openapi.json` and `turnstile openapi`.
+pub fn openapi_document() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        let operations = table(monitoring::routes()).into_iter().filter_map(Route::operation);
+        openapi::text(operations.collect())
+    });
+    &TEXT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_method_of_a_resource_is_declared_twice() {
+        let operations: Vec<_> = table(monitoring::routes()).into_iter().filter_map(Route::operation).collect();
+        assert!(operations.len() > 10);
+        for (index, operation) in operations.iter().enumerate() {
+            let same = |other: &openapi::Operation| (other.path, &other.method) == (operation.path, &operation.method);
+            assert_eq!(operations.iter().position(same), Some(index), "{}", operation.path);
+        }
     }
-    config
-        .service(at(BOOKINGS).route(web::post().to(bookings::reserve)))
-        .service(get(BOOKING, bookings::show))
-        .service(at(CONFIRM).route(web::post().to(bookings::confirm)))
-        .service(at(CANCEL).route(web::post().to(bookings::cancel)))
-        .service(at(EXTEND).route(web::post().to(bookings::extend)))
-        .service(get(SHOWTIMES, showtimes::list).route(web::post().to(showtimes::schedule)))
-        .service(get(SHOWTIME, seat_maps::show))
-        .service(get(LAYOUT, seat_maps::layout))
-        .service(get(STATUS, seat_maps::status))
-        .service(at(SHOWTIME_BOOKINGS).route(web::post().to(bookings::reserve_at)))
-        .service(at(HUB).route(web::get().to(live::hub)))
-        .service(at(NEGOTIATE).route(web::post().to(live::negotiate)))
-        .service(at(SHOWTIME_SOCKET).route(web::get().to(live::showtime)))
-        .service(get(OPENAPI, openapi::show))
-        .service(get(ASYNCAPI, openapi::live_messages))
-        .service(get(PAGE, pages::page))
-        .service(get(DOCS, pages::docs))
-        .service(get(ASSET, pages::asset))
-        .service(get(PROBLEMS, pages::problems))
-        .service(get(PROBLEM, pages::problem));
-}
-
-fn at(path: &'static str) -> Resource {
-    web::resource(path).app_data(Path(path))
-}
-
-/// A resource that can be read; `HEAD` is `GET` without the body.
-fn get<H, A>(path: &'static str, handler: H) -> Resource
-where
-    H: actix_web::Handler<A> + Clone,
-    A: actix_web::FromRequest + 'static,
-    H::Output: actix_web::Responder + 'static,
-{
-    at(path).route(web::get().to(handler.clone())).route(web::head().to(handler))
 }

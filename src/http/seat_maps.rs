@@ -11,11 +11,15 @@ use crate::domain::{Rejection, ShowtimeId};
 use crate::http::AppState;
 use crate::http::body;
 use crate::http::code::Code;
+use crate::http::describe::Describe;
 use crate::http::document::Further;
 use crate::http::encoded_showtime::{EncodedShowtime, Form};
+use crate::http::paths::{LAYOUT, SHOWTIME, STATUS};
 use crate::http::problem::Problem;
 use crate::http::query::{MOST_SEQUENCE, Query};
 use crate::http::representation::{Coding, VARY};
+use crate::http::route::Route;
+use crate::http::schemas::{LayoutAnswer, ShowtimeAnswer};
 use crate::http::sequence_waits::NotReached;
 use crate::http::showtime_shelf::Shown;
 use crate::http::showtime_source::{Look, Origin};
@@ -31,18 +35,66 @@ const LIVE: HeaderValue = HeaderValue::from_static("no-cache");
 /// Rows and seat ids never change, title and start may: shared caches keep it for minutes, then it costs a 304.
 const MINUTES: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
+const MIN_SEQUENCE: &str =
+    "Wait, for a bounded time, until the view has this sequence. Without it the view may be 25 ms old";
+const LAYOUT_RULE: &str = "Seats are counted from 0, row by row in the order of `rows`, in each row from number 1 to `seats`. The id of a seat is \
+     `seatIdPrefix` followed by its count as eight lower-case hexadecimal digits. Rows and ids never change; title and start time may.";
+const STATUS_RULE: &str = "The seat with count `n` in the layout has the bits `2 * (n % 4)` and one above it, counted from the lowest, of \
+     byte `n / 4`: 0 available, 1 reserved, 2 sold. The last byte is filled up with 0. The sequence stands in `Turnstile-Sequence`.";
+
+const KNOWN: &str = "The client has it";
+const SHOWTIME_HEADERS: &[&str] = &["ETag", "Vary", "Content-Encoding?", "Turnstile-Source?"];
+const LAYOUT_HEADERS: &[&str] = &["ETag", "Vary", "Cache-Control", "Content-Encoding?", "Turnstile-Source?"];
+const STATUS_HEADERS: &[&str] = &["ETag", "Vary", "Turnstile-Sequence", "Content-Encoding?", "Turnstile-Source?"];
+
+pub(super) fn routes() -> Vec<Route> {
+    let reading = |name, summary| {
+        Describe::new(name, summary, "showtimes").public().id("The showtime").problems(&[400, 404, 500, 503])
+    };
+    vec![
+        Route::get(
+            SHOWTIME,
+            show,
+            reading("showShowtime", "A showtime with all its seats at one sequence")
+                .number("minSequence", MIN_SEQUENCE, 0, MOST_SEQUENCE)
+                .conditional()
+                .json::<ShowtimeAnswer>(200, "The showtime", SHOWTIME_HEADERS)
+                .ok(304, KNOWN, &["ETag", "Vary", "Turnstile-Source?"]),
+        ),
+        Route::get(
+            LAYOUT,
+            layout,
+            reading("showLayout", "The rows of a showtime and the ids of its seats, which never change")
+                .text(LAYOUT_RULE)
+                .conditional()
+                .json::<LayoutAnswer>(200, "The layout", LAYOUT_HEADERS)
+                .ok(304, KNOWN, &["ETag", "Vary", "Cache-Control", "Turnstile-Source?"]),
+        ),
+        Route::get(
+            STATUS,
+            status,
+            reading("showStatus", "The live status of all seats in two bits each")
+                .text(STATUS_RULE)
+                .number("minSequence", MIN_SEQUENCE, 0, MOST_SEQUENCE)
+                .conditional()
+                .binary(200, "Two bits a seat", STATUS_HEADERS)
+                .ok(304, KNOWN, &["ETag", "Vary", "Turnstile-Sequence", "Turnstile-Source?"]),
+        ),
+    ]
+}
+
 /// `GET /api/showtimes/{id}`
-pub(super) async fn show(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+async fn show(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     live(&state, &request, Form::Whole).await
 }
 
 /// `GET /api/showtimes/{id}/status`
-pub(super) async fn status(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+async fn status(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     live(&state, &request, Form::Status).await
 }
 
 /// `GET /api/showtimes/{id}/layout`
-pub(super) async fn layout(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+async fn layout(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let id = ShowtimeId(body::path_uuid(&request, "id")?);
     Query::none(&request)?;
     // Any sequence will do.

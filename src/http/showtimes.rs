@@ -16,17 +16,20 @@ use crate::http::AppState;
 use crate::http::body::{self, Body, Bounds};
 use crate::http::code::Code;
 use crate::http::credential;
+use crate::http::describe::Describe;
 use crate::http::document::FieldError;
 use crate::http::fields::{self, Object, Wrong};
+use crate::http::paths::SHOWTIMES;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
+use crate::http::route::Route;
 use crate::http::schemas::RowBody;
 use crate::http::seat_maps::unreadable;
 
 /// A showtime to create.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = NewShowtime)]
-pub(super) struct ScheduleBody {
+struct ScheduleBody {
     /// What is shown: 1 to 200 characters.
     #[schema(min_length = 1, max_length = 200)]
     movie_title: String,
@@ -42,7 +45,7 @@ pub(super) struct ScheduleBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = ShowtimeSummary)]
-pub(super) struct SummaryAnswer {
+struct SummaryAnswer {
     /// Its id.
     #[schema(value_type = Uuid)]
     id: ShowtimeId,
@@ -63,7 +66,7 @@ pub(super) struct SummaryAnswer {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = ShowtimePage)]
-pub(super) struct PageAnswer {
+struct PageAnswer {
     /// The showtimes.
     items: Vec<SummaryAnswer>,
     /// Where the next page begins, as `?cursor=`; absent on the last page.
@@ -73,9 +76,9 @@ pub(super) struct PageAnswer {
 }
 
 /// What a cursor looks like: 24 bytes in base64 for URLs.
-pub(super) const CURSOR: &str = "^[A-Za-z0-9_-]{32}$";
+const CURSOR: &str = "^[A-Za-z0-9_-]{32}$";
 /// Characters of a cursor.
-pub(super) const CURSOR_CHARACTERS: usize = 32;
+const CURSOR_CHARACTERS: usize = 32;
 /// Most rows: a seat each.
 const MOST_ROWS: usize = 200_000;
 /// A longer body needs a place among the few that are in memory at once.
@@ -83,8 +86,39 @@ const LARGE_BODY_BYTES: usize = 1024 * 1024;
 /// A longer body is taken apart off the HTTP workers, which would stand still for milliseconds.
 const BYTES_READ_INLINE: usize = 64 * 1024;
 
+/// Default of the setting `page_showtimes`.
+const PAGE_SHOWTIMES: u64 = 200;
+const TOTALS_RULE: &str = "All showtimes, and all seats, have a limit that operators set. Beyond it the answer is 429 with the code `quota-exceeded`.";
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::get(
+            SHOWTIMES,
+            list,
+            Describe::new("listShowtimes", "Showtimes to come by start time, page by page", "showtimes")
+                .public()
+                .number("limit", "Showtimes on the page, 50 if absent", 1, PAGE_SHOWTIMES)
+                .formed("cursor", "`nextCursor` of the page before", CURSOR, CURSOR_CHARACTERS)
+                .flag("past", "true: also those that have started, the oldest first")
+                .json::<PageAnswer>(200, "A page", &["Link?"])
+                .problems(&[400, 500, 503]),
+        ),
+        Route::post(
+            SHOWTIMES,
+            schedule,
+            Describe::new("scheduleShowtime", "Create a showtime with its seats (operators)", "showtimes")
+                .text(TOTALS_RULE)
+                .key()
+                .operator()
+                .body::<ScheduleBody>()
+                .json::<SummaryAnswer>(201, "Created", &["Location", "Idempotent-Replayed?"])
+                .problems(&[400, 401, 403, 408, 413, 415, 422, 500, 503]),
+        ),
+    ]
+}
+
 /// `POST /api/showtimes`
-pub(super) async fn schedule(
+async fn schedule(
     state: web::Data<AppState>,
     request: HttpRequest,
     payload: web::Payload,
@@ -199,7 +233,7 @@ fn wrong_row(error: &SeatMapError) -> String {
 }
 
 /// `GET /api/showtimes`
-pub(super) async fn list(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+async fn list(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let query = Query::of(&request, &["limit", "cursor", "past"])?;
     let limit =
         query.number("limit", 1, state.settings.page_showtimes)?.unwrap_or(state.settings.page_showtimes.min(50));

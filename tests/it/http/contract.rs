@@ -12,7 +12,7 @@ pub struct Contract {
 }
 
 static OURS: LazyLock<Contract> =
-    LazyLock::new(|| Contract::of(serde_json::from_str(turnstile::http::openapi::text()).unwrap()));
+    LazyLock::new(|| Contract::of(serde_json::from_str(turnstile::http::openapi_document()).unwrap()));
 
 /// Fails with what is wrong if an answer is not as the document says. `path` may have a query.
 #[track_caller]

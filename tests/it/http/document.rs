@@ -9,7 +9,7 @@ use crate::http::contract::Contract;
 use crate::stack::Stack;
 
 fn ours() -> Contract {
-    Contract::of(serde_json::from_str(turnstile::http::openapi::text()).unwrap())
+    Contract::of(serde_json::from_str(turnstile::http::openapi_document()).unwrap())
 }
 
 /// Every `$ref` below a value.

@@ -96,7 +96,7 @@ async fn wrong_limits_and_cursors_are_named() {
 /// The document's pattern is what the server enforces: cursors of that form are taken, others are refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_document_says_what_a_cursor_looks_like() {
-    let document: Value = serde_json::from_str(turnstile::http::openapi::text()).unwrap();
+    let document: Value = serde_json::from_str(turnstile::http::openapi_document()).unwrap();
     let parameters = document["paths"]["/api/showtimes"]["get"]["parameters"].as_array().unwrap();
     let schema = &parameters.iter().find(|parameter| parameter["name"] == "cursor").unwrap()["schema"];
     assert_eq!((&schema["minLength"], &schema["maxLength"]), (&json!(32), &json!(32)));
