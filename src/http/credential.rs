@@ -6,12 +6,9 @@ use sha2::{Digest, Sha256};
 
 use crate::box_office::{IdempotencyKey, RequestContext};
 use crate::domain::{Credential, HoldToken, TokenHash};
-use crate::http::AppState;
-use crate::http::code::Code;
-use crate::http::document::FieldError;
-use crate::http::exchange;
 use crate::http::operators::Operators;
-use crate::http::problem::Problem;
+use crate::http::problem::{Code, FieldError, Problem};
+use crate::http::{AppState, exchange};
 
 /// Who acts on a booking: the bearer token, else the hold token in the body.
 pub(super) fn of_booking(

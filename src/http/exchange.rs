@@ -10,9 +10,10 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
 use uuid::Uuid;
 
+use crate::http::AppState;
 use crate::http::paths::Path;
 use crate::http::problem::Problem;
-use crate::http::{AppState, unread};
+use crate::http::request::unread;
 
 /// Under which name answers carry the request's id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

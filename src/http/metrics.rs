@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 
-use crate::http::code::Code;
+use crate::http::problem::Code;
 use crate::telemetry::metrics::{Counter, EncodeLabelSet, Family, Histogram, Registry, seconds};
 
 /// The resource of requests that no resource serves.

@@ -3,12 +3,10 @@
 use actix_web::http::header;
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, web};
 
-use crate::http::code::Code;
-use crate::http::describe::Describe;
-use crate::http::document::Further;
 use crate::http::health::Report;
+use crate::http::openapi::Describe;
 use crate::http::paths::{LIVEZ, METRICS, READYZ};
-use crate::http::problem::Problem;
+use crate::http::problem::{Code, Further, Problem};
 use crate::http::route::Route;
 use crate::http::state::AppState;
 use crate::telemetry::metrics::CONTENT_TYPE;

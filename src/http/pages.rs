@@ -6,10 +6,9 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use sha2::{Digest, Sha256};
 
-use crate::http::code::Code;
+use crate::http::caching::representation::matches;
 use crate::http::paths::{ASSET, DOCS, PAGE, PROBLEM, PROBLEMS};
-use crate::http::problem::Problem;
-use crate::http::representation::matches;
+use crate::http::problem::{Code, Problem};
 use crate::http::route::Route;
 use crate::web::{ASSETS, DOCS_PAGE, SEAT_MAP_PAGE};
 

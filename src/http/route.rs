@@ -6,8 +6,7 @@
 use actix_web::{FromRequest, Handler, Resource, Responder, web};
 use utoipa::openapi::path::HttpMethod;
 
-use crate::http::describe::Describe;
-use crate::http::openapi::Operation;
+use crate::http::openapi::{Describe, Operation};
 use crate::http::paths::Path;
 
 /// One method of one resource.

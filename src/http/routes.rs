@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 
-use crate::http::describe::Describe;
+use crate::http::openapi::Describe;
 use crate::http::paths::OPENAPI;
 use crate::http::route::{self, Route};
-use crate::http::{bookings, live, monitoring, openapi, pages, seat_maps, showtimes};
+use crate::http::{bookings, live, monitoring, openapi, pages, showtimes};
 
 /// Serves all routes. Where operators have an address of their own, the public one tells little of the node's health.
 pub(super) fn configure(config: &mut web::ServiceConfig, has_admin_address: bool) {
@@ -21,15 +21,8 @@ pub(super) fn configure_admin(config: &mut web::ServiceConfig) {
 }
 
 fn table(monitoring: Vec<Route>) -> Vec<Route> {
-    let nouns = [
-        monitoring,
-        bookings::routes(),
-        showtimes::routes(),
-        seat_maps::routes(),
-        live::routes(),
-        vec![document()],
-        pages::routes(),
-    ];
+    let nouns =
+        [monitoring, bookings::routes(), showtimes::routes(), live::routes(), vec![document()], pages::routes()];
     nouns.into_iter().flatten().collect()
 }
 

@@ -16,9 +16,9 @@ use actix_web::rt::net::TcpStream;
 use actix_web::{App, Error, HttpServer, web};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+use crate::http::request::unparsed::Connection;
 use crate::http::routes::{configure, configure_admin};
-use crate::http::seat_maps::{SEQUENCE, SOURCE};
-use crate::http::unparsed::Connection;
+use crate::http::showtimes::{SEQUENCE, SOURCE};
 use crate::http::{AppState, Settings, exchange, limiting, limits};
 
 /// Listens on `address` with the settings' backlog. Port 0 takes a free port.

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::http::client::TrustedProxies;
+use crate::http::limits::TrustedProxies;
 use crate::http::operators::Operators;
+use crate::http::request::body::Bounds;
 use crate::http::{health, limits};
 
 /// See each field. Times are in the unit of the field's name.
@@ -91,7 +92,13 @@ impl Default for Settings {
 }
 
 impl Settings {
-    pub(super) fn body_timeout(&self) -> Duration {
-        Duration::from_secs(self.body_timeout_seconds)
+    /// What a body of a command about bookings may need.
+    pub(super) fn booking_bounds(&self) -> Bounds {
+        Bounds { bytes: self.booking_body_bytes, time: Duration::from_secs(self.body_timeout_seconds) }
+    }
+
+    /// What a body that creates a showtime may need.
+    pub(super) fn showtime_bounds(&self) -> Bounds {
+        Bounds { bytes: self.showtime_body_bytes, time: Duration::from_secs(self.body_timeout_seconds) }
     }
 }

@@ -9,9 +9,8 @@ use actix_web::http::KeepAlive;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, HttpServer, web};
 
-use crate::http::code::Code;
 use crate::http::paths::{LIVEZ, READYZ};
-use crate::http::problem::Problem;
+use crate::http::problem::{Code, Problem};
 use crate::http::{exchange, monitoring};
 
 /// Longest wait for the answers that are under way when the server itself takes over.

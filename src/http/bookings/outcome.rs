@@ -1,0 +1,68 @@
+//! The outcome of a command about a booking, as clients read it.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::box_office::Outcome;
+use crate::domain::{BookingId, BookingStatus, SeatId, ShowtimeId, Timestamp};
+use crate::http::words;
+
+/// What has become of a booking.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = BookingOutcome)]
+pub(super) struct OutcomeAnswer<'a> {
+    /// The booking.
+    #[schema(value_type = Uuid)]
+    booking_id: BookingId,
+    /// Where it stands.
+    #[schema(value_type = words::BookingStatus)]
+    status: &'static str,
+    /// Its showtime.
+    #[schema(value_type = Uuid)]
+    showtime_id: ShowtimeId,
+    /// Its seats, in the order of the request.
+    #[schema(value_type = Vec<Uuid>)]
+    seat_ids: &'a [SeatId],
+    /// The hold's deadline.
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Timestamp,
+    /// Seconds until the deadline, while the booking is pending: to be counted down by, whatever the client's own clock says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>, minimum = 0, nullable = false)]
+    expires_in_seconds: Option<f64>,
+    /// Sequence of the change in its showtime: `GET /api/showtimes/{id}?minSequence=` this shows it.
+    sequence: u64,
+    /// An earlier request with this idempotency key was carried out; `status` tells what has become of the booking since.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    replayed: bool,
+    /// For people.
+    message: &'static str,
+}
+
+impl<'a> OutcomeAnswer<'a> {
+    pub(super) fn of(outcome: &'a Outcome, message: &'static str, now: Timestamp) -> Self {
+        Self {
+            booking_id: outcome.booking_id,
+            status: outcome.status.as_str(),
+            showtime_id: outcome.showtime_id,
+            seat_ids: &outcome.seat_ids,
+            expires_at: outcome.expires_at,
+            expires_in_seconds: outcome.status.seconds_left(outcome.expires_at, now),
+            sequence: outcome.sequence,
+            replayed: outcome.replayed,
+            message,
+        }
+    }
+}
+
+/// Where a booking stands, for people.
+pub(super) fn standing(status: BookingStatus) -> &'static str {
+    match status {
+        BookingStatus::Pending => "The seats are held until the deadline; confirm before it passes.",
+        BookingStatus::Confirmed => "The booking is confirmed; the seats are sold.",
+        BookingStatus::Cancelled => "The booking is cancelled; the seats are free again.",
+        BookingStatus::Expired => "The hold has expired; the seats are free again. Do not pay for it.",
+    }
+}

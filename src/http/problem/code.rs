@@ -1,0 +1,150 @@
+//! Problem codes: every kind of error that a client can meet, with its status, title and meaning. Stable: clients go by them.
+
+use std::borrow::Cow;
+
+use actix_web::http::StatusCode;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal, $status:ident, $title:literal, $meaning:literal;)+) => {
+        /// What went wrong, in one stable word.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum Code { $(#[doc = $meaning] $variant,)+ }
+
+        impl Code {
+            /// Every code, in the order of the published list.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word on the wire; `type` is this after `/problems/`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+
+            /// The status of the answer.
+            pub fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status,)+ }
+            }
+
+            /// A short summary, the same for every occurrence.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)+ }
+            }
+
+            /// What it means and what a client can do, for people.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    MalformedRequest = "malformed-request", BAD_REQUEST, "The request cannot be read",
+        "The request breaks HTTP's rules, or its body ended early.";
+    MalformedJson = "malformed-json", BAD_REQUEST, "The body is not JSON",
+        "The body is empty or not JSON; `detail` says where reading stopped.";
+    InvalidFields = "invalid-fields", BAD_REQUEST, "Some fields are wrong",
+        "`errors` names every wrong field by JSON pointer, parameter or header, and says what is wrong with it.";
+    UnknownSeats = "unknown-seats", BAD_REQUEST, "Some seats do not exist",
+        "`errors` names every seat id that is no seat of the showtime.";
+    MissingCredential = "missing-credential", UNAUTHORIZED, "A credential is needed",
+        "Show the booking's hold token, or the operator token, as `Authorization: Bearer <token>`.";
+    NotHolder = "not-holder", FORBIDDEN, "Not the holder of this booking",
+        "The token that was shown is not the hold token of this booking.";
+    OperatorOnly = "operator-only", FORBIDDEN, "For operators only",
+        "Only an operator may do this; `detail` says what is missing.";
+    ForbiddenOrigin = "forbidden-origin", FORBIDDEN, "This origin is not allowed",
+        "A browser page of this origin may not use the server; operators list the allowed origins.";
+    NotFound = "not-found", NOT_FOUND, "There is nothing here",
+        "No resource has this path.";
+    UnknownShowtime = "unknown-showtime", NOT_FOUND, "Unknown showtime",
+        "No showtime has this id.";
+    UnknownBooking = "unknown-booking", NOT_FOUND, "Unknown booking",
+        "No booking has this id.";
+    UnknownConnection = "unknown-connection", NOT_FOUND, "Unknown connection",
+        "The connection token of the live feed is unknown or has expired; negotiate again.";
+    MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed",
+        "The `Allow` header lists the methods of this resource.";
+    RequestTimeout = "request-timeout", REQUEST_TIMEOUT, "The request took too long",
+        "The head or the body did not arrive in time.";
+    SeatsTaken = "seats-taken", CONFLICT, "Seats are taken",
+        "`conflicts` names every seat that is not free, by id and as it is printed, and why. Nothing was reserved.";
+    ShowtimeStarted = "showtime-started", CONFLICT, "The showtime has started",
+        "Its seats are no longer sold; `startedAt` says since when. A hold made before may still be confirmed.";
+    HoldExpired = "hold-expired", CONFLICT, "The hold has expired",
+        "The deadline passed before the command; the seats are free again. `expiredAt` says when.";
+    BookingNotPending = "booking-not-pending", CONFLICT, "The booking is not pending",
+        "The booking is confirmed or cancelled already; `bookingStatus` says which.";
+    PaidOtherwise = "paid-otherwise", CONFLICT, "Confirmed with another payment",
+        "The booking is confirmed with another payment reference.";
+    PaymentUsed = "payment-used", CONFLICT, "The payment was used before",
+        "One payment confirms one booking, and this payment reference has confirmed another one. Nothing was changed.";
+    ExtensionExhausted = "extension-exhausted", CONFLICT, "The hold cannot be extended further",
+        "Extensions have reached the longest time that a hold may live; `limit` is its last possible deadline.";
+    HeldTooLong = "held-too-long", CONFLICT, "The seats were held too long",
+        "Reserving seats again right after giving them up does not start a hold's longest time anew. `until` says when the same user may reserve them again.";
+    ConnectionInUse = "connection-in-use", CONFLICT, "The connection is in use",
+        "Another socket uses this connection token of the live feed.";
+    PayloadTooLarge = "payload-too-large", PAYLOAD_TOO_LARGE, "The body is too large",
+        "The body is larger than this resource takes; `detail` says how large it may be.";
+    HeadTooLarge = "head-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The head is too large",
+        "The request's head is too long, or has too many headers.";
+    UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type",
+        "Send `Content-Type: application/json`, in UTF-8, without content encoding.";
+    IdempotencyKeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The idempotency key was used before",
+        "The key belongs to another request; a new request needs a new key.";
+    UpgradeRequired = "upgrade-required", UPGRADE_REQUIRED, "A WebSocket is needed",
+        "Only WebSocket connections are served here.";
+    QuotaExceeded = "quota-exceeded", TOO_MANY_REQUESTS, "More than is allowed",
+        "One address, or one token, has made more requests or opened more WebSockets than it may, or there are as many showtimes or seats as there may be; `detail` says which. Nothing was changed. Try again after the time in `Retry-After`.";
+    Refused = "refused", BAD_REQUEST, "The request was refused",
+        "The request was refused before it reached its resource.";
+    Internal = "internal-error", INTERNAL_SERVER_ERROR, "The server failed",
+        "A fault of the server. The log has the whole story under the request's `traceId`.";
+    Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Too many requests are waiting",
+        "Nothing was changed. Try again after the time in `Retry-After`.";
+    Unavailable = "unavailable", SERVICE_UNAVAILABLE, "A service is unavailable",
+        "Nothing was changed. Try again after the time in `Retry-After`.";
+    NotCaughtUp = "not-caught-up", SERVICE_UNAVAILABLE, "The view is not that far yet",
+        "The read model has not reached the wanted sequence in time. Try again after the time in `Retry-After`.";
+    OutcomeUnknown = "outcome-unknown", SERVICE_UNAVAILABLE, "The outcome is not known yet",
+        "Whether the command took effect could not be settled in time. Repeat it with the same idempotency key, or ask for the booking in `bookingId`.";
+    Draining = "draining", SERVICE_UNAVAILABLE, "The server is shutting down",
+        "Nothing was changed. Try again, on another node.";
+    NotReady = "not-ready", SERVICE_UNAVAILABLE, "The server is not ready",
+        "`dependencies` names what is missing.";
+    TooManySessions = "too-many-sessions", SERVICE_UNAVAILABLE, "Too many live sessions",
+        "This node serves as many live clients as it may. Try again later, on another node.";
+}
+
+impl PartialSchema for Code {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::new(Type::String))
+            .description(Some("Stable word for programs."))
+            .enum_values(Some(Self::ALL.iter().map(|code| code.as_str())))
+            .into()
+    }
+}
+
+impl ToSchema for Code {
+    fn name() -> Cow<'static, str> {
+        "ProblemCode".into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_kebab_case_errors() {
+        for (position, code) in Code::ALL.iter().enumerate() {
+            assert!(code.as_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{}", code.as_str());
+            assert!(code.status().is_client_error() || code.status().is_server_error());
+            assert!(Code::ALL[position + 1..].iter().all(|other| other.as_str() != code.as_str()));
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Problem documents as clients read them: the members of RFC 9457 and ours.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::{BookingId, SeatConflict, SeatPlace, ShowtimeId, Timestamp};
+use crate::http::health::DependencyReport;
+use crate::http::problem::code::Code;
+use crate::http::words::{BookingStatus, ConflictReason};
+
+/// One wrong part of a request. Exactly one of `pointer`, `parameter` and `header` says which part it is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct FieldError {
+    /// JSON pointer (RFC 6901) into the body, such as `/seatIds/2`; empty for the whole body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pointer: Option<String>,
+    /// Name of a path or query parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    parameter: Option<String>,
+    /// Name of a header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    header: Option<String>,
+    /// What is wrong with it.
+    pub(crate) detail: String,
+}
+
+impl FieldError {
+    /// About a part of the body.
+    pub fn pointer(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: Some(pointer.into()), parameter: None, header: None, detail: detail.into() }
+    }
+
+    /// About a parameter of the path or query.
+    pub fn parameter(name: &str, detail: impl Into<String>) -> Self {
+        Self { pointer: None, parameter: Some(name.to_owned()), header: None, detail: detail.into() }
+    }
+
+    /// About a header.
+    pub fn header(name: &str, detail: impl Into<String>) -> Self {
+        Self { pointer: None, parameter: None, header: Some(name.to_owned()), detail: detail.into() }
+    }
+
+    /// True if it is about this part of the body or a part of that part.
+    pub(crate) fn is_about(&self, pointer: &str) -> bool {
+        let below = self.pointer.as_deref().and_then(|ours| ours.strip_prefix(pointer));
+        below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+    }
+
+    /// Where it is, for people.
+    pub(crate) fn place(&self) -> &str {
+        self.pointer.as_deref().or(self.parameter.as_deref()).or(self.header.as_deref()).unwrap_or_default()
+    }
+}
+
+/// A seat that could not be taken.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Conflict {
+    /// The seat.
+    #[schema(value_type = uuid::Uuid)]
+    seat_id: crate::domain::SeatId,
+    /// Label of its row.
+    row: String,
+    /// Its number in the row, from 1.
+    number: u32,
+    /// `Reserved`: another booking holds it. `Sold`: another booking has bought it. `Locked`: another reservation is being decided.
+    #[schema(value_type = ConflictReason)]
+    reason: &'static str,
+}
+
+impl From<&SeatConflict> for Conflict {
+    fn from(conflict: &SeatConflict) -> Self {
+        let SeatPlace { row, number } = conflict.place.clone();
+        Self { seat_id: conflict.seat_id, row, number, reason: conflict.reason.as_str() }
+    }
+}
+
+/// An error, RFC 9457. Further members say more where a code's meaning announces them.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Problem)]
+pub(crate) struct Document<'a> {
+    /// `/problems/<code>`: a page that explains it.
+    #[serde(rename = "type")]
+    #[schema(value_type = String, example = "/problems/seats-taken")]
+    pub(super) kind: Kind,
+    /// Summary, the same for every occurrence.
+    pub(crate) title: &'static str,
+    /// The answer's status.
+    #[schema(minimum = 400, maximum = 599)]
+    pub(crate) status: u16,
+    /// What happened this time.
+    pub(crate) detail: &'a str,
+    /// The same as `detail`, for clients that look for it here.
+    pub(crate) message: &'a str,
+    /// Stable word for programs.
+    #[schema(value_type = Code)]
+    pub(crate) code: &'static str,
+    /// Path of the request.
+    pub(super) instance: &'a str,
+    /// Under which the server's log knows the request.
+    pub(crate) trace_id: &'a str,
+    /// The wrong parts of the request.
+    #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
+    #[schema(required = false)]
+    pub(crate) errors: &'a [FieldError],
+    /// The seats that could not be taken.
+    #[serde(skip_serializing_if = "<[Conflict]>::is_empty")]
+    #[schema(required = false)]
+    pub(super) conflicts: &'a [Conflict],
+    #[serde(flatten)]
+    pub(crate) further: &'a Further,
+}
+
+/// What only some problems tell.
+#[derive(Clone, Default, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Further {
+    /// Deadline of the hold that has expired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+    pub(crate) expired_at: Option<Timestamp>,
+    /// When the showtime started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+    pub(crate) started_at: Option<Timestamp>,
+    /// What the booking is instead of pending.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BookingStatus>, nullable = false)]
+    pub(crate) booking_status: Option<&'static str>,
+    /// Last possible deadline of the hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+    pub(crate) limit: Option<Timestamp>,
+    /// From when on the same user may reserve the seats again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+    pub(crate) until: Option<Timestamp>,
+    /// The booking whose outcome is not known yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<uuid::Uuid>, nullable = false)]
+    pub(crate) booking_id: Option<BookingId>,
+    /// The showtime of which it is not known yet whether it was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<uuid::Uuid>, nullable = false)]
+    pub(crate) showtime_id: Option<ShowtimeId>,
+    /// The sequence that the read model has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) sequence: Option<u64>,
+    /// Each dependency of the node, by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) dependencies: Option<BTreeMap<&'static str, DependencyReport>>,
+}
+
+/// The URI reference of a code.
+pub(super) struct Kind(pub(super) Code);
+
+impl Serialize for Kind {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("/problems/{}", self.0.as_str()))
+    }
+}

@@ -1,0 +1,7 @@
+//! How requests are read: bodies and their fields, query parameters, and what of a connection was not read or cannot be parsed.
+
+pub(super) mod body;
+pub(super) mod fields;
+pub(super) mod query;
+pub(super) mod unparsed;
+pub(super) mod unread;

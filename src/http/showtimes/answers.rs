@@ -1,0 +1,111 @@
+//! Showtimes as clients read them. Seats and layouts are encoded without serde, and only described here.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::domain::{ShowtimeId, ShowtimeSummary, Timestamp};
+use crate::http::words::SeatStatus;
+
+/// A line of the list of showtimes.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ShowtimeSummary)]
+pub(super) struct SummaryAnswer {
+    /// Its id.
+    #[schema(value_type = Uuid)]
+    pub(super) id: ShowtimeId,
+    /// What is shown.
+    pub(super) movie_title: String,
+    /// When it starts.
+    #[schema(value_type = String, format = DateTime)]
+    pub(super) start_time: Timestamp,
+    /// Sequence of its last change.
+    pub(super) sequence: u64,
+    /// Number of seats.
+    pub(super) seats: u32,
+    /// How many of them are available.
+    pub(super) available: u32,
+}
+
+impl From<&ShowtimeSummary> for SummaryAnswer {
+    fn from(summary: &ShowtimeSummary) -> Self {
+        Self {
+            id: summary.id,
+            movie_title: summary.movie_title.clone(),
+            start_time: summary.start_time,
+            sequence: summary.sequence,
+            seats: summary.seats,
+            available: summary.available,
+        }
+    }
+}
+
+/// A showtime with all its seats at one sequence.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = Showtime)]
+#[expect(dead_code, reason = "describes what encoded_showtime writes by hand")]
+pub(super) struct ShowtimeAnswer {
+    /// Its id.
+    id: Uuid,
+    /// What is shown.
+    movie_title: String,
+    /// When it starts.
+    #[schema(value_type = String, format = DateTime)]
+    start_time: String,
+    /// Sequence of its last change.
+    sequence: u64,
+    /// Every seat, row by row.
+    #[schema(value_type = Vec<SeatAnswer>)]
+    seats: Vec<SeatAnswer>,
+}
+
+/// A seat.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = Seat)]
+#[expect(dead_code, reason = "describes what encoded_showtime writes by hand")]
+pub(super) struct SeatAnswer {
+    /// Its id.
+    seat_id: Uuid,
+    /// Label of its row.
+    row: String,
+    /// Its number in the row, from 1.
+    #[schema(minimum = 1)]
+    number: u32,
+    /// What it is now.
+    #[schema(value_type = SeatStatus)]
+    status: SeatStatus,
+}
+
+/// The rows of a showtime, which never change.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = Layout)]
+#[expect(dead_code, reason = "describes what encoded_showtime writes by hand")]
+pub(super) struct LayoutAnswer {
+    /// Its id.
+    id: Uuid,
+    /// What is shown.
+    movie_title: String,
+    /// When it starts.
+    #[schema(value_type = String, format = DateTime)]
+    start_time: String,
+    /// What all its seats' ids begin with; eight hexadecimal digits follow, the seat's count from 0.
+    #[schema(pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}$")]
+    seat_id_prefix: String,
+    /// Its rows, in the order in which seats are counted.
+    #[schema(value_type = Vec<RowBody>)]
+    rows: Vec<RowBody>,
+}
+
+/// A row of seats, numbered from 1.
+#[derive(ToSchema)]
+#[schema(as = Row)]
+#[expect(dead_code, reason = "describes the domain's Row to the OpenAPI document")]
+pub(super) struct RowBody {
+    /// Label, unique in the showtime.
+    #[schema(min_length = 1, max_length = 16)]
+    row: String,
+    /// Number of seats.
+    #[schema(minimum = 1, maximum = 200_000)]
+    seats: u32,
+}

@@ -1,0 +1,90 @@
+//! Showtimes: the list of them, how operators create one, and what clients see of one: its seats, its layout, its live status.
+
+mod answers;
+mod list;
+mod schedule;
+mod seat_maps;
+
+use crate::http::openapi::Describe;
+use crate::http::paths::{LAYOUT, SHOWTIME, SHOWTIMES, STATUS};
+use crate::http::request::query::MOST_SEQUENCE;
+use crate::http::route::Route;
+use crate::http::showtimes::answers::{LayoutAnswer, ShowtimeAnswer, SummaryAnswer};
+use crate::http::showtimes::list::{CURSOR, CURSOR_CHARACTERS, PageAnswer};
+use crate::http::showtimes::schedule::ScheduleBody;
+
+pub(super) use seat_maps::{SEQUENCE, SOURCE};
+
+/// Default of the setting `page_showtimes`.
+const PAGE_SHOWTIMES: u64 = 200;
+const TOTALS_RULE: &str = "All showtimes, and all seats, have a limit that operators set. Beyond it the answer is 429 with the code `quota-exceeded`.";
+
+const MIN_SEQUENCE: &str =
+    "Wait, for a bounded time, until the view has this sequence. Without it the view may be 25 ms old";
+const LAYOUT_RULE: &str = "Seats are counted from 0, row by row in the order of `rows`, in each row from number 1 to `seats`. The id of a seat is \
+     `seatIdPrefix` followed by its count as eight lower-case hexadecimal digits. Rows and ids never change; title and start time may.";
+const STATUS_RULE: &str = "The seat with count `n` in the layout has the bits `2 * (n % 4)` and one above it, counted from the lowest, of \
+     byte `n / 4`: 0 available, 1 reserved, 2 sold. The last byte is filled up with 0. The sequence stands in `Turnstile-Sequence`.";
+
+const KNOWN: &str = "The client has it";
+const SHOWTIME_HEADERS: &[&str] = &["ETag", "Vary", "Content-Encoding?", "Turnstile-Source?"];
+const LAYOUT_HEADERS: &[&str] = &["ETag", "Vary", "Cache-Control", "Content-Encoding?", "Turnstile-Source?"];
+const STATUS_HEADERS: &[&str] = &["ETag", "Vary", "Turnstile-Sequence", "Content-Encoding?", "Turnstile-Source?"];
+
+pub(super) fn routes() -> Vec<Route> {
+    let reading = |name, summary| {
+        Describe::new(name, summary, "showtimes").public().id("The showtime").problems(&[400, 404, 500, 503])
+    };
+    vec![
+        Route::get(
+            SHOWTIMES,
+            list::list,
+            Describe::new("listShowtimes", "Showtimes to come by start time, page by page", "showtimes")
+                .public()
+                .number("limit", "Showtimes on the page, 50 if absent", 1, PAGE_SHOWTIMES)
+                .formed("cursor", "`nextCursor` of the page before", CURSOR, CURSOR_CHARACTERS)
+                .flag("past", "true: also those that have started, the oldest first")
+                .json::<PageAnswer>(200, "A page", &["Link?"])
+                .problems(&[400, 500, 503]),
+        ),
+        Route::post(
+            SHOWTIMES,
+            schedule::schedule,
+            Describe::new("scheduleShowtime", "Create a showtime with its seats (operators)", "showtimes")
+                .text(TOTALS_RULE)
+                .key()
+                .operator()
+                .body::<ScheduleBody>()
+                .json::<SummaryAnswer>(201, "Created", &["Location", "Idempotent-Replayed?"])
+                .problems(&[400, 401, 403, 408, 413, 415, 422, 500, 503]),
+        ),
+        Route::get(
+            SHOWTIME,
+            seat_maps::show,
+            reading("showShowtime", "A showtime with all its seats at one sequence")
+                .number("minSequence", MIN_SEQUENCE, 0, MOST_SEQUENCE)
+                .conditional()
+                .json::<ShowtimeAnswer>(200, "The showtime", SHOWTIME_HEADERS)
+                .ok(304, KNOWN, &["ETag", "Vary", "Turnstile-Source?"]),
+        ),
+        Route::get(
+            LAYOUT,
+            seat_maps::layout,
+            reading("showLayout", "The rows of a showtime and the ids of its seats, which never change")
+                .text(LAYOUT_RULE)
+                .conditional()
+                .json::<LayoutAnswer>(200, "The layout", LAYOUT_HEADERS)
+                .ok(304, KNOWN, &["ETag", "Vary", "Cache-Control", "Turnstile-Source?"]),
+        ),
+        Route::get(
+            STATUS,
+            seat_maps::status,
+            reading("showStatus", "The live status of all seats in two bits each")
+                .text(STATUS_RULE)
+                .number("minSequence", MIN_SEQUENCE, 0, MOST_SEQUENCE)
+                .conditional()
+                .binary(200, "Two bits a seat", STATUS_HEADERS)
+                .ok(304, KNOWN, &["ETag", "Vary", "Turnstile-Sequence", "Turnstile-Source?"]),
+        ),
+    ]
+}

@@ -1,0 +1,152 @@
+//! Creates a showtime, for operators.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::value::RawValue;
+use tokio::sync::SemaphorePermit;
+use utoipa::ToSchema;
+
+use crate::box_office::{BoxOfficeError, IdempotencyKey, Scheduled};
+use crate::domain::{Row, SeatMap, SeatMapError, Timestamp, movie_title};
+use crate::http::problem::{Code, Problem};
+use crate::http::request::body::{self, Body};
+use crate::http::request::fields::{self, Object, Wrong};
+use crate::http::request::query::Query;
+use crate::http::showtimes::answers::{RowBody, SummaryAnswer};
+use crate::http::{AppState, credential};
+
+/// A showtime to create.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = NewShowtime)]
+pub(super) struct ScheduleBody {
+    /// What is shown: 1 to 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
+    movie_title: String,
+    /// When it starts, RFC 3339.
+    #[schema(value_type = String, format = DateTime)]
+    start_time: Timestamp,
+    /// Its rows, at most 200,000 seats in all.
+    #[schema(value_type = Vec<RowBody>, min_items = 1)]
+    rows: SeatMap,
+}
+
+/// Most rows: a seat each.
+const MOST_ROWS: usize = 200_000;
+/// A longer body needs a place among the few that are in memory at once.
+const LARGE_BODY_BYTES: usize = 1024 * 1024;
+/// A longer body is taken apart off the HTTP workers, which would stand still for milliseconds.
+const BYTES_READ_INLINE: usize = 64 * 1024;
+
+/// `POST /api/showtimes`
+pub(super) async fn schedule(
+    state: web::Data<AppState>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    credential::require_operator(&state, &request)?;
+    Query::none(&request)?;
+    let key = credential::idempotency_key(&request)?;
+    let _room = room(&state, &request)?;
+    let body = body::json(&request, payload, state.settings.showtime_bounds()).await?;
+    let new = if body.length() > BYTES_READ_INLINE {
+        web::block(move || read_showtime(&body)).await.map_err(Problem::bug)??
+    } else {
+        read_showtime(&body)?
+    };
+    let seats = new.rows.seat_count();
+    let scheduled = create(&state, &new, key).await?;
+    state.existence.note_created(scheduled.showtime_id);
+    let answer = SummaryAnswer {
+        id: scheduled.showtime_id,
+        movie_title: new.movie_title,
+        start_time: new.start_time,
+        sequence: scheduled.sequence,
+        seats,
+        available: seats,
+    };
+    let mut response = HttpResponse::Created();
+    response.insert_header((header::LOCATION, format!("/api/showtimes/{}", answer.id)));
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    if scheduled.replayed {
+        response.insert_header(credential::REPLAYED);
+    }
+    Ok(response.json(answer))
+}
+
+/// Creates the showtime if there may be one more.
+async fn create(state: &AppState, new: &ScheduleBody, key: Option<IdempotencyKey>) -> Result<Scheduled, Problem> {
+    let ScheduleBody { movie_title, start_time, rows } = new;
+    let creation = match (state.totals.admit(rows.seat_count()).await, &key) {
+        (Ok(creation), _) => creation,
+        (Err(refusal), None) => return Err(refusal),
+        // A repeated request is told what the first one has created, however many showtimes there are by now.
+        (Err(refusal), Some(key)) => {
+            let before = state.box_office.scheduled_before(movie_title, *start_time, rows, key).await?;
+            return before.ok_or(refusal);
+        }
+    };
+    let outcome = state.box_office.schedule(movie_title.clone(), *start_time, rows.clone(), key).await;
+    let may_be_new = match &outcome {
+        Ok(scheduled) => !scheduled.replayed,
+        Err(error) => matches!(error, BoxOfficeError::ScheduleUnknown { .. }),
+    };
+    if !may_be_new {
+        creation.withdraw();
+    }
+    Ok(outcome?)
+}
+
+/// A place among the few large bodies that are in memory at once; none is needed for a small one.
+fn room<'a>(state: &'a AppState, request: &HttpRequest) -> Result<Option<SemaphorePermit<'a>>, Problem> {
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    if declared.and_then(|length| length.parse().ok()).is_some_and(|length: usize| length <= LARGE_BODY_BYTES) {
+        return Ok(None);
+    }
+    let place = state.large_bodies.try_acquire();
+    place.map(Some).map_err(|_full| Problem::new(Code::Overloaded, "other large showtimes are being created"))
+}
+
+fn read_showtime(body: &Body) -> Result<ScheduleBody, Problem> {
+    let mut fields = body.fields()?;
+    let title = fields.text("movieTitle", movie_title);
+    let start = fields.text("startTime", |text| Timestamp::parse(&text));
+    let rows = fields.list("rows", MOST_ROWS, read_row);
+    let seat_map = rows.and_then(|rows| {
+        let made = SeatMap::new(rows);
+        made.map_err(|error| fields.wrong(wrong_row(&error), error.to_string())).ok()
+    });
+    let made = title.zip(start).zip(seat_map).map(|((movie_title, start_time), rows)| ScheduleBody {
+        movie_title,
+        start_time,
+        rows,
+    });
+    fields.finish(made)
+}
+
+fn read_row(value: &RawValue) -> Result<Row, Wrong> {
+    let Some(mut row) = Object::of(value) else {
+        return Err(("".into(), "must be an object with row and seats".to_owned()));
+    };
+    let label = row.take("row").and_then(|label| serde_json::from_str(label.get()).ok());
+    let seats = row.take("seats").and_then(fields::whole_number);
+    if let Some((name, why)) = row.left_over().next() {
+        return Err((fields::pointer(&name).into(), why.to_owned()));
+    }
+    let Some(label) = label else {
+        return Err(("/row".into(), "must be a string".to_owned()));
+    };
+    let Some(seats) = seats else {
+        return Err(("/seats".into(), "must be a whole number, at least 1".to_owned()));
+    };
+    Ok(Row { row: label, seats })
+}
+
+fn wrong_row(error: &SeatMapError) -> String {
+    match error {
+        SeatMapError::NoRows | SeatMapError::TooManySeats => "/rows".to_owned(),
+        SeatMapError::EmptyRow { index, .. } => format!("/rows/{index}/seats"),
+        SeatMapError::BadLabel { index, .. } | SeatMapError::DuplicateRow { index, .. } => {
+            format!("/rows/{index}/row")
+        }
+    }
+}

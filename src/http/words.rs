@@ -1,0 +1,31 @@
+//! The domain's words on the wire, described to the OpenAPI document.
+
+use utoipa::ToSchema;
+
+/// Where a booking stands.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the domain's words to the OpenAPI document")]
+pub(super) enum BookingStatus {
+    Pending,
+    Confirmed,
+    Cancelled,
+    Expired,
+}
+
+/// Why a seat could not be taken.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the domain's words to the OpenAPI document")]
+pub(super) enum ConflictReason {
+    Reserved,
+    Sold,
+    Locked,
+}
+
+/// What a seat is to the public.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the domain's words to the OpenAPI document")]
+pub(super) enum SeatStatus {
+    Available,
+    Reserved,
+    Sold,
+}
