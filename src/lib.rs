@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! domain  telemetry                            pure rules; logs and counters
-//! coalesce  service_url                        calls that many share; addresses of services with several hosts and TLS
+//! coalesce  service_url  seat_json             calls that many share; addresses of services; seats as clients read them
 //!    ^
 //! write_store  seat_lock  event_bus  read_model        ports, each beside its adapters
 //!    ^
@@ -82,6 +82,7 @@ pub mod loadtest;
 pub mod outbox_relay;
 pub mod projector;
 pub mod read_model;
+pub mod seat_json;
 pub mod seat_lock;
 pub mod service_url;
 pub mod telemetry;

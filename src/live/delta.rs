@@ -3,12 +3,12 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use uuid::Uuid;
 
 use crate::domain::ShowtimeView;
 use crate::domain::{RecordedEvent, SeatId, SeatStatus, ShowtimeId, Timestamp};
 use crate::live::outflow;
 use crate::live::signalr::framing;
+use crate::seat_json::push_uuid;
 
 /// Which encoding a client speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -113,14 +113,10 @@ impl Delta {
     }
 }
 
-/// Appends the hyphenated form.
-pub(super) fn push_uuid(out: &mut String, uuid: Uuid) {
-    out.push_str(uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use uuid::Uuid;
 
     use super::*;
     use crate::domain::{BookingId, Event, Stamp};

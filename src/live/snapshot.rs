@@ -9,9 +9,9 @@ use tokio::time::timeout;
 
 use crate::domain::{ShowtimeId, ShowtimeView};
 use crate::live::LiveError;
-use crate::live::delta::push_uuid;
 use crate::live::outflow;
 use crate::read_model::{ReadError, ReadModel};
+use crate::seat_json::{SEAT_BYTES, push_seats};
 use crate::write_store::Journal;
 
 /// Longest wait for the read model before a snapshot comes from the write store.
@@ -31,23 +31,12 @@ impl Snapshot {
     pub(super) fn encode(view: &ShowtimeView, part_seats: usize) -> Self {
         let part_seats = part_seats.max(1);
         let parts = view.statuses.len().div_ceil(part_seats).max(1);
-        let mut seats = view.seats();
-        let mut row = RowLabel::default();
+        let mut seats = view.seat_map.seats().zip(view.statuses.iter().copied());
         let encoded = (0..parts)
             .map(|part| {
                 let mut message = opening(view, part, part + 1 == parts);
-                message.reserve(part_seats.min(view.statuses.len()) * 112);
-                for (position, (seat_id, label, number, status)) in seats.by_ref().take(part_seats).enumerate() {
-                    message.push_str(if position == 0 { "{\"seatId\":\"" } else { ",{\"seatId\":\"" });
-                    push_uuid(&mut message, seat_id.0);
-                    message.push_str("\",\"row\":");
-                    message.push_str(row.quoted(label));
-                    message.push_str(",\"number\":");
-                    message.push_str(&number.to_string());
-                    message.push_str(",\"status\":\"");
-                    message.push_str(status.as_str());
-                    message.push_str("\"}");
-                }
+                message.reserve(part_seats.min(view.statuses.len()) * SEAT_BYTES);
+                push_seats(&mut message, view.id, seats.by_ref().take(part_seats));
                 message.push_str("]}");
                 outflow::text(&message)
             })
@@ -64,23 +53,6 @@ fn opening(view: &ShowtimeView, part: usize, last: bool) -> String {
          \"part\":{part},\"final\":{last},\"seats\":[",
         view.id, view.sequence, view.start_time
     )
-}
-
-/// The row's label as JSON text, made once for the seats of a row.
-#[derive(Default)]
-struct RowLabel {
-    label: String,
-    quoted: String,
-}
-
-impl RowLabel {
-    fn quoted(&mut self, label: &str) -> &str {
-        if self.quoted.is_empty() || self.label != label {
-            label.clone_into(&mut self.label);
-            self.quoted = Value::from(label).to_string();
-        }
-        &self.quoted
-    }
 }
 
 /// Reads a showtime for a snapshot: from the read model, or, while that cannot be read, does not know the showtime yet or is further

@@ -13,9 +13,8 @@ use tokio::time::Instant;
 use crate::domain::ShowtimeView;
 use crate::domain::{Row, SeatId, SeatMap, SeatStatus, ShowtimeId, Timestamp};
 use crate::http::caching::representation::Representation;
+use crate::seat_json::{SEAT_BYTES, push_seats};
 
-/// Bytes of a seat in JSON, about.
-const SEAT_BYTES: usize = 96;
 /// Bytes of a row in JSON, about; also what it takes in memory.
 const ROW_BYTES: usize = 40;
 /// Seats in a byte of the live status.
@@ -148,26 +147,11 @@ impl Facts {
         body.push('{');
         body.push_str(&self.members());
         // Writing to a String cannot fail, here and below.
-        let mut written = write!(body, r#","sequence":{sequence},"seats":["#);
-        let prefix = SeatId::prefix(self.id);
-        let mut label: (&str, String) = ("", String::new());
-        let statuses = statuses.iter().flat_map(|byte| [byte & 3, byte >> 2 & 3, byte >> 4 & 3, byte >> 6]);
-        for ((index, row, number), status) in self.seat_map.seats().zip(statuses) {
-            if index > 0 {
-                body.push(',');
-            }
-            if label.0 != row || index == 0 {
-                label = (row, quoted(row));
-            }
-            let mut buffer = uuid::Uuid::encode_buffer();
-            body.push_str(r#"{"seatId":""#);
-            body.push_str(SeatId::with_prefix(prefix, index).0.as_hyphenated().encode_lower(&mut buffer));
-            body.push_str(r#"","row":"#);
-            body.push_str(&label.1);
-            body.push_str(r#","number":"#);
-            written = written.and(write!(body, "{number}"));
-            body.push_str(status_field(SeatStatus::from_code(status)));
-        }
+        let written = write!(body, r#","sequence":{sequence},"seats":["#);
+        let codes = statuses.iter().flat_map(|byte| [byte & 3, byte >> 2 & 3, byte >> 4 & 3, byte >> 6]);
+        // Two bits have a fourth value, which `packed` does not write.
+        let statuses = codes.map(|code| SeatStatus::from_code(code).unwrap_or(SeatStatus::Sold));
+        push_seats(&mut body, self.id, self.seat_map.seats().zip(statuses));
         body.push_str("]}");
         finished(written, body)
     }
@@ -221,15 +205,6 @@ fn short(digest: &[u8; 32]) -> String {
         text.extend(digits);
         text
     })
-}
-
-fn status_field(status: Option<SeatStatus>) -> &'static str {
-    match status {
-        Some(SeatStatus::Available) => r#","status":"Available"}"#,
-        Some(SeatStatus::Reserved) => r#","status":"Reserved"}"#,
-        // Two bits have a fourth value, which `packed` does not write.
-        Some(SeatStatus::Sold) | None => r#","status":"Sold"}"#,
-    }
 }
 
 fn quoted(text: &str) -> String {

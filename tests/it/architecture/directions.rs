@@ -7,7 +7,7 @@ use super::graph::{Graph, Reference};
 /// The storeys of the house, lowest first. A module imports from storeys below its own; never from its own or from above.
 const STOREYS: [&[&str]; 8] = [
     &["domain", "service_url", "telemetry", "coalesce", "web"],
-    &["write_store", "seat_lock", "event_bus", "read_model", "loadtest"],
+    &["write_store", "seat_lock", "event_bus", "read_model", "seat_json", "loadtest"],
     &["box_office", "outbox_relay", "projector", "live"],
     &["http"],
     &["config"],
