@@ -20,8 +20,8 @@ use diesel::sql_types::{Array, BigInt, Integer, Text};
 use diesel::{QueryableByName, sql_query};
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use turnstile::domain::{
-    Booking, BookingId, BookingStatus, Event, Row, SeatId, SeatIndex, SeatMap, SeatStatus, ShowtimeId, Timestamp,
-    TokenHash, UserId,
+    Booking, BookingId, BookingStatus, Event, Listing, Row, SeatId, SeatIndex, SeatMap, SeatStatus, ShowtimeId,
+    Timestamp, TokenHash, UserId,
 };
 use turnstile::write_store::postgres::{PostgresStore, Settings, migrate};
 use turnstile::write_store::{Batch, BookingChange, NewShowtime, SeatChange, WriteStore};
@@ -62,11 +62,8 @@ async fn run(store: &Arc<dyn WriteStore>, admin: &mut AsyncPgConnection, databas
     let id = ShowtimeId(Uuid::new_v4());
     let seat_map = SeatMap::new(vec![Row { row: "A".to_owned(), seats: WARM_UP + MEASURED }]).unwrap();
     let recorded_at = now();
-    let (movie_title, start_time) = ("Bourne Identity".to_owned(), recorded_at + Duration::from_hours(24));
-    store
-        .schedule(NewShowtime { id, movie_title, start_time, seat_map, recorded_at, idempotency: None })
-        .await
-        .unwrap();
+    let listing = Listing::new("Bourne Identity", recorded_at + Duration::from_hours(24));
+    store.schedule(NewShowtime { id, listing, seat_map, recorded_at, idempotency: None }).await.unwrap();
     let fence = store.take_over(id).await.unwrap().unwrap().fence;
     sell(store, id, fence, 0..WARM_UP, size).await;
     let (before, started) = (Cost::of(admin, database).await, Instant::now());
@@ -111,6 +108,7 @@ fn batch(id: ShowtimeId, fence: u64, seats: std::ops::Range<SeatIndex>) -> Batch
             reserved_at: recorded_at,
             expires_at: recorded_at + Duration::from_mins(10),
             payment_reference: None,
+            cancel_reason: None,
             version: 0,
         })
         .collect();
@@ -127,6 +125,7 @@ fn batch(id: ShowtimeId, fence: u64, seats: std::ops::Range<SeatIndex>) -> Batch
                 expires_at: booking.expires_at,
             })
             .collect(),
+        listing: None,
         seats: bookings
             .iter()
             .zip(seats)

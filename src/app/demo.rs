@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 
-use crate::domain::{Event, Row, SeatMap, ShowtimeId, Timestamp};
+use crate::domain::{Listing, Row, SeatMap, ShowtimeId, Timestamp};
 use crate::write_store::{CommitError, NewShowtime, WriteStore};
 
 /// Always the same, so that examples can name it.
@@ -32,19 +32,14 @@ pub async fn seed(write_store: &dyn WriteStore, now: Timestamp) -> anyhow::Resul
 
 /// When a showtime starts; `None` if there is none with this id.
 async fn start_of(write_store: &dyn WriteStore, id: ShowtimeId) -> anyhow::Result<Option<Timestamp>> {
-    let first = write_store.journal(id, 0, 1).await?.into_iter().next();
-    let Some(Event::ShowtimeScheduled { start_time, .. }) = first.map(|recorded| recorded.event) else {
-        return Ok(None);
-    };
-    Ok(Some(start_time))
+    Ok(write_store.load(id).await?.map(|loaded| loaded.showtime.listing().start_time))
 }
 
 async fn create(write_store: &dyn WriteStore, id: ShowtimeId, now: Timestamp) -> anyhow::Result<bool> {
     let rows = ('A'..='N').map(|label| Row { row: label.to_string(), seats: 10 }).collect();
     let new = NewShowtime {
         id,
-        movie_title: "Bourne Identity".to_owned(),
-        start_time: now + STARTS_IN,
+        listing: Listing::new("Bourne Identity", now + STARTS_IN),
         seat_map: SeatMap::new(rows)?,
         recorded_at: now,
         idempotency: None,

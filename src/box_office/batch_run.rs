@@ -11,6 +11,7 @@ use crate::box_office::board::Board;
 use crate::box_office::owned::Owned;
 use crate::box_office::plan::Plan;
 use crate::box_office::progress::Step;
+use crate::box_office::refusal::Refusal;
 use crate::box_office::request::QueuedCommand;
 use crate::box_office::seat_claims::{LockedOut, SeatClaims, wanted_lock};
 use crate::box_office::verdict::{Bench, Verdict};
@@ -54,21 +55,6 @@ enum Attempt {
     Reload,
     /// Stop: every command left is refused for this reason, and the state is kept if it is sound.
     Refuse(Option<Owned>, Refusal),
-}
-
-/// Why all the commands left in a batch are refused.
-#[derive(Clone, Copy)]
-enum Refusal {
-    Unavailable,
-    Contended,
-    Unsettled,
-}
-
-impl Refusal {
-    /// What may be said after an attempt of unknown outcome: that attempt may have landed, whatever became of the later ones.
-    fn after(self, unsettled: bool) -> Self {
-        if unsettled { Self::Unsettled } else { self }
-    }
 }
 
 impl BatchRun {
@@ -137,7 +123,8 @@ impl BatchRun {
     async fn attempt(&mut self, mut owned: Owned, repeated: bool) -> Attempt {
         let mut locked_out = HashMap::new();
         let mut is_new_to_state = true;
-        for round in 0_u32.. {
+        let mut round = 0;
+        loop {
             if is_new_to_state && let Err(error) = self.recall(&mut owned, repeated).await {
                 return self.unavailable(owned, &error);
             }
@@ -158,8 +145,8 @@ impl BatchRun {
             {
                 return self.unavailable(owned, &error);
             }
+            round += 1;
         }
-        Attempt::Refuse(Some(owned), Refusal::Contended)
     }
 
     /// Ends the holds that are due, so that their seats are free for this very batch, then decides each command, in order of arrival. A hold
@@ -207,7 +194,8 @@ impl BatchRun {
         // What is accepted is checked by the commit. But a refusal rests on the state, as does "that was done before" and the end of a hold:
         // the state must not be older than the request.
         let rests_on_state = |(queued, verdict): &(QueuedCommand, Verdict)| {
-            !matches!(verdict, Verdict::Accepted(_)) && !locked_out.contains_key(&queued.request.command.booking_id())
+            !matches!(verdict, Verdict::Accepted(_))
+                && queued.request.command.booking_id().is_none_or(|id| !locked_out.contains_key(&id))
         };
         let last_arrival = decided.iter().map(|(queued, _)| queued.request.arrived).max();
         if last_arrival.is_some_and(|arrived| owned.is_from_before(arrived))
@@ -280,7 +268,8 @@ impl BatchRun {
         self.answer(decided, |sequence| committed.first_sequence + sequence.saturating_sub(plan.base() + 1));
         if !is_next {
             // Others wrote in between; or the journal ends earlier, since the store was restored to an earlier moment.
-            owned.showtime.restore_sequence(plan.base());
+            let listing = Arc::clone(owned.showtime.listing());
+            owned.showtime.restore_head(plan.base(), listing);
             if let Err(error) = owned.catch_up(self.deps.ledger.as_ref()).await {
                 tracing::warn!(showtime.id = %self.showtime_id, error = %error, "the journal could not be read after a commit; the showtime is loaded again");
                 return Attempt::Refuse(None, Refusal::Unavailable);
@@ -349,10 +338,13 @@ impl BatchRun {
             match verdict {
                 Verdict::Accepted(mut answer) => {
                     counters.commands_accepted.inc();
-                    answer.outcome.sequence = committed(answer.outcome.sequence);
+                    *answer.told.sequence_mut() = committed(answer.told.sequence());
                     queued.answer(Ok(answer));
                 }
-                Verdict::AlreadyDone(answer) => queued.answer(Ok(answer)),
+                Verdict::AlreadyDone(mut answer) => {
+                    answer.told.move_listing(&committed);
+                    queued.answer(Ok(answer));
+                }
                 Verdict::Refused(error) => {
                     counters.commands_rejected.inc();
                     self.claims.forgo(&queued);
@@ -371,21 +363,18 @@ impl BatchRun {
     fn refuse(mut self, owned: Option<Owned>, refusal: Refusal) -> (Finished, SeatClaims) {
         let (retry_after, now) = (self.deps.settings.retry_after(), Instant::now());
         self.deps.counters.commands_unavailable.inc_by(u64::try_from(self.commands.len()).unwrap_or(u64::MAX));
-        self.refuse_each(|booking_id| match refusal {
-            Refusal::Unavailable => BoxOfficeError::Unavailable { retry_after },
-            Refusal::Contended => BoxOfficeError::Overloaded { retry_after },
-            Refusal::Unsettled => BoxOfficeError::OutcomeUnknown { booking_id },
-        });
+        let showtime_id = self.showtime_id;
+        self.refuse_each(|command| refusal.error(command, showtime_id, retry_after));
         let (finished, claims) = self.finish(owned);
         let refused_at = (!matches!(refusal, Refusal::Contended)).then_some(now);
         (Finished { refused_at, ..finished }, claims)
     }
 
-    fn refuse_each(&mut self, why: impl Fn(BookingId) -> BoxOfficeError) {
+    fn refuse_each(&mut self, why: impl Fn(&Command) -> BoxOfficeError) {
         for queued in self.commands.drain(..) {
             self.claims.forgo(&queued);
-            let booking_id = queued.request.command.booking_id();
-            queued.answer(Err(why(booking_id)));
+            let error = why(&queued.request.command);
+            queued.answer(Err(error));
         }
     }
 

@@ -9,15 +9,15 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::box_office::progress::Progress;
 use crate::domain::{
-    Booking, BookingId, BookingStatus, ConflictReason, SeatConflict, SeatId, SeatIdPrefix, SeatStatus, Showtime,
-    ShowtimeFacts, ShowtimeId, Stamp, Timestamp, TokenHash,
+    Booking, BookingId, BookingStatus, ConflictReason, Listing, Rejection, SeatConflict, SeatId, SeatIdPrefix,
+    SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, Stamp, Timestamp, TokenHash,
 };
 
 /// How much older than a request the knowledge may be that refuses it. In a storm few requests then ask the store; with 0
@@ -53,8 +53,18 @@ pub(super) struct Board {
 #[derive(Debug)]
 struct Shown {
     facts: ShowtimeFacts,
+    listing: RwLock<Arc<Listing>>,
     /// Each seat's [`SeatStatus::code`].
     seats: Box<[AtomicU8]>,
+}
+
+impl Shown {
+    fn list(&self, showtime: &Showtime) {
+        let mut listing = self.listing.write().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&listing, showtime.listing()) {
+            *listing = Arc::clone(showtime.listing());
+        }
+    }
 }
 
 impl Board {
@@ -78,15 +88,21 @@ impl Board {
         self.sequence.load(Ordering::Acquire)
     }
 
-    /// When the showtime started, if it has.
-    pub(super) fn started_at(&self, now: Timestamp) -> Option<Timestamp> {
-        self.shown.get().map(|shown| shown.facts.starts_at).filter(|starts_at| *starts_at <= now)
+    /// Whether a reservation is the actor's to decide, by what the board shows: seats are on sale, and all of these look free.
+    ///
+    /// # Errors
+    /// What the reservation would be refused for.
+    pub(super) fn check(&self, wanted: &[SeatId], now: Timestamp) -> Result<(), Rejection> {
+        let Some(shown) = self.shown.get() else { return Ok(()) };
+        // Replaced as a whole, so a panic elsewhere leaves it usable.
+        shown.listing.read().unwrap_or_else(PoisonError::into_inner).check_on_sale(now)?;
+        self.conflicts(wanted).map_or(Ok(()), |conflicts| Err(Rejection::SeatsTaken { conflicts }))
     }
 
     /// The seats in the way of a reservation as the board shows them; `None` if it is the actor's to decide: all its seats look free, or
     /// one is unknown.
-    pub(super) fn conflicts(&self, wanted: &[SeatId]) -> Option<Vec<SeatConflict>> {
-        let Shown { facts, seats } = self.shown.get()?;
+    fn conflicts(&self, wanted: &[SeatId]) -> Option<Vec<SeatConflict>> {
+        let Shown { facts, seats, listing: _ } = self.shown.get()?;
         let mut conflicts = Vec::new();
         for seat_id in wanted {
             let index = usize::try_from(seat_id.index_under(self.prefix)?).ok()?;
@@ -118,17 +134,22 @@ impl Board {
         let statuses = showtime.statuses();
         let shown = self.shown.get_or_init(|| Shown {
             facts: showtime.facts().clone(),
+            listing: RwLock::new(Arc::clone(showtime.listing())),
             seats: statuses.iter().map(|status| AtomicU8::new(status.code())).collect(),
         });
         for (seat, status) in shown.seats.iter().zip(statuses) {
             seat.store(status.code(), Ordering::Release);
         }
+        shown.list(showtime);
         let pending = showtime.bookings().filter(|booking| booking.status == BookingStatus::Pending);
         *self.holds() = pending.map(|booking| (booking.id, booking.token)).collect();
     }
 
-    /// Shows how these bookings stand in a showtime whose last events are committed.
+    /// Shows the listing and how these bookings stand in a showtime whose last events are committed.
     pub(super) fn follow(&self, showtime: &Showtime, bookings: impl Iterator<Item = BookingId>) {
+        if let Some(shown) = self.shown.get() {
+            shown.list(showtime);
+        }
         let mut holds = self.holds();
         for id in bookings {
             match showtime.booking(id) {
@@ -207,8 +228,8 @@ mod tests {
     fn board() -> Board {
         let board = Board::new(ID);
         let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: 4 }]).unwrap());
-        let facts = ShowtimeFacts { id: ID, starts_at: Timestamp::from_millis(1_000), seat_map };
-        board.show(&Showtime::scheduled(facts));
+        let listing = Listing::new("M", Timestamp::from_millis(1_000));
+        board.show(&Showtime::scheduled(ShowtimeFacts { id: ID, seat_map }, listing));
         board
     }
 
@@ -228,8 +249,9 @@ mod tests {
         assert_eq!(board.conflicts(&[foreign]), None);
         board.change(&seats[1..2], SeatStatus::Available);
         assert_eq!(board.conflicts(&seats[1..2]), None);
-        assert_eq!(board.started_at(Timestamp::from_millis(999)), None);
-        assert_eq!(board.started_at(Timestamp::from_millis(1_000)), Some(Timestamp::from_millis(1_000)));
+        let started_at = Timestamp::from_millis(1_000);
+        assert_eq!(board.check(&seats[..1], Timestamp::from_millis(999)), Ok(()));
+        assert_eq!(board.check(&seats[..1], started_at), Err(Rejection::ShowtimeStarted { started_at }));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! Changes of bookings: brings a confirmation, a cancellation or an extension to the actor of the booking's showtime, and shows bookings.
+//! Changes: brings a booking's confirmation, cancellation or extension to the actor of its showtime, and a showtime's own changes; shows bookings.
 //!
 //! Who asks is checked before the actor is: an answer recorded under an idempotency key is for the booking's holder only.
 
@@ -8,8 +8,10 @@ use tokio::time::Instant;
 
 use crate::box_office::arrivals::Arrival;
 use crate::box_office::request::{KeyedRequest, Request, RequestContext};
-use crate::box_office::{BoxOffice, BoxOfficeError, Outcome};
-use crate::domain::{Booking, BookingId, Command, Credential, PaymentReference, Rejection, ShowtimeId};
+use crate::box_office::{BoxOffice, BoxOfficeError, Listed, Outcome};
+use crate::domain::{
+    Booking, BookingId, CancelReason, Command, Credential, ListingChange, PaymentReference, Rejection, ShowtimeId,
+};
 
 impl BoxOffice {
     /// Turns a hold into a sale.
@@ -23,7 +25,7 @@ impl BoxOffice {
         let arrival = self.arrival(booking_id);
         let asked_at = arrival.asked_at;
         let command = Command::ConfirmBooking { booking_id, credential, payment_reference, asked_at };
-        self.change(command, credential, context, Some(arrival)).await
+        self.change((command, booking_id), credential, context, Some(arrival)).await
     }
 
     /// Gives a hold up.
@@ -33,7 +35,7 @@ impl BoxOffice {
         credential: Credential,
         context: RequestContext,
     ) -> Result<Outcome, BoxOfficeError> {
-        self.change(Command::CancelBooking { booking_id, credential }, credential, context, None).await
+        self.change((Command::CancelBooking { booking_id, credential }, booking_id), credential, context, None).await
     }
 
     /// Moves a hold's deadline, within the policy's bound.
@@ -45,7 +47,40 @@ impl BoxOffice {
     ) -> Result<Outcome, BoxOfficeError> {
         let arrival = self.arrival(booking_id);
         let command = Command::ExtendHold { booking_id, credential, asked_at: arrival.asked_at };
-        self.change(command, credential, context, Some(arrival)).await
+        self.change((command, booking_id), credential, context, Some(arrival)).await
+    }
+
+    /// Changes the showtime's listing. For operators, whom the caller has authenticated.
+    pub async fn change_showtime(
+        &self,
+        id: ShowtimeId,
+        change: ListingChange,
+        context: RequestContext,
+    ) -> Result<Listed, BoxOfficeError> {
+        self.change_listing(id, Command::ChangeShowtime { change }, context).await
+    }
+
+    /// Cancels the showtime for good; its live bookings are ended soon after. For operators, whom the caller has authenticated.
+    pub async fn cancel_showtime(
+        &self,
+        id: ShowtimeId,
+        reason: CancelReason,
+        context: RequestContext,
+    ) -> Result<Listed, BoxOfficeError> {
+        self.change_listing(id, Command::CancelShowtime { reason }, context).await
+    }
+
+    async fn change_listing(
+        &self,
+        id: ShowtimeId,
+        command: Command,
+        context: RequestContext,
+    ) -> Result<Listed, BoxOfficeError> {
+        let arrived = Instant::now();
+        let keyed = context.key.and_then(|key| KeyedRequest::for_command(&key, id, &command, rand::random()));
+        let traceparent = context.traceparent;
+        let request = Request { command, key: keyed, traceparent, repeated: false, _arrival: None, arrived };
+        self.submit(id, request).await?.told.listing()
     }
 
     /// A booking, shown to its holder or an operator.
@@ -65,18 +100,18 @@ impl BoxOffice {
 
     async fn change(
         &self,
-        command: Command,
+        (command, booking_id): (Command, BookingId),
         credential: Credential,
         context: RequestContext,
         arrival: Option<Arc<Arrival>>,
     ) -> Result<Outcome, BoxOfficeError> {
         let arrived = Instant::now();
-        let showtime_id = self.showtime_of(command.booking_id(), credential).await?;
+        let showtime_id = self.showtime_of(booking_id, credential).await?;
         let nonce: [u8; 16] = rand::random();
         let keyed = context.key.and_then(|key| KeyedRequest::for_command(&key, showtime_id, &command, nonce));
         let traceparent = context.traceparent;
         let request = Request { command, key: keyed, traceparent, repeated: false, _arrival: arrival, arrived };
-        Ok(self.submit(showtime_id, request).await?.outcome)
+        self.submit(showtime_id, request).await?.told.booking()
     }
 
     /// The showtime of a booking, for its holder or an operator. A pending booking of a showtime that is open on this node is found without

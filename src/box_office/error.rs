@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{BookingId, Rejection, ShowtimeId};
+use crate::domain::{BookingId, Command, Rejection, ShowtimeId};
 
 /// See the module's documentation.
 #[derive(Debug, thiserror::Error)]
@@ -37,17 +37,35 @@ pub enum BoxOfficeError {
         /// The showtime to ask for.
         showtime_id: ShowtimeId,
     },
+    /// Whether the showtime was changed could not be settled in time. Asking again does no harm.
+    #[error("it is not known yet whether showtime {showtime_id} was changed")]
+    ChangeUnknown {
+        /// The showtime to ask for.
+        showtime_id: ShowtimeId,
+    },
     /// A bug, or stored data that contradicts itself. Told to the log, not to the client.
     #[error("the box office failed: {0}")]
     Bug(String),
 }
 
 impl BoxOfficeError {
+    /// The outcome of a command could not be settled in time.
+    pub(super) fn unknown(command: &Command, showtime_id: ShowtimeId) -> Self {
+        match command.booking_id() {
+            Some(booking_id) => Self::OutcomeUnknown { booking_id },
+            None => Self::ChangeUnknown { showtime_id },
+        }
+    }
+
     /// True for those that promise that nothing was changed because nothing was tried.
     pub(super) fn claims_no_change(&self) -> bool {
         match self {
             Self::Overloaded { .. } | Self::Unavailable { .. } | Self::Draining => true,
-            Self::Rejected(_) | Self::OutcomeUnknown { .. } | Self::ScheduleUnknown { .. } | Self::Bug(_) => false,
+            Self::Rejected(_)
+            | Self::OutcomeUnknown { .. }
+            | Self::ScheduleUnknown { .. }
+            | Self::ChangeUnknown { .. }
+            | Self::Bug(_) => false,
         }
     }
 }

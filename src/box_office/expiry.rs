@@ -1,4 +1,4 @@
-//! Actor: the sweeper. Owns nothing but its rhythm; looks in the store for holds that are due although no actor has ended them (their node died, or the showtime is put away), and ends them if no other node does; on restart looks again.
+//! Actor: the sweeper. Owns nothing but its rhythm; looks in the store for holds that are due although no actor has ended them (their node died, or the showtime is put away) and for bookings of cancelled showtimes, and ends them if no other node does; on restart looks again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use tokio::time::Instant;
 use crate::box_office::Dependencies;
 use crate::box_office::arrivals::Arrivals;
 use crate::domain::{Booking, BookingId, BookingStatus, Event, SeatStatus, ShowtimeId, Timestamp};
-use crate::write_store::{Batch, BookingChange, DueHold, IDEMPOTENCY_KEPT, Role, SeatChange};
+use crate::write_store::{Batch, BookingChange, DueBooking, IDEMPOTENCY_KEPT, Role, SeatChange};
 
-/// Holds read from the store at a time.
-const HOLDS_PER_LOOK: usize = 10_000;
-/// Holds of one showtime that one commit ends.
-const HOLDS_PER_COMMIT: usize = 500;
+/// Bookings read from the store at a time.
+const BOOKINGS_PER_LOOK: usize = 10_000;
+/// Bookings of one showtime that one commit ends.
+const BOOKINGS_PER_COMMIT: usize = 500;
 /// Showtimes whose commits may be under way at once: enough to fill the statements that the write store packs them into.
 const SHOWTIMES_AT_ONCE: usize = 512;
 /// A page that has not moved for so long is ended whoever sweeps: the sweeper stands still. Long enough that no second one gets into the
@@ -88,7 +88,7 @@ async fn sweep(duty: &Duty, left: Option<(Page, Instant)>) -> Option<(Page, Inst
     let mut leadership = None;
     loop {
         let due = due(duty).await;
-        let is_full = due.len() >= HOLDS_PER_LOOK;
+        let is_full = due.len() >= BOOKINGS_PER_LOOK;
         let page = (due.first()?.booking.id, due.last().filter(|_| is_full).map(|last| last.booking.id));
         if leadership.is_none() {
             leadership = duty.deps.ledger.lead(Role::Sweeper).await.ok().flatten();
@@ -107,50 +107,53 @@ async fn sweep(duty: &Duty, left: Option<(Page, Instant)>) -> Option<(Page, Inst
     }
 }
 
-/// The next holds to end.
-async fn due(duty: &Duty) -> Vec<DueHold> {
+/// The next bookings to end.
+async fn due(duty: &Duty) -> Vec<DueBooking> {
     let deps = &duty.deps;
     let now = (deps.clock)();
-    match deps.ledger.due_holds(now - GRACE, HOLDS_PER_LOOK).await {
-        Ok(mut holds) => {
-            holds.retain(|hold| !duty.arrivals.spare(hold.booking.id, hold.booking.expires_at, now));
-            holds
+    match deps.ledger.due(now - GRACE, BOOKINGS_PER_LOOK).await {
+        Ok(mut due) => {
+            due.retain(|DueBooking { booking, cancelled, .. }| {
+                cancelled.is_some() || !duty.arrivals.spare(booking.id, booking.expires_at, now)
+            });
+            due
         }
         Err(error) => {
-            tracing::debug!(error = %error, "no look for due holds was possible");
+            tracing::debug!(error = %error, "no look for bookings to end was possible");
             Vec::new()
         }
     }
 }
 
-/// Ends holds by commits of their own, without their showtimes' actors: a hold's booking tells all that a commit has to name. An actor
+/// Ends bookings by commits of their own, without their showtimes' actors: a booking tells all that a commit has to name. An actor
 /// that has the showtime open meets versions that it did not expect and reads the journal, as after any other node's commit. Returns
 /// how many were ended; those that were not are found by a later look, if they are still due.
-async fn end(duty: &Duty, holds: Vec<DueHold>) -> usize {
-    let mut by_showtime: HashMap<ShowtimeId, Vec<DueHold>> = HashMap::new();
-    for hold in holds {
-        by_showtime.entry(hold.booking.showtime_id).or_default().push(hold);
+async fn end(duty: &Duty, bookings: Vec<DueBooking>) -> usize {
+    let mut by_showtime: HashMap<ShowtimeId, Vec<DueBooking>> = HashMap::new();
+    for due in bookings {
+        by_showtime.entry(due.booking.showtime_id).or_default().push(due);
     }
-    let ends = by_showtime.into_values().map(|holds| end_in_showtime(duty, holds));
+    let ends = by_showtime.into_values().map(|bookings| end_in_showtime(duty, bookings));
     futures_util::stream::iter(ends).buffer_unordered(SHOWTIMES_AT_ONCE).fold(0, async |sum, ended| sum + ended).await
 }
 
-async fn end_in_showtime(duty: &Duty, holds: Vec<DueHold>) -> usize {
+async fn end_in_showtime(duty: &Duty, bookings: Vec<DueBooking>) -> usize {
     let deps = &duty.deps;
     let mut ended = 0;
-    for part in holds.chunks(HOLDS_PER_COMMIT) {
-        let Some(batch) = expiry(part, (deps.clock)()) else { break };
+    for part in bookings.chunks(BOOKINGS_PER_COMMIT) {
+        let Some(batch) = ending(part, (deps.clock)()) else { break };
         let showtime_id = batch.showtime_id;
         let asked = Instant::now();
         match deps.ledger.commit(Arc::new(batch)).await {
             Ok(_) => {
                 ended += part.len();
                 deps.counters.committed(part.len(), asked.elapsed());
-                deps.counters.holds_expired.inc_by(u64::try_from(part.len()).unwrap_or(u64::MAX));
+                let expired = part.iter().filter(|due| due.cancelled.is_none()).count();
+                deps.counters.holds_expired.inc_by(u64::try_from(expired).unwrap_or(u64::MAX));
                 deps.wake_relay.notify_one();
             }
             Err(error) => {
-                tracing::debug!(showtime.id = %showtime_id, error = %error, "holds were not ended by the sweeper");
+                tracing::debug!(showtime.id = %showtime_id, error = %error, "bookings were not ended by the sweeper");
                 break;
             }
         }
@@ -158,20 +161,21 @@ async fn end_in_showtime(duty: &Duty, holds: Vec<DueHold>) -> usize {
     ended
 }
 
-/// The commit that ends these holds of one showtime.
-fn expiry(holds: &[DueHold], now: Timestamp) -> Option<Batch> {
-    let first = holds.first()?;
+/// The commit that ends these bookings of one showtime.
+fn ending(bookings: &[DueBooking], now: Timestamp) -> Option<Batch> {
+    let first = bookings.first()?;
     let mut batch = Batch {
         showtime_id: first.booking.showtime_id,
         fence: first.fence,
         recorded_at: now,
         events: Vec::new(),
+        listing: None,
         seats: Vec::new(),
         bookings: Vec::new(),
         idempotency: Vec::new(),
         traceparent: None,
     };
-    for (event, DueHold { booking, .. }) in holds.iter().enumerate() {
+    for (event, DueBooking { booking, cancelled, .. }) in bookings.iter().enumerate() {
         batch.seats.extend(booking.seat_ids.iter().map(|seat_id| SeatChange {
             seat: seat_id.index(),
             expected_version: booking.version,
@@ -179,12 +183,19 @@ fn expiry(holds: &[DueHold], now: Timestamp) -> Option<Batch> {
             booking_id: None,
             event,
         }));
+        let (booking_id, seat_ids) = (booking.id, booking.seat_ids.clone());
+        let (status, ended) = if cancelled.is_none() {
+            (BookingStatus::Expired, Event::HoldExpired { booking_id, seat_ids })
+        } else {
+            let (reason, refund) = (cancelled.clone(), booking.payment_reference.clone());
+            (BookingStatus::Cancelled, Event::BookingCancelled { booking_id, seat_ids, reason, refund })
+        };
         batch.bookings.push(BookingChange {
-            booking: Booking { status: BookingStatus::Expired, ..booking.clone() },
+            booking: Booking { status, cancel_reason: cancelled.clone(), ..booking.clone() },
             expected_version: Some(booking.version),
             event,
         });
-        batch.events.push(Event::HoldExpired { booking_id: booking.id, seat_ids: booking.seat_ids.clone() });
+        batch.events.push(ended);
     }
     batch.seats.sort_unstable_by_key(|change| change.seat);
     Some(batch)

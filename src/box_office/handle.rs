@@ -17,7 +17,7 @@ use crate::box_office::request::{Answer, Counted, KeyedRequest, QueuedCommand, R
 use crate::box_office::showtime_actor::Submit;
 use crate::box_office::{BoxOfficeError, Dependencies, Reserved};
 use crate::coalesce::Flights;
-use crate::domain::{BookingId, Command, HoldToken, NoteTold, Rejection, SeatSelection, ShowtimeId, UserId};
+use crate::domain::{BookingId, Command, HoldToken, NoteTold, SeatSelection, ShowtimeId, UserId};
 
 /// How often a command is brought to a fresh actor because the one before was lost.
 const MAX_DELIVERIES: u32 = 5;
@@ -110,7 +110,7 @@ impl BoxOffice {
             (Some(nonce), Some(key)) => key.hold_token(nonce),
             (Some(_) | None, _) => hold_token,
         };
-        Ok(Reserved { outcome: answer.outcome, hold_token })
+        Ok(Reserved { outcome: answer.told.booking()?, hold_token })
     }
 
     /// Refuses a reservation of seats that are certainly taken, from the showtime's board.
@@ -124,20 +124,15 @@ impl BoxOffice {
             return Err(BoxOfficeError::Draining);
         }
         let Some(board) = self.inner.directory.board(showtime_id) else { return Ok(()) };
-        let started_at = board.started_at((self.inner.deps.clock)());
-        let rejection = if let Some(started_at) = started_at {
-            Rejection::ShowtimeStarted { started_at }
-        } else {
-            if board.conflicts(seats.as_slice()).is_none() {
-                return Ok(());
-            }
-            if !board.may_refuse(arrived) && !self.agrees(showtime_id, &board).await {
-                return Ok(());
-            }
-            // As shown by now: a seat may have been freed meanwhile.
-            let Some(conflicts) = board.conflicts(seats.as_slice()) else { return Ok(()) };
-            Rejection::SeatsTaken { conflicts }
-        };
+        let now = (self.inner.deps.clock)();
+        if board.check(seats.as_slice(), now).is_ok() {
+            return Ok(());
+        }
+        if !board.may_refuse(arrived) && !self.agrees(showtime_id, &board).await {
+            return Ok(());
+        }
+        // As shown by now: a seat may have been freed meanwhile, or the sale opened.
+        let Err(rejection) = board.check(seats.as_slice(), now) else { return Ok(()) };
         self.inner.deps.counters.commands_rejected.inc();
         self.inner.deps.counters.rejected_from_board.inc();
         Err(rejection.into())
@@ -215,7 +210,6 @@ impl BoxOffice {
         }
         self.inner.waiting.fetch_add(1, Ordering::AcqRel);
         let _waiting = Waiting(&self.inner.waiting);
-        let booking_id = request.command.booking_id();
         let limit = Instant::now() + self.inner.deps.settings.answer_timeout();
         let mut request = Arc::new(request);
         for _ in 0..MAX_DELIVERIES {
@@ -224,9 +218,9 @@ impl BoxOffice {
                 // An earlier delivery may have been carried out before its actor was lost.
                 Ok(Delivered::Answered(Err(error))) if request.repeated && error.claims_no_change() => break,
                 Ok(Delivered::Answered(answer)) => {
-                    if let Ok(Answer { outcome, .. }) = &answer {
+                    if let Ok(Answer { told, .. }) = &answer {
                         // A replay tells how the booking stands in the store: the actor need not know that yet.
-                        self.inner.directory.note_told(showtime_id, outcome.sequence);
+                        self.inner.directory.note_told(showtime_id, told.sequence());
                     }
                     return answer;
                 }
@@ -237,7 +231,7 @@ impl BoxOffice {
                 Err(_elapsed) => break,
             }
         }
-        Err(BoxOfficeError::OutcomeUnknown { booking_id })
+        Err(BoxOfficeError::unknown(&request.command, showtime_id))
     }
 
     async fn deliver(&self, showtime_id: ShowtimeId, request: Arc<Request>) -> Delivered {

@@ -1,8 +1,10 @@
 //! What the box office answers.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Booking, BookingId, BookingStatus, HoldToken, SeatId, ShowtimeId, Timestamp};
+use crate::domain::{Booking, BookingId, BookingStatus, HoldToken, Listing, SeatId, ShowtimeId, Timestamp};
 
 /// What a command has made of a booking.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,6 +38,17 @@ impl Outcome {
             replayed: false,
         }
     }
+}
+
+/// What a command has made of a showtime's listing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listed {
+    /// The listing as it is.
+    pub listing: Arc<Listing>,
+    /// A sequence at which the showtime has this listing.
+    pub sequence: u64,
+    /// An earlier request with the same idempotency key did it; this tells what has become of the listing since.
+    pub replayed: bool,
 }
 
 /// An accepted reservation.

@@ -73,6 +73,7 @@ impl Owned {
     /// The state's last events were committed by this owner, and follow what it had seen. False if they do not: others have written, or
     /// the store has lost events.
     pub(super) fn goes_on_with(&mut self, base: u64, committed: &Committed) -> bool {
+        self.fence = committed.fence;
         let goes_on = committed.first_sequence == base + 1 && committed.follows == self.stamp;
         if goes_on {
             self.stamp = committed.stamp;

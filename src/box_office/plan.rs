@@ -1,10 +1,11 @@
 //! The plan of one batch: commands decided in order on the showtime's state, and the net changes that one commit will make.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use crate::domain::{
-    Booking, BookingId, Command, Decision, Event, EventKind, HoldPolicy, Rejection, SeatIndex, SeatStatus, Showtime,
-    Timestamp,
+    Booking, BookingId, Command, Decision, Event, EventKind, HoldPolicy, Listing, Rejection, SeatIndex, SeatStatus,
+    Showtime, Timestamp,
 };
 use crate::write_store::{Batch, BookingChange, IdempotencyRecord, NewKey, SeatChange};
 
@@ -26,6 +27,8 @@ struct PlannedBooking {
 pub(super) struct Plan {
     now: Timestamp,
     base: u64,
+    /// The listing before the first decision.
+    listing: Arc<Listing>,
     /// See [`Showtime::given_up`].
     given_up: usize,
     events: Vec<Event>,
@@ -39,6 +42,7 @@ impl Plan {
         Self {
             now,
             base: showtime.sequence(),
+            listing: Arc::clone(showtime.listing()),
             given_up: showtime.given_up(),
             events: Vec::new(),
             seats: BTreeMap::new(),
@@ -94,6 +98,11 @@ impl Plan {
         self.events.iter().map(|event| u64::from(event.kind() == EventKind::HoldExpired)).sum()
     }
 
+    /// Whether the batch changes the listing. `showtime` is the state after all decisions.
+    fn changes_listing(&self, showtime: &Showtime) -> bool {
+        self.listing != *showtime.listing()
+    }
+
     /// Sequence of the state before the first decision.
     pub(super) fn base(&self) -> u64 {
         self.base
@@ -118,6 +127,7 @@ impl Plan {
             fence,
             recorded_at: self.now,
             events: self.events.clone(),
+            listing: self.changes_listing(showtime).then(|| Arc::clone(showtime.listing())),
             seats: self.seats.iter().map(|(seat, planned)| planned.change(*seat)).collect(),
             bookings: changed.collect(),
             idempotency: self.idempotency.clone(),
@@ -134,7 +144,7 @@ impl Plan {
             showtime.restore_booking(id, planned.before);
         }
         showtime.restore_given_up(self.given_up);
-        showtime.restore_sequence(self.base);
+        showtime.restore_head(self.base, self.listing);
     }
 
     fn note(&mut self, showtime: &Showtime, event: &Event, index: usize) {
@@ -183,9 +193,9 @@ fn sequence_offset(index: usize) -> u64 {
 mod tests {
     use super::*;
     use crate::domain::{
-        BookingStatus, Credential, HoldToken, Row, SeatId, SeatMap, SeatSelection, ShowtimeFacts, ShowtimeId, UserId,
+        BookingStatus, Credential, HoldToken, ListingChange, Row, SeatId, SeatMap, SeatSelection, ShowtimeFacts,
+        ShowtimeId, UserId,
     };
-    use std::sync::Arc;
     use std::time::Duration;
     use uuid::Uuid;
 
@@ -216,7 +226,7 @@ mod tests {
 
     fn showtime_with_hold() -> Showtime {
         let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: 4 }]).unwrap());
-        let mut showtime = Showtime::scheduled(ShowtimeFacts { id: ID, starts_at: Timestamp::MAX, seat_map });
+        let mut showtime = Showtime::scheduled(ShowtimeFacts { id: ID, seat_map }, Listing::new("M", Timestamp::MAX));
         let mut plan = Plan::new(&showtime, at(0));
         plan.decide(&mut showtime, &reserve(1, &[0, 1], at(0)), &POLICY).unwrap();
         showtime
@@ -274,6 +284,9 @@ mod tests {
         plan.decide(&mut showtime, &extend, &POLICY).unwrap();
         plan.decide(&mut showtime, &cancel(1), &POLICY).unwrap();
         plan.decide(&mut showtime, &reserve(3, &[0], at(5)), &POLICY).unwrap();
+        let change = ListingChange { movie_title: Some("N".to_owned()), ..ListingChange::default() };
+        plan.decide(&mut showtime, &Command::ChangeShowtime { change }, &POLICY).unwrap();
+        assert_eq!(plan.batch(&showtime, 5, None).listing.unwrap().movie_title, "N");
         assert_ne!(showtime, before);
         plan.revert(&mut showtime);
         assert_eq!(showtime, before);

@@ -6,7 +6,7 @@ use crate::box_office::batch_run::BatchRun;
 use crate::box_office::owned::Owned;
 use crate::box_office::progress::Step;
 use crate::box_office::request::recorded_booking;
-use crate::domain::{Booking, BookingId, Command};
+use crate::domain::{Booking, BookingId, Command, Showtime};
 use crate::write_store::{IdempotencyRecord, StoreError};
 
 impl BatchRun {
@@ -21,7 +21,10 @@ impl BatchRun {
             let told: Vec<BookingId> = records.iter().filter_map(|record| recorded_booking(record).ok()).collect();
             if !records.is_empty() {
                 let bookings = self.deps.ledger.bookings(told).await?;
-                self.replay(&records, &bookings);
+                if records.iter().any(|record| record.sequence > owned.showtime.sequence()) {
+                    owned.catch_up(self.deps.ledger.as_ref()).await?;
+                }
+                self.replay(&records, &owned.showtime, &bookings);
             }
         }
         let policy = self.deps.settings.policy();
@@ -36,6 +39,7 @@ impl BatchRun {
                 | Command::CancelBooking { booking_id, .. }
                 | Command::ExtendHold { booking_id, .. }
                 | Command::ExpireHold { booking_id } => wanted.insert(*booking_id),
+                Command::ChangeShowtime { .. } | Command::CancelShowtime { .. } => false,
             };
         }
         wanted.retain(|id| owned.showtime.booking(*id).is_none());
@@ -64,7 +68,7 @@ impl BatchRun {
         Ok(())
     }
 
-    fn replay(&mut self, records: &[IdempotencyRecord], bookings: &[Booking]) {
+    fn replay(&mut self, records: &[IdempotencyRecord], showtime: &Showtime, bookings: &[Booking]) {
         let now = (self.deps.clock)();
         let mut kept = Vec::with_capacity(self.commands.len());
         for queued in self.commands.drain(..) {
@@ -72,7 +76,7 @@ impl BatchRun {
                 records.iter().find(|record| record.key_hash == key.key_hash).map(|record| (key.clone(), record))
             });
             match record {
-                Some((key, record)) => queued.answer(key.replay(record, bookings, now)),
+                Some((key, record)) => queued.answer(key.replay(record, (showtime, bookings), now)),
                 None => kept.push(queued),
             }
         }

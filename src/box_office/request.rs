@@ -9,8 +9,10 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
 use crate::box_office::arrivals::Arrival;
-use crate::box_office::{BoxOfficeError, Outcome};
-use crate::domain::{Booking, BookingId, BookingStatus, Command, HoldToken, Rejection, SeatId, ShowtimeId, Timestamp};
+use crate::box_office::{BoxOfficeError, Listed, Outcome};
+use crate::domain::{
+    Booking, BookingId, BookingStatus, Command, HoldToken, Rejection, SeatId, Showtime, ShowtimeId, Timestamp,
+};
 use crate::telemetry::metrics::Gauge;
 use crate::write_store::IdempotencyRecord;
 
@@ -85,7 +87,7 @@ impl KeyedRequest {
     ) -> Option<Self> {
         let place = showtime.0.as_bytes().as_slice();
         let booking_id = command.booking_id();
-        let booking = booking_id.0.as_bytes().as_slice();
+        let booking = booking_id.as_ref().map_or(&[][..], |id| id.0.as_bytes());
         Some(match command {
             Command::ReserveSeats { seats, user_id, .. } => {
                 let seats: Vec<u8> = seats.as_slice().iter().flat_map(|seat| *seat.0.as_bytes()).collect();
@@ -96,6 +98,12 @@ impl KeyedRequest {
             }
             Command::CancelBooking { .. } => Self::new(key, &[b"cancel", booking], &[], nonce),
             Command::ExtendHold { .. } => Self::new(key, &[b"extend", booking], &[], nonce),
+            Command::ChangeShowtime { change } => {
+                Self::new(key, &[b"change", place], &[&serde_json::to_vec(change).ok()?], nonce)
+            }
+            Command::CancelShowtime { reason } => {
+                Self::new(key, &[b"cancel-showtime", place], &[reason.as_str().as_bytes()], nonce)
+            }
             Command::ExpireHold { .. } => return None,
         })
     }
@@ -129,9 +137,73 @@ pub(super) struct Request {
 /// What became of a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Answer {
-    pub outcome: Outcome,
+    pub told: Told,
     /// Set if the answer was recorded before under the same idempotency key; makes the hold token again.
     pub nonce: Option<[u8; 16]>,
+}
+
+/// What a request is told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Told {
+    /// About a booking.
+    Booking(Outcome),
+    /// About the showtime's listing.
+    Listing(Listed),
+}
+
+impl Told {
+    /// Sequence of the showtime at which this holds.
+    pub(super) fn sequence(&self) -> u64 {
+        match self {
+            Self::Booking(outcome) => outcome.sequence,
+            Self::Listing(listed) => listed.sequence,
+        }
+    }
+
+    pub(super) fn sequence_mut(&mut self) -> &mut u64 {
+        match self {
+            Self::Booking(outcome) => &mut outcome.sequence,
+            Self::Listing(listed) => &mut listed.sequence,
+        }
+    }
+
+    /// A booking that was as wanted tells its own version. A listing tells the state's sequence, which `committed` may have moved.
+    pub(super) fn move_listing(&mut self, committed: impl Fn(u64) -> u64) {
+        if let Self::Listing(listed) = self {
+            listed.sequence = committed(listed.sequence);
+        }
+    }
+
+    /// An earlier request with the same idempotency key did it.
+    pub(super) fn replayed(mut self, replayed: bool) -> Self {
+        match &mut self {
+            Self::Booking(outcome) => outcome.replayed = replayed,
+            Self::Listing(listed) => listed.replayed = replayed,
+        }
+        self
+    }
+
+    /// The listing of a showtime as it is.
+    pub(super) fn listing_of(showtime: &Showtime) -> Self {
+        let listing = Arc::clone(showtime.listing());
+        Self::Listing(Listed { listing, sequence: showtime.sequence(), replayed: false })
+    }
+
+    /// For a command about a booking.
+    pub(super) fn booking(self) -> Result<Outcome, BoxOfficeError> {
+        match self {
+            Self::Booking(outcome) => Ok(outcome),
+            Self::Listing(_) => Err(BoxOfficeError::Bug("a booking was asked for, a listing was answered".to_owned())),
+        }
+    }
+
+    /// For a command about the listing.
+    pub(super) fn listing(self) -> Result<Listed, BoxOfficeError> {
+        match self {
+            Self::Listing(listed) => Ok(listed),
+            Self::Booking(_) => Err(BoxOfficeError::Bug("a listing was asked for, a booking was answered".to_owned())),
+        }
+    }
 }
 
 /// A request in a showtime's queue.
@@ -174,7 +246,8 @@ impl QueuedCommand {
     }
 }
 
-/// An outcome as it is recorded under an idempotency key; the sequence stands in the record itself.
+/// What is recorded under an idempotency key of a command about a booking; the sequence stands in the record itself. Nothing is recorded of a
+/// listing: a repeated request is told how it is.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RecordedOutcome {
@@ -186,35 +259,42 @@ struct RecordedOutcome {
 }
 
 impl KeyedRequest {
-    /// The record that makes `outcome` the answer to every repetition.
-    pub(super) fn record(&self, outcome: &Outcome, now: Timestamp) -> Result<IdempotencyRecord, BoxOfficeError> {
-        let answer = serde_json::to_value(RecordedOutcome {
-            booking_id: outcome.booking_id,
-            showtime_id: outcome.showtime_id,
-            seat_ids: outcome.seat_ids.clone(),
-            status: outcome.status.code(),
-            expires_at: outcome.expires_at,
-        })
-        .map_err(|error| BoxOfficeError::Bug(format!("an outcome cannot be recorded: {error}")))?;
+    /// The record that makes `told` the answer to every repetition.
+    pub(super) fn record(&self, told: &Told, now: Timestamp) -> Result<IdempotencyRecord, BoxOfficeError> {
+        let answer = match told {
+            Told::Listing(_) => Ok(serde_json::Value::Null),
+            Told::Booking(outcome) => serde_json::to_value(RecordedOutcome {
+                booking_id: outcome.booking_id,
+                showtime_id: outcome.showtime_id,
+                seat_ids: outcome.seat_ids.clone(),
+                status: outcome.status.code(),
+                expires_at: outcome.expires_at,
+            }),
+        };
+        let answer = answer.map_err(|error| BoxOfficeError::Bug(format!("an outcome cannot be recorded: {error}")))?;
         Ok(IdempotencyRecord {
             key_hash: self.key_hash,
             fingerprint: self.fingerprint,
             answer,
             nonce: self.nonce,
             recorded_at: now,
-            sequence: outcome.sequence,
+            sequence: told.sequence(),
         })
     }
 
-    /// The answer to a request whose key has this record: the booking as it is now. `bookings` are the stored ones.
+    /// The answer to a request whose key has this record: the booking, or the listing, as it is now. `bookings` are the stored ones.
     pub(super) fn replay(
         &self,
         record: &IdempotencyRecord,
-        bookings: &[Booking],
+        (showtime, bookings): (&Showtime, &[Booking]),
         now: Timestamp,
     ) -> Result<Answer, BoxOfficeError> {
         if record.fingerprint != self.fingerprint {
             return Err(Rejection::IdempotencyKeyReused.into());
+        }
+        let replayed = record.nonce != self.nonce;
+        if record.answer.is_null() {
+            return Ok(Answer { told: Told::listing_of(showtime).replayed(replayed), nonce: None });
         }
         let booking_id = recorded_booking(record)?;
         let booking = bookings.iter().find(|booking| booking.id == booking_id);
@@ -224,8 +304,7 @@ impl KeyedRequest {
         if outcome.status == BookingStatus::Pending && outcome.expires_at <= now {
             outcome.status = BookingStatus::Expired;
         }
-        outcome.replayed = record.nonce != self.nonce;
-        Ok(Answer { outcome, nonce: Some(record.nonce) })
+        Ok(Answer { told: Told::Booking(outcome).replayed(replayed), nonce: Some(record.nonce) })
     }
 }
 

@@ -7,20 +7,19 @@ use uuid::Uuid;
 
 use crate::box_office::request::{IdempotencyKey, KeyedRequest};
 use crate::box_office::{BoxOffice, BoxOfficeError, Scheduled};
-use crate::domain::{Rejection, SeatMap, ShowtimeId, Timestamp};
+use crate::domain::{Listing, Rejection, SeatMap, ShowtimeId, Terms};
 use crate::write_store::{CommitError, IdempotencyRecord, NewShowtime, StoreError};
 
 impl BoxOffice {
     /// Creates a showtime.
     pub async fn schedule(
         &self,
-        movie_title: String,
-        start_time: Timestamp,
+        listing: Listing,
         seat_map: SeatMap,
         key: Option<IdempotencyKey>,
     ) -> Result<Scheduled, BoxOfficeError> {
         let scheduled = Scheduled { showtime_id: ShowtimeId(Uuid::now_v7()), sequence: 1, replayed: false };
-        let keyed = key.map(|key| keyed(&key, &movie_title, start_time, &seat_map)).transpose()?;
+        let keyed = key.map(|key| keyed(&key, &listing, &seat_map)).transpose()?;
         let recorded_at = (self.deps().clock)();
         let idempotency = match &keyed {
             None => None,
@@ -33,8 +32,7 @@ impl BoxOffice {
                 sequence: scheduled.sequence,
             }),
         };
-        let new =
-            NewShowtime { id: scheduled.showtime_id, movie_title, start_time, seat_map, recorded_at, idempotency };
+        let new = NewShowtime { id: scheduled.showtime_id, listing, seat_map, recorded_at, idempotency };
         match (self.submit_showtime(new).await, keyed) {
             (Err(CommitError::DuplicateKey), Some(keyed)) => {
                 let replayed = self.replay_schedule(&keyed).await?;
@@ -48,24 +46,22 @@ impl BoxOffice {
     /// What an earlier request with this key has created; `None` if there was none.
     pub async fn scheduled_before(
         &self,
-        movie_title: &str,
-        start_time: Timestamp,
+        listing: &Listing,
         seat_map: &SeatMap,
         key: &IdempotencyKey,
     ) -> Result<Option<Scheduled>, BoxOfficeError> {
-        self.replay_schedule(&keyed(key, movie_title, start_time, seat_map)?).await
+        self.replay_schedule(&keyed(key, listing, seat_map)?).await
     }
 
     /// Creates a showtime with an id of the caller's choice; `false` if it exists.
     pub async fn schedule_as(
         &self,
         id: ShowtimeId,
-        movie_title: String,
-        start_time: Timestamp,
+        listing: Listing,
         seat_map: SeatMap,
     ) -> Result<bool, BoxOfficeError> {
         let recorded_at = (self.deps().clock)();
-        let new = NewShowtime { id, movie_title, start_time, seat_map, recorded_at, idempotency: None };
+        let new = NewShowtime { id, listing, seat_map, recorded_at, idempotency: None };
         match self.submit_showtime(new).await {
             Ok(()) => Ok(true),
             Err(CommitError::Conflict) => Ok(false),
@@ -137,13 +133,15 @@ impl BoxOffice {
     }
 }
 
-fn keyed(
-    key: &IdempotencyKey,
-    movie_title: &str,
-    start_time: Timestamp,
-    seat_map: &SeatMap,
-) -> Result<KeyedRequest, BoxOfficeError> {
-    let rows = serde_json::to_vec(seat_map).map_err(|error| BoxOfficeError::Bug(error.to_string()))?;
-    let start = start_time.as_millis().to_be_bytes();
-    Ok(KeyedRequest::new(key, &[b"schedule"], &[movie_title.as_bytes(), &start, &rows], [0; 16]))
+fn keyed(key: &IdempotencyKey, listing: &Listing, seat_map: &SeatMap) -> Result<KeyedRequest, BoxOfficeError> {
+    let bug = |error: serde_json::Error| BoxOfficeError::Bug(error.to_string());
+    let rows = serde_json::to_vec(seat_map).map_err(bug)?;
+    let start = listing.start_time.as_millis().to_be_bytes();
+    let mut meaning = vec![listing.movie_title.as_bytes(), &start, &rows];
+    // As before there were terms, so that a request is known again that was first made then.
+    let terms = serde_json::to_vec(&listing.terms).map_err(bug)?;
+    if listing.terms != Terms::default() {
+        meaning.push(&terms);
+    }
+    Ok(KeyedRequest::new(key, &[b"schedule"], &meaning, [0; 16]))
 }

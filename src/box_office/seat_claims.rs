@@ -142,7 +142,10 @@ impl SeatClaims {
                     keep.remove(&booking_id);
                     release.push(claim(booking_id, seats));
                 }
-                Event::SeatsReserved { .. } | Event::ShowtimeScheduled { .. } => {}
+                Event::SeatsReserved { .. }
+                | Event::ShowtimeScheduled { .. }
+                | Event::ShowtimeChanged { .. }
+                | Event::ShowtimeCancelled { .. } => {}
             }
         }
         self.spawn(deps, showtime.id(), keep.into_values().collect(), release);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::box_office::plan::Plan;
-use crate::box_office::request::{Answer, QueuedCommand, Request};
+use crate::box_office::request::{Answer, QueuedCommand, Request, Told};
 use crate::box_office::{BoxOfficeError, Outcome};
 use crate::domain::{
     BookingId, BookingStatus, Command, Decision, HoldPolicy, PaymentReference, Rejection, SeatConflict, Showtime,
@@ -60,16 +60,21 @@ impl Bench<'_> {
         decided
     }
 
-    /// The answer of an earlier command of this batch, as its booking is by now.
+    /// The answer of an earlier command of this batch, as its booking or the listing is by now.
     fn again(&self, answer: &Answer) -> Answer {
-        let booking = self.showtime.booking(answer.outcome.booking_id);
-        let outcome = booking.map_or_else(|| answer.outcome.clone(), Outcome::of);
-        Answer { outcome: Outcome { replayed: true, ..outcome }, nonce: answer.nonce }
+        let told = match &answer.told {
+            Told::Booking(outcome) => {
+                let booking = self.showtime.booking(outcome.booking_id);
+                Told::Booking(booking.map_or_else(|| outcome.clone(), Outcome::of))
+            }
+            Told::Listing(_) => Told::listing_of(self.showtime),
+        };
+        Answer { told: told.replayed(true), nonce: answer.nonce }
     }
 
     fn decide(&mut self, request: &Request) -> Verdict {
         let booking_id = request.command.booking_id();
-        if let Some(conflicts) = self.locked_out.get(&booking_id) {
+        if let Some(conflicts) = booking_id.and_then(|id| self.locked_out.get(&id)) {
             return Verdict::Refused(Rejection::SeatsTaken { conflicts: conflicts.clone() }.into());
         }
         if let Some(rejection) = self.paid_for_another(&request.command) {
@@ -81,18 +86,22 @@ impl Bench<'_> {
             Err(Rejection::ExtensionExhausted { .. }) if self.tried_before || request.repeated => None,
             Err(rejection) => return Verdict::Refused(rejection.into()),
         };
-        let Some(booking) = self.showtime.booking(booking_id) else {
-            return Verdict::Refused(BoxOfficeError::Bug("a decided booking is not in the state".to_owned()));
+        let told = match booking_id.map(|id| self.showtime.booking(id)) {
+            None => Told::listing_of(self.showtime),
+            Some(Some(booking)) => Told::Booking(Outcome::of(booking)),
+            Some(None) => {
+                return Verdict::Refused(BoxOfficeError::Bug("a decided booking is not in the state".to_owned()));
+            }
         };
-        let answer = Answer { outcome: Outcome::of(booking), nonce: None };
+        let answer = Answer { told, nonce: None };
         let Some(event) = event else { return done_before(request, answer) };
         if let Some(key) = &request.key {
-            match key.record(&answer.outcome, self.now) {
+            match key.record(&answer.told, self.now) {
                 Ok(record) => self.plan.remember(record, event),
                 Err(error) => return Verdict::Refused(error),
             }
         }
-        if let Some(reference) = request.command.payment_reference() {
+        if let (Some(reference), Some(booking_id)) = (request.command.payment_reference(), booking_id) {
             self.paid.insert(reference.clone(), booking_id);
         }
         Verdict::Accepted(answer)
@@ -101,7 +110,7 @@ impl Bench<'_> {
     /// Refuses a confirmation that nothing else stands in the way of, if its payment has confirmed another booking.
     fn paid_for_another(&self, command: &Command) -> Option<Rejection> {
         let reference = command.payment_reference()?;
-        self.paid.get(reference).filter(|booking_id| **booking_id != command.booking_id())?;
+        self.paid.get(reference).filter(|booking_id| Some(**booking_id) != command.booking_id())?;
         match self.showtime.decide(command, self.now, &self.policy) {
             Ok(Decision::Accepted(_)) => Some(Rejection::PaymentUsed { payment_reference: reference.clone() }),
             Ok(Decision::AlreadyDone) | Err(_) => None,
@@ -111,11 +120,12 @@ impl Bench<'_> {
 
 /// A reservation whose hold has ended before its outcome could be settled is not confirmed to anybody as a hold.
 fn done_before(request: &Request, answer: Answer) -> Verdict {
-    match (&request.command, answer.outcome.status) {
-        (
-            Command::ReserveSeats { booking_id, .. },
-            BookingStatus::Confirmed | BookingStatus::Cancelled | BookingStatus::Expired,
-        ) => Verdict::Refused(BoxOfficeError::OutcomeUnknown { booking_id: *booking_id }),
+    match (&request.command, &answer.told) {
+        (Command::ReserveSeats { booking_id, .. }, Told::Booking(outcome))
+            if outcome.status != BookingStatus::Pending =>
+        {
+            Verdict::Refused(BoxOfficeError::OutcomeUnknown { booking_id: *booking_id })
+        }
         _ => Verdict::AlreadyDone(answer),
     }
 }

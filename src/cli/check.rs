@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::app;
 use crate::cli::output;
 use crate::config::{Profile, Settings};
-use crate::domain::{Applied, ShowtimeView};
+use crate::domain::{Applied, Listing, ShowtimeView};
 use crate::domain::{
     BookingId, BookingStatus, Event, EventRun, RecordedEvent, SeatIndex, SeatStatus, ShowtimeId, Timestamp,
 };
@@ -136,7 +136,7 @@ async fn check_listed(stores: &Stores, report: &mut Report) -> anyhow::Result<()
     loop {
         let page = stores.read_model.list(start, PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
-        start = Some((last.start_time, last.id));
+        start = Some((last.listing.start_time, last.id));
         let ids = page.iter().map(|summary| summary.id).collect();
         let known: HashMap<_, _> = stores.write_store.heads(ids).await?.into_iter().collect();
         for summary in page.iter().filter(|summary| !known.contains_key(&summary.id)) {
@@ -215,6 +215,7 @@ struct Told {
 fn check_fold(id: ShowtimeId, audit: &Audit, journal: &[RecordedEvent], report: &mut Report) {
     let mut seats: Vec<(SeatStatus, u64)> = vec![(SeatStatus::Available, 1); audit.seats.len()];
     let mut told: HashMap<BookingId, Told> = HashMap::new();
+    let mut listing = journal.first().and_then(|first| Listing::scheduled(&first.event));
     for recorded in journal.iter().take_while(|recorded| recorded.sequence <= audit.sequence) {
         let change = recorded.event.seats_status();
         for seat in change.seat_ids {
@@ -223,6 +224,10 @@ fn check_fold(id: ShowtimeId, audit: &Audit, journal: &[RecordedEvent], report: 
             }
         }
         tell(&mut told, recorded);
+        listing = listing.map(|listing| listing.after(&recorded.event).unwrap_or(listing));
+    }
+    if listing.as_ref() != Some(&audit.listing) {
+        report.find(id, "I5", format!("its listing is {:?}, the journal says {listing:?}", audit.listing));
     }
     for (seat, (folded, (status, version, _))) in (0_u32..).zip(seats.iter().zip(&audit.seats)) {
         if *folded != (*status, *version) {
@@ -266,7 +271,10 @@ fn tell(told: &mut HashMap<BookingId, Told>, recorded: &RecordedEvent) {
         Event::BookingConfirmed { .. } => booking.status = BookingStatus::Confirmed,
         Event::BookingCancelled { .. } => booking.status = BookingStatus::Cancelled,
         Event::HoldExpired { .. } => booking.status = BookingStatus::Expired,
-        Event::ShowtimeScheduled { .. } | Event::SeatsReserved { .. } => {}
+        Event::ShowtimeScheduled { .. }
+        | Event::ShowtimeChanged { .. }
+        | Event::ShowtimeCancelled { .. }
+        | Event::SeatsReserved { .. } => {}
     }
 }
 

@@ -1,8 +1,8 @@
 //! Bookings: who holds which seats, until when, and where that stands.
 
-use crate::domain::{BookingId, PaymentReference, SeatId, ShowtimeId, Timestamp, TokenHash, UserId};
+use crate::domain::{BookingId, CancelReason, PaymentReference, SeatId, ShowtimeId, Timestamp, TokenHash, UserId};
 
-/// Where a booking stands in its life: pending, then one of the other three, for good.
+/// Where a booking stands in its life: pending, then one of the other three. A confirmed one is cancelled with its showtime.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum BookingStatus {
@@ -10,7 +10,7 @@ pub enum BookingStatus {
     Pending = 0,
     /// Paid; its seats are sold.
     Confirmed = 1,
-    /// Given up by its holder.
+    /// Given up by its holder, or cancelled with its showtime.
     Cancelled = 2,
     /// Ended by its deadline.
     Expired = 3,
@@ -83,6 +83,8 @@ pub struct Booking {
     pub expires_at: Timestamp,
     /// The payment, once confirmed.
     pub payment_reference: Option<PaymentReference>,
+    /// Why it was cancelled, if its showtime was.
+    pub cancel_reason: Option<CancelReason>,
     /// Sequence of the last event about it; its version for optimistic concurrency.
     pub version: u64,
 }

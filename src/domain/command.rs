@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::text::{self, TextError};
-use crate::domain::{BookingId, SeatId, ShowtimeId, Timestamp, TokenHash, UserId};
+use crate::domain::{BookingId, CancelReason, ListingChange, SeatId, ShowtimeId, Timestamp, TokenHash, UserId};
 
 /// A request to change one showtime. Every command may be repeated: a second time it changes nothing and is answered as the first time.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -54,17 +54,28 @@ pub enum Command {
         /// The booking.
         booking_id: BookingId,
     },
+    /// Change the showtime's listing. Asked by operators only.
+    ChangeShowtime {
+        /// The new values.
+        change: ListingChange,
+    },
+    /// Cancel the showtime for good. Asked by operators only.
+    CancelShowtime {
+        /// Why, for people.
+        reason: CancelReason,
+    },
 }
 
 impl Command {
-    /// The booking that the command is about.
-    pub fn booking_id(&self) -> BookingId {
+    /// The booking that the command is about; `None` for those about the whole showtime.
+    pub fn booking_id(&self) -> Option<BookingId> {
         match self {
             Self::ReserveSeats { booking_id, .. }
             | Self::ConfirmBooking { booking_id, .. }
             | Self::CancelBooking { booking_id, .. }
             | Self::ExtendHold { booking_id, .. }
-            | Self::ExpireHold { booking_id } => *booking_id,
+            | Self::ExpireHold { booking_id } => Some(*booking_id),
+            Self::ChangeShowtime { .. } | Self::CancelShowtime { .. } => None,
         }
     }
 
@@ -75,7 +86,9 @@ impl Command {
             Self::ReserveSeats { .. }
             | Self::CancelBooking { .. }
             | Self::ExtendHold { .. }
-            | Self::ExpireHold { .. } => None,
+            | Self::ExpireHold { .. }
+            | Self::ChangeShowtime { .. }
+            | Self::CancelShowtime { .. } => None,
         }
     }
 
@@ -86,7 +99,9 @@ impl Command {
             Self::ConfirmBooking { .. }
             | Self::CancelBooking { .. }
             | Self::ExtendHold { .. }
-            | Self::ExpireHold { .. } => &[],
+            | Self::ExpireHold { .. }
+            | Self::ChangeShowtime { .. }
+            | Self::CancelShowtime { .. } => &[],
         }
     }
 }

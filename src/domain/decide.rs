@@ -1,8 +1,8 @@
-//! Decisions about one booking: what a command about it comes to, given where the booking stands and when the command came.
+//! Decisions: what a command comes to, given how its showtime, its booking or the listing stands and when the command came.
 
 use crate::domain::{
-    Booking, BookingStatus, Credential, Event, HoldPolicy, PaymentReference, Rejection, SeatSelection, Timestamp,
-    TokenHash,
+    Booking, BookingId, BookingStatus, CancelReason, Command, ConflictReason, Credential, Event, HoldPolicy, Listing,
+    ListingChange, PaymentReference, Rejection, SeatSelection, SeatStatus, Showtime, Timestamp, TokenHash,
 };
 
 /// What `decide` answers when a command is not refused.
@@ -28,12 +28,112 @@ impl Credential {
     }
 }
 
+impl Showtime {
+    /// Decides a command on this state. Pure: the same state, command and time give the same answer.
+    ///
+    /// # Errors
+    /// The [`Rejection`] says why nothing will change.
+    pub fn decide(&self, command: &Command, now: Timestamp, policy: &HoldPolicy) -> Result<Decision, Rejection> {
+        match command {
+            Command::ReserveSeats { booking_id, seats, user_id, token, asked_at } => {
+                if let Some(booking) = self.booking(*booking_id) {
+                    return already_reserved(booking, seats, token);
+                }
+                self.listing().check_on_sale(*asked_at)?;
+                self.check_limits(seats)?;
+                self.check_free(seats)?;
+                let since = self.held_since(seats, user_id, *asked_at, policy);
+                let expires_at = policy.first_deadline(*asked_at).min(since + policy.max_total);
+                if since < *asked_at && expires_at <= now {
+                    let indices = seats.as_slice().iter().map(|seat_id| seat_id.index());
+                    let end = self.last_end(indices).unwrap_or(since);
+                    return Err(Rejection::HeldTooLong { until: end + policy.break_between_holds() });
+                }
+                if expires_at <= now {
+                    return Err(Rejection::HoldExpired { expired_at: expires_at });
+                }
+                Ok(Decision::Accepted(Event::SeatsReserved {
+                    booking_id: *booking_id,
+                    seat_ids: seats.as_slice().to_vec(),
+                    user_id: user_id.clone(),
+                    expires_at,
+                }))
+            }
+            Command::ConfirmBooking { booking_id, credential, payment_reference, asked_at } => {
+                let booking = self.owned(*booking_id, credential)?;
+                self.check_not_cancelled(booking)?;
+                decide_confirm(booking, payment_reference, *asked_at)
+            }
+            Command::CancelBooking { booking_id, credential } => {
+                decide_cancel(self.owned(*booking_id, credential)?, now)
+            }
+            Command::ExtendHold { booking_id, credential, asked_at } => {
+                let booking = self.owned(*booking_id, credential)?;
+                self.check_not_cancelled(booking)?;
+                decide_extend(booking, *asked_at, policy)
+            }
+            Command::ExpireHold { booking_id } => {
+                let booking = self.booking(*booking_id).ok_or(Rejection::UnknownBooking)?;
+                if booking.status != BookingStatus::Pending || booking.expires_at > now {
+                    return Ok(Decision::AlreadyDone);
+                }
+                Ok(Decision::Accepted(Event::HoldExpired {
+                    booking_id: booking.id,
+                    seat_ids: booking.seat_ids.clone(),
+                }))
+            }
+            Command::ChangeShowtime { change } => decide_change(self.listing(), change),
+            Command::CancelShowtime { reason } => Ok(decide_cancel_showtime(self.listing(), reason)),
+        }
+    }
+
+    /// A cancelled showtime's bookings are over, though the event that ends this one may be still to come.
+    fn check_not_cancelled(&self, booking: &Booking) -> Result<(), Rejection> {
+        match &self.listing().cancelled {
+            Some(reason) if booking.status.is_live() => Err(Rejection::ShowtimeCancelled { reason: reason.clone() }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_limits(&self, seats: &SeatSelection) -> Result<(), Rejection> {
+        let wanted = u32::try_from(seats.as_slice().len()).unwrap_or(u32::MAX);
+        match self.listing().terms.places_per_booking {
+            Some(most) if wanted > most => Err(Rejection::TooManyPlaces { wanted, most }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_free(&self, seats: &SeatSelection) -> Result<(), Rejection> {
+        let mut unknown = Vec::new();
+        let mut conflicts = Vec::new();
+        for seat_id in seats.as_slice().iter().copied() {
+            let known = seat_id.index_under(self.seat_prefix()).and_then(|index| self.seat(index));
+            match known.map(|(status, _)| status) {
+                None => unknown.push(seat_id),
+                Some(SeatStatus::Available) => {}
+                Some(SeatStatus::Reserved) => {
+                    conflicts.push(self.facts().conflict(seat_id, ConflictReason::Reserved));
+                }
+                Some(SeatStatus::Sold) => conflicts.push(self.facts().conflict(seat_id, ConflictReason::Sold)),
+            }
+        }
+        if !unknown.is_empty() {
+            return Err(Rejection::UnknownSeats { seat_ids: unknown });
+        }
+        if !conflicts.is_empty() {
+            return Err(Rejection::SeatsTaken { conflicts });
+        }
+        Ok(())
+    }
+
+    fn owned(&self, id: BookingId, credential: &Credential) -> Result<&Booking, Rejection> {
+        let booking = self.booking(id).ok_or(Rejection::UnknownBooking)?;
+        credential.check(&booking.token).map(|()| booking)
+    }
+}
+
 /// A reservation repeated with its booking's id: done before, if it is the same in all parts.
-pub(super) fn already_reserved(
-    booking: &Booking,
-    seats: &SeatSelection,
-    token: &TokenHash,
-) -> Result<Decision, Rejection> {
+fn already_reserved(booking: &Booking, seats: &SeatSelection, token: &TokenHash) -> Result<Decision, Rejection> {
     if booking.seat_ids == seats.as_slice() && booking.token.matches(token) {
         Ok(Decision::AlreadyDone)
     } else {
@@ -42,11 +142,7 @@ pub(super) fn already_reserved(
 }
 
 /// A payment that arrived before the deadline counts, however late it is decided, as long as nobody has ended the hold.
-pub(super) fn decide_confirm(
-    booking: &Booking,
-    reference: &PaymentReference,
-    asked_at: Timestamp,
-) -> Result<Decision, Rejection> {
+fn decide_confirm(booking: &Booking, reference: &PaymentReference, asked_at: Timestamp) -> Result<Decision, Rejection> {
     match booking.status {
         BookingStatus::Confirmed if booking.payment_reference.as_ref() == Some(reference) => Ok(Decision::AlreadyDone),
         BookingStatus::Confirmed => Err(Rejection::PaidOtherwise),
@@ -63,7 +159,7 @@ pub(super) fn decide_confirm(
     }
 }
 
-pub(super) fn decide_cancel(booking: &Booking, now: Timestamp) -> Result<Decision, Rejection> {
+fn decide_cancel(booking: &Booking, now: Timestamp) -> Result<Decision, Rejection> {
     match booking.status {
         BookingStatus::Cancelled => Ok(Decision::AlreadyDone),
         BookingStatus::Confirmed => Err(Rejection::BookingNotPending { status: booking.status }),
@@ -74,15 +170,13 @@ pub(super) fn decide_cancel(booking: &Booking, now: Timestamp) -> Result<Decisio
         BookingStatus::Pending => Ok(Decision::Accepted(Event::BookingCancelled {
             booking_id: booking.id,
             seat_ids: booking.seat_ids.clone(),
+            reason: None,
+            refund: None,
         })),
     }
 }
 
-pub(super) fn decide_extend(
-    booking: &Booking,
-    asked_at: Timestamp,
-    policy: &HoldPolicy,
-) -> Result<Decision, Rejection> {
+fn decide_extend(booking: &Booking, asked_at: Timestamp, policy: &HoldPolicy) -> Result<Decision, Rejection> {
     match booking.status {
         BookingStatus::Confirmed | BookingStatus::Cancelled => {
             Err(Rejection::BookingNotPending { status: booking.status })
@@ -108,5 +202,26 @@ pub(super) fn decide_extend(
                 expires_at,
             }))
         }
+    }
+}
+
+/// A change that changes nothing was made before.
+fn decide_change(listing: &Listing, change: &ListingChange) -> Result<Decision, Rejection> {
+    if let Some(reason) = &listing.cancelled {
+        return Err(Rejection::ShowtimeCancelled { reason: reason.clone() });
+    }
+    let changed = listing.changed(change)?;
+    if changed == *listing {
+        return Ok(Decision::AlreadyDone);
+    }
+    let Listing { movie_title, start_time, terms, cancelled: _ } = changed;
+    Ok(Decision::Accepted(Event::ShowtimeChanged { movie_title, start_time, terms }))
+}
+
+/// The first reason stands: a showtime that is cancelled a second time keeps it.
+fn decide_cancel_showtime(listing: &Listing, reason: &CancelReason) -> Decision {
+    match &listing.cancelled {
+        Some(_) => Decision::AlreadyDone,
+        None => Decision::Accepted(Event::ShowtimeCancelled { reason: reason.clone() }),
     }
 }

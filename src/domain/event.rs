@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{BookingId, PaymentReference, SeatId, SeatMap, SeatStatus, ShowtimeId, Timestamp, UserId};
+use crate::domain::{
+    BookingId, CancelReason, PaymentReference, SeatId, SeatMap, SeatStatus, ShowtimeId, Terms, Timestamp, UserId,
+};
 
 /// Called before a node tells anybody how a showtime stands after the event with this sequence, so that it never contradicts itself.
 pub type NoteTold = Arc<dyn Fn(ShowtimeId, u64) + Send + Sync>;
@@ -22,6 +24,24 @@ pub enum Event {
         start_time: Timestamp,
         /// Its rows.
         rows: SeatMap,
+        /// On which terms it is sold.
+        #[serde(default, skip_serializing_if = "Terms::are_default")]
+        terms: Terms,
+    },
+    /// An operator changed the listing; this is all of it as it is now. Bookings stay as they are.
+    ShowtimeChanged {
+        /// What is shown.
+        movie_title: String,
+        /// When it starts.
+        start_time: Timestamp,
+        /// On which terms it is sold.
+        #[serde(default, skip_serializing_if = "Terms::are_default")]
+        terms: Terms,
+    },
+    /// The showtime will not take place. Nothing is sold any more; each live booking is ended by an event of its own.
+    ShowtimeCancelled {
+        /// Why, for people.
+        reason: CancelReason,
     },
     /// A booking now holds these seats.
     SeatsReserved {
@@ -52,12 +72,18 @@ pub enum Event {
         /// What the payment provider calls the payment.
         payment_reference: PaymentReference,
     },
-    /// The holder gave the seats back.
+    /// The holder gave the seats back, or the showtime was cancelled.
     BookingCancelled {
         /// The booking.
         booking_id: BookingId,
         /// Its seats, available again.
         seat_ids: Vec<SeatId>,
+        /// Why the showtime was cancelled; none if the holder gave the seats back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<CancelReason>,
+        /// The payment to be returned, if the booking was confirmed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refund: Option<PaymentReference>,
     },
     /// The deadline passed before a confirmation.
     HoldExpired {
@@ -73,6 +99,10 @@ pub enum Event {
 pub enum EventKind {
     /// [`Event::ShowtimeScheduled`]
     ShowtimeScheduled,
+    /// [`Event::ShowtimeChanged`]
+    ShowtimeChanged,
+    /// [`Event::ShowtimeCancelled`]
+    ShowtimeCancelled,
     /// [`Event::SeatsReserved`]
     SeatsReserved,
     /// [`Event::HoldExtended`]
@@ -90,6 +120,8 @@ impl EventKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ShowtimeScheduled => "ShowtimeScheduled",
+            Self::ShowtimeChanged => "ShowtimeChanged",
+            Self::ShowtimeCancelled => "ShowtimeCancelled",
             Self::SeatsReserved => "SeatsReserved",
             Self::HoldExtended => "HoldExtended",
             Self::BookingConfirmed => "BookingConfirmed",
@@ -113,6 +145,8 @@ impl Event {
     pub fn kind(&self) -> EventKind {
         match self {
             Self::ShowtimeScheduled { .. } => EventKind::ShowtimeScheduled,
+            Self::ShowtimeChanged { .. } => EventKind::ShowtimeChanged,
+            Self::ShowtimeCancelled { .. } => EventKind::ShowtimeCancelled,
             Self::SeatsReserved { .. } => EventKind::SeatsReserved,
             Self::HoldExtended { .. } => EventKind::HoldExtended,
             Self::BookingConfirmed { .. } => EventKind::BookingConfirmed,
@@ -122,10 +156,12 @@ impl Event {
     }
 
     /// The seats it is about and their status afterwards. Setting the status again changes nothing.
-    /// [`Event::ShowtimeScheduled`] names no seats: all are available.
+    /// Events about the whole showtime name no seats; after [`Event::ShowtimeScheduled`] all are available.
     pub fn seats_status(&self) -> SeatsStatus<'_> {
         match self {
-            Self::ShowtimeScheduled { .. } => SeatsStatus { seat_ids: &[], status: SeatStatus::Available },
+            Self::ShowtimeScheduled { .. } | Self::ShowtimeChanged { .. } | Self::ShowtimeCancelled { .. } => {
+                SeatsStatus { seat_ids: &[], status: SeatStatus::Available }
+            }
             Self::SeatsReserved { seat_ids, .. } | Self::HoldExtended { seat_ids, .. } => {
                 SeatsStatus { seat_ids, status: SeatStatus::Reserved }
             }
@@ -136,10 +172,10 @@ impl Event {
         }
     }
 
-    /// The booking it is about; none for [`Event::ShowtimeScheduled`].
+    /// The booking it is about; none for events about the whole showtime.
     pub fn booking_id(&self) -> Option<BookingId> {
         match self {
-            Self::ShowtimeScheduled { .. } => None,
+            Self::ShowtimeScheduled { .. } | Self::ShowtimeChanged { .. } | Self::ShowtimeCancelled { .. } => None,
             Self::SeatsReserved { booking_id, .. }
             | Self::HoldExtended { booking_id, .. }
             | Self::BookingConfirmed { booking_id, .. }

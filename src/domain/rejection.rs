@@ -1,6 +1,6 @@
 //! Rejections: why a command is refused. Expected outcomes, not errors; each states a fact.
 
-use crate::domain::{BookingStatus, PaymentReference, SeatId, SeatPlace, Timestamp};
+use crate::domain::{BookingStatus, CancelReason, ListingError, PaymentReference, SeatId, SeatPlace, Timestamp};
 
 /// Why a seat could not be taken.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -52,6 +52,45 @@ pub enum Rejection {
     ShowtimeStarted {
         /// Its start.
         started_at: Timestamp,
+    },
+    /// The sale has not begun.
+    #[error("the sale begins at {from}")]
+    NotOnSaleYet {
+        /// Its beginning.
+        from: Timestamp,
+    },
+    /// The sale is over, though the showtime has not started.
+    #[error("the sale ended at {ended_at}")]
+    SaleEnded {
+        /// Its end.
+        ended_at: Timestamp,
+    },
+    /// The showtime will not take place.
+    #[error("the showtime is cancelled: {}", reason.as_str())]
+    ShowtimeCancelled {
+        /// Why.
+        reason: CancelReason,
+    },
+    /// A new listing makes no sense.
+    #[error(transparent)]
+    BadListing(#[from] ListingError),
+    /// More places than one booking may have.
+    #[error("{wanted} places are wanted, one booking may have {most} at most")]
+    TooManyPlaces {
+        /// Places asked for.
+        wanted: u32,
+        /// Most places in one booking.
+        most: u32,
+    },
+    /// The customer would have more places than he may.
+    #[error("this customer has {held} places and wants {wanted} more; {most} are allowed at most")]
+    CustomerLimit {
+        /// Places in his live bookings.
+        held: u32,
+        /// Places asked for.
+        wanted: u32,
+        /// Most places in all his live bookings.
+        most: u32,
     },
     /// Ids that name no seat of the showtime.
     #[error("{} of the seats do not exist in this showtime", seat_ids.len())]

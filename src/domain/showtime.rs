@@ -1,14 +1,13 @@
-//! The showtime aggregate: the state of its seats and live bookings, `decide` (command to event) and `evolve` (event to state).
+//! The showtime aggregate: the state of its listing, its seats and live bookings, and `evolve` (event to state). For `decide`, see the
+//! module `decide`.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::domain::decide::{Decision, already_reserved, decide_cancel, decide_confirm, decide_extend};
 use crate::domain::given_up::GivenUp;
 use crate::domain::{
-    Booking, BookingId, BookingStatus, Command, ConflictReason, Credential, Event, HoldPolicy, RecordedEvent,
-    Rejection, SeatConflict, SeatId, SeatIdPrefix, SeatIndex, SeatMap, SeatSelection, SeatStatus, ShowtimeId,
-    Timestamp, TokenHash, UserId,
+    Booking, BookingId, BookingStatus, ConflictReason, Event, HoldPolicy, Listing, RecordedEvent, SeatConflict, SeatId,
+    SeatIdPrefix, SeatIndex, SeatMap, SeatSelection, SeatStatus, ShowtimeId, Timestamp, TokenHash, UserId,
 };
 
 /// What never changes of a showtime.
@@ -16,8 +15,6 @@ use crate::domain::{
 pub struct ShowtimeFacts {
     /// Its id.
     pub id: ShowtimeId,
-    /// When it starts: from then on its seats are not sold any more.
-    pub starts_at: Timestamp,
     /// Its rows.
     pub seat_map: Arc<SeatMap>,
 }
@@ -29,10 +26,24 @@ impl ShowtimeFacts {
     }
 }
 
-/// One showtime: every seat's status and version, and the bookings that commands may still be about.
+/// What changes of a showtime, as a store keeps it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stored {
+    /// What is shown, when, and on which terms.
+    pub listing: Arc<Listing>,
+    /// Sequence of its last event.
+    pub sequence: u64,
+    /// Each seat's status and version, in order of index.
+    pub seats: Vec<(SeatStatus, u64)>,
+    /// The pending bookings.
+    pub pending: Vec<Booking>,
+}
+
+/// One showtime: its listing, every seat's status and version, and the bookings that commands may still be about.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Showtime {
     facts: ShowtimeFacts,
+    listing: Arc<Listing>,
     seat_prefix: SeatIdPrefix,
     sequence: u64,
     statuses: Vec<SeatStatus>,
@@ -47,17 +58,20 @@ pub struct Showtime {
 
 impl Showtime {
     /// A showtime just scheduled: all seats available, sequence 1.
-    pub fn scheduled(facts: ShowtimeFacts) -> Self {
+    pub fn scheduled(facts: ShowtimeFacts, listing: Listing) -> Self {
         let seats = usize::try_from(facts.seat_map.seat_count()).unwrap_or(usize::MAX);
-        Self::restore(facts, 1, vec![(SeatStatus::Available, 1); seats], Vec::new())
+        let seats = vec![(SeatStatus::Available, 1); seats];
+        Self::restore(facts, Stored { listing: Arc::new(listing), sequence: 1, seats, pending: Vec::new() })
     }
 
-    /// From a store: the sequence, each seat's status and version in order of index, and the pending bookings.
-    pub fn restore(facts: ShowtimeFacts, sequence: u64, seats: Vec<(SeatStatus, u64)>, pending: Vec<Booking>) -> Self {
+    /// From a store.
+    pub fn restore(facts: ShowtimeFacts, stored: Stored) -> Self {
+        let Stored { listing, sequence, seats, pending } = stored;
         let (statuses, versions) = seats.into_iter().unzip();
         let mut showtime = Self {
             seat_prefix: SeatId::prefix(facts.id),
             facts,
+            listing,
             sequence,
             statuses,
             versions,
@@ -80,6 +94,21 @@ impl Showtime {
     /// What never changes.
     pub fn facts(&self) -> &ShowtimeFacts {
         &self.facts
+    }
+
+    /// What is shown, when, and on which terms.
+    pub fn listing(&self) -> &Arc<Listing> {
+        &self.listing
+    }
+
+    /// What the ids of its seats begin with.
+    pub(super) fn seat_prefix(&self) -> SeatIdPrefix {
+        self.seat_prefix
+    }
+
+    /// When the last hold of one of these seats ended, if that is remembered.
+    pub(super) fn last_end(&self, seats: impl Iterator<Item = SeatIndex>) -> Option<Timestamp> {
+        self.given_up.last_end(seats)
     }
 
     /// Sequence of the last event applied.
@@ -170,7 +199,7 @@ impl Showtime {
 
     /// A hold of a booking that is not in memory ended a while ago, as the journal tells.
     pub fn note_ended(&mut self, recorded: &RecordedEvent) {
-        if let Event::BookingCancelled { booking_id, seat_ids } | Event::HoldExpired { booking_id, seat_ids } =
+        if let Event::BookingCancelled { booking_id, seat_ids, .. } | Event::HoldExpired { booking_id, seat_ids } =
             &recorded.event
         {
             let seats = seat_ids.iter().map(|seat_id| seat_id.index());
@@ -198,60 +227,6 @@ impl Showtime {
         self.deadlines.iter().take_while(move |(deadline, _)| *deadline <= now).copied()
     }
 
-    /// Decides a command on this state. Pure: the same state, command and time give the same answer.
-    ///
-    /// # Errors
-    /// The [`Rejection`] says why nothing will change.
-    pub fn decide(&self, command: &Command, now: Timestamp, policy: &HoldPolicy) -> Result<Decision, Rejection> {
-        match command {
-            Command::ReserveSeats { booking_id, seats, user_id, token, asked_at } => {
-                if let Some(booking) = self.bookings.get(booking_id) {
-                    return already_reserved(booking, seats, token);
-                }
-                let started_at = self.facts.starts_at;
-                if *asked_at >= started_at {
-                    return Err(Rejection::ShowtimeStarted { started_at });
-                }
-                self.check_free(seats)?;
-                let since = self.held_since(seats, user_id, *asked_at, policy);
-                let expires_at = policy.first_deadline(*asked_at).min(since + policy.max_total);
-                if since < *asked_at && expires_at <= now {
-                    let indices = seats.as_slice().iter().map(|seat_id| seat_id.index());
-                    let end = self.given_up.last_end(indices).unwrap_or(since);
-                    return Err(Rejection::HeldTooLong { until: end + policy.break_between_holds() });
-                }
-                if expires_at <= now {
-                    return Err(Rejection::HoldExpired { expired_at: expires_at });
-                }
-                Ok(Decision::Accepted(Event::SeatsReserved {
-                    booking_id: *booking_id,
-                    seat_ids: seats.as_slice().to_vec(),
-                    user_id: user_id.clone(),
-                    expires_at,
-                }))
-            }
-            Command::ConfirmBooking { booking_id, credential, payment_reference, asked_at } => {
-                decide_confirm(self.owned(*booking_id, credential)?, payment_reference, *asked_at)
-            }
-            Command::CancelBooking { booking_id, credential } => {
-                decide_cancel(self.owned(*booking_id, credential)?, now)
-            }
-            Command::ExtendHold { booking_id, credential, asked_at } => {
-                decide_extend(self.owned(*booking_id, credential)?, *asked_at, policy)
-            }
-            Command::ExpireHold { booking_id } => {
-                let booking = self.bookings.get(booking_id).ok_or(Rejection::UnknownBooking)?;
-                if booking.status != BookingStatus::Pending || booking.expires_at > now {
-                    return Ok(Decision::AlreadyDone);
-                }
-                Ok(Decision::Accepted(Event::HoldExpired {
-                    booking_id: booking.id,
-                    seat_ids: booking.seat_ids.clone(),
-                }))
-            }
-        }
-    }
-
     /// Applies an event. Applying a run of events a second time, in order, gives the same state.
     ///
     /// `token` and `recorded_at` complete a new booking; `token` is known to the node that decided the event, others
@@ -267,8 +242,11 @@ impl Showtime {
                 *version = sequence;
             }
         }
+        if let Some(listing) = self.listing.after(event) {
+            self.listing = Arc::new(listing);
+        }
         match event {
-            Event::ShowtimeScheduled { .. } => {}
+            Event::ShowtimeScheduled { .. } | Event::ShowtimeChanged { .. } | Event::ShowtimeCancelled { .. } => {}
             Event::SeatsReserved { booking_id, seat_ids, user_id, expires_at } => match token {
                 None => self.change(*booking_id, sequence, |_| {}),
                 Some(token) => self.recall(Booking {
@@ -281,6 +259,7 @@ impl Showtime {
                     reserved_at: recorded_at,
                     expires_at: *expires_at,
                     payment_reference: None,
+                    cancel_reason: None,
                     version: sequence,
                 }),
             },
@@ -293,14 +272,17 @@ impl Showtime {
                     booking.payment_reference = Some(payment_reference.clone());
                 });
             }
-            Event::BookingCancelled { booking_id, seat_ids } => {
+            Event::BookingCancelled { booking_id, seat_ids, reason, refund: _ } => {
                 self.given_up.note(
                     seat_ids.iter().map(|id| id.index()),
                     *booking_id,
                     recorded_at,
                     self.bookings.get(booking_id),
                 );
-                self.change(*booking_id, sequence, |booking| booking.status = BookingStatus::Cancelled);
+                self.change(*booking_id, sequence, |booking| {
+                    booking.status = BookingStatus::Cancelled;
+                    booking.cancel_reason.clone_from(reason);
+                });
             }
             Event::HoldExpired { booking_id, seat_ids } => {
                 self.given_up.note(
@@ -335,9 +317,10 @@ impl Showtime {
         }
     }
 
-    /// Puts the sequence back, when a commit failed.
-    pub fn restore_sequence(&mut self, sequence: u64) {
+    /// Puts the sequence and the listing back, when a commit failed.
+    pub fn restore_head(&mut self, sequence: u64, listing: Arc<Listing>) {
         self.sequence = sequence;
+        self.listing = listing;
     }
 
     fn change(&mut self, id: BookingId, sequence: u64, change: impl FnOnce(&mut Booking)) {
@@ -346,33 +329,5 @@ impl Showtime {
             booking.version = sequence;
             self.recall(booking);
         }
-    }
-
-    fn check_free(&self, seats: &SeatSelection) -> Result<(), Rejection> {
-        let mut unknown = Vec::new();
-        let mut conflicts = Vec::new();
-        for seat_id in seats.as_slice().iter().copied() {
-            let known = seat_id.index_under(self.seat_prefix).and_then(|index| self.seat(index));
-            match known.map(|(status, _)| status) {
-                None => unknown.push(seat_id),
-                Some(SeatStatus::Available) => {}
-                Some(SeatStatus::Reserved) => {
-                    conflicts.push(self.facts.conflict(seat_id, ConflictReason::Reserved));
-                }
-                Some(SeatStatus::Sold) => conflicts.push(self.facts.conflict(seat_id, ConflictReason::Sold)),
-            }
-        }
-        if !unknown.is_empty() {
-            return Err(Rejection::UnknownSeats { seat_ids: unknown });
-        }
-        if !conflicts.is_empty() {
-            return Err(Rejection::SeatsTaken { conflicts });
-        }
-        Ok(())
-    }
-
-    fn owned(&self, id: BookingId, credential: &Credential) -> Result<&Booking, Rejection> {
-        let booking = self.bookings.get(&id).ok_or(Rejection::UnknownBooking)?;
-        credential.check(&booking.token).map(|()| booking)
     }
 }

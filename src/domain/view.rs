@@ -1,6 +1,8 @@
 //! The public view of a showtime: a pure fold of its events, shared by the read model's adapters, the live feed and `turnstile check`.
 
-use crate::domain::{Event, EventRun, RecordedEvent, SeatId, SeatMap, SeatStatus, ShowtimeId, Stamp, Timestamp};
+use std::sync::Arc;
+
+use crate::domain::{Event, EventRun, Listing, RecordedEvent, SeatId, SeatMap, SeatStatus, ShowtimeId, Stamp};
 
 /// A place in a showtime's history.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,10 +31,8 @@ pub enum Applied {
 pub struct ShowtimeView {
     /// Its id.
     pub id: ShowtimeId,
-    /// What is shown.
-    pub movie_title: String,
-    /// When it starts.
-    pub start_time: Timestamp,
+    /// What is shown, when, and on which terms.
+    pub listing: Arc<Listing>,
     /// Last sequence applied.
     pub sequence: u64,
     /// Stamp of the event with that sequence.
@@ -48,10 +48,8 @@ pub struct ShowtimeView {
 pub struct ShowtimeSummary {
     /// Its id.
     pub id: ShowtimeId,
-    /// What is shown.
-    pub movie_title: String,
-    /// When it starts.
-    pub start_time: Timestamp,
+    /// What is shown, when, and on which terms.
+    pub listing: Arc<Listing>,
     /// Last sequence applied.
     pub sequence: u64,
     /// Stamp of the event with that sequence.
@@ -63,8 +61,8 @@ pub struct ShowtimeSummary {
 }
 
 impl Place {
-    /// Applies the events of the run that are new here to the seats' statuses, and moves on to the last one.
-    pub fn apply(&mut self, run: &EventRun, statuses: &mut [SeatStatus]) -> Applied {
+    /// Applies the events of the run that are new here to the listing and the seats' statuses, and moves on to the last one.
+    pub fn apply(&mut self, run: &EventRun, listing: &mut Arc<Listing>, statuses: &mut [SeatStatus]) -> Applied {
         if run.last_sequence() <= self.sequence {
             return Applied::UpTo(self.sequence);
         }
@@ -72,6 +70,9 @@ impl Place {
             return Applied::Gap { have: self.sequence };
         }
         for recorded in run.after(self.sequence) {
+            if let Some(after) = listing.after(&recorded.event) {
+                *listing = Arc::new(after);
+            }
             let change = recorded.event.seats_status();
             for seat in change.seat_ids {
                 if let Some(status) = usize::try_from(seat.index()).ok().and_then(|index| statuses.get_mut(index)) {
@@ -94,14 +95,13 @@ impl ShowtimeSummary {
 impl ShowtimeView {
     /// The view after the first event of a showtime; `None` for any other event.
     pub fn scheduled(id: ShowtimeId, first: &RecordedEvent) -> Option<Self> {
-        let Event::ShowtimeScheduled { movie_title, start_time, rows } = &first.event else {
+        let Event::ShowtimeScheduled { rows, .. } = &first.event else {
             return None;
         };
         let seats = usize::try_from(rows.seat_count()).ok()?;
         Some(Self {
             id,
-            movie_title: movie_title.clone(),
-            start_time: *start_time,
+            listing: Arc::new(Listing::scheduled(&first.event)?),
             sequence: first.sequence,
             stamp: first.stamp,
             seat_map: rows.clone(),
@@ -112,7 +112,7 @@ impl ShowtimeView {
     /// Applies the events of the run that are new here; a run that does not go on from here changes nothing.
     pub fn apply(&mut self, run: &EventRun) -> Applied {
         let mut place = self.place();
-        let applied = place.apply(run, &mut self.statuses);
+        let applied = place.apply(run, &mut self.listing, &mut self.statuses);
         Place { sequence: self.sequence, stamp: self.stamp } = place;
         applied
     }
@@ -126,8 +126,7 @@ impl ShowtimeView {
     pub fn summary(&self) -> ShowtimeSummary {
         ShowtimeSummary {
             id: self.id,
-            movie_title: self.movie_title.clone(),
-            start_time: self.start_time,
+            listing: Arc::clone(&self.listing),
             sequence: self.sequence,
             stamp: self.stamp,
             seats: self.seat_map.seat_count(),

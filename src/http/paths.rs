@@ -7,6 +7,7 @@ pub(super) const CANCEL: &str = "/api/bookings/{id}/cancel";
 pub(super) const EXTEND: &str = "/api/bookings/{id}/extend";
 pub(super) const SHOWTIMES: &str = "/api/showtimes";
 pub(super) const SHOWTIME: &str = "/api/showtimes/{id}";
+pub(super) const SHOWTIME_CANCEL: &str = "/api/showtimes/{id}/cancel";
 pub(super) const LAYOUT: &str = "/api/showtimes/{id}/layout";
 pub(super) const STATUS: &str = "/api/showtimes/{id}/status";
 pub(super) const SHOWTIME_BOOKINGS: &str = "/api/showtimes/{id}/bookings";

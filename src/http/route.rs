@@ -39,6 +39,16 @@ impl Route {
         Self { path, methods, operation: Some(Operation { path, method: HttpMethod::Post, description }) }
     }
 
+    /// A change of parts of a resource.
+    pub(super) fn patch<A: FromRequest + 'static>(
+        path: &'static str,
+        handler: impl Handler<A, Output: Responder + 'static>,
+        description: Describe,
+    ) -> Self {
+        let methods = vec![web::patch().to(handler)];
+        Self { path, methods, operation: Some(Operation { path, method: HttpMethod::Patch, description }) }
+    }
+
     /// A WebSocket: `GET`, without `HEAD`.
     pub(super) fn socket<A: FromRequest + 'static>(
         path: &'static str,

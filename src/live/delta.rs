@@ -1,11 +1,11 @@
-//! Deltas: what one event means for the seats, encoded and framed once for each protocol and shared by every client.
+//! Deltas: what one event means for the seats and the listing, encoded and framed once for each protocol and shared by every client.
 
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use serde_json::Value;
 
-use crate::domain::ShowtimeView;
-use crate::domain::{RecordedEvent, SeatId, SeatStatus, ShowtimeId, Timestamp};
+use crate::domain::{Event, Listing, RecordedEvent, SeatId, SeatStatus, ShowtimeId, ShowtimeView, Timestamp};
 use crate::live::outflow;
 use crate::live::signalr::framing;
 use crate::seat_json::push_uuid;
@@ -19,7 +19,7 @@ pub(super) enum Encoding {
     SignalR,
 }
 
-/// What one event means for the seats. Each encoding is made when it is first sent, and kept.
+/// What one event means for the seats and the listing. Each encoding is made when it is first sent, and kept.
 #[derive(Clone, Debug)]
 pub(super) struct Delta {
     /// The event's sequence.
@@ -29,6 +29,8 @@ pub(super) struct Delta {
     showtime: ShowtimeId,
     seat_ids: Box<[SeatId]>,
     status: SeatStatus,
+    /// What the event changes of the listing, as members of a JSON object.
+    listing: Option<Box<str>>,
     plain: OnceLock<Bytes>,
     signalr: OnceLock<Bytes>,
 }
@@ -43,6 +45,7 @@ impl Delta {
             showtime,
             seat_ids: change.seat_ids.into(),
             status: change.status,
+            listing: changed_listing(&recorded.event).map(Into::into),
             plain: OnceLock::new(),
             signalr: OnceLock::new(),
         }
@@ -63,6 +66,7 @@ impl Delta {
             showtime: view.id,
             seat_ids,
             status,
+            listing: None,
             plain: OnceLock::new(),
             signalr: OnceLock::new(),
         })
@@ -89,10 +93,10 @@ impl Delta {
 
     /// Bytes that it takes in memory with both encodings, about.
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>() + 350 + (16 + 39 + 39) * self.seat_ids.len()
+        size_of::<Self>() + 350 + 3 * self.listing.as_deref().map_or(0, str::len) + (16 + 39 + 39) * self.seat_ids.len()
     }
 
-    /// The fields `showtimeId, sequence, seatIds, status` of a JSON object, without its braces. Written by hand: only ids, numbers and
+    /// The fields `showtimeId, sequence, seatIds, status` of a JSON object, and `showtime` if the listing changes, without its braces. Written by hand: only ids, numbers and
     /// fixed words occur, and a busy showtime's deltas should cost copies, not trees.
     fn body(&self) -> String {
         let mut body = String::with_capacity(112 + 39 * self.seat_ids.len());
@@ -109,17 +113,39 @@ impl Delta {
         body.push_str("],\"status\":\"");
         body.push_str(self.status.as_str());
         body.push('"');
+        if let Some(listing) = &self.listing {
+            body.push_str(",\"showtime\":{");
+            body.push_str(listing);
+            body.push('}');
+        }
         body
+    }
+}
+
+/// The members of the listing that an event sets, without braces. A term that is not there is not set any more.
+fn changed_listing(event: &Event) -> Option<String> {
+    match event {
+        Event::ShowtimeChanged { movie_title, start_time, terms } => {
+            let listing = Listing { terms: terms.clone(), ..Listing::new(movie_title, *start_time) };
+            Some(listing.members())
+        }
+        Event::ShowtimeCancelled { reason } => Some(format!("\"cancelled\":{}", Value::from(reason.as_str()))),
+        Event::ShowtimeScheduled { .. }
+        | Event::SeatsReserved { .. }
+        | Event::HoldExtended { .. }
+        | Event::BookingConfirmed { .. }
+        | Event::BookingCancelled { .. }
+        | Event::HoldExpired { .. } => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{BookingId, Event, Stamp};
+    use crate::domain::{BookingId, CancelReason, Stamp, Terms};
 
     fn recorded(sequence: u64, recorded_at: Timestamp, event: Event) -> RecordedEvent {
         RecordedEvent { sequence, recorded_at, stamp: Stamp(sequence), follows: Stamp(sequence - 1), event }
@@ -129,7 +155,12 @@ mod tests {
     fn both_encodings_say_the_same() {
         let showtime = ShowtimeId(Uuid::from_u128(1));
         let seat_ids = vec![SeatId::new(showtime, 3), SeatId::new(showtime, 4)];
-        let event = Event::BookingCancelled { booking_id: BookingId(Uuid::from_u128(2)), seat_ids: seat_ids.clone() };
+        let event = Event::BookingCancelled {
+            booking_id: BookingId(Uuid::from_u128(2)),
+            seat_ids: seat_ids.clone(),
+            reason: None,
+            refund: None,
+        };
         let delta = Delta::of(showtime, &recorded(12, Timestamp::from_millis(5), event));
         let fields = json!({ "showtimeId": showtime, "sequence": 12, "seatIds": seat_ids, "status": "Available" });
 
@@ -148,10 +179,28 @@ mod tests {
         let showtime = ShowtimeId(Uuid::from_u128(1));
         let rows = crate::domain::SeatMap::new(vec![crate::domain::Row { row: "A".to_owned(), seats: 2 }]).unwrap();
         let start_time = Timestamp::from_millis(0);
-        let event = Event::ShowtimeScheduled { movie_title: "\"x\"".to_owned(), start_time, rows };
+        let event =
+            Event::ShowtimeScheduled { movie_title: "\"x\"".to_owned(), start_time, rows, terms: Terms::default() };
         let delta = Delta::of(showtime, &recorded(1, start_time, event));
         let plain: Value = serde_json::from_str(&delta.text(Encoding::Plain)).unwrap();
         assert_eq!(plain["seatIds"], json!([]));
         assert_eq!(plain["sequence"], 1);
+    }
+
+    #[test]
+    fn a_change_of_the_listing_names_no_seats_and_tells_the_listing() {
+        let (showtime, start_time) = (ShowtimeId(Uuid::from_u128(1)), Timestamp::from_millis(0));
+        let told = |event| {
+            let delta = Delta::of(showtime, &recorded(7, start_time, event));
+            let plain: Value = serde_json::from_str(&delta.text(Encoding::Plain)).unwrap();
+            assert_eq!(plain["seatIds"], json!([]));
+            plain["showtime"].clone()
+        };
+        let terms = Terms { places_per_booking: Some(4), ..Terms::default() };
+        let changed = Event::ShowtimeChanged { movie_title: "\"x\"".to_owned(), start_time, terms };
+        let listing = json!({ "movieTitle": "\"x\"", "startTime": "1970-01-01T00:00:00Z", "placesPerBooking": 4 });
+        assert_eq!(told(changed), listing);
+        let cancelled = Event::ShowtimeCancelled { reason: CancelReason::parse("a \"storm\"").unwrap() };
+        assert_eq!(told(cancelled), json!({ "cancelled": "a \"storm\"" }));
     }
 }

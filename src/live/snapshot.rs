@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::domain::{ShowtimeId, ShowtimeView};
@@ -47,11 +46,10 @@ impl Snapshot {
 
 /// Everything of a part before its first seat.
 fn opening(view: &ShowtimeView, part: usize, last: bool) -> String {
-    let title = Value::from(view.movie_title.as_str());
+    let listing = view.listing.members();
     format!(
-        "{{\"type\":\"snapshot\",\"showtimeId\":\"{}\",\"sequence\":{},\"movieTitle\":{title},\"startTime\":\"{}\",\
-         \"part\":{part},\"final\":{last},\"seats\":[",
-        view.id, view.sequence, view.start_time
+        "{{\"type\":\"snapshot\",\"showtimeId\":\"{}\",\"sequence\":{},{listing},\"part\":{part},\"final\":{last},\"seats\":[",
+        view.id, view.sequence
     )
 }
 
@@ -81,10 +79,10 @@ pub(super) async fn view(
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
-    use crate::domain::{Row, SeatId, SeatMap, SeatStatus, Stamp, Timestamp};
+    use crate::domain::{Listing, Row, SeatId, SeatMap, SeatStatus, Stamp, Timestamp};
     use crate::live::outflow::texts;
 
     fn row(label: &str, seats: u32) -> Row {
@@ -98,8 +96,7 @@ mod tests {
         statuses[4] = SeatStatus::Sold;
         let view = ShowtimeView {
             id,
-            movie_title: "The \"Usual\"\n Suspects".to_owned(),
-            start_time: Timestamp::from_millis(0),
+            listing: Arc::new(Listing::new("The \"Usual\"\n Suspects", Timestamp::from_millis(0))),
             sequence: 31,
             stamp: Stamp::default(),
             seat_map: SeatMap::new(vec![row("A\"", 3), row("B", 4)]).unwrap(),
@@ -114,7 +111,7 @@ mod tests {
             for (index, part) in parts.iter().enumerate() {
                 assert_eq!(part["type"], "snapshot");
                 assert_eq!(part["showtimeId"], json!(id));
-                assert_eq!(part["movieTitle"], json!(view.movie_title));
+                assert_eq!(part["movieTitle"], json!(view.listing.movie_title));
                 assert_eq!(part["startTime"], "1970-01-01T00:00:00Z");
                 assert_eq!(part["sequence"], 31);
                 assert_eq!(part["part"], index);

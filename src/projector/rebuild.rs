@@ -63,7 +63,7 @@ pub async fn rebuild(
     loop {
         let shown = stores.read_model.list(start, page).await.map_err(Outage::from)?;
         let Some(last) = shown.last() else { break };
-        start = Some((last.start_time, last.id));
+        start = Some((last.listing.start_time, last.id));
         let ids: Vec<ShowtimeId> = shown.iter().map(|summary| summary.id).collect();
         let known: HashMap<_, _> =
             stores.write_store.heads(ids.clone()).await.map_err(Outage::from)?.into_iter().collect();

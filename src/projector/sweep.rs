@@ -145,7 +145,7 @@ impl Sweeper {
         loop {
             let shown = read_model.list(start, most).await.map_err(Outage::from)?;
             let Some(last) = shown.last() else { break };
-            start = Some((last.start_time, last.id));
+            start = Some((last.listing.start_time, last.id));
             // Asked after the documents: what they have, the journal had before them.
             let places = shown.iter().map(|summary| (summary.id, summary.place())).collect();
             for id in journal.lost(places).await.map_err(Outage::from)? {

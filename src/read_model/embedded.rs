@@ -30,7 +30,14 @@ impl Showtimes {
     fn apply(&mut self, run: &EventRun) -> Applied {
         let id = run.showtime_id();
         if let Some(view) = self.views.get_mut(&id) {
-            return Arc::make_mut(view).apply(run);
+            let view = Arc::make_mut(view);
+            let before = view.listing.start_time;
+            let applied = view.apply(run);
+            if before != view.listing.start_time {
+                self.order.remove(&(before, id));
+                self.order.insert((view.listing.start_time, id));
+            }
+            return applied;
         }
         let first = run.events().first().filter(|_first| run.goes_on(0, Stamp::default()));
         let Some(mut view) = first.and_then(|first| ShowtimeView::scheduled(id, first)) else {
@@ -42,13 +49,13 @@ impl Showtimes {
     }
 
     fn insert(&mut self, view: Arc<ShowtimeView>) {
-        self.order.insert((view.start_time, view.id));
+        self.order.insert((view.listing.start_time, view.id));
         self.views.insert(view.id, view);
     }
 
     fn remove(&mut self, id: ShowtimeId) {
         if let Some(view) = self.views.remove(&id) {
-            self.order.remove(&(view.start_time, id));
+            self.order.remove(&(view.listing.start_time, id));
         }
     }
 }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::{
-    Booking, BookingId, BookingStatus, PaymentReference, SeatId, SeatIdPrefix, SeatIndex, ShowtimeId, Timestamp,
-    TokenHash, UserId,
+    Booking, BookingId, BookingStatus, CancelReason, PaymentReference, SeatId, SeatIdPrefix, SeatIndex, ShowtimeId,
+    Timestamp, TokenHash, UserId,
 };
 
 /// The body. Fields may be added; none may change its meaning, since bookings are kept for good.
@@ -20,6 +20,8 @@ struct Body {
     reserved_at: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     payment_reference: Option<PaymentReference>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cancel_reason: Option<CancelReason>,
 }
 
 /// The body of a booking, as JSON.
@@ -29,6 +31,7 @@ pub(super) fn body(booking: &Booking) -> Result<String, String> {
         token_hash: hex(&booking.token.0),
         reserved_at: booking.reserved_at.as_millis(),
         payment_reference: booking.payment_reference.clone(),
+        cancel_reason: booking.cancel_reason.clone(),
     };
     serde_json::to_string(&body).map_err(|error| format!("a booking has no JSON form: {error}"))
 }
@@ -74,6 +77,7 @@ impl Reader {
             reserved_at: Timestamp::from_millis(body.reserved_at),
             expires_at,
             payment_reference: body.payment_reference,
+            cancel_reason: body.cancel_reason,
             version,
         })
     }

@@ -13,166 +13,43 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::domain::{
-    Booking, BookingId, Event, EventRun, PaymentReference, Place, RecordedEvent, SeatIndex, SeatMap, SeatStatus,
-    Showtime, ShowtimeId, ShowtimeView, Stamp, Timestamp,
+    Booking, BookingId, CancelReason, Event, EventRun, Listing, PaymentReference, Place, RecordedEvent, SeatMap,
+    SeatStatus, Showtime, ShowtimeId, ShowtimeView, Stamp, Timestamp,
 };
 use crate::telemetry::metrics::Registry;
 
+mod batch;
 mod booking_body;
 mod error;
 pub mod postgres;
 pub mod sqlite;
 mod totals;
 
+pub use batch::{Batch, BookingChange, Committed, IDEMPOTENCY_KEPT, IdempotencyRecord, NewKey, SeatChange};
 pub use error::{CommitError, StoreError};
 pub use totals::Totals;
-
-/// A seat's net change in one batch.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SeatChange {
-    /// Which seat.
-    pub seat: SeatIndex,
-    /// The version it must have, else [`CommitError::Conflict`].
-    pub expected_version: u64,
-    /// Its status afterwards.
-    pub status: SeatStatus,
-    /// The live booking that has it afterwards; `None` if available. A seat names one booking, so it has one at most (I1).
-    pub booking_id: Option<BookingId>,
-    /// Position in [`Batch::events`] of the last event about it; that event's sequence becomes its version.
-    pub event: usize,
-}
-
-/// A booking's net change in one batch.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct BookingChange {
-    /// The booking as it is after the whole batch. Its `version` is ignored: the sequence of `event` becomes its version.
-    pub booking: Booking,
-    /// The version it must have, else [`CommitError::Conflict`]; `None` if the batch creates it.
-    pub expected_version: Option<u64>,
-    /// Position in [`Batch::events`] of the last event about it.
-    pub event: usize,
-}
-
-/// What is remembered of a request with an idempotency key.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct IdempotencyRecord {
-    /// SHA-256 over who asked what with which key.
-    pub key_hash: [u8; 32],
-    /// SHA-256 over the request's meaning: another meaning under the same key is refused.
-    pub fingerprint: [u8; 32],
-    /// The answer, as JSON, without secrets.
-    pub answer: serde_json::Value,
-    /// Random bytes from which, with the client's key, a secret in the answer is made again. Never shown.
-    pub nonce: [u8; 16],
-    /// When it was recorded; kept at least [`IDEMPOTENCY_KEPT`].
-    pub recorded_at: Timestamp,
-    /// Sequence of the event that the answer tells of. Set by the store on [`Ledger::commit`], from [`NewKey::event`].
-    pub sequence: u64,
-}
-
-/// An idempotency key that a batch records. `record.sequence` is ignored: it becomes the sequence of `event`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NewKey {
-    /// What to remember.
-    pub record: IdempotencyRecord,
-    /// Position in [`Batch::events`] of the event that the answer tells of.
-    pub event: usize,
-}
-
-/// How long an idempotency key is remembered.
-pub const IDEMPOTENCY_KEPT: std::time::Duration = std::time::Duration::from_hours(24);
-
-/// All that one commit changes in one showtime. A payment that one of its events confirms a booking with is used up by it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Batch {
-    /// The showtime.
-    pub showtime_id: ShowtimeId,
-    /// The fence that [`Journal::load`] returned.
-    pub fence: u64,
-    /// When it was decided; becomes `recorded_at` of every event.
-    pub recorded_at: Timestamp,
-    /// The events in order; at least one.
-    pub events: Vec<Event>,
-    /// Net changes of seats, each seat once, ascending (so that two writers lock rows in one order).
-    pub seats: Vec<SeatChange>,
-    /// Net changes of bookings, each booking once.
-    pub bookings: Vec<BookingChange>,
-    /// Idempotency keys to remember with their answers.
-    pub idempotency: Vec<NewKey>,
-    /// W3C `traceparent` of the work that caused it, carried to the broker.
-    pub traceparent: Option<String>,
-}
-
-impl Batch {
-    /// Refuses a batch that breaks its contract, whatever is stored: without an event, with a position past the last event, or with a
-    /// live booking whose seats it does not give to it. Only a bug makes one.
-    pub(crate) fn check(&self) -> Result<(), StoreError> {
-        let corrupt = |what: String| Err(StoreError::Corrupt(format!("a batch {what}")));
-        let events = self.events.len();
-        if events == 0 {
-            return corrupt("has no event".to_owned());
-        }
-        let positions = self.seats.iter().map(|change| change.event);
-        let positions = positions.chain(self.bookings.iter().map(|change| change.event));
-        let mut positions = positions.chain(self.idempotency.iter().map(|key| key.event));
-        if let Some(event) = positions.find(|event| *event >= events) {
-            return corrupt(format!("names event {event} of {events}"));
-        }
-        if !self.seats.is_sorted_by(|one, next| one.seat < next.seat) {
-            return corrupt("changes a seat twice, or not in order".to_owned());
-        }
-        for BookingChange { booking, .. } in self.bookings.iter().filter(|change| change.booking.status.is_live()) {
-            for seat in booking.seat_ids.iter().map(|seat| seat.index()) {
-                let change = self.seats.binary_search_by_key(&seat, |change| change.seat);
-                let change = change.ok().and_then(|position| self.seats.get(position));
-                if change.and_then(|change| change.booking_id) != Some(booking.id) {
-                    return corrupt(format!("does not give seat {seat} to booking {}", booking.id));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The payments that the batch uses up, each with the booking that it confirms.
-    pub(crate) fn payments(&self) -> impl Iterator<Item = (&PaymentReference, BookingId)> {
-        self.events.iter().filter_map(|event| match event {
-            Event::BookingConfirmed { booking_id, payment_reference, .. } => Some((payment_reference, *booking_id)),
-            Event::ShowtimeScheduled { .. }
-            | Event::SeatsReserved { .. }
-            | Event::HoldExtended { .. }
-            | Event::BookingCancelled { .. }
-            | Event::HoldExpired { .. } => None,
-        })
-    }
-}
-
-/// What a commit has made.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Committed {
-    /// Sequence of the batch's first event. If it is not one more than the owner's sequence, others wrote in between
-    /// (on other seats): read the journal from there.
-    pub first_sequence: u64,
-    /// Stamp of the event before it. If it is not that of the owner's last event, the owner has seen another history.
-    pub follows: Stamp,
-    /// Stamp of the batch's last event.
-    pub stamp: Stamp,
-}
 
 /// A showtime to create. It has sequence 1 and one event afterwards.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewShowtime {
     /// Its id.
     pub id: ShowtimeId,
-    /// What is shown.
-    pub movie_title: String,
-    /// When it starts.
-    pub start_time: Timestamp,
+    /// What is shown, when, and on which terms.
+    pub listing: Listing,
     /// Its rows.
     pub seat_map: SeatMap,
     /// When it is created.
     pub recorded_at: Timestamp,
     /// The request's idempotency key, if it has one.
     pub idempotency: Option<IdempotencyRecord>,
+}
+
+impl NewShowtime {
+    /// Its first event.
+    pub(crate) fn event(&self) -> Event {
+        let Listing { movie_title, start_time, terms, cancelled: _ } = self.listing.clone();
+        Event::ShowtimeScheduled { movie_title, start_time, rows: self.seat_map.clone(), terms }
+    }
 }
 
 /// A showtime as a new owner gets it.
@@ -202,6 +79,8 @@ pub struct OutboxEntry {
 pub struct Audit {
     /// `showtimes.sequence`.
     pub sequence: u64,
+    /// The listing.
+    pub listing: Listing,
     /// Every seat's status, version and booking, in order of index.
     pub seats: Vec<(SeatStatus, u64, Option<BookingId>)>,
     /// Every booking, ended ones too.
@@ -219,14 +98,16 @@ pub struct Moment {
     pub answered: Instant,
 }
 
-/// A pending hold whose deadline has passed, with all that a batch that ends it has to name. Its seats have its booking's version: every
-/// event about a live booking is about all of its seats.
+/// A live booking that is to be ended, with all that a batch that ends it has to name: a pending hold whose deadline has passed, or any
+/// booking of a cancelled showtime. Its seats have its booking's version: every event about a live booking is about all of its seats.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct DueHold {
+pub struct DueBooking {
     /// The booking.
     pub booking: Booking,
     /// Its showtime's fence.
     pub fence: u64,
+    /// Why its showtime was cancelled, if it was.
+    pub cancelled: Option<CancelReason>,
 }
 
 /// Work that one node of the cluster does at a time.
@@ -270,16 +151,14 @@ pub trait Journal: Send + Sync + 'static {
 
     /// A showtime as clients see it, from its seats as they stand; `None` if it is unknown.
     async fn view(&self, id: ShowtimeId) -> Result<Option<Arc<ShowtimeView>>, StoreError> {
-        let Some(loaded) = self.load(id).await? else { return Ok(None) };
-        let first = self.journal(id, 0, 1).await?.into_iter().next();
-        let Some(scheduled) = first.and_then(|first| ShowtimeView::scheduled(id, &first)) else {
-            return Err(StoreError::Corrupt(format!("the journal of showtime {id} does not begin with its creation")));
-        };
+        let Some(Loaded { showtime, stamp, fence: _ }) = self.load(id).await? else { return Ok(None) };
         Ok(Some(Arc::new(ShowtimeView {
-            sequence: loaded.showtime.sequence(),
-            stamp: loaded.stamp,
-            statuses: loaded.showtime.statuses().to_vec(),
-            ..scheduled
+            id,
+            listing: Arc::clone(showtime.listing()),
+            sequence: showtime.sequence(),
+            stamp,
+            seat_map: SeatMap::clone(&showtime.facts().seat_map),
+            statuses: showtime.statuses().to_vec(),
         })))
     }
 
@@ -341,8 +220,9 @@ pub trait Ledger: Journal + Roles {
     /// Deletes up to `limit` idempotency records older than `before`; returns how many.
     async fn forget_idempotency(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
-    /// Up to `limit` pending holds with a deadline at or before `before`, earliest first.
-    async fn due_holds(&self, before: Timestamp, limit: usize) -> Result<Vec<DueHold>, StoreError>;
+    /// Up to `limit` bookings that are to be ended: pending holds with a deadline at or before `before`, earliest first; then, as far as there
+    /// is room, live bookings of cancelled showtimes. Of a showtime that has none left it is noted that nothing is to be ended there.
+    async fn due(&self, before: Timestamp, limit: usize) -> Result<Vec<DueBooking>, StoreError>;
 }
 
 /// What the broker has not confirmed: for the relay.

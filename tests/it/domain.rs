@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use turnstile::domain::{
-    BookingId, BookingStatus, Command, Credential, Decision, Event, HoldPolicy, HoldToken, PaymentReference, Rejection,
-    Row, SeatId, SeatMap, SeatSelection, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, Timestamp, UserId,
+    BookingId, BookingStatus, Command, Credential, Decision, Event, HoldPolicy, HoldToken, Listing, PaymentReference,
+    Rejection, Row, SeatId, SeatMap, SeatSelection, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, Timestamp, UserId,
 };
 use uuid::Uuid;
 
@@ -187,7 +187,7 @@ impl Model {
 
 fn fresh() -> Showtime {
     let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: SEATS }]).unwrap());
-    Showtime::scheduled(ShowtimeFacts { id: ID, starts_at: Timestamp::MAX, seat_map })
+    Showtime::scheduled(ShowtimeFacts { id: ID, seat_map }, Listing::new("M", Timestamp::MAX))
 }
 
 proptest! {
@@ -334,7 +334,7 @@ fn what_came_before_the_deadline_counts_when_it_is_decided_after_it() {
 fn a_showtime_that_has_started_sells_no_more_seats_but_takes_the_payment_of_a_hold() {
     let start = Timestamp::from_millis(30_000);
     let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: SEATS }]).unwrap());
-    let mut showtime = Showtime::scheduled(ShowtimeFacts { id: ID, starts_at: start, seat_map });
+    let mut showtime = Showtime::scheduled(ShowtimeFacts { id: ID, seat_map }, Listing::new("M", start));
     let before = Timestamp::from_millis(29_999);
     let reserve = command(&Step::Reserve { booking: 1, seats: vec![0] }, before);
     // Asked in time, decided a little later.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use turnstile::domain::{
-    Booking, BookingId, Command, Credential, Decision, Event, HoldPolicy, HoldToken, RecordedEvent, Rejection, Row,
-    SeatId, SeatMap, SeatSelection, Showtime, ShowtimeFacts, ShowtimeId, Stamp, Timestamp, UserId,
+    Booking, BookingId, Command, Credential, Decision, Event, HoldPolicy, HoldToken, Listing, RecordedEvent, Rejection,
+    Row, SeatId, SeatMap, SeatSelection, Showtime, ShowtimeFacts, ShowtimeId, Stamp, Timestamp, UserId,
 };
 use uuid::Uuid;
 
@@ -30,8 +30,8 @@ struct Story {
 impl Story {
     fn begin() -> Self {
         let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: 6 }]).unwrap());
-        let facts = ShowtimeFacts { id: ID, starts_at: Timestamp::MAX, seat_map };
-        Self { showtime: Showtime::scheduled(facts), bookings: 0 }
+        let facts = ShowtimeFacts { id: ID, seat_map };
+        Self { showtime: Showtime::scheduled(facts, Listing::new("M", Timestamp::MAX)), bookings: 0 }
     }
 
     /// The deadline of a new hold. As the box office does it: decided, applied, and counted from the first hold of its chain.
@@ -115,7 +115,7 @@ fn a_hold_that_ended_on_another_node_counts_once_its_booking_is_recalled() {
     let mut story = Story::begin();
     let ended = BookingId(Uuid::from_u128(99));
     let seat_ids = vec![SeatId::new(ID, 0)];
-    let event = Event::BookingCancelled { booking_id: ended, seat_ids: seat_ids.clone() };
+    let event = Event::BookingCancelled { booking_id: ended, seat_ids: seat_ids.clone(), reason: None, refund: None };
     story.showtime.note_ended(&RecordedEvent {
         sequence: 3,
         recorded_at: at(1_795),
@@ -140,6 +140,7 @@ fn a_hold_that_ended_on_another_node_counts_once_its_booking_is_recalled() {
         reserved_at: at(0),
         expires_at: at(1_800),
         payment_reference: None,
+        cancel_reason: None,
         version: 3,
     });
     assert_eq!(story.reserve("ada", &[0], 1_796), Ok(at(1_800)));

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{PaymentReference, Row, SeatId, SeatMap, Stamp, UserId};
+use crate::domain::{CancelReason, PaymentReference, Row, SeatId, SeatMap, Stamp, Terms, UserId};
 
 fn showtime() -> impl Strategy<Value = ShowtimeId> {
     any::<u128>().prop_map(|id| ShowtimeId(Uuid::from_u128(id)))
@@ -13,17 +13,33 @@ fn timestamp() -> impl Strategy<Value = Timestamp> {
     (Timestamp::MIN.as_millis()..=Timestamp::MAX.as_millis()).prop_map(Timestamp::from_millis)
 }
 
+fn terms() -> impl Strategy<Value = Terms> {
+    let limits = (prop::option::of(1..20_u32), prop::option::of(any::<u32>()));
+    (prop::option::of(timestamp()), prop::option::of(timestamp()), limits).prop_map(
+        |(on_sale_from, on_sale_until, (places_per_booking, places_per_customer))| Terms {
+            on_sale_from,
+            on_sale_until,
+            places_per_booking,
+            places_per_customer,
+        },
+    )
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let booking = any::<u128>().prop_map(|id| BookingId(Uuid::from_u128(id)));
     let seats = prop::collection::vec(any::<u128>().prop_map(|id| SeatId(Uuid::from_u128(id))), 0..4);
     let rows = prop::collection::btree_set("[A-Z]{1,3}", 1..4)
         .prop_map(|labels| SeatMap::new(labels.into_iter().map(|row| Row { row, seats: 3 }).collect()).unwrap());
     prop_oneof![
-        (".{0,20}", timestamp(), rows).prop_map(|(movie_title, start_time, rows)| Event::ShowtimeScheduled {
+        (".{0,20}", timestamp(), rows, terms()).prop_map(|(movie_title, start_time, rows, terms)| {
+            Event::ShowtimeScheduled { movie_title, start_time, rows, terms }
+        }),
+        (".{0,20}", timestamp(), terms()).prop_map(|(movie_title, start_time, terms)| Event::ShowtimeChanged {
             movie_title,
             start_time,
-            rows
+            terms
         }),
+        ".{1,20}".prop_map(|reason| Event::ShowtimeCancelled { reason: CancelReason::stored(reason) }),
         (booking.clone(), seats.clone(), "[^\\p{Cc}\\s]{1,20}", timestamp()).prop_map(
             |(booking_id, seat_ids, user, expires_at)| Event::SeatsReserved {
                 booking_id,
@@ -38,8 +54,13 @@ fn event() -> impl Strategy<Value = Event> {
         (booking.clone(), seats.clone(), "[^\\p{Cc}\\s]{1,20}").prop_map(|(booking_id, seat_ids, reference)| {
             Event::BookingConfirmed { booking_id, seat_ids, payment_reference: PaymentReference::stored(reference) }
         }),
-        (booking.clone(), seats.clone())
-            .prop_map(|(booking_id, seat_ids)| Event::BookingCancelled { booking_id, seat_ids }),
+        (booking.clone(), seats.clone(), prop::option::of((".{1,20}", ".{1,20}"))).prop_map(
+            |(booking_id, seat_ids, ended)| {
+                let (reason, refund) = ended.unzip();
+                let (reason, refund) = (reason.map(CancelReason::stored), refund.map(PaymentReference::stored));
+                Event::BookingCancelled { booking_id, seat_ids, reason, refund }
+            }
+        ),
         (booking, seats).prop_map(|(booking_id, seat_ids)| Event::HoldExpired { booking_id, seat_ids }),
     ]
 }
@@ -106,7 +127,7 @@ fn sample() -> Message {
             recorded_at: Timestamp::from_millis(0),
             stamp: Stamp(0xa5),
             follows: Stamp(u64::MAX),
-            event: Event::BookingCancelled { booking_id, seat_ids: seat_ids.clone() },
+            event: Event::BookingCancelled { booking_id, seat_ids: seat_ids.clone(), reason: None, refund: None },
         },
         RecordedEvent {
             sequence: 42,

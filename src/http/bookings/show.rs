@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::{Booking, BookingId, PaymentReference, SeatId, ShowtimeId, Timestamp, UserId};
+use crate::domain::{Booking, BookingId, CancelReason, PaymentReference, SeatId, ShowtimeId, Timestamp, UserId};
 use crate::http::problem::Problem;
 use crate::http::request::body;
 use crate::http::request::query::Query;
@@ -45,6 +45,10 @@ pub(super) struct BookingAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
     payment_reference: Option<&'a PaymentReference>,
+    /// Why it was cancelled, if its showtime was. A payment is to be returned by whoever took it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    cancel_reason: Option<&'a CancelReason>,
     /// Sequence of the last change.
     sequence: u64,
 }
@@ -71,6 +75,7 @@ impl<'a> BookingAnswer<'a> {
             expires_at: booking.expires_at,
             expires_in_seconds: booking.status.seconds_left(booking.expires_at, now),
             payment_reference: booking.payment_reference.as_ref(),
+            cancel_reason: booking.cancel_reason.as_ref(),
             sequence: booking.version,
         }
     }

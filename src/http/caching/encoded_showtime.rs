@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::domain::ShowtimeView;
-use crate::domain::{Row, SeatId, SeatMap, SeatStatus, ShowtimeId, Timestamp};
+use crate::domain::{Listing, Row, SeatId, SeatMap, SeatStatus, ShowtimeId};
 use crate::http::caching::representation::Representation;
 use crate::seat_json::{SEAT_BYTES, push_seats};
 
@@ -59,8 +59,7 @@ pub(crate) struct Layout {
 #[derive(PartialEq, Eq)]
 struct Facts {
     id: ShowtimeId,
-    movie_title: String,
-    start_time: Timestamp,
+    listing: Arc<Listing>,
     seat_map: SeatMap,
 }
 
@@ -114,12 +113,8 @@ impl EncodedShowtime {
 
 impl Layout {
     fn of(view: &ShowtimeView) -> Self {
-        let facts = Arc::new(Facts {
-            id: view.id,
-            movie_title: view.movie_title.clone(),
-            start_time: view.start_time,
-            seat_map: view.seat_map.clone(),
-        });
+        let facts =
+            Arc::new(Facts { id: view.id, listing: Arc::clone(&view.listing), seat_map: view.seat_map.clone() });
         let digest = facts.digest();
         let shown = {
             let facts = Arc::clone(&facts);
@@ -130,15 +125,15 @@ impl Layout {
     }
 
     fn is_of(&self, view: &ShowtimeView) -> bool {
-        let Facts { id, movie_title, start_time, seat_map } = &*self.facts;
-        (id, movie_title, start_time, seat_map) == (&view.id, &view.movie_title, &view.start_time, &view.seat_map)
+        let Facts { id, listing, seat_map } = &*self.facts;
+        (id, listing, seat_map) == (&view.id, &view.listing, &view.seat_map)
     }
 }
 
 impl Facts {
-    /// `"id":"..","movieTitle":"..","startTime":".."`
+    /// `"id":"..","movieTitle":"..","startTime":".."` and the rest of the listing.
     fn members(&self) -> String {
-        format!(r#""id":"{}","movieTitle":{},"startTime":"{}""#, self.id, quoted(&self.movie_title), self.start_time)
+        format!(r#""id":"{}",{}"#, self.id, self.listing.members())
     }
 
     /// `{id, movieTitle, startTime, sequence, seats:[{seatId, row, number, status}]}`
@@ -173,9 +168,9 @@ impl Facts {
     }
 
     fn digest(&self) -> [u8; 32] {
-        let mut digest = Sha256::new().chain_update(self.id.0).chain_update(self.start_time.as_millis().to_be_bytes());
-        digest.update(self.movie_title.len().to_be_bytes());
-        digest.update(&self.movie_title);
+        let listing = self.listing.members();
+        let mut digest = Sha256::new().chain_update(self.id.0).chain_update(listing.len().to_be_bytes());
+        digest.update(&listing);
         for Row { row, seats } in self.seat_map.rows() {
             digest.update(row.len().to_be_bytes());
             digest.update(row);
@@ -217,7 +212,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::Stamp;
+    use crate::domain::{Stamp, Timestamp};
     use crate::http::caching::representation::Coding;
 
     fn view(id: u128, sequence: u64, sold: bool) -> ShowtimeView {
@@ -226,8 +221,7 @@ mod tests {
         let [free, held] = [SeatStatus::Available, SeatStatus::Reserved];
         ShowtimeView {
             id: ShowtimeId(Uuid::from_u128(id)),
-            movie_title: "\"Quoted\" \u{1F3AC} title".to_owned(),
-            start_time: Timestamp::from_millis(1_000),
+            listing: Arc::new(Listing::new("\"Quoted\" \u{1F3AC} title", Timestamp::from_millis(1_000))),
             sequence,
             stamp: Stamp::default(),
             seat_map: SeatMap::new(rows).unwrap(),
@@ -247,7 +241,7 @@ mod tests {
     fn the_whole_is_json_with_every_seat_in_its_place() {
         let view = view(1, 7, true);
         let body: Value = serde_json::from_slice(&body(&EncodedShowtime::of(&view, None), Form::Whole)).unwrap();
-        assert_eq!(body["movieTitle"], view.movie_title.as_str());
+        assert_eq!(body["movieTitle"], view.listing.movie_title.as_str());
         assert_eq!(body["sequence"], 7);
         assert_eq!(body["startTime"], "1970-01-01T00:00:01Z");
         let seats = body["seats"].as_array().unwrap();
@@ -267,7 +261,7 @@ mod tests {
         let layout: Value = serde_json::from_slice(&body(&encoded, Form::Layout)).unwrap();
         assert_eq!(
             (&layout["movieTitle"], &layout["id"]),
-            (&view.movie_title.clone().into(), &view.id.to_string().into())
+            (&view.listing.movie_title.clone().into(), &view.id.to_string().into())
         );
         let status = body(&encoded, Form::Status);
         assert_eq!(status[..], [0b0010_0100, 0b01]);
@@ -302,7 +296,8 @@ mod tests {
         let first = EncodedShowtime::of(&view(1, 7, true), None);
         let later = |view: &ShowtimeView| EncodedShowtime::of(view, Some(Arc::clone(first.layout())));
         assert!(Arc::ptr_eq(later(&view(1, 8, true)).layout(), first.layout()));
-        let renamed = ShowtimeView { movie_title: "another".to_owned(), ..view(1, 8, true) };
+        let listing = Arc::new(Listing::new("another", Timestamp::from_millis(1_000)));
+        let renamed = ShowtimeView { listing, ..view(1, 8, true) };
         assert!(!Arc::ptr_eq(later(&renamed).layout(), first.layout()));
     }
 }

@@ -145,7 +145,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{Event, EventRun, RecordedEvent, Row, SeatMap, Stamp, Timestamp};
+    use crate::domain::{Event, EventRun, RecordedEvent, Row, SeatMap, Stamp, Terms, Timestamp};
     use crate::read_model::embedded::EmbeddedReadModel;
 
     fn id(id: u128) -> ShowtimeId {
@@ -154,7 +154,8 @@ mod tests {
 
     fn scheduled(id: ShowtimeId) -> EventRun {
         let rows = SeatMap::new(vec![Row { row: "A".to_owned(), seats: 1 }]).unwrap();
-        let event = Event::ShowtimeScheduled { movie_title: "M".to_owned(), start_time: Timestamp::MAX, rows };
+        let (movie_title, terms) = ("M".to_owned(), Terms::default());
+        let event = Event::ShowtimeScheduled { movie_title, start_time: Timestamp::MAX, rows, terms };
         EventRun::new(
             id,
             vec![RecordedEvent { sequence: 1, recorded_at: Timestamp::MIN, stamp: Stamp(1), follows: Stamp(0), event }],

@@ -140,7 +140,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{Applied, EventRun, Place, Row, SeatMap, SeatStatus, ShowtimeView, Stamp, Timestamp};
+    use crate::domain::{Applied, EventRun, Listing, Place, Row, SeatMap, SeatStatus, ShowtimeView, Stamp, Timestamp};
     use crate::http::caching::showtime_shelf::ShowtimeShelf;
     use crate::read_model::ReadModel;
     use crate::read_model::embedded::EmbeddedReadModel;
@@ -225,8 +225,7 @@ mod tests {
         async fn moves_to(&self, sequence: u64) {
             let view = ShowtimeView {
                 id: ID,
-                movie_title: "M".to_owned(),
-                start_time: Timestamp::MAX,
+                listing: Arc::new(Listing::new("M", Timestamp::MAX)),
                 sequence,
                 stamp: Stamp::default(),
                 seat_map: SeatMap::new(vec![Row { row: "A".to_owned(), seats: 1 }]).unwrap(),

@@ -206,8 +206,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::ShowtimeView;
-    use crate::domain::{Row, SeatMap, SeatStatus, Stamp, Timestamp};
+    use crate::domain::{Listing, Row, SeatMap, SeatStatus, ShowtimeView, Stamp, Timestamp};
     use crate::read_model::embedded::EmbeddedReadModel;
 
     /// Long enough to be made off the workers.
@@ -221,8 +220,7 @@ mod tests {
         let rows = vec![Row { row: "A".to_owned(), seats: SEATS }];
         let view = ShowtimeView {
             id: id(number),
-            movie_title: "M".to_owned(),
-            start_time: Timestamp::from_millis(1_000),
+            listing: Arc::new(Listing::new("M", Timestamp::from_millis(1_000))),
             sequence,
             stamp: Stamp::default(),
             seat_map: SeatMap::new(rows).unwrap(),

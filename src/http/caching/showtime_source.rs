@@ -181,7 +181,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{Event, EventRun, RecordedEvent, Row, SeatMap, Stamp, Timestamp};
+    use crate::domain::{Event, EventRun, RecordedEvent, Row, SeatMap, Stamp, Terms, Timestamp};
     use crate::read_model::embedded::EmbeddedReadModel;
 
     #[tokio::test]
@@ -194,7 +194,8 @@ mod tests {
         let id = ShowtimeId(Uuid::from_u128(7));
         assert_eq!(source.look(id).await.unwrap(), None);
         let rows = SeatMap::new(vec![Row { row: "A".to_owned(), seats: 1 }]).unwrap();
-        let event = Event::ShowtimeScheduled { movie_title: "M".to_owned(), start_time: Timestamp::MAX, rows };
+        let (movie_title, terms) = ("M".to_owned(), Terms::default());
+        let event = Event::ShowtimeScheduled { movie_title, start_time: Timestamp::MAX, rows, terms };
         let recorded =
             RecordedEvent { sequence: 1, recorded_at: Timestamp::MIN, stamp: Stamp(1), follows: Stamp(0), event };
         read_model.apply(&EventRun::new(id, vec![recorded]).unwrap()).await.unwrap();

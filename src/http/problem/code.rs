@@ -73,6 +73,18 @@ codes! {
         "`conflicts` names every seat that is not free, by id and as it is printed, and why. Nothing was reserved.";
     ShowtimeStarted = "showtime-started", CONFLICT, "The showtime has started",
         "Its seats are no longer sold; `startedAt` says since when. A hold made before may still be confirmed.";
+    NotOnSaleYet = "not-on-sale-yet", CONFLICT, "The sale has not begun",
+        "`onSaleFrom` says when it begins.";
+    SaleEnded = "sale-ended", CONFLICT, "The sale is over",
+        "`onSaleUntil` says when it ended. A hold made before may still be confirmed.";
+    ShowtimeCancelled = "showtime-cancelled", CONFLICT, "The showtime is cancelled",
+        "`reason` says why. Its bookings are ended; a payment is to be returned by whoever took it.";
+    InvalidListing = "invalid-listing", CONFLICT, "The showtime would make no sense",
+        "With this change the sale would end before it begins; `detail` says how. Nothing was changed.";
+    TooManyPlaces = "too-many-places", CONFLICT, "More places than one booking may have",
+        "`most` says how many places one booking of this showtime may have. Nothing was reserved.";
+    CustomerLimit = "customer-limit", CONFLICT, "More places than one customer may have",
+        "`most` says how many places a customer may have in all live bookings of this showtime. Nothing was reserved.";
     HoldExpired = "hold-expired", CONFLICT, "The hold has expired",
         "The deadline passed before the command; the seats are free again. `expiredAt` says when.";
     BookingNotPending = "booking-not-pending", CONFLICT, "The booking is not pending",

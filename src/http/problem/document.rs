@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::{BookingId, SeatConflict, SeatPlace, ShowtimeId, Timestamp};
+use crate::domain::{BookingId, CancelReason, SeatConflict, SeatPlace, ShowtimeId, Timestamp};
 use crate::http::health::DependencyReport;
 use crate::http::problem::code::Code;
 use crate::http::words::{BookingStatus, ConflictReason};
@@ -129,6 +129,22 @@ pub(crate) struct Further {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
     pub(crate) started_at: Option<Timestamp>,
+    /// When the sale begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+    pub(crate) on_sale_from: Option<Timestamp>,
+    /// When the sale ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+    pub(crate) on_sale_until: Option<Timestamp>,
+    /// Why the showtime was cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    pub(crate) reason: Option<CancelReason>,
+    /// Most places that may be had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) most: Option<u32>,
     /// What the booking is instead of pending.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BookingStatus>, nullable = false)]
@@ -145,7 +161,7 @@ pub(crate) struct Further {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<uuid::Uuid>, nullable = false)]
     pub(crate) booking_id: Option<BookingId>,
-    /// The showtime of which it is not known yet whether it was created.
+    /// The showtime of which it is not known yet whether it was created or changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<uuid::Uuid>, nullable = false)]
     pub(crate) showtime_id: Option<ShowtimeId>,

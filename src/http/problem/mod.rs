@@ -237,6 +237,11 @@ impl From<BoxOfficeError> for Problem {
                 Self::new(Code::OutcomeUnknown, detail)
                     .with(Further { showtime_id: Some(showtime_id), ..Further::default() })
             }
+            BoxOfficeError::ChangeUnknown { showtime_id } => {
+                let detail = "it is not known yet whether the showtime was changed; ask again, or for the showtime by showtimeId";
+                Self::new(Code::OutcomeUnknown, detail)
+                    .with(Further { showtime_id: Some(showtime_id), ..Further::default() })
+            }
             BoxOfficeError::Bug(cause) => Self::bug(cause),
         }
     }
@@ -258,6 +263,22 @@ impl From<Rejection> for Problem {
             }
             Rejection::ShowtimeStarted { started_at } => Self::new(Code::ShowtimeStarted, detail)
                 .with(Further { started_at: Some(started_at), ..Further::default() }),
+            Rejection::NotOnSaleYet { from } => {
+                Self::new(Code::NotOnSaleYet, detail).with(Further { on_sale_from: Some(from), ..Further::default() })
+            }
+            Rejection::SaleEnded { ended_at } => {
+                Self::new(Code::SaleEnded, detail).with(Further { on_sale_until: Some(ended_at), ..Further::default() })
+            }
+            Rejection::ShowtimeCancelled { reason } => {
+                Self::new(Code::ShowtimeCancelled, detail).with(Further { reason: Some(reason), ..Further::default() })
+            }
+            Rejection::BadListing(_) => Self::new(Code::InvalidListing, detail),
+            Rejection::TooManyPlaces { most, .. } => {
+                Self::new(Code::TooManyPlaces, detail).with(Further { most: Some(most), ..Further::default() })
+            }
+            Rejection::CustomerLimit { most, .. } => {
+                Self::new(Code::CustomerLimit, detail).with(Further { most: Some(most), ..Further::default() })
+            }
             Rejection::UnknownBooking => Self::new(Code::UnknownBooking, detail),
             Rejection::NotHolder => Self::new(Code::NotHolder, detail),
             Rejection::HoldExpired { expired_at } => Self::new(Code::HoldExpired, detail)

@@ -10,6 +10,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAcces
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::domain::TermChange;
 use crate::http::problem::{Code, FieldError, Problem};
 
 /// Most members of an object; each is compared with all others.
@@ -45,8 +46,13 @@ impl<'a> Object<'a> {
 
     /// Takes a member out; `null` counts as absent.
     pub(crate) fn take(&mut self, name: &str) -> Option<&'a RawValue> {
+        self.take_with_null(name).filter(|value| value.get() != "null")
+    }
+
+    /// Takes a member out, `null` or not.
+    fn take_with_null(&mut self, name: &str) -> Option<&'a RawValue> {
         let position = self.members.iter().position(|(known, _)| known == name)?;
-        Some(self.members.swap_remove(position).1).filter(|value| value.get() != "null")
+        Some(self.members.swap_remove(position).1)
     }
 
     /// What is wrong once all known members were taken out: a name, and why.
@@ -210,6 +216,30 @@ impl<'a> Fields<'a> {
                 None
             }
         }
+    }
+
+    /// A new value for something that may be taken away by `null`; an absent member keeps it.
+    pub(crate) fn new_value<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&'a RawValue) -> Result<T, String>,
+    ) -> TermChange<T> {
+        let Some(value) = self.object.take_with_null(name) else { return TermChange::Keep };
+        if value.get() == "null" {
+            return TermChange::Set(None);
+        }
+        let value = read(value).map_err(|detail| self.wrong(format!("/{name}"), detail));
+        value.map_or(TermChange::Keep, |value| TermChange::Set(Some(value)))
+    }
+
+    /// A text that `read` understands, if it is there.
+    pub(crate) fn new_text<T, E: fmt::Display>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(String) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.optional_text(name)?;
+        read(text).map_err(|error| self.wrong(format!("/{name}"), error.to_string())).ok()
     }
 
     /// A text that `read` understands; `None` after noting what is wrong.

@@ -1,10 +1,12 @@
 //! Showtimes as clients read them. Seats and layouts are encoded without serde, and only described here.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::domain::{ShowtimeId, ShowtimeSummary, Timestamp};
+use crate::domain::{Listing, ShowtimeId, ShowtimeSummary};
 use crate::http::words::SeatStatus;
 
 /// A line of the list of showtimes.
@@ -15,11 +17,9 @@ pub(super) struct SummaryAnswer {
     /// Its id.
     #[schema(value_type = Uuid)]
     pub(super) id: ShowtimeId,
-    /// What is shown.
-    pub(super) movie_title: String,
-    /// When it starts.
-    #[schema(value_type = String, format = DateTime)]
-    pub(super) start_time: Timestamp,
+    #[serde(flatten)]
+    #[schema(value_type = ListingAnswer)]
+    pub(super) listing: Arc<Listing>,
     /// Sequence of its last change.
     pub(super) sequence: u64,
     /// Number of seats.
@@ -32,13 +32,39 @@ impl From<&ShowtimeSummary> for SummaryAnswer {
     fn from(summary: &ShowtimeSummary) -> Self {
         Self {
             id: summary.id,
-            movie_title: summary.movie_title.clone(),
-            start_time: summary.start_time,
+            listing: Arc::clone(&summary.listing),
             sequence: summary.sequence,
             seats: summary.seats,
             available: summary.available,
         }
     }
+}
+
+/// What is shown, when, and on which terms. A term that is not set is absent.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = Listing)]
+#[expect(dead_code, reason = "describes the domain's Listing to the OpenAPI document")]
+pub(super) struct ListingAnswer {
+    /// What is shown.
+    movie_title: String,
+    /// When it starts.
+    #[schema(value_type = String, format = DateTime)]
+    start_time: String,
+    /// When the sale begins; absent: it has begun.
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+    on_sale_from: Option<String>,
+    /// When the sale ends; absent: when the showtime starts.
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+    on_sale_until: Option<String>,
+    /// Most places in one booking.
+    #[schema(nullable = false)]
+    places_per_booking: Option<u32>,
+    /// Most places in all live bookings of one customer.
+    #[schema(nullable = false)]
+    places_per_customer: Option<u32>,
+    /// Why the showtime was cancelled; absent: it was not.
+    #[schema(nullable = false)]
+    cancelled: Option<String>,
 }
 
 /// A showtime with all its seats at one sequence.
@@ -48,11 +74,9 @@ impl From<&ShowtimeSummary> for SummaryAnswer {
 pub(super) struct ShowtimeAnswer {
     /// Its id.
     id: Uuid,
-    /// What is shown.
-    movie_title: String,
-    /// When it starts.
-    #[schema(value_type = String, format = DateTime)]
-    start_time: String,
+    #[serde(flatten)]
+    #[schema(inline)]
+    listing: ListingAnswer,
     /// Sequence of its last change.
     sequence: u64,
     /// Every seat, row by row.
@@ -84,11 +108,9 @@ pub(super) struct SeatAnswer {
 pub(super) struct LayoutAnswer {
     /// Its id.
     id: Uuid,
-    /// What is shown.
-    movie_title: String,
-    /// When it starts.
-    #[schema(value_type = String, format = DateTime)]
-    start_time: String,
+    #[serde(flatten)]
+    #[schema(inline)]
+    listing: ListingAnswer,
     /// What all its seats' ids begin with; eight hexadecimal digits follow, the seat's count from 0.
     #[schema(pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}$")]
     seat_id_prefix: String,

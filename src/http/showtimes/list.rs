@@ -48,7 +48,7 @@ pub(super) async fn list(state: web::Data<AppState>, request: HttpRequest) -> Re
     let found = state.looks.list(start, size.saturating_add(1)).await.map_err(|error| unreadable(&error))?;
     let page = found.get(..size).unwrap_or(&found);
     let more = found.len() > page.len();
-    let next_cursor = if more { page.last().map(|last| cursor(last.start_time, last.id)) } else { None };
+    let next_cursor = if more { page.last().map(|last| cursor(last.listing.start_time, last.id)) } else { None };
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-cache"));
     if let Some(next) = &next_cursor {

@@ -2,15 +2,17 @@
 
 mod answers;
 mod list;
+mod listing;
 mod schedule;
 mod seat_maps;
 
 use crate::http::openapi::Describe;
-use crate::http::paths::{LAYOUT, SHOWTIME, SHOWTIMES, STATUS};
+use crate::http::paths::{LAYOUT, SHOWTIME, SHOWTIME_CANCEL, SHOWTIMES, STATUS};
 use crate::http::request::query::MOST_SEQUENCE;
 use crate::http::route::Route;
 use crate::http::showtimes::answers::{LayoutAnswer, ShowtimeAnswer, SummaryAnswer};
 use crate::http::showtimes::list::{CURSOR, CURSOR_CHARACTERS, PageAnswer};
+use crate::http::showtimes::listing::{CancelBody, ChangeBody, ListedAnswer};
 use crate::http::showtimes::schedule::ScheduleBody;
 
 pub(super) use seat_maps::{SEQUENCE, SOURCE};
@@ -18,6 +20,11 @@ pub(super) use seat_maps::{SEQUENCE, SOURCE};
 /// Default of the setting `page_showtimes`.
 const PAGE_SHOWTIMES: u64 = 200;
 const TOTALS_RULE: &str = "All showtimes, and all seats, have a limit that operators set. Beyond it the answer is 429 with the code `quota-exceeded`.";
+
+const CHANGE_RULE: &str = "What is absent stays as it is; `null` takes a term away. Bookings stay as they are: a hold keeps its deadline, and \
+     who has more places than a new limit keeps them. Everybody who watches the showtime hears of it.";
+const CANCEL_RULE: &str = "For good. Nothing is sold any more from the answer on; the live bookings are cancelled soon after, each by an event \
+     that tells the reason and, if it was paid, the payment to be returned.";
 
 const MIN_SEQUENCE: &str =
     "Wait, for a bounded time, until the view has this sequence. Without it the view may be 25 ms old";
@@ -32,6 +39,50 @@ const LAYOUT_HEADERS: &[&str] = &["ETag", "Vary", "Cache-Control", "Content-Enco
 const STATUS_HEADERS: &[&str] = &["ETag", "Vary", "Turnstile-Sequence", "Content-Encoding?", "Turnstile-Source?"];
 
 pub(super) fn routes() -> Vec<Route> {
+    [commands(), reads()].into_iter().flatten().collect()
+}
+
+fn commands() -> Vec<Route> {
+    vec![
+        Route::post(
+            SHOWTIMES,
+            schedule::schedule,
+            Describe::new("scheduleShowtime", "Create a showtime with its seats (operators)", "showtimes")
+                .text(TOTALS_RULE)
+                .key()
+                .operator()
+                .body::<ScheduleBody>()
+                .json::<SummaryAnswer>(201, "Created", &["Location", "Idempotent-Replayed?"])
+                .problems(&[400, 401, 403, 408, 413, 415, 422, 500, 503]),
+        ),
+        Route::patch(
+            SHOWTIME,
+            listing::change,
+            Describe::new("changeShowtime", "Change what is shown, when, or on which terms (operators)", "showtimes")
+                .text(CHANGE_RULE)
+                .id("The showtime")
+                .key()
+                .operator()
+                .body::<ChangeBody>()
+                .json::<ListedAnswer>(200, "Done, now or before", &["Idempotent-Replayed?"])
+                .problems(&[400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503]),
+        ),
+        Route::post(
+            SHOWTIME_CANCEL,
+            listing::cancel,
+            Describe::new("cancelShowtime", "Cancel a showtime and all its bookings (operators)", "showtimes")
+                .text(CANCEL_RULE)
+                .id("The showtime")
+                .key()
+                .operator()
+                .body::<CancelBody>()
+                .json::<ListedAnswer>(200, "Done, now or before", &["Idempotent-Replayed?"])
+                .problems(&[400, 401, 403, 404, 408, 413, 415, 422, 500, 503]),
+        ),
+    ]
+}
+
+fn reads() -> Vec<Route> {
     let reading = |name, summary| {
         Describe::new(name, summary, "showtimes").public().id("The showtime").problems(&[400, 404, 500, 503])
     };
@@ -46,17 +97,6 @@ pub(super) fn routes() -> Vec<Route> {
                 .flag("past", "true: also those that have started, the oldest first")
                 .json::<PageAnswer>(200, "A page", &["Link?"])
                 .problems(&[400, 500, 503]),
-        ),
-        Route::post(
-            SHOWTIMES,
-            schedule::schedule,
-            Describe::new("scheduleShowtime", "Create a showtime with its seats (operators)", "showtimes")
-                .text(TOTALS_RULE)
-                .key()
-                .operator()
-                .body::<ScheduleBody>()
-                .json::<SummaryAnswer>(201, "Created", &["Location", "Idempotent-Replayed?"])
-                .problems(&[400, 401, 403, 408, 413, 415, 422, 500, 503]),
         ),
         Route::get(
             SHOWTIME,

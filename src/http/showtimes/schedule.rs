@@ -1,5 +1,7 @@
 //! Creates a showtime, for operators.
 
+use std::sync::Arc;
+
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::value::RawValue;
@@ -7,17 +9,19 @@ use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
 
 use crate::box_office::{BoxOfficeError, IdempotencyKey, Scheduled};
-use crate::domain::{Row, SeatMap, SeatMapError, Timestamp, movie_title};
+use crate::domain::{Listing, Row, SeatMap, SeatMapError, Timestamp};
 use crate::http::problem::{Code, Problem};
 use crate::http::request::body::{self, Body};
 use crate::http::request::fields::{self, Object, Wrong};
 use crate::http::request::query::Query;
 use crate::http::showtimes::answers::{RowBody, SummaryAnswer};
+use crate::http::showtimes::listing;
 use crate::http::{AppState, credential};
 
 /// A showtime to create.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = NewShowtime)]
+#[expect(dead_code, reason = "describes what `read_showtime` reads")]
 pub(super) struct ScheduleBody {
     /// What is shown: 1 to 200 characters.
     #[schema(min_length = 1, max_length = 200)]
@@ -25,8 +29,26 @@ pub(super) struct ScheduleBody {
     /// When it starts, RFC 3339.
     #[schema(value_type = String, format = DateTime)]
     start_time: Timestamp,
+    /// When the sale begins; absent: at once.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    on_sale_from: Option<Timestamp>,
+    /// When the sale ends; absent: when the showtime starts.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    on_sale_until: Option<Timestamp>,
+    /// Most places in one booking.
+    #[schema(minimum = 1, maximum = 20)]
+    places_per_booking: Option<u32>,
+    /// Most places in all live bookings of one customer (`userId`).
+    #[schema(minimum = 1)]
+    places_per_customer: Option<u32>,
     /// Its rows, at most 200,000 seats in all.
     #[schema(value_type = Vec<RowBody>, min_items = 1)]
+    rows: SeatMap,
+}
+
+/// What [`ScheduleBody`] describes.
+struct Wanted {
+    listing: Listing,
     rows: SeatMap,
 }
 
@@ -58,8 +80,7 @@ pub(super) async fn schedule(
     state.existence.note_created(scheduled.showtime_id);
     let answer = SummaryAnswer {
         id: scheduled.showtime_id,
-        movie_title: new.movie_title,
-        start_time: new.start_time,
+        listing: Arc::new(new.listing),
         sequence: scheduled.sequence,
         seats,
         available: seats,
@@ -74,18 +95,18 @@ pub(super) async fn schedule(
 }
 
 /// Creates the showtime if there may be one more.
-async fn create(state: &AppState, new: &ScheduleBody, key: Option<IdempotencyKey>) -> Result<Scheduled, Problem> {
-    let ScheduleBody { movie_title, start_time, rows } = new;
+async fn create(state: &AppState, new: &Wanted, key: Option<IdempotencyKey>) -> Result<Scheduled, Problem> {
+    let Wanted { listing, rows } = new;
     let creation = match (state.totals.admit(rows.seat_count()).await, &key) {
         (Ok(creation), _) => creation,
         (Err(refusal), None) => return Err(refusal),
         // A repeated request is told what the first one has created, however many showtimes there are by now.
         (Err(refusal), Some(key)) => {
-            let before = state.box_office.scheduled_before(movie_title, *start_time, rows, key).await?;
+            let before = state.box_office.scheduled_before(listing, rows, key).await?;
             return before.ok_or(refusal);
         }
     };
-    let outcome = state.box_office.schedule(movie_title.clone(), *start_time, rows.clone(), key).await;
+    let outcome = state.box_office.schedule(listing.clone(), rows.clone(), key).await;
     let may_be_new = match &outcome {
         Ok(scheduled) => !scheduled.replayed,
         Err(error) => matches!(error, BoxOfficeError::ScheduleUnknown { .. }),
@@ -106,20 +127,15 @@ fn room<'a>(state: &'a AppState, request: &HttpRequest) -> Result<Option<Semapho
     place.map(Some).map_err(|_full| Problem::new(Code::Overloaded, "other large showtimes are being created"))
 }
 
-fn read_showtime(body: &Body) -> Result<ScheduleBody, Problem> {
+fn read_showtime(body: &Body) -> Result<Wanted, Problem> {
     let mut fields = body.fields()?;
-    let title = fields.text("movieTitle", movie_title);
-    let start = fields.text("startTime", |text| Timestamp::parse(&text));
+    let listing = listing::new(&mut fields);
     let rows = fields.list("rows", MOST_ROWS, read_row);
     let seat_map = rows.and_then(|rows| {
         let made = SeatMap::new(rows);
         made.map_err(|error| fields.wrong(wrong_row(&error), error.to_string())).ok()
     });
-    let made = title.zip(start).zip(seat_map).map(|((movie_title, start_time), rows)| ScheduleBody {
-        movie_title,
-        start_time,
-        rows,
-    });
+    let made = listing.zip(seat_map).map(|(listing, rows)| Wanted { listing, rows });
     fields.finish(made)
 }
 

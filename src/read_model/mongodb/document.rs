@@ -5,6 +5,8 @@
 //! | `_id` | UUID | the showtime's id |
 //! | `movieTitle` | string | what is shown |
 //! | `startTime` | date | when it starts |
+//! | `terms` | string | on which terms it is sold, as JSON; absent: none are set |
+//! | `cancelled` | string | why it was cancelled; absent: it was not |
 //! | `sequence` | int64 | the last event applied |
 //! | `stamp` | int64 | that event's stamp |
 //! | `seatCount` | int64 | number of seats |
@@ -12,10 +14,11 @@
 //! | `statuses` | binary | two bits a seat in order of index, the first seat in the lowest bits of the first byte |
 //! | `rows` | binary | the rows as JSON, compressed with zlib |
 //!
-//! Events change `sequence`, `stamp`, `available` and `statuses`. The largest house, of 200,000 seats, has 50 KB of statuses.
+//! Events about seats change `sequence`, `stamp`, `available` and `statuses`. The largest house, of 200,000 seats, has 50 KB of statuses.
 
 use std::fmt::Display;
 use std::io::Read;
+use std::sync::Arc;
 
 use flate2::Compression;
 use flate2::read::{ZlibDecoder, ZlibEncoder};
@@ -25,7 +28,8 @@ use mongodb::bson::{Binary, Bson, DateTime, Document, doc, uuid::Uuid as BsonUui
 use uuid::Uuid;
 
 use crate::domain::{
-    Place, Row, SeatMap, SeatStatus, ShowtimeId, ShowtimeSummary, ShowtimeView, Stamp, Timestamp, available,
+    CancelReason, Listing, Place, Row, SeatMap, SeatStatus, ShowtimeId, ShowtimeSummary, ShowtimeView, Stamp, Terms,
+    Timestamp, available,
 };
 use crate::read_model::ReadError;
 
@@ -66,13 +70,47 @@ pub(super) fn statuses(document: &Document) -> Result<Vec<SeatStatus>, Damaged> 
     unpack(field(document, "statuses", Document::get_binary_generic)?, seats).ok_or_else(|| damaged("statuses"))
 }
 
+/// The fields that [`listing`] reads.
+pub(super) const LISTING_FIELDS: [&str; 4] = ["movieTitle", "startTime", "terms", "cancelled"];
+
+/// The listing of a document with its fields.
+pub(super) fn listing(document: &Document) -> Result<Listing, Damaged> {
+    let start_time = field(document, "startTime", Document::get_datetime)?.timestamp_millis();
+    let terms = match document.get("terms") {
+        None => Terms::default(),
+        Some(_) => serde_json::from_str(field(document, "terms", Document::get_str)?).map_err(damaged)?,
+    };
+    let cancelled = match document.get("cancelled") {
+        None => None,
+        Some(_) => Some(CancelReason::stored(field(document, "cancelled", Document::get_str)?.to_owned())),
+    };
+    Ok(Listing {
+        movie_title: field(document, "movieTitle", Document::get_str)?.to_owned(),
+        start_time: Timestamp::from_millis(start_time),
+        terms,
+        cancelled,
+    })
+}
+
+/// The fields of a listing.
+pub(super) fn listed(listing: &Listing) -> Result<Document, Damaged> {
+    let mut document = doc! {
+        "movieTitle": &listing.movie_title,
+        "startTime": DateTime::from_millis(listing.start_time.as_millis()),
+        "terms": serde_json::to_string(&listing.terms).map_err(damaged)?,
+    };
+    if let Some(reason) = &listing.cancelled {
+        document.insert("cancelled", reason.as_str());
+    }
+    Ok(document)
+}
+
 /// The line in the list of a document without `statuses` and `rows`.
 pub(super) fn summary(document: &Document) -> Result<ShowtimeSummary, Damaged> {
     let Place { sequence, stamp } = place(document)?;
     Ok(ShowtimeSummary {
         id: id(document)?,
-        movie_title: field(document, "movieTitle", Document::get_str)?.to_owned(),
-        start_time: Timestamp::from_millis(field(document, "startTime", Document::get_datetime)?.timestamp_millis()),
+        listing: Arc::new(listing(document)?),
         sequence,
         stamp,
         seats: number(document, "seatCount")?,
@@ -85,12 +123,12 @@ pub(super) fn view(document: &Document) -> Result<ShowtimeView, Damaged> {
     let rows = field(document, "rows", Document::get_binary_generic)?;
     let rows: Vec<Row> = serde_json::from_reader(ZlibDecoder::new(rows.as_slice())).map_err(damaged)?;
     let seat_map = SeatMap::stored(rows).map_err(damaged)?;
-    let ShowtimeSummary { id, movie_title, start_time, sequence, stamp, seats, available: _ } = summary(document)?;
+    let ShowtimeSummary { id, listing, sequence, stamp, seats, available: _ } = summary(document)?;
     if seat_map.seat_count() != seats {
         return Err(damaged("seatCount"));
     }
     let statuses = statuses(document)?;
-    Ok(ShowtimeView { id, movie_title, start_time, sequence, stamp, seat_map, statuses })
+    Ok(ShowtimeView { id, listing, sequence, stamp, seat_map, statuses })
 }
 
 /// All fields of a view's document but its id.
@@ -99,11 +137,10 @@ pub(super) fn whole(view: &ShowtimeView) -> Result<Document, Damaged> {
     let mut rows = Vec::new();
     ZlibEncoder::new(json.as_slice(), Compression::fast()).read_to_end(&mut rows).map_err(damaged)?;
     let mut document = doc! {
-        "movieTitle": &view.movie_title,
-        "startTime": DateTime::from_millis(view.start_time.as_millis()),
         "seatCount": i64::from(view.seat_map.seat_count()),
         "rows": binary(rows),
     };
+    document.extend(listed(&view.listing)?);
     document.extend(moved(view.place(), &view.statuses)?);
     Ok(document)
 }
@@ -164,11 +201,13 @@ mod tests {
     fn house(rows: Vec<Row>) -> ShowtimeView {
         let seat_map = SeatMap::stored(rows).unwrap();
         let seats = 0..seat_map.seat_count();
+        let terms = Terms { on_sale_from: Some(Timestamp::from_millis(-9)), ..Terms::default() };
+        let cancelled = Some(CancelReason::parse("Sturm").unwrap());
+        let listing = Listing { terms, cancelled, ..Listing::new("Ключ 🎬", Timestamp::from_millis(-5)) };
         let statuses = seats.map(|seat| SeatStatus::from_code(u8::try_from(seat % 3).unwrap()).unwrap()).collect();
         ShowtimeView {
             id: ShowtimeId(Uuid::from_u128(7)),
-            movie_title: "Ключ 🎬".to_owned(),
-            start_time: Timestamp::from_millis(-5),
+            listing: Arc::new(listing),
             sequence: u64::MAX >> 1,
             stamp: Stamp(u64::MAX),
             seat_map,

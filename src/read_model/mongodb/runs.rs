@@ -8,13 +8,13 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 
 use crate::coalesce::{Carrier, Waiting};
-use crate::domain::{Applied, EventRun, Place, SeatStatus, ShowtimeId, ShowtimeView, Stamp};
+use crate::domain::{Applied, EventRun, Listing, Place, SeatStatus, ShowtimeId, ShowtimeView, Stamp};
 use crate::read_model::ReadError;
 use crate::read_model::mongodb::collection::{Showtimes, statement};
-use crate::read_model::mongodb::document::{self, Damaged, moved, whole};
+use crate::read_model::mongodb::document::{self, Damaged, LISTING_FIELDS, listed, moved, whole};
 use crate::read_model::mongodb::failure::unavailable;
 
 /// Most runs in one command. A statement has at most some 100 KB, and a message may have 48 MB.
@@ -36,6 +36,7 @@ enum Step {
 /// What a run needs of its document.
 struct Stored {
     place: Place,
+    listing: Arc<Listing>,
     statuses: Vec<SeatStatus>,
 }
 
@@ -99,10 +100,12 @@ impl Runs {
 
     async fn stored(&self, load: &[Waiting<Self>]) -> Result<HashMap<ShowtimeId, Stored>, ReadError> {
         let ids = load.iter().map(|waiting| waiting.item.showtime_id()).collect();
-        let fields = doc! { "sequence": 1, "stamp": 1, "seatCount": 1, "statuses": 1 };
+        let mut fields = doc! { "sequence": 1, "stamp": 1, "seatCount": 1, "statuses": 1 };
+        fields.extend(LISTING_FIELDS.map(|name| (name.to_owned(), Bson::from(1))));
         let decode = |found: &Document| {
-            let stored = Stored { place: document::place(found)?, statuses: document::statuses(found)? };
-            Ok((document::id(found)?, stored))
+            let (place, statuses) = (document::place(found)?, document::statuses(found)?);
+            let listing = Arc::new(document::listing(found)?);
+            Ok((document::id(found)?, Stored { place, listing, statuses }))
         };
         Ok(self.0.find(ids, fields, decode).await?.into_iter().collect())
     }
@@ -116,13 +119,17 @@ impl Runs {
 }
 
 fn step(run: &EventRun, stored: Option<&Stored>) -> Result<Step, Damaged> {
-    if let Some(Stored { place, statuses }) = stored {
-        let (mut next, mut statuses) = (*place, statuses.clone());
-        let applied = next.apply(run, &mut statuses);
+    if let Some(Stored { place, listing: before, statuses }) = stored {
+        let (mut next, mut listing, mut statuses) = (*place, Arc::clone(before), statuses.clone());
+        let applied = next.apply(run, &mut listing, &mut statuses);
         if next == *place {
             return Ok(Step::Answer(applied));
         }
-        return Ok(Step::Write(statement(run.showtime_id(), Some(*place), moved(next, &statuses)?)?));
+        let mut fields = moved(next, &statuses)?;
+        if listing != *before {
+            fields.extend(listed(&listing)?);
+        }
+        return Ok(Step::Write(statement(run.showtime_id(), Some(*place), fields)?));
     }
     let first = run.events().first().filter(|_first| run.goes_on(0, Stamp::default()));
     let Some(mut view) = first.and_then(|first| ShowtimeView::scheduled(run.showtime_id(), first)) else {

@@ -1,6 +1,6 @@
 //! One showtime's whole write model in one snapshot, for `turnstile check`.
 
-use diesel::sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Integer, Json, Nullable, SmallInt, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -8,21 +8,21 @@ use crate::domain::{BookingId, ShowtimeId};
 use crate::write_store::Audit;
 use crate::write_store::postgres::bookings::{AllBookings, to_bookings};
 use crate::write_store::postgres::call::{Call, Share};
-use crate::write_store::postgres::column::{from_int8, from_seat_status};
+use crate::write_store::postgres::column::{BodyText, from_int8, from_seat_status};
 use crate::write_store::postgres::failure::Failure;
-use crate::write_store::postgres::load::check_seats;
+use crate::write_store::postgres::load::{check_seats, to_listing};
 use crate::write_store::postgres::statement::statement;
 
-/// Sequence, number of seats, the last seat's index, and each seat's status, version and booking in order of index.
-type SeatsRow = (i64, i32, Option<i32>, Option<Vec<i16>>, Option<Vec<i64>>, Option<Vec<Option<Uuid>>>);
+/// Listing, sequence, number of seats, the last seat's index, and each seat's status, version and booking in order of index.
+type SeatsRow = (BodyText, i64, i32, Option<i32>, Option<Vec<i16>>, Option<Vec<i64>>, Option<Vec<Option<Uuid>>>);
 
 statement! {
     /// A showtime with its seats as three arrays.
     AuditSeats -> (
-        BigInt, Integer, Nullable<Integer>, Nullable<Array<SmallInt>>, Nullable<Array<BigInt>>,
+        Json, BigInt, Integer, Nullable<Integer>, Nullable<Array<SmallInt>>, Nullable<Array<BigInt>>,
         Nullable<Array<Nullable<SqlUuid>>>
     ):
-    "SELECT t.sequence, t.seat_count, s.last, s.statuses, s.versions, s.holders \
+    "SELECT t.listing, t.sequence, t.seat_count, s.last, s.statuses, s.versions, s.holders \
      FROM showtimes t CROSS JOIN LATERAL \
      (SELECT max(o.seat) AS last, array_agg(o.status) AS statuses, array_agg(o.version) AS versions, \
      array_agg(o.booking_id) AS holders \
@@ -53,7 +53,7 @@ impl Call for AuditShowtime {
 
 async fn read(connection: &mut AsyncPgConnection, id: ShowtimeId) -> Result<Option<Audit>, Failure> {
     let rows: Vec<SeatsRow> = AuditSeats { id: id.0 }.load(connection).await?;
-    let Some((sequence, seat_count, last_seat, statuses, versions, holders)) = rows.into_iter().next() else {
+    let Some((listing, sequence, seat_count, last_seat, statuses, versions, holders)) = rows.into_iter().next() else {
         return Ok(None);
     };
     let seats = statuses
@@ -65,5 +65,5 @@ async fn read(connection: &mut AsyncPgConnection, id: ShowtimeId) -> Result<Opti
         .collect::<Result<Vec<_>, Failure>>()?;
     check_seats(id, seat_count, last_seat, seats.len())?;
     let bookings = to_bookings(AllBookings { showtime_id: id.0 }.load(connection).await?)?;
-    Ok(Some(Audit { sequence: from_int8(sequence)?, seats, bookings }))
+    Ok(Some(Audit { sequence: from_int8(sequence)?, listing: to_listing(id, &listing)?, seats, bookings }))
 }

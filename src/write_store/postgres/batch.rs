@@ -39,6 +39,7 @@ statement! {
         {event_counts: Vec<i32> as Array<Integer>} " AS event_counts, "
         {events: Vec<JsonText> as Array<Json>} " AS events, "
         {traceparents: Vec<Option<String>> as Array<Nullable<Text>>} " AS traceparents, "
+        {listings: Vec<Option<JsonText>> as Array<Nullable<Json>>} " AS listings, "
 
         {seat_batches: Vec<i32> as Array<Integer>} " AS seat_batches, "
         {seats: Vec<i32> as Array<Integer>} " AS seats, "
@@ -68,10 +69,13 @@ statement! {
         {key_events: Vec<i32> as Array<Integer>} " AS key_events),
 
     taken AS (
-        UPDATE showtimes t SET sequence = t.sequence + u.events, follows = t.stamp, stamp = u.stamp
+        UPDATE showtimes t SET sequence = t.sequence + u.events, follows = t.stamp, stamp = u.stamp,
+            fence = t.fence + CASE WHEN u.listing IS NULL THEN 0 ELSE 1 END, listing = coalesce(u.listing, t.listing),
+            ending = t.ending OR u.listing ->> 'cancelled' IS NOT NULL
         FROM (
             SELECT u.*
-            FROM p, unnest(p.showtimes, p.fences, p.event_counts, p.stamps) WITH ORDINALITY AS u (id, fence, events, stamp, batch)
+            FROM p, unnest(p.showtimes, p.fences, p.event_counts, p.stamps, p.listings)
+                WITH ORDINALITY AS u (id, fence, events, stamp, listing, batch)
             -- A commit for many does not wait long for one: it fails, and each is tried alone.
             WHERE (SELECT CASE WHEN cardinality(p.showtimes) > 1 THEN set_config('lock_timeout', '100ms', true) END FROM p)
                 IS DISTINCT FROM ''
@@ -200,6 +204,7 @@ impl CommitBatches {
         self.event_counts.push(to_count(batch.events.len())?);
         self.events.push(JsonText::of(&batch.events)?);
         self.traceparents.push(batch.traceparent.clone());
+        self.listings.push(batch.listing.as_deref().map(JsonText::of).transpose()?);
         self.put_seats(number, batch)?;
         self.put_bookings(number, batch)
     }

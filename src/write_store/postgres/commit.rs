@@ -67,11 +67,11 @@ pub(super) async fn commit(access: &Access, within: Duration, batches: &[&Batch]
     else {
         return Err(Trouble::unknown(format!("{} numbers were answered for {} batches", answer.len(), stamps.len())));
     };
-    let read = |((first, follows), stamp): ((&i64, &i64), i64)| {
-        let (follows, stamp) = (from_stamp(*follows), from_stamp(stamp));
-        Ok(Committed { first_sequence: from_int8(*first)?, follows, stamp })
+    let read = |(((first, follows), stamp), batch): (((&i64, &i64), i64), &&Batch)| {
+        let (follows, stamp, fence) = (from_stamp(*follows), from_stamp(stamp), batch.fence_afterwards());
+        Ok(Committed { first_sequence: from_int8(*first)?, follows, stamp, fence })
     };
-    let committed = firsts.iter().zip(follows).zip(stamps).map(read);
+    let committed = firsts.iter().zip(follows).zip(stamps).zip(batches).map(read);
     committed.collect::<Result<_, Failure>>().map_err(|failure| Trouble::unknown(failure.to_string()))
 }
 

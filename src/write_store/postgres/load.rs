@@ -2,24 +2,25 @@
 
 use std::sync::Arc;
 
-use diesel::data_types::PgTimestamp;
-use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, SmallInt, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Integer, Json, Jsonb, Nullable, SmallInt, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use crate::domain::{Booking, BookingStatus, SeatMap, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId};
+use crate::domain::{
+    Booking, BookingStatus, Listing, SeatMap, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, Stored,
+};
 use crate::write_store::Loaded;
 use crate::write_store::postgres::bookings::{BookingsById, to_bookings};
 use crate::write_store::postgres::call::{Call, Share};
-use crate::write_store::postgres::column::{from_int8, from_seat_status, from_stamp, from_timestamptz};
+use crate::write_store::postgres::column::{BodyText, from_int8, from_seat_status, from_stamp};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::statement::statement;
 
-/// Start, rows and stamp; sequence, fence, number of seats, the last seat's index, each seat's status and version in order of index, and the
+/// Rows, listing and stamp; sequence, fence, number of seats, the last seat's index, each seat's status and version in order of index, and the
 /// bookings of reserved seats, repeated for each seat.
 type SeatsRow = (
-    PgTimestamp,
     serde_json::Value,
+    BodyText,
     i64,
     i64,
     i64,
@@ -33,10 +34,10 @@ type SeatsRow = (
 statement! {
     /// A showtime with its seats as arrays: 100,000 seats are one row.
     ShowtimeSeats -> (
-        Timestamptz, Jsonb, BigInt, BigInt, BigInt, Integer, Nullable<Integer>, Nullable<Array<SmallInt>>, Nullable<Array<BigInt>>,
+        Jsonb, Json, BigInt, BigInt, BigInt, Integer, Nullable<Integer>, Nullable<Array<SmallInt>>, Nullable<Array<BigInt>>,
         Nullable<Array<SqlUuid>>
     ):
-    "SELECT t.start_time, t.rows, t.stamp, t.sequence, t.fence, t.seat_count, s.last, s.statuses, s.versions, s.holders \
+    "SELECT t.rows, t.listing, t.stamp, t.sequence, t.fence, t.seat_count, s.last, s.statuses, s.versions, s.holders \
      FROM showtimes t CROSS JOIN LATERAL \
      (SELECT max(o.seat) AS last, array_agg(o.status) AS statuses, array_agg(o.version) AS versions, \
      array_agg(o.booking_id) FILTER (WHERE o.status = 1) AS holders \
@@ -45,13 +46,13 @@ statement! {
 }
 
 statement! {
-    /// As [`ShowtimeSeats`], after voiding all commits that name an earlier fence and waiting for one in progress. Start and rows never
+    /// As [`ShowtimeSeats`], after voiding all commits that name an earlier fence and waiting for one in progress. Rows never
     /// change, so it does not matter that they are seen as they were before the wait.
     TakeOver -> (
-        Timestamptz, Jsonb, BigInt, BigInt, BigInt, Integer, Nullable<Integer>, Nullable<Array<SmallInt>>, Nullable<Array<BigInt>>,
+        Jsonb, Json, BigInt, BigInt, BigInt, Integer, Nullable<Integer>, Nullable<Array<SmallInt>>, Nullable<Array<BigInt>>,
         Nullable<Array<SqlUuid>>
     ):
-    "SELECT t.start_time, t.rows, o.* FROM (SELECT " {id: Uuid as SqlUuid} " AS id OFFSET 0) wanted \
+    "SELECT t.rows, o.* FROM (SELECT " {id: Uuid as SqlUuid} " AS id OFFSET 0) wanted \
      CROSS JOIN LATERAL take_over(wanted.id) o JOIN showtimes t ON t.id = wanted.id"
 }
 
@@ -119,14 +120,21 @@ impl LoadShowtime {
 }
 
 fn loaded(id: ShowtimeId, row: SeatsRow, pending: Vec<Booking>) -> Result<Loaded, Failure> {
-    let (start_time, rows, stamp, sequence, fence, seat_count, last_seat, statuses, versions, _holders) = row;
+    let (rows, listing, stamp, sequence, fence, seat_count, last_seat, statuses, versions, _holders) = row;
     let seats = to_seats(statuses.unwrap_or_default(), versions.unwrap_or_default())?;
     check_seats(id, seat_count, last_seat, seats.len())?;
     let seat_map: SeatMap = serde_json::from_value(rows)
         .map_err(|error| Failure::Corrupt(format!("the rows of showtime {id} are unusable: {error}")))?;
-    let facts = ShowtimeFacts { id, starts_at: from_timestamptz(start_time), seat_map: Arc::new(seat_map) };
-    let showtime = Showtime::restore(facts, from_int8(sequence)?, seats, pending);
+    let facts = ShowtimeFacts { id, seat_map: Arc::new(seat_map) };
+    let listing = Arc::new(to_listing(id, &listing)?);
+    let showtime = Showtime::restore(facts, Stored { listing, sequence: from_int8(sequence)?, seats, pending });
     Ok(Loaded { showtime, stamp: from_stamp(stamp), fence: from_int8(fence)? })
+}
+
+/// `showtimes.listing`, read.
+pub(super) fn to_listing(id: ShowtimeId, BodyText(text): &BodyText) -> Result<Listing, Failure> {
+    serde_json::from_str(text)
+        .map_err(|error| Failure::Corrupt(format!("the listing of showtime {id} is unusable: {error}")))
 }
 
 fn to_seats(statuses: Vec<i16>, versions: Vec<i64>) -> Result<Vec<(SeatStatus, u64)>, Failure> {

@@ -20,7 +20,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use crate::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use crate::telemetry::metrics::Registry;
 use crate::write_store::{
-    Audit, Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Journal, Leadership, Ledger, Loaded,
+    Audit, Batch, CommitError, Committed, DueBooking, Head, IdempotencyRecord, Journal, Leadership, Ledger, Loaded,
     Moment, NewShowtime, Outbox, OutboxEntry, Role, Roles, StoreError, Totals, WriteStore,
 };
 
@@ -63,7 +63,7 @@ use audit::AuditShowtime;
 use bookings::BookingsByIds;
 use call::Share;
 use connection::Connector;
-use due::DueHolds;
+use due::Due;
 use failure::unavailable_because;
 use heads::{Changed, Heads, HeadsPage};
 use idempotency::{ClusterSecret, Forget, Recall};
@@ -197,8 +197,8 @@ impl Ledger for PostgresStore {
         self.access.call(Forget { before, limit }).await
     }
 
-    async fn due_holds(&self, before: Timestamp, limit: usize) -> Result<Vec<DueHold>, StoreError> {
-        self.access.call(DueHolds { before, limit }).await
+    async fn due(&self, before: Timestamp, limit: usize) -> Result<Vec<DueBooking>, StoreError> {
+        self.access.call(Due { before, limit }).await
     }
 }
 

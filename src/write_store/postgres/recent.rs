@@ -94,7 +94,7 @@ mod tests {
     const SHOWTIME: ShowtimeId = ShowtimeId(Uuid::from_u128(1));
 
     fn at(first_sequence: u64) -> Committed {
-        Committed { first_sequence, follows: Stamp(70), stamp: Stamp(80) }
+        Committed { first_sequence, follows: Stamp(70), stamp: Stamp(80), fence: 1 }
     }
 
     fn batch(events: u128) -> Arc<Batch> {
@@ -104,6 +104,7 @@ mod tests {
             fence: 1,
             recorded_at: Timestamp::from_millis(7),
             events: (0..events).map(event).collect(),
+            listing: None,
             seats: vec![],
             bookings: vec![],
             idempotency: vec![],

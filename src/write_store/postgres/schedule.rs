@@ -1,11 +1,10 @@
 //! A new showtime as one statement; the server makes its seats.
 
 use diesel::data_types::PgTimestamp;
-use diesel::sql_types::{Array, BigInt, Binary, Integer, Json, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Binary, Integer, Json, Jsonb, Nullable, Timestamptz, Uuid as SqlUuid};
 use rand::random;
 use uuid::Uuid;
 
-use crate::domain::Event;
 use crate::write_store::NewShowtime;
 use crate::write_store::postgres::column::{JsonText, to_int8, to_seat, to_timestamptz};
 use crate::write_store::postgres::failure::Failure;
@@ -17,8 +16,7 @@ statement! {
     ScheduleShowtime -> Array<BigInt>:
     "WITH p AS NOT MATERIALIZED (SELECT "
         {id: Uuid as SqlUuid} " AS id, "
-        {movie_title: String as Text} " AS movie_title, "
-        {start_time: PgTimestamp as Timestamptz} " AS start_time, "
+        {listing: JsonText as Json} " AS listing, "
         {rows: JsonText as Jsonb} " AS rows, "
         {seat_count: i32 as Integer} " AS seat_count, "
         {recorded_at: PgTimestamp as Timestamptz} " AS recorded_at, "
@@ -36,8 +34,8 @@ statement! {
         RETURNING 1
     ),
     scheduled AS (
-        INSERT INTO showtimes (id, movie_title, start_time, rows, seat_count, created_at, sequence, fence, follows, stamp)
-        SELECT id, movie_title, start_time, rows, seat_count, recorded_at, 1, 0, 0, stamp FROM p
+        INSERT INTO showtimes (id, listing, rows, seat_count, created_at, sequence, fence, follows, stamp)
+        SELECT id, listing, rows, seat_count, recorded_at, 1, 0, 0, stamp FROM p
         WHERE (SELECT count(*) FROM known) IS NOT NULL
         RETURNING id
     ),
@@ -56,21 +54,15 @@ statement! {
 impl ScheduleShowtime {
     /// Lays the showtime out with its first event.
     pub(super) fn of(new: &NewShowtime) -> Result<Self, Failure> {
-        let event = Event::ShowtimeScheduled {
-            movie_title: new.movie_title.clone(),
-            start_time: new.start_time,
-            rows: new.seat_map.clone(),
-        };
         let key = new.idempotency.as_ref();
         Ok(Self {
             id: new.id.0,
-            movie_title: new.movie_title.clone(),
-            start_time: to_timestamptz(new.start_time),
+            listing: JsonText::of(&new.listing)?,
             rows: JsonText::of(&new.seat_map)?,
             seat_count: to_seat(new.seat_map.seat_count())?,
             recorded_at: to_timestamptz(new.recorded_at),
             stamp: random(),
-            events: JsonText::of(&[event])?,
+            events: JsonText::of(&[new.event()])?,
             key_hash: key.map(|record| record.key_hash),
             key_fingerprint: key.map(|record| record.fingerprint),
             key_answer: key.map(|record| JsonText::of(&record.answer)).transpose()?,

@@ -62,8 +62,6 @@ diesel::table! {
 diesel::table! {
     showtimes (id) {
         id -> Uuid,
-        movie_title -> Text,
-        start_time -> Timestamptz,
         rows -> Jsonb,
         seat_count -> Int4,
         created_at -> Timestamptz,
@@ -71,6 +69,8 @@ diesel::table! {
         fence -> Int8,
         follows -> Int8,
         stamp -> Int8,
+        listing -> Json,
+        ending -> Bool,
     }
 }
 

@@ -1,15 +1,17 @@
 //! Bookings: one row each, for good.
 
+use std::collections::HashSet;
+
 use diesel::RunQueryDsl;
-use diesel::sql_types::{BigInt, Binary, Text};
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 
-use crate::domain::{Booking, BookingId, BookingStatus, ShowtimeId, Timestamp};
+use crate::domain::{Booking, BookingId, BookingStatus, CancelReason, ShowtimeId, Timestamp};
 use crate::write_store::booking_body::{Columns, Reader};
 use crate::write_store::sqlite::columns::{at, count, hex_id, json, number, status, unsigned, uuid};
 use crate::write_store::sqlite::failure::{corrupt, failed_to, refused_or_failed_to};
 use crate::write_store::sqlite::statement::{Bind, Statement, statement};
-use crate::write_store::{Batch, CommitError, DueHold, StoreError};
+use crate::write_store::{Batch, CommitError, DueBooking, StoreError};
 
 statement!(
     ChangeBooking -> () = "
@@ -55,7 +57,25 @@ statement!(
             ORDER BY expires_at, id LIMIT ?")
 );
 
-statement!(FenceOf -> BigInt = "SELECT fence FROM showtimes WHERE id = ?");
+statement!(
+    /// Live bookings of cancelled showtimes.
+    OfCancelled -> BookingColumns = concat!(
+        "SELECT ", booking_columns!(), " FROM bookings
+            WHERE showtime_id IN (SELECT id FROM showtimes WHERE ending = 1) AND status IN (0, 1) LIMIT ?")
+);
+
+statement!(AnyEnding -> BigInt = "SELECT count(*) FROM (SELECT 1 FROM showtimes WHERE ending = 1 LIMIT 1)");
+
+statement!(
+    /// Nothing is left to be ended in these showtimes.
+    NoteAllEnded -> () = "
+        UPDATE showtimes SET ending = 0
+        WHERE ending = 1 AND NOT EXISTS (SELECT 1 FROM bookings b WHERE b.showtime_id = showtimes.id AND b.status IN (0, 1))"
+);
+
+statement!(
+    FenceOf -> (BigInt, Nullable<Text>) = "SELECT fence, listing ->> 'cancelled' FROM showtimes WHERE id = ?"
+);
 
 /// Stores the batch's bookings, each with its body, as they are after it; a conflict if one is not there at its expected version, or a new one's id is
 /// taken.
@@ -106,23 +126,43 @@ pub(super) fn pending(connection: &mut SqliteConnection, id: ShowtimeId) -> Resu
     read(rows.map_err(failed_to::<StoreError>("read the holds"))?)
 }
 
-/// Pending holds with a deadline at or before `before`, earliest first.
+/// Pending holds with a deadline at or before `before`, earliest first, then live bookings of cancelled showtimes; and whether there is a cancelled showtime
+/// to look for and none of its bookings is live.
 pub(super) fn due(
     connection: &mut SqliteConnection,
     before: Timestamp,
     limit: usize,
-) -> Result<Vec<DueHold>, StoreError> {
+) -> Result<(Vec<DueBooking>, bool), StoreError> {
     let binds = [Bind::Integer(before.as_millis()), count(limit)];
-    let rows = DueHolds.with(&binds).load(connection).map_err(failed_to::<StoreError>("find due holds"))?;
+    let mut rows: Vec<BookingRow> =
+        DueHolds.with(&binds).load(connection).map_err(failed_to::<StoreError>("find due holds"))?;
+    let of_cancelled = OfCancelled.with(&[count(limit)]).load(connection);
+    let of_cancelled: Vec<BookingRow> =
+        of_cancelled.map_err(failed_to::<StoreError>("find bookings of cancelled showtimes"))?;
+    let ending: i64 =
+        AnyEnding.with(&[]).get_result(connection).map_err(failed_to::<StoreError>("find cancelled showtimes"))?;
+    let all_ended = of_cancelled.is_empty() && ending > 0;
+    rows.extend(of_cancelled);
+    // A hold that is due, and whose showtime is cancelled, comes twice.
+    let mut seen = HashSet::with_capacity(rows.len());
+    rows.retain(|row| seen.insert(row.0.clone()));
+    rows.truncate(limit);
     let with_fence = |booking: Booking| {
-        let fences: Vec<i64> = FenceOf
+        let found: Vec<(i64, Option<String>)> = FenceOf
             .with(&[Bind::Blob(booking.showtime_id.0.as_bytes())])
             .load(connection)
             .map_err(failed_to::<StoreError>("read a fence"))?;
-        let fence = fences.first().ok_or_else(|| corrupt("a hold's showtime is missing"))?;
-        Ok(DueHold { fence: unsigned(*fence)?, booking })
+        let (fence, reason) = found.into_iter().next().ok_or_else(|| corrupt("a booking's showtime is missing"))?;
+        Ok(DueBooking { fence: unsigned(fence)?, cancelled: reason.map(CancelReason::stored), booking })
     };
-    read(rows)?.into_iter().map(with_fence).collect()
+    let due = read(rows)?.into_iter().map(with_fence).collect::<Result<_, StoreError>>()?;
+    Ok((due, all_ended))
+}
+
+/// Notes of cancelled showtimes without live bookings that nothing is left to be ended there.
+pub(super) fn note_all_ended(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let noted = NoteAllEnded.with(&[]).execute(connection);
+    noted.map(|_| ()).map_err(failed_to::<StoreError>("note that a showtime's bookings have ended"))
 }
 
 fn read(rows: Vec<BookingRow>) -> Result<Vec<Booking>, StoreError> {

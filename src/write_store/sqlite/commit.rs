@@ -21,11 +21,19 @@ statement!(
         RETURNING sequence, follows"
 );
 
+statement!(
+    /// After [`Advance`]. Whoever else owns the showtime is to load it again.
+    List -> () = "
+        UPDATE showtimes SET fence = fence + 1, listing = ?, ending = ending OR ? WHERE id = ?"
+);
+
 /// A batch with its texts. They are written before the batch is queued: the one thread that writes has no time for it.
 pub(super) struct Prepared {
     batch: Arc<Batch>,
     /// The events as a JSON array.
     events: String,
+    /// The new listing, if there is one.
+    listing: Option<String>,
     /// The body of each of the batch's bookings.
     bodies: Vec<String>,
 }
@@ -35,9 +43,10 @@ impl Prepared {
     pub(super) fn new(batch: Arc<Batch>) -> Result<Self, StoreError> {
         batch.check()?;
         let events = json(&batch.events)?;
+        let listing = batch.listing.as_deref().map(json).transpose()?;
         let bodies = batch.bookings.iter().map(|change| booking_body::body(&change.booking));
         let bodies = bodies.collect::<Result<_, _>>().map_err(corrupt)?;
-        Ok(Self { batch, events, bodies })
+        Ok(Self { batch, events, listing, bodies })
     }
 }
 
@@ -46,9 +55,15 @@ impl Prepared {
 /// The order tells the caller the most useful refusal: taken over before known key before conflict before used payment. A request
 /// repeated on another node finds its key known and its seats taken, by itself, and has to hear of the key.
 pub(super) fn commit(connection: &mut SqliteConnection, prepared: &Prepared) -> Result<Committed, CommitError> {
-    let Prepared { batch, events, bodies } = prepared;
+    let Prepared { batch, events, listing, bodies } = prepared;
     let stamp = Stamp(rand::random());
     let (sequences, follows) = advance(connection, batch, stamp)?;
+    if let Some(text) = listing {
+        let is_cancelled = batch.listing.as_ref().is_some_and(|listing| listing.cancelled.is_some());
+        let id = Bind::Blob(batch.showtime_id.0.as_bytes());
+        let binds = [Bind::Text(text), Bind::Integer(i64::from(is_cancelled)), id];
+        List.with(&binds).execute(connection).map_err(failed_to::<CommitError>("change the listing"))?;
+    }
     let first_sequence = sequences.0;
     idempotency::record(connection, batch, first_sequence)?;
     bookings::record(connection, batch, bodies, first_sequence)?;
@@ -58,7 +73,7 @@ pub(super) fn commit(connection: &mut SqliteConnection, prepared: &Prepared) -> 
     let row = Row { sequences, recorded_at: batch.recorded_at, follows, stamp, events };
     journal::insert(connection, batch.showtime_id, &row)?;
     outbox::insert(connection, batch.showtime_id, sequences, batch.traceparent.as_deref())?;
-    Ok(Committed { first_sequence, follows, stamp })
+    Ok(Committed { first_sequence, follows, stamp, fence: batch.fence_afterwards() })
 }
 
 /// The sequences of the batch's first and last event, and the stamp of the event before. A showtime that is not there is `Fenced`

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use crate::write_store::{
-    Audit, Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Journal, Leadership, Ledger, Loaded,
+    Audit, Batch, CommitError, Committed, DueBooking, Head, IdempotencyRecord, Journal, Leadership, Ledger, Loaded,
     Moment, NewShowtime, Outbox, OutboxEntry, Role, Roles, StoreError, Totals, WriteStore,
 };
 
@@ -187,8 +187,12 @@ impl Ledger for SqliteStore {
         self.writer.write(move |connection| idempotency::forget(connection, before, limit)).await
     }
 
-    async fn due_holds(&self, before: Timestamp, limit: usize) -> Result<Vec<DueHold>, StoreError> {
-        self.readers.read(move |connection| bookings::due(connection, before, limit)).await
+    async fn due(&self, before: Timestamp, limit: usize) -> Result<Vec<DueBooking>, StoreError> {
+        let (due, all_ended) = self.readers.read(move |connection| bookings::due(connection, before, limit)).await?;
+        if all_ended {
+            self.writer.write(bookings::note_all_ended).await?;
+        }
+        Ok(due)
     }
 }
 

@@ -6,7 +6,7 @@ use diesel::RunQueryDsl;
 use diesel::sql_types::{BigInt, Binary, Text};
 use diesel::sqlite::SqliteConnection;
 
-use crate::domain::{Event, SeatMap, Showtime, ShowtimeFacts, ShowtimeId, Stamp, Timestamp};
+use crate::domain::{Listing, SeatMap, Showtime, ShowtimeFacts, ShowtimeId, Stamp, Stored};
 use crate::write_store::sqlite::columns::{bits, count, hex_id, json, showtime_id, stamp, unsigned};
 use crate::write_store::sqlite::failure::{corrupt, failed_to, refused_or_failed_to};
 use crate::write_store::sqlite::statement::{Bind, Statement, statement};
@@ -15,15 +15,15 @@ use crate::write_store::{Audit, CommitError, Head, Loaded, NewShowtime, StoreErr
 
 statement!(
     InsertShowtime -> () = "
-        INSERT INTO showtimes (id, movie_title, start_time, rows, seat_count, created_at, sequence, fence, follows, stamp)
-        VALUES (?, ?, ?, ?, ?, ?, 1, 0, 0, ?)"
+        INSERT INTO showtimes (id, listing, rows, seat_count, created_at, sequence, fence, follows, stamp)
+        VALUES (?, ?, ?, ?, ?, 1, 0, 0, ?)"
 );
 
 statement!(RaiseFence -> BigInt = "UPDATE showtimes SET fence = fence + 1 WHERE id = ? RETURNING fence");
 
 statement!(
-    ReadShowtime -> (BigInt, BigInt, BigInt, BigInt, BigInt, Text) = "
-        SELECT sequence, stamp, fence, seat_count, start_time, rows FROM showtimes WHERE id = ?"
+    ReadShowtime -> (BigInt, BigInt, BigInt, BigInt, Text, Text) = "
+        SELECT sequence, stamp, fence, seat_count, listing, rows FROM showtimes WHERE id = ?"
 );
 
 statement!(
@@ -38,15 +38,14 @@ statement!(CountAll -> (BigInt, BigInt) = "SELECT count(*), coalesce(sum(seat_co
 /// Creates the showtime with its seats, first event and outbox row. A known idempotency key is told before a taken id: the
 /// same request repeated finds both.
 pub(super) fn schedule(connection: &mut SqliteConnection, new: &NewShowtime) -> Result<(), CommitError> {
-    let NewShowtime { id, movie_title, start_time, seat_map, recorded_at, idempotency } = new;
+    let NewShowtime { id, listing, seat_map, recorded_at, idempotency } = new;
     if let Some(record) = idempotency {
         idempotency::insert(connection, record, record.sequence)?;
     }
-    let (rows, stamp) = (json(seat_map)?, Stamp(rand::random()));
+    let (listing, rows, stamp) = (json(listing)?, json(seat_map)?, Stamp(rand::random()));
     let binds = [
         Bind::Blob(id.0.as_bytes()),
-        Bind::Text(movie_title),
-        Bind::Integer(start_time.as_millis()),
+        Bind::Text(&listing),
         Bind::Text(&rows),
         Bind::Integer(i64::from(seat_map.seat_count())),
         Bind::Integer(recorded_at.as_millis()),
@@ -57,9 +56,7 @@ pub(super) fn schedule(connection: &mut SqliteConnection, new: &NewShowtime) -> 
         .execute(connection)
         .map_err(refused_or_failed_to("schedule the showtime", CommitError::Conflict))?;
     seats::insert(connection, *id, seat_map.seat_count())?;
-    let (movie_title, start_time, rows) = (movie_title.clone(), *start_time, seat_map.clone());
-    let event = Event::ShowtimeScheduled { movie_title, start_time, rows };
-    let (sequences, events) = ((1, 1), json(&[event])?);
+    let (sequences, events) = ((1, 1), json(&[new.event()])?);
     let row = journal::Row { sequences, recorded_at: *recorded_at, follows: Stamp::default(), stamp, events: &events };
     journal::insert(connection, *id, &row)?;
     outbox::insert(connection, *id, (1, 1), None)
@@ -77,21 +74,23 @@ pub(super) fn raise_fence(connection: &mut SqliteConnection, id: ShowtimeId) -> 
 
 /// The showtime for an owner; `None` if there is none.
 pub(super) fn load(connection: &mut SqliteConnection, id: ShowtimeId) -> Result<Option<Loaded>, StoreError> {
-    let Some(Row { sequence, stamp, fence, seat_count, facts }) = read(connection, id)? else {
+    let Some(Row { sequence, stamp, fence, seat_count, facts, listing }) = read(connection, id)? else {
         return Ok(None);
     };
     let seats = seats::statuses(connection, id, seat_count)?;
     let pending = bookings::pending(connection, id)?;
-    Ok(Some(Loaded { showtime: Showtime::restore(facts, sequence, seats, pending), stamp, fence }))
+    let stored = Stored { listing: Arc::new(listing), sequence, seats, pending };
+    Ok(Some(Loaded { showtime: Showtime::restore(facts, stored), stamp, fence }))
 }
 
 /// The showtime's whole write model; `None` if there is none.
 pub(super) fn audit(connection: &mut SqliteConnection, id: ShowtimeId) -> Result<Option<Audit>, StoreError> {
-    let Some(Row { sequence, seat_count, .. }) = read(connection, id)? else {
+    let Some(Row { sequence, seat_count, listing, .. }) = read(connection, id)? else {
         return Ok(None);
     };
     Ok(Some(Audit {
         sequence,
+        listing,
         seats: seats::whole(connection, id, seat_count)?,
         bookings: bookings::of_showtime(connection, id)?,
     }))
@@ -133,18 +132,20 @@ struct Row {
     fence: u64,
     seat_count: i64,
     facts: ShowtimeFacts,
+    listing: Listing,
 }
 
 fn read(connection: &mut SqliteConnection, id: ShowtimeId) -> Result<Option<Row>, StoreError> {
-    let rows: Vec<(i64, i64, i64, i64, i64, String)> = ReadShowtime
+    let rows: Vec<(i64, i64, i64, i64, String, String)> = ReadShowtime
         .with(&[Bind::Blob(id.0.as_bytes())])
         .load(connection)
         .map_err(failed_to::<StoreError>("read the showtime"))?;
-    let Some((sequence, last_stamp, fence, seat_count, starts_at, rows)) = rows.into_iter().next() else {
+    let Some((sequence, last_stamp, fence, seat_count, listing, rows)) = rows.into_iter().next() else {
         return Ok(None);
     };
     let seat_map: SeatMap = serde_json::from_str(&rows).map_err(corrupt)?;
-    let facts = ShowtimeFacts { id, starts_at: Timestamp::from_millis(starts_at), seat_map: Arc::new(seat_map) };
+    let facts = ShowtimeFacts { id, seat_map: Arc::new(seat_map) };
+    let listing = serde_json::from_str(&listing).map_err(corrupt)?;
     let (sequence, fence) = (unsigned(sequence)?, unsigned(fence)?);
-    Ok(Some(Row { sequence, stamp: stamp(last_stamp), fence, seat_count, facts }))
+    Ok(Some(Row { sequence, stamp: stamp(last_stamp), fence, seat_count, facts, listing }))
 }

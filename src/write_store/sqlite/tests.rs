@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::connection::Opener;
 use super::statement::Statement;
 use super::*;
-use crate::domain::{Event, Row, SeatId, SeatMap, SeatStatus, TokenHash, UserId};
+use crate::domain::{Event, Listing, Row, SeatId, SeatMap, SeatStatus, TokenHash, UserId};
 use crate::write_store::{BookingChange, SeatChange};
 
 mod commits;
@@ -48,8 +48,7 @@ impl Drop for Directory {
 fn new_showtime(seats: u32) -> NewShowtime {
     NewShowtime {
         id: ShowtimeId(Uuid::new_v4()),
-        movie_title: "Bourne Identity".to_owned(),
-        start_time: Timestamp::from_millis(1_000_000),
+        listing: Listing::new("Bourne Identity", Timestamp::from_millis(1_000_000)),
         seat_map: SeatMap::new(vec![Row { row: "A".to_owned(), seats }]).unwrap(),
         recorded_at: Timestamp::from_millis(1),
         idempotency: None,
@@ -69,6 +68,7 @@ fn reservations(showtime_id: ShowtimeId, seats: std::ops::Range<u32>) -> Arc<Bat
         fence: 0,
         recorded_at: now,
         events: Vec::new(),
+        listing: None,
         seats: Vec::new(),
         bookings: Vec::new(),
         idempotency: Vec::new(),
@@ -95,6 +95,7 @@ fn reservations(showtime_id: ShowtimeId, seats: std::ops::Range<u32>) -> Arc<Bat
             reserved_at: now,
             expires_at,
             payment_reference: None,
+            cancel_reason: None,
             version: 0,
         };
         batch.bookings.push(BookingChange { booking, expected_version: None, event });

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use turnstile::box_office::{BoxOffice, BoxOfficeError, IdempotencyKey, RequestContext, Reserved};
 use turnstile::domain::{
-    BookingId, BookingStatus, Credential, HoldToken, PaymentReference, Rejection, SeatId, SeatSelection, ShowtimeId,
-    Timestamp, UserId,
+    BookingId, BookingStatus, Credential, HoldToken, Listing, PaymentReference, Rejection, SeatId, SeatSelection,
+    ShowtimeId, Timestamp, UserId,
 };
 use uuid::Uuid;
 
@@ -114,7 +114,7 @@ async fn a_showtime_with_the_same_mark_is_not_taken_for_the_bookings_own() {
     let mut office = Office::open().await;
     let (one, twin) = twins();
     for id in [one, twin] {
-        assert!(office.office.schedule_as(id, "M".into(), Timestamp::MAX, seat_map()).await.unwrap());
+        assert!(office.office.schedule_as(id, Listing::new("M", Timestamp::MAX), seat_map()).await.unwrap());
     }
     let (of_one, of_twin) = (reserve(&office.office, one, 0).await, reserve(&office.office, twin, 0).await);
     let second = reserve(&office.office, twin, 1).await;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use turnstile::box_office::{BoxOfficeError, RequestContext};
-use turnstile::domain::{BookingId, BookingStatus, Credential, PaymentReference, Rejection, Timestamp};
+use turnstile::domain::{BookingId, BookingStatus, Credential, Listing, PaymentReference, Rejection, Timestamp};
 use turnstile::seat_lock::{Claim, Claimed, SeatLock as _};
 use uuid::Uuid;
 
@@ -116,7 +116,7 @@ async fn a_schedule_that_landed_unheard_is_answered_as_created() {
     ] {
         let office = Office::open().await;
         office.store.plan(&fates);
-        let scheduled = office.office.schedule("N".into(), Timestamp::from_millis(0), seat_map(), None).await;
+        let scheduled = office.office.schedule(Listing::new("N", Timestamp::from_millis(0)), seat_map(), None).await;
         let id = scheduled.unwrap_or_else(|error| panic!("{fates:?}: {error}")).showtime_id;
         assert!(office.store.is_done());
         let heads = office.store.below().heads_page(None, 10).await.unwrap();

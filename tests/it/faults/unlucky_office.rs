@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 use turnstile::box_office::{BoxOffice, BoxOfficeError, Dependencies, RequestContext, Reserved, Settings};
-use turnstile::domain::{BookingId, Clock, Row, SeatId, SeatMap, SeatSelection, ShowtimeId, Timestamp, UserId};
+use turnstile::domain::{
+    BookingId, Clock, Listing, Row, SeatId, SeatMap, SeatSelection, ShowtimeId, Timestamp, UserId,
+};
 use turnstile::seat_lock::in_process::InProcessLock;
 use turnstile::seat_lock::{Claim, Claimed, SeatLock as _};
 use turnstile::telemetry::Counters;
@@ -56,7 +58,7 @@ impl Office {
         let deps = dependencies(&store, &lock, &millis);
         let counters = Arc::clone(&deps.counters);
         let (office, node) = Node::start(deps).await;
-        let showtime = office.schedule("M".into(), Timestamp::MAX, seat_map(), None).await.unwrap().showtime_id;
+        let showtime = office.schedule(Listing::new("M", Timestamp::MAX), seat_map(), None).await.unwrap().showtime_id;
         Self { office, store, lock, showtime, millis, counters, nodes: vec![node], dir }
     }
 

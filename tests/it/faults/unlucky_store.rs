@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use turnstile::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use turnstile::write_store::{
-    Batch, CommitError, Committed, DueHold, Head, IdempotencyRecord, Journal, Leadership, Ledger, Loaded, Moment,
+    Batch, CommitError, Committed, DueBooking, Head, IdempotencyRecord, Journal, Leadership, Ledger, Loaded, Moment,
     NewShowtime, Role, Roles, StoreError, Totals, WriteStore,
 };
 
@@ -235,7 +235,7 @@ impl Ledger for UnluckyStore {
         self.store.forget_idempotency(before, limit).await
     }
 
-    async fn due_holds(&self, before: Timestamp, limit: usize) -> Result<Vec<DueHold>, StoreError> {
-        self.store.due_holds(before, limit).await
+    async fn due(&self, before: Timestamp, limit: usize) -> Result<Vec<DueBooking>, StoreError> {
+        self.store.due(before, limit).await
     }
 }

@@ -105,14 +105,29 @@ fn the_members_of_the_contract_keep_their_names() {
         ),
         (
             "Booking",
-            "bookingId expiresAt expiresInSeconds paymentReference reservedAt seatIds sequence showtimeId status userId",
+            "bookingId cancelReason expiresAt expiresInSeconds paymentReference reservedAt seatIds sequence showtimeId status userId",
         ),
-        ("NewShowtime", "movieTitle rows startTime"),
+        ("NewShowtime", "movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer rows startTime"),
+        ("ShowtimeChange", "movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer startTime"),
+        ("Cancellation", "reason"),
+        (
+            "ShowtimeOutcome",
+            "cancelled id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer sequence startTime",
+        ),
         ("Row", "row seats"),
-        ("Showtime", "id movieTitle seats sequence startTime"),
-        ("Layout", "id movieTitle rows seatIdPrefix startTime"),
+        (
+            "Showtime",
+            "cancelled id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer seats sequence startTime",
+        ),
+        (
+            "Layout",
+            "cancelled id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer rows seatIdPrefix startTime",
+        ),
         ("Seat", "number row seatId status"),
-        ("ShowtimeSummary", "available id movieTitle seats sequence startTime"),
+        (
+            "ShowtimeSummary",
+            "available cancelled id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer seats sequence startTime",
+        ),
         ("ShowtimePage", "items nextCursor"),
         ("Readiness", "dependencies status"),
         ("Dependency", "detail required status"),
@@ -120,8 +135,8 @@ fn the_members_of_the_contract_keep_their_names() {
         ("FieldError", "detail header parameter pointer"),
         (
             "Problem",
-            "bookingId bookingStatus code conflicts dependencies detail errors expiredAt instance limit message sequence showtimeId \
-             startedAt status title traceId type until",
+            "bookingId bookingStatus code conflicts dependencies detail errors expiredAt instance limit message most onSaleFrom onSaleUntil \
+             reason sequence showtimeId startedAt status title traceId type until",
         ),
     ] {
         let mut found = Vec::new();

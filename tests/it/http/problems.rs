@@ -124,7 +124,7 @@ async fn wrong_methods_are_405_with_the_right_ones() {
     for (method, path, allowed) in [
         (Method::GET, "/api/bookings", vec!["POST"]),
         (Method::DELETE, "/api/showtimes", vec!["GET", "HEAD", "POST"]),
-        (Method::POST, &format!("/api/showtimes/{}", house.showtime), vec!["GET", "HEAD"]),
+        (Method::POST, &format!("/api/showtimes/{}", house.showtime), vec!["GET", "HEAD", "PATCH"]),
         (Method::PUT, &format!("/api/bookings/{NOWHERE}/confirm"), vec!["POST"]),
         (Method::POST, "/readyz", vec!["GET", "HEAD"]),
         (Method::GET, "/hub/bookings/negotiate", vec!["POST"]),

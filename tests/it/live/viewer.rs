@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use turnstile::domain::{
-    Booking, BookingId, Command, Credential, Decision, EventRun, HoldPolicy, HoldToken, RecordedEvent, Row, SeatId,
-    SeatIndex, SeatMap, SeatSelection, SeatStatus, Showtime, ShowtimeId, UserId,
+    Booking, BookingId, Command, Credential, Decision, EventRun, HoldPolicy, HoldToken, Listing, RecordedEvent, Row,
+    SeatId, SeatIndex, SeatMap, SeatSelection, SeatStatus, Showtime, ShowtimeId, UserId,
 };
 use turnstile::write_store::{Batch, BookingChange, Committed, NewShowtime, SeatChange, WriteStore};
 use uuid::Uuid;
@@ -34,8 +34,7 @@ impl Owner {
             (0..seats.div_ceil(ROW)).map(|row| Row { row: format!("R{row}"), seats: ROW.min(seats - row * ROW) });
         let new = NewShowtime {
             id,
-            movie_title: "Bourne \"Identity\"".to_owned(),
-            start_time: time.now() + Duration::from_hours(2),
+            listing: Listing::new("Bourne \"Identity\"", time.now() + Duration::from_hours(2)),
             seat_map: SeatMap::new(rows.collect()).unwrap(),
             recorded_at: time.now(),
             idempotency: None,
@@ -116,6 +115,7 @@ impl Owner {
             showtime_id: self.id,
             fence: self.fence,
             recorded_at: now,
+            listing: None,
             seats: before
                 .into_iter()
                 .map(|(seat, expected_version)| SeatChange { seat, expected_version, status, booking_id, event: 0 })
@@ -129,7 +129,7 @@ impl Owner {
             idempotency: Vec::new(),
             traceparent: None,
         };
-        let Committed { first_sequence, follows, stamp } = self.store.commit(Arc::new(batch)).await.unwrap();
+        let Committed { first_sequence, follows, stamp, .. } = self.store.commit(Arc::new(batch)).await.unwrap();
         assert_eq!(first_sequence, sequence);
         self.showtime.forget_ended();
         EventRun::new(self.id, vec![RecordedEvent { sequence, recorded_at: now, stamp, follows, event }]).unwrap()

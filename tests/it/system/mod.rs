@@ -1,6 +1,7 @@
 //! The whole server, over HTTP, on both profiles.
 
 mod browser;
+mod changed_showtimes;
 mod clocks;
 mod command_line;
 mod contention;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio::sync::{Notify, oneshot};
 use turnstile::box_office::{BoxOffice, BoxOfficeError, Dependencies, RequestContext, Reserved, Settings};
 use turnstile::domain::{
-    BookingId, Clock, Rejection, Row, SeatId, SeatMap, SeatSelection, ShowtimeId, Timestamp, UserId,
+    BookingId, Clock, Listing, Rejection, Row, SeatId, SeatMap, SeatSelection, ShowtimeId, Timestamp, UserId,
 };
 use turnstile::seat_lock::in_process::InProcessLock;
 use turnstile::seat_lock::{Claim, Claimed, LockError, SeatLock};
@@ -118,7 +118,7 @@ impl Office {
         });
         let office = office.await.unwrap();
         let seat_map = SeatMap::new(vec![Row { row: "A".into(), seats: 10 }]).unwrap();
-        let showtime = office.schedule("M".into(), Timestamp::MAX, seat_map, None).await.unwrap().showtime_id;
+        let showtime = office.schedule(Listing::new("M", Timestamp::MAX), seat_map, None).await.unwrap().showtime_id;
         Self { office, mishap, counters, showtime, stop: Some(stop), system: Some(system), dir }
     }
 
@@ -219,7 +219,7 @@ async fn unused_showtimes_make_room_whatever_they_hold() {
     let office = Office::open(settings).await;
     for _ in 0..SHOWTIMES {
         let row = SeatMap::new(vec![Row { row: "A".into(), seats: 2 }]).unwrap();
-        let created = office.office.schedule("M".into(), Timestamp::MAX, row, None).await.unwrap();
+        let created = office.office.schedule(Listing::new("M", Timestamp::MAX), row, None).await.unwrap();
         let id = created.showtime_id;
         let seats = SeatSelection::new(id, vec![SeatId::new(id, 0)]).unwrap();
         let reserved =

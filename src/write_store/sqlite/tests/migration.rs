@@ -99,6 +99,7 @@ impl Old {
             reserved_at,
             expires_at: deadline(),
             payment_reference: None,
+            cancel_reason: None,
             version,
         };
         let cancelled = booking([3, 2], BookingStatus::Cancelled, recorded_at(), 3);
@@ -117,12 +118,16 @@ impl Old {
             expires_at: booking.expires_at,
         };
         let Self { new, pending, confirmed, cancelled } = self;
-        let (movie_title, start_time, rows) = (new.movie_title.clone(), new.start_time, new.seat_map.clone());
         let (booking_id, seat_ids, payment_reference) = (confirmed.id, confirmed.seat_ids.clone(), payment());
         let events = vec![
-            Event::ShowtimeScheduled { movie_title, start_time, rows },
+            new.event(),
             reserved(cancelled),
-            Event::BookingCancelled { booking_id: cancelled.id, seat_ids: cancelled.seat_ids.clone() },
+            Event::BookingCancelled {
+                booking_id: cancelled.id,
+                seat_ids: cancelled.seat_ids.clone(),
+                reason: None,
+                refund: None,
+            },
             reserved(pending),
             reserved(confirmed),
             Event::BookingConfirmed { booking_id, seat_ids, payment_reference },
@@ -144,7 +149,7 @@ impl Old {
         let text = |value: &str| format!("'{}'", value.replace('\'', "''"));
         let id = hex(self.new.id.0);
         let rows = text(&serde_json::to_string(&self.new.seat_map).unwrap());
-        let start = self.new.start_time.as_millis();
+        let start = self.new.listing.start_time.as_millis();
         let mut sql =
             vec![format!("INSERT INTO showtimes VALUES ({id}, 'Bourne Identity', {start}, {rows}, 4, 0, 6, 5)")];
         for (seat, (status, version, booking)) in self.seats().into_iter().enumerate() {
@@ -187,7 +192,8 @@ impl Old {
     }
 
     fn audit(&self) -> Audit {
-        Audit { sequence: 6, seats: self.seats(), bookings: self.bookings() }
+        let (listing, seats, bookings) = (self.new.listing.clone(), self.seats(), self.bookings());
+        Audit { sequence: 6, listing, seats, bookings }
     }
 
     /// Cancels the pending booking, and reserves one of its seats and the free one.
@@ -196,7 +202,9 @@ impl Old {
         let mut batch = reservations(self.new.id, 0..1).as_ref().clone();
         batch.fence = 5;
         let seat_ids = pending.seat_ids.clone();
-        batch.events.insert(0, Event::BookingCancelled { booking_id: pending.id, seat_ids });
+        batch
+            .events
+            .insert(0, Event::BookingCancelled { booking_id: pending.id, seat_ids, reason: None, refund: None });
         batch.seats[0] = SeatChange { expected_version: 4, event: 1, ..batch.seats[0] };
         let (status, booking_id) = (SeatStatus::Available, None);
         batch.seats.push(SeatChange { seat: 1, expected_version: 4, status, booking_id, event: 0 });
@@ -222,7 +230,7 @@ async fn what_was_stored_before_lean_commits_is_found_and_goes_on() {
     let loaded = store.load(id).await.unwrap().unwrap();
     assert_eq!((loaded.fence, loaded.showtime.sequence()), (5, 6));
     assert_eq!(loaded.showtime.bookings().collect::<Vec<_>>(), [&old.pending]);
-    let due = store.due_holds(deadline(), 9).await.unwrap();
+    let due = store.due(deadline(), 9).await.unwrap();
     assert_eq!(due.iter().map(|due| (&due.booking, due.fence)).collect::<Vec<_>>(), [(&old.pending, 5)]);
 
     let journal = store.journal(id, 0, 100).await.unwrap();

@@ -83,6 +83,8 @@ fn message(showtime: ShowtimeId, first: u64, last: u64) -> Message {
             event: Event::BookingCancelled {
                 booking_id: BookingId(Uuid::new_v4()),
                 seat_ids: vec![SeatId::new(showtime, 7), SeatId::new(showtime, 8)],
+                reason: None,
+                refund: None,
             },
         })
         .collect();

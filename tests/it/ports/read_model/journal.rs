@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use turnstile::domain::{Applied, ShowtimeView};
+use turnstile::domain::{Applied, ShowtimeView, Terms};
 use turnstile::domain::{
     BookingId, Event, EventRun, PaymentReference, RecordedEvent, Row, SeatId, SeatMap, ShowtimeId, Stamp, Timestamp,
     UserId,
@@ -43,6 +43,7 @@ impl Journal {
             movie_title: format!("Film {seed}"),
             start_time: Timestamp::from_millis(start),
             rows: SeatMap::new(rows).unwrap(),
+            terms: Terms::default(),
         };
         let mut journal = Self { id, events: Vec::new(), history: seed };
         journal.push(scheduled);

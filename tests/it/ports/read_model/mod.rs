@@ -118,7 +118,7 @@ async fn the_list_is_in_order_of_start_then_id_and_pages_fit_together(nodes: Nod
         journal.apply_all(&*nodes.one, seed).await;
         expected.push(journal.fold(journal.last()).summary());
     }
-    expected.sort_by_key(|summary| (summary.start_time, summary.id));
+    expected.sort_by_key(|summary| (summary.listing.start_time, summary.id));
     assert_eq!(nodes.other.list(None, 100).await.unwrap(), expected);
     assert_eq!(nodes.other.list(None, 0).await.unwrap(), []);
     for limit in [1, 4, 23] {
@@ -127,7 +127,7 @@ async fn the_list_is_in_order_of_start_then_id_and_pages_fit_together(nodes: Nod
             let page = nodes.other.list(start, limit).await.unwrap();
             assert!(page.len() <= limit);
             let Some(last) = page.last() else { break };
-            start = Some((last.start_time, last.id));
+            start = Some((last.listing.start_time, last.id));
             listed.extend(page);
         }
         assert_eq!(listed, expected);

@@ -34,7 +34,7 @@ pub async fn a_hold_is_confirmed<A: Adapter>() {
     let audit = check(&store, id).await;
     assert_eq!(audit.seats[1], (SeatStatus::Sold, 3, Some(sold.id)));
     assert_eq!(holders(&audit), [(1, sold.id)], "a sold seat stays claimed");
-    assert_eq!(store.due_holds(at(i64::from(u32::MAX)), 10).await.unwrap(), [], "a sale has no deadline");
+    assert_eq!(store.due(at(i64::from(u32::MAX)), 10).await.unwrap(), [], "a sale has no deadline");
 }
 
 pub async fn a_hold_is_cancelled_and_its_seats_are_sold_again<A: Adapter>() {

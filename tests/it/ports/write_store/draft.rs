@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use turnstile::domain::{
-    Booking, BookingId, BookingStatus, Event, PaymentReference, Row, SeatId, SeatIndex, SeatMap, SeatStatus,
-    ShowtimeId, Timestamp, TokenHash, UserId,
+    Booking, BookingId, BookingStatus, CancelReason, Event, Listing, PaymentReference, Row, SeatId, SeatIndex, SeatMap,
+    SeatStatus, ShowtimeId, Timestamp, TokenHash, UserId,
 };
 use turnstile::write_store::{Batch, BookingChange, IdempotencyRecord, NewKey, NewShowtime, SeatChange, WriteStore};
 use uuid::Uuid;
@@ -26,8 +26,7 @@ pub fn at(milliseconds: i64) -> Timestamp {
 pub fn new_showtime(seats: u32) -> NewShowtime {
     NewShowtime {
         id: ShowtimeId(Uuid::new_v4()),
-        movie_title: "Bourne Identity".to_owned(),
-        start_time: at(7_200_000),
+        listing: Listing::new("Bourne Identity", at(7_200_000)),
         seat_map: SeatMap::new(vec![Row { row: "A".to_owned(), seats }]).unwrap(),
         recorded_at: at(0),
         idempotency: None,
@@ -55,6 +54,7 @@ pub fn booking(showtime_id: ShowtimeId, seats: &[SeatIndex]) -> Booking {
         reserved_at: at(10),
         expires_at: at(10) + HOLD,
         payment_reference: None,
+        cancel_reason: None,
         version: 0,
     }
 }
@@ -85,6 +85,7 @@ impl Draft {
             fence,
             recorded_at: at(10),
             events: Vec::new(),
+            listing: None,
             seats: Vec::new(),
             bookings: Vec::new(),
             idempotency: Vec::new(),
@@ -135,11 +136,25 @@ impl Draft {
     }
 
     /// Gives up a booking, stored or of this draft.
-    pub fn cancel(mut self, booking: &Booking) -> Self {
+    pub fn cancel(self, booking: &Booking) -> Self {
+        self.cancel_for(booking, None)
+    }
+
+    /// Ends a booking, for the reason for which its showtime was cancelled.
+    pub fn cancel_for(mut self, booking: &Booking, reason: Option<CancelReason>) -> Self {
         let (booking_id, seat_ids) = (booking.id, booking.seat_ids.clone());
-        let event = self.event(Event::BookingCancelled { booking_id, seat_ids });
+        let refund = booking.payment_reference.clone();
+        let event = self.event(Event::BookingCancelled { booking_id, seat_ids, reason: reason.clone(), refund });
         self.seats(booking, booking.version, SeatStatus::Available, event);
-        self.change(&Booking { status: BookingStatus::Cancelled, ..booking.clone() }, event);
+        let (status, cancel_reason) = (BookingStatus::Cancelled, reason);
+        self.change(&Booking { status, cancel_reason, ..booking.clone() }, event);
+        self
+    }
+
+    /// Gives the showtime, which has this listing, another one.
+    pub fn list(mut self, before: &Listing, event: Event) -> Self {
+        self.batch.listing = Some(Arc::new(before.after(&event).unwrap()));
+        self.event(event);
         self
     }
 

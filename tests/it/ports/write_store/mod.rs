@@ -14,6 +14,7 @@ mod durability;
 mod idempotency;
 mod journal;
 mod leadership;
+mod listing;
 mod load_and_fence;
 mod oracle;
 mod outbox;
@@ -125,6 +126,11 @@ macro_rules! contract_tests {
                 an_audit_of_an_unknown_showtime_is_none
                 a_ping_is_answered
                 the_journal_tells_the_stamps_of_its_events
+            }
+            listing {
+                a_new_listing_is_kept_and_voids_commits_that_were_decided_before
+                live_bookings_of_a_cancelled_showtime_are_to_be_ended
+                the_listing_is_read_after_the_wait_for_a_commit_in_flight
             }
             outbox {
                 rows_come_in_order_and_carry_their_trace

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use turnstile::domain::{
-    Booking, BookingId, BookingStatus, Event, RecordedEvent, SeatId, SeatIndex, SeatStatus, Showtime, ShowtimeFacts,
-    ShowtimeId,
+    Booking, BookingId, BookingStatus, Event, Listing, RecordedEvent, SeatId, SeatIndex, SeatStatus, Showtime,
+    ShowtimeFacts, ShowtimeId, Stored,
 };
 use turnstile::write_store::{Audit, OutboxEntry, WriteStore};
 
@@ -64,9 +64,14 @@ pub async fn check(store: &Arc<dyn WriteStore>, id: ShowtimeId) -> Audit {
     let seats = audit.seats.iter().map(|(status, version, _)| (*status, *version)).collect();
     let pending = audit.bookings.iter().filter(|booking| booking.status == BookingStatus::Pending).cloned().collect();
     let loaded = store.load(id).await.unwrap().unwrap();
-    let Event::ShowtimeScheduled { start_time, rows, .. } = &journal[0].event else { panic!("the first event") };
-    let facts = ShowtimeFacts { id, starts_at: *start_time, seat_map: Arc::new(rows.clone()) };
-    assert_eq!(loaded.showtime, Showtime::restore(facts, audit.sequence, seats, pending), "an owner loads the same");
+    let Event::ShowtimeScheduled { rows, .. } = &journal[0].event else { panic!("the first event") };
+    let facts = ShowtimeFacts { id, seat_map: Arc::new(rows.clone()) };
+    let listing = journal.iter().skip(1).fold(Listing::scheduled(&journal[0].event).unwrap(), |listing, recorded| {
+        listing.after(&recorded.event).unwrap_or(listing)
+    });
+    assert_eq!(audit.listing, listing);
+    let stored = Stored { listing: Arc::new(listing), sequence: audit.sequence, seats, pending };
+    assert_eq!(loaded.showtime, Showtime::restore(facts, stored), "an owner loads the same");
     assert_eq!(loaded.fence, fence);
 
     for entry in &outbox {
@@ -86,6 +91,7 @@ fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) 
             Event::ShowtimeScheduled { rows, .. } => {
                 seats = vec![(SeatStatus::Available, *sequence, None); usize::try_from(rows.seat_count()).unwrap()];
             }
+            Event::ShowtimeChanged { .. } | Event::ShowtimeCancelled { .. } => {}
             Event::SeatsReserved { booking_id, seat_ids, user_id, expires_at } => {
                 take(&mut seats, seat_ids, (SeatStatus::Reserved, *sequence, Some(*booking_id)));
                 let booking = Booking {
@@ -98,6 +104,7 @@ fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) 
                     reserved_at: *recorded_at,
                     expires_at: *expires_at,
                     payment_reference: None,
+                    cancel_reason: None,
                     version: *sequence,
                 };
                 assert_eq!(bookings.insert(*booking_id, booking), None, "a booking is reserved once");
@@ -112,9 +119,11 @@ fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) 
                 let booking = change(&mut bookings, *booking_id, *sequence, BookingStatus::Confirmed);
                 booking.payment_reference = Some(payment_reference.clone());
             }
-            Event::BookingCancelled { booking_id, seat_ids } => {
+            Event::BookingCancelled { booking_id, seat_ids, reason, refund } => {
                 take(&mut seats, seat_ids, (SeatStatus::Available, *sequence, None));
-                change(&mut bookings, *booking_id, *sequence, BookingStatus::Cancelled);
+                let booking = change(&mut bookings, *booking_id, *sequence, BookingStatus::Cancelled);
+                booking.cancel_reason.clone_from(reason);
+                assert_eq!(*refund, booking.payment_reference, "what was paid is to be returned");
             }
             Event::HoldExpired { booking_id, seat_ids } => {
                 take(&mut seats, seat_ids, (SeatStatus::Available, *sequence, None));
@@ -143,7 +152,8 @@ fn change(
     status: BookingStatus,
 ) -> &mut Booking {
     let booking = bookings.get_mut(&id).expect("only a reserved booking changes");
-    assert_eq!(booking.status, BookingStatus::Pending, "only a pending booking changes");
+    let is_ended_with_its_showtime = booking.status == BookingStatus::Confirmed && status == BookingStatus::Cancelled;
+    assert!(booking.status == BookingStatus::Pending || is_ended_with_its_showtime, "only a pending booking changes");
     booking.status = status;
     booking.version = sequence;
     booking

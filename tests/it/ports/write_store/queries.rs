@@ -51,7 +51,7 @@ pub async fn due_holds_come_earliest_first<A: Adapter>() {
 
     let expected = [made[4].1, made[0].1, made[3].1, made[5].1];
     let due = async |before, limit| {
-        let holds = store.due_holds(at(before), limit).await.unwrap();
+        let holds = store.due(at(before), limit).await.unwrap();
         holds.iter().map(|hold| (hold.booking.showtime_id, hold.booking.id)).collect::<Vec<_>>()
     };
     assert_eq!(due(600, 10).await, expected);
@@ -59,7 +59,7 @@ pub async fn due_holds_come_earliest_first<A: Adapter>() {
     assert_eq!(due(600, 2).await, expected[..2]);
     assert_eq!(due(299, 10).await, []);
     // All that a batch that ends it has to name.
-    for hold in store.due_holds(at(600), 10).await.unwrap() {
+    for hold in store.due(at(600), 10).await.unwrap() {
         assert_eq!(hold.booking, stored(&store, hold.booking.id).await);
         assert_eq!(hold.fence, store.load(hold.booking.showtime_id).await.unwrap().unwrap().fence);
         let draft = Draft::new(hold.booking.showtime_id, hold.fence).expire(&hold.booking);

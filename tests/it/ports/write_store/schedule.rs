@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use turnstile::app::demo;
-use turnstile::domain::{Event, MAX_SEATS_PER_SHOWTIME, Row, SeatMap, SeatStatus, ShowtimeId};
+use turnstile::domain::{Event, Listing, MAX_SEATS_PER_SHOWTIME, Row, SeatMap, SeatStatus, ShowtimeId, Terms};
 use turnstile::write_store::{CommitError, IdempotencyRecord, NewShowtime};
 
 use crate::ports::write_store::Adapter;
@@ -15,9 +15,9 @@ pub async fn a_scheduled_showtime_has_free_seats_one_event_and_one_outbox_row<A:
     let store = adapter.store();
     let rows = vec![Row { row: "Ä".to_owned(), seats: 3 }, Row { row: "B".to_owned(), seats: 2 }];
     let title = "Le fabuleux destin d'Amélie \u{1F3AC} \"quoted\" \\ 天使";
+    let terms = Terms { on_sale_from: Some(at(1)), places_per_customer: Some(6), ..Terms::default() };
     let new = NewShowtime {
-        movie_title: title.to_owned(),
-        start_time: at(7_200_001),
+        listing: Listing { terms, ..Listing::new(title, at(7_200_001)) },
         seat_map: SeatMap::new(rows).unwrap(),
         ..new_showtime(1)
     };
@@ -29,8 +29,8 @@ pub async fn a_scheduled_showtime_has_free_seats_one_event_and_one_outbox_row<A:
     let journal = store.journal(new.id, 0, 10).await.unwrap();
     assert_eq!(journal.len(), 1);
     assert_eq!(journal[0].recorded_at, new.recorded_at);
-    let (movie_title, start_time, rows) = (new.movie_title, new.start_time, new.seat_map);
-    assert_eq!(journal[0].event, Event::ShowtimeScheduled { movie_title, start_time, rows });
+    let Listing { movie_title, start_time, terms, .. } = new.listing;
+    assert_eq!(journal[0].event, Event::ShowtimeScheduled { movie_title, start_time, rows: new.seat_map, terms });
     let outbox = store.outbox(10, vec![]).await.unwrap();
     assert_eq!(outbox.len(), 1);
     assert_eq!(outbox[0].run.showtime_id(), new.id);
@@ -46,7 +46,8 @@ pub async fn a_taken_id_is_refused_and_changes_nothing<A: Adapter>() {
     reserved(&store, new.id, &[1], 1).await;
     let before = picture(&store, new.id).await;
 
-    let other = NewShowtime { movie_title: "Another film".to_owned(), idempotency: Some(key("taken")), ..new.clone() };
+    let other =
+        NewShowtime { listing: Listing::new("Another film", at(1)), idempotency: Some(key("taken")), ..new.clone() };
     let refused = store.schedule(other).await;
     assert!(matches!(refused, Err(CommitError::Conflict)), "{refused:?}");
     assert_eq!(picture(&store, new.id).await, before);

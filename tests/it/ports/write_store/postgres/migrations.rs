@@ -152,7 +152,7 @@ async fn a_row_for_each_event_becomes_a_row_for_each_commit() {
     let outbox = store.outbox(10, vec![]).await.unwrap();
     let spans: Vec<_> = outbox.iter().map(|entry| (entry.run.first_sequence(), entry.run.last_sequence())).collect();
     assert_eq!(spans, [(4, 5), (6, 6)]);
-    assert_eq!(store.due_holds(Timestamp::MAX, 10).await.unwrap().len(), 1);
+    assert_eq!(store.due(Timestamp::MAX, 10).await.unwrap().len(), 1);
     assert_eq!(store.idempotency(vec![Sha256::digest("key").into()]).await.unwrap()[0].sequence, 5);
 
     // What documents of the read model know their last event by.

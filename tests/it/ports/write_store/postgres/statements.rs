@@ -64,7 +64,7 @@ async fn every_call_costs_constant_round_trips_and_is_prepared_once() {
         store.heads_page(Some(id), 10).await.unwrap();
         store.changed(rows[0].run.events()[0].recorded_at, 10).await.unwrap();
         store.idempotency(vec![[0; 32]]).await.unwrap();
-        store.due_holds(rows[0].run.events()[0].recorded_at, 10).await.unwrap();
+        store.due(rows[0].run.events()[0].recorded_at, 10).await.unwrap();
         store.bookings(vec![booking(id, &[1]).id]).await.unwrap();
         store.outbox_depth(1_000).await.unwrap();
         store.ping().await.unwrap();

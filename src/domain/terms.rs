@@ -1,0 +1,121 @@
+//! The terms on which a showtime is sold, what an operator may change of a listing, and why a showtime was cancelled.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::Timestamp;
+use crate::domain::text::{self, TextError};
+
+/// The terms of sale. What is not set is not limited.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Terms {
+    /// When the sale begins; without it, at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_sale_from: Option<Timestamp>,
+    /// When the sale ends; without it, at the start of the showtime.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_sale_until: Option<Timestamp>,
+    /// Most places in one booking.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub places_per_booking: Option<u32>,
+    /// Most places in all live bookings of one customer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub places_per_customer: Option<u32>,
+}
+
+/// Why a showtime was cancelled: 1 to 200 characters, for people.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CancelReason(String);
+
+/// New values for parts of a listing.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListingChange {
+    /// What is shown; `None`: as before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub movie_title: Option<String>,
+    /// When it starts; `None`: as before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Timestamp>,
+    /// See [`Terms::on_sale_from`].
+    #[serde(skip_serializing_if = "TermChange::is_keep")]
+    pub on_sale_from: TermChange<Timestamp>,
+    /// See [`Terms::on_sale_until`].
+    #[serde(skip_serializing_if = "TermChange::is_keep")]
+    pub on_sale_until: TermChange<Timestamp>,
+    /// See [`Terms::places_per_booking`].
+    #[serde(skip_serializing_if = "TermChange::is_keep")]
+    pub places_per_booking: TermChange<u32>,
+    /// See [`Terms::places_per_customer`].
+    #[serde(skip_serializing_if = "TermChange::is_keep")]
+    pub places_per_customer: TermChange<u32>,
+}
+
+/// What becomes of one term.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize)]
+#[serde(untagged)]
+pub enum TermChange<T> {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It is this from now on; `None`: it is not set any more.
+    Set(Option<T>),
+}
+
+impl<T: Copy> TermChange<T> {
+    fn is_keep(&self) -> bool {
+        matches!(self, Self::Keep)
+    }
+
+    /// The term after the change.
+    pub(super) fn of(self, before: Option<T>) -> Option<T> {
+        match self {
+            Self::Keep => before,
+            Self::Set(after) => after,
+        }
+    }
+}
+
+/// Why a listing makes no sense. Reads as a sentence.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ListingError {
+    /// The sale would end before it begins.
+    #[error("the sale begins at {from}, which is not before its end at {until}")]
+    EmptySale {
+        /// When it begins.
+        from: Timestamp,
+        /// When it ends: the end that is set, or the start of the showtime if that is earlier.
+        until: Timestamp,
+    },
+}
+
+impl CancelReason {
+    /// Longest reason, in characters.
+    pub const MAX_CHARACTERS: usize = 200;
+
+    /// A reason that a client gives, in the form in which it is kept: see the module `text`.
+    ///
+    /// # Errors
+    /// It is empty, too long, or has characters that cannot be seen.
+    pub fn parse(text: impl AsRef<str>) -> Result<Self, TextError> {
+        text::plain(text.as_ref(), Self::MAX_CHARACTERS).map(Self)
+    }
+
+    /// A reason that a store has kept, as it is.
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The reason as it is kept.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Terms {
+    /// Nothing is set.
+    pub(super) fn are_default(&self) -> bool {
+        *self == Self::default()
+    }
+}

@@ -1,0 +1,151 @@
+//! Listings: what is shown, when, and on which terms it is sold, as clients write and read it; and the operator's ways to change it.
+
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use crate::box_office::Listed;
+use crate::domain::{CancelReason, Listing, ListingChange, ShowtimeId, Timestamp, movie_title};
+use crate::http::problem::Problem;
+use crate::http::request::body;
+use crate::http::request::fields::{self, Fields};
+use crate::http::request::query::Query;
+use crate::http::showtimes::answers::ListingAnswer;
+use crate::http::{AppState, credential};
+
+/// New values for parts of a showtime. What is absent stays; `null` takes a term away.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = ShowtimeChange)]
+#[expect(dead_code, reason = "describes what `read_change` reads")]
+pub(super) struct ChangeBody {
+    /// What is shown: 1 to 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
+    movie_title: Option<String>,
+    /// When it starts, RFC 3339.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    start_time: Option<Timestamp>,
+    /// When the sale begins; absent: at once.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    on_sale_from: Option<Timestamp>,
+    /// When the sale ends; absent: when the showtime starts.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    on_sale_until: Option<Timestamp>,
+    /// Most places in one booking.
+    #[schema(minimum = 1, maximum = 20)]
+    places_per_booking: Option<u32>,
+    /// Most places in all live bookings of one customer (`userId`).
+    #[schema(minimum = 1)]
+    places_per_customer: Option<u32>,
+}
+
+/// Why a showtime is cancelled.
+#[derive(ToSchema)]
+#[schema(as = Cancellation)]
+#[expect(dead_code, reason = "describes what `cancel` reads")]
+pub(super) struct CancelBody {
+    /// For people: 1 to 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
+    reason: String,
+}
+
+/// A showtime's listing after a change.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ShowtimeOutcome)]
+pub(super) struct ListedAnswer {
+    /// Its id.
+    #[schema(value_type = uuid::Uuid)]
+    id: ShowtimeId,
+    #[serde(flatten)]
+    #[schema(value_type = ListingAnswer)]
+    listing: Arc<Listing>,
+    /// A sequence at which the showtime has this listing.
+    sequence: u64,
+}
+
+/// Most places in one booking that can be set: no booking has more.
+const MOST_PER_BOOKING: u32 = 20;
+
+/// `PATCH /api/showtimes/{id}`
+pub(super) async fn change(
+    state: web::Data<AppState>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    credential::require_operator(&state, &request)?;
+    Query::none(&request)?;
+    let id = ShowtimeId(body::path_uuid(&request, "id")?);
+    let context = credential::context(&request)?;
+    let body = body::json(&request, payload, state.settings.booking_bounds()).await?;
+    let mut fields = body.fields()?;
+    let change = read_change(&mut fields);
+    let change = fields.finish(Some(change))?;
+    Ok(answer(id, state.box_office.change_showtime(id, change, context).await?))
+}
+
+/// `POST /api/showtimes/{id}/cancel`
+pub(super) async fn cancel(
+    state: web::Data<AppState>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    credential::require_operator(&state, &request)?;
+    Query::none(&request)?;
+    let id = ShowtimeId(body::path_uuid(&request, "id")?);
+    let context = credential::context(&request)?;
+    let body = body::json(&request, payload, state.settings.booking_bounds()).await?;
+    let mut fields = body.fields()?;
+    let reason = fields.text("reason", CancelReason::parse);
+    let reason = fields.finish(reason)?;
+    Ok(answer(id, state.box_office.cancel_showtime(id, reason, context).await?))
+}
+
+/// The listing of a new showtime; `None` after noting what is wrong.
+pub(super) fn new(fields: &mut Fields<'_>) -> Option<Listing> {
+    let title = fields.text("movieTitle", movie_title);
+    let start = fields.text("startTime", |text| Timestamp::parse(&text));
+    let terms = read_terms(fields);
+    let listing = Listing::new(title?, start?).changed(&terms);
+    listing.map_err(|error| fields.wrong("/onSaleFrom".to_owned(), error.to_string())).ok()
+}
+
+fn read_change(fields: &mut Fields<'_>) -> ListingChange {
+    let movie_title = fields.new_text("movieTitle", movie_title);
+    let start_time = fields.new_text("startTime", |text| Timestamp::parse(&text));
+    ListingChange { movie_title, start_time, ..read_terms(fields) }
+}
+
+fn read_terms(fields: &mut Fields<'_>) -> ListingChange {
+    ListingChange {
+        movie_title: None,
+        start_time: None,
+        on_sale_from: fields.new_value("onSaleFrom", time),
+        on_sale_until: fields.new_value("onSaleUntil", time),
+        places_per_booking: fields.new_value("placesPerBooking", |value| count(value, MOST_PER_BOOKING)),
+        places_per_customer: fields.new_value("placesPerCustomer", |value| count(value, u32::MAX)),
+    }
+}
+
+fn time(value: &RawValue) -> Result<Timestamp, String> {
+    let text: String =
+        serde_json::from_str(value.get()).map_err(|_kind| format!("must be a string, not {}", fields::kind(value)))?;
+    Timestamp::parse(&text).map_err(|error| error.to_string())
+}
+
+fn count(value: &RawValue, most: u32) -> Result<u32, String> {
+    let number = fields::whole_number(value).filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| format!("must be a whole number from 1 to {most}"))
+}
+
+fn answer(id: ShowtimeId, listed: Listed) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    if listed.replayed {
+        response.insert_header(credential::REPLAYED);
+    }
+    response.json(ListedAnswer { id, listing: listed.listing, sequence: listed.sequence })
+}

@@ -1,0 +1,171 @@
+//! Changes of a showtime by operators: what is shown, when, on which terms; and that a cancelled one sells nothing.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::http::{House, NOWHERE, is_problem, names};
+use crate::stack::{Answer, Server};
+
+async fn change(server: &Server, showtime: &str, body: &Value) -> Answer {
+    let request = server.as_operator(Method::PATCH, &format!("/api/showtimes/{showtime}"));
+    server.send(request.json(body)).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_is_seen_by_everybody_and_leaves_what_it_does_not_name() {
+    let House { server, showtime, seats, _stack } = House::open().await;
+    let held = server.hold(&showtime, &seats[..1]).await;
+    let body = json!({"movieTitle": "Nosferatu", "onSaleFrom": "2020-01-01T00:00:00Z", "placesPerBooking": 2});
+    let changed = change(&server, &showtime, &body).await;
+    assert_eq!(changed.status, 200, "{changed:?}");
+    let told = json!({
+        "id": showtime, "movieTitle": "Nosferatu", "startTime": "2030-01-01T20:00:00Z", "sequence": 3,
+        "onSaleFrom": "2020-01-01T00:00:00Z", "placesPerBooking": 2
+    });
+    assert_eq!(changed.body, told);
+    // The same again changes nothing.
+    assert_eq!(change(&server, &showtime, &body).await.body, told);
+
+    let seen = server.get(&format!("/api/showtimes/{showtime}?minSequence=3")).await;
+    assert_eq!(seen.body["movieTitle"], "Nosferatu");
+    assert_eq!(seen.body["placesPerBooking"], 2);
+    assert_eq!(seen.body["seats"][0]["status"], "Reserved");
+    let layout = server.get(&format!("/api/showtimes/{showtime}/layout")).await;
+    assert_eq!(layout.body["movieTitle"], "Nosferatu");
+    let listed = server.get("/api/showtimes").await;
+    let line = listed.body["items"].as_array().unwrap().iter().find(|item| item["id"] == json!(showtime)).unwrap();
+    assert_eq!((&line["movieTitle"], &line["placesPerBooking"]), (&json!("Nosferatu"), &json!(2)));
+
+    let refused = server.reserve(&showtime, &seats[1..4], "somebody").await;
+    is_problem(&refused, 409, "too-many-places");
+    assert_eq!(refused.body["most"], 2);
+    let change_back = change(&server, &showtime, &json!({"placesPerBooking": null})).await;
+    assert_eq!(change_back.body.get("placesPerBooking"), None);
+    assert_eq!(change_back.body["onSaleFrom"], "2020-01-01T00:00:00Z");
+    assert_eq!(server.reserve(&showtime, &seats[1..4], "somebody").await.status, 201);
+    assert_eq!(server.confirm(&held, "pay").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn seats_are_sold_in_the_sale_window_only() {
+    let House { server, showtime, seats, _stack } = House::open().await;
+    let held = server.hold(&showtime, &seats[..1]).await;
+    change(&server, &showtime, &json!({"onSaleFrom": "2029-12-31T00:00:00Z"})).await;
+    let early = server.reserve(&showtime, &seats[1..2], "somebody").await;
+    is_problem(&early, 409, "not-on-sale-yet");
+    assert_eq!(early.body["onSaleFrom"], "2029-12-31T00:00:00Z");
+    change(&server, &showtime, &json!({"onSaleFrom": null, "onSaleUntil": "2020-01-01T00:00:00Z"})).await;
+    let late = server.reserve(&showtime, &seats[1..2], "somebody").await;
+    is_problem(&late, 409, "sale-ended");
+    assert_eq!(late.body["onSaleUntil"], "2020-01-01T00:00:00Z");
+    // A hold of before may still be paid.
+    assert_eq!(server.confirm(&held, "pay").await.status, 200);
+    change(&server, &showtime, &json!({"startTime": "2020-01-01T00:00:00Z", "onSaleUntil": null})).await;
+    is_problem(&server.reserve(&showtime, &seats[1..2], "somebody").await, 409, "showtime-started");
+    let past = server.get("/api/showtimes?past=true").await;
+    assert!(past.body["items"].as_array().unwrap().iter().any(|item| item["id"] == json!(showtime)), "{past:?}");
+    let upcoming = server.get("/api/showtimes").await;
+    assert!(upcoming.body["items"].as_array().unwrap().iter().all(|item| item["id"] != json!(showtime)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_showtime_is_made_with_its_terms() {
+    let House { server, _stack, .. } = House::open().await;
+    let body = json!({
+        "movieTitle": "M", "startTime": "2030-01-01T20:00:00Z", "rows": [{"row": "A", "seats": 4}],
+        "onSaleFrom": "2029-01-01T00:00:00+01:00", "onSaleUntil": "2029-06-01T00:00:00Z",
+        "placesPerBooking": 2, "placesPerCustomer": 3
+    });
+    let made = server.post("/api/showtimes", &body).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    assert_eq!(made.body["onSaleFrom"], "2028-12-31T23:00:00Z");
+    assert_eq!(made.body["placesPerCustomer"], 3);
+    let mut backwards = body.clone();
+    backwards["onSaleUntil"] = json!("2028-01-01T00:00:00Z");
+    let refused = server.post("/api/showtimes", &backwards).await;
+    is_problem(&refused, 400, "invalid-fields");
+    names(&refused, "pointer", &["/onSaleFrom"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_makes_no_sense_is_refused_and_named() {
+    let House { server, showtime, _stack, .. } = House::open().await;
+    let body = json!({
+        "movieTitle": "  ", "startTime": "soon", "onSaleFrom": 7, "onSaleUntil": "2030-13-01T00:00:00Z",
+        "placesPerBooking": 21, "placesPerCustomer": 0, "rows": []
+    });
+    let refused = change(&server, &showtime, &body).await;
+    is_problem(&refused, 400, "invalid-fields");
+    let parts = [
+        "/movieTitle",
+        "/startTime",
+        "/onSaleFrom",
+        "/onSaleUntil",
+        "/placesPerBooking",
+        "/placesPerCustomer",
+        "/rows",
+    ];
+    names(&refused, "pointer", &parts);
+    let backwards = change(&server, &showtime, &json!({"onSaleFrom": "2031-01-01T00:00:00Z"})).await;
+    is_problem(&backwards, 409, "invalid-listing");
+    is_problem(&change(&server, NOWHERE, &json!({})).await, 404, "unknown-showtime");
+    let path = format!("/api/showtimes/{showtime}");
+    let anybody = server.send(server.request(Method::PATCH, &path).json(&json!({}))).await.unwrap();
+    is_problem(&anybody, 401, "missing-credential");
+    let unchanged = change(&server, &showtime, &json!({})).await;
+    assert_eq!((unchanged.status, &unchanged.body["sequence"]), (200, &json!(1)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_change_is_told_how_the_listing_is_by_now() {
+    let House { server, showtime, _stack, .. } = House::open().await;
+    let send = async |title: &str, key: &str| {
+        let request = server.as_operator(Method::PATCH, &format!("/api/showtimes/{showtime}"));
+        let request = request.header("Idempotency-Key", key).json(&json!({"movieTitle": title}));
+        server.send(request).await.unwrap()
+    };
+    assert_eq!(send("one", "key-1").await.body["sequence"], 2);
+    assert_eq!(send("two", "key-2").await.body["sequence"], 3);
+    let again = send("one", "key-1").await;
+    assert_eq!((again.status, &again.body["movieTitle"]), (200, &json!("two")), "{again:?}");
+    assert_eq!(again.headers["idempotent-replayed"], "true");
+    is_problem(&send("three", "key-1").await, 422, "idempotency-key-reused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_showtime_sells_nothing_and_ends_its_bookings() {
+    let House { server, showtime, seats, _stack: stack } = House::open().await;
+    let held = server.hold(&showtime, &seats[..2]).await;
+    let paid = server.hold(&showtime, &seats[2..3]).await;
+    assert_eq!(server.confirm(&paid, "pay-7").await.status, 200);
+    let path = format!("/api/showtimes/{showtime}/cancel");
+    is_problem(&server.post(&path, &json!({"reason": "\u{202E}"})).await, 400, "invalid-fields");
+    let cancelled = server.post(&path, &json!({"reason": "Der Projektor ist defekt \u{1F39E}"})).await;
+    assert_eq!(cancelled.status, 200, "{cancelled:?}");
+    assert_eq!(cancelled.body["cancelled"], "Der Projektor ist defekt \u{1F39E}");
+    let again = server.post(&path, &json!({"reason": "another"})).await;
+    assert_eq!(
+        (again.status, &again.body["cancelled"]),
+        (200, &cancelled.body["cancelled"]),
+        "the first reason stands"
+    );
+
+    let refused = server.reserve(&showtime, &seats[5..6], "somebody").await;
+    is_problem(&refused, 409, "showtime-cancelled");
+    assert_eq!(refused.body["reason"], cancelled.body["cancelled"]);
+    is_problem(&change(&server, &showtime, &json!({"movieTitle": "M"})).await, 409, "showtime-cancelled");
+    crate::stack::eventually("the bookings are ended", std::time::Duration::from_secs(10), async || {
+        let ends = [server.booking(&held).await, server.booking(&paid).await];
+        ends.iter().all(|booking| booking.body["status"] == "Cancelled")
+    })
+    .await;
+    for booking in [&held, &paid] {
+        assert_eq!(server.booking(booking).await.body["cancelReason"], cancelled.body["cancelled"]);
+    }
+    assert_eq!(server.booking(&paid).await.body["paymentReference"], "pay-7");
+    is_problem(&server.confirm(&held, "pay-8").await, 409, "booking-not-pending");
+    let after = server.seats(&showtime, server.booking(&paid).await.body["sequence"].as_u64().unwrap()).await;
+    assert!(after.iter().all(|(_, status)| status == "Available"), "{after:?}");
+    assert_eq!(server.terminate().await, Some(0));
+    stack.check().await;
+}

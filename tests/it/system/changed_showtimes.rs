@@ -1,0 +1,113 @@
+//! A showtime that is changed or cancelled on one node while both nodes sell it.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::faults::watcher::Watcher;
+use crate::services;
+use crate::stack::{Held, Stack, eventually};
+
+/// Both nodes have the showtime open. What one of them is told of the terms holds on the other from the answer on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_decides_on_the_terms_that_another_has_changed() {
+    let stack = Stack::real(services::shared()).await;
+    let (a, b) = (stack.start(), stack.start());
+    let (showtime, seats) = a.schedule(2).await;
+    a.hold(&showtime, &seats[..1]).await;
+    b.hold(&showtime, &seats[1..2]).await;
+    let path = format!("/api/showtimes/{showtime}");
+    for round in 2..10 {
+        for (until, status) in [(json!("2020-01-01T00:00:00Z"), 409), (json!(null), 201)] {
+            let change = a.as_operator(Method::PATCH, &path).json(&json!({"onSaleUntil": until}));
+            assert_eq!(a.send(change).await.unwrap().status, 200);
+            let answer = b.reserve(&showtime, &seats[round..=round], "somebody").await;
+            assert_eq!(answer.status, status, "round {round}: {answer:?}");
+        }
+    }
+    stack.check().await;
+}
+
+/// From the answer to the cancellation on nothing is sold, on either node; every booking is ended, and everybody watching sees it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_herd_books_nothing_once_the_showtime_is_cancelled() {
+    let stack = Stack::real(services::shared()).await;
+    let nodes = Arc::new([stack.start(), stack.start()]);
+    let (showtime, seats) = nodes[0].schedule(100).await;
+    let (other, others) = nodes[0].schedule(1).await;
+    let addresses = Arc::new(Mutex::new(nodes.iter().map(|node| node.address().to_owned()).collect::<Vec<_>>()));
+    let watcher = Watcher::start(addresses, 1, showtime.clone());
+    let cancelled_at: Arc<Mutex<Option<u64>>> = Arc::default();
+    let mut herd = JoinSet::new();
+    for client in 0..16 {
+        let (nodes, showtime, cancelled_at) = (Arc::clone(&nodes), showtime.clone(), Arc::clone(&cancelled_at));
+        let mine: Vec<String> = seats.iter().skip(client).step_by(16).cloned().collect();
+        herd.spawn(async move {
+            let mut made = Vec::new();
+            for (number, seat) in mine.iter().enumerate() {
+                let node = &nodes[(client + number) % 2];
+                let known = *cancelled_at.lock().unwrap();
+                let answer = node.reserve(&showtime, std::slice::from_ref(seat), &format!("client {client}")).await;
+                if answer.status != 201 {
+                    assert_eq!(answer.body["code"], "showtime-cancelled", "{answer:?}");
+                    break;
+                }
+                assert_eq!(known, None, "sold after the cancellation was answered: {answer:?}");
+                let held = Held::from(&answer.body);
+                if number % 2 == 0 {
+                    let paid = node.confirm(&held, &format!("pay {client} {number}")).await;
+                    assert!(paid.status == 200 || paid.body["code"] == "showtime-cancelled", "{paid:?}");
+                }
+                made.push(held);
+            }
+            made
+        });
+    }
+    eventually("some are sold", Duration::from_secs(20), async || watcher.last() > 100).await;
+    let cancel = nodes[0].post(&format!("/api/showtimes/{showtime}/cancel"), &json!({"reason": "storm"})).await;
+    assert_eq!(cancel.status, 200, "{cancel:?}");
+    let at = cancel.body["sequence"].as_u64().unwrap();
+    *cancelled_at.lock().unwrap() = Some(at);
+    let mut made = Vec::new();
+    while let Some(bookings) = herd.join_next().await {
+        made.extend(bookings.unwrap());
+    }
+    assert!(!made.is_empty() && made.len() < seats.len());
+    for held in &made {
+        eventually("the booking is ended", Duration::from_secs(20), async || {
+            nodes[1].booking(held).await.body["status"] == "Cancelled"
+        })
+        .await;
+    }
+    // Nothing was reserved or sold after the cancellation's own event, and the last word about each seat is that it is free.
+    let last = nodes[1].booking(made.last().unwrap()).await.body["sequence"].as_u64().unwrap();
+    eventually("the watcher has seen the ends", Duration::from_secs(10), async || watcher.last() >= last).await;
+    let seen = watcher.seen();
+    assert_eq!(seen.broken, Vec::<String>::new());
+    assert!(seen.deltas.iter().filter(|delta| delta.sequence > at).all(|delta| delta.status == "Available"));
+    assert_eq!(nodes[1].reserve(&other, &others[..1], "somebody").await.status, 201, "other showtimes go on");
+    stack.check().await;
+}
+
+/// The node that was told to cancel dies at once: another one ends the bookings.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bookings_of_a_cancelled_showtime_end_though_its_node_has_died() {
+    let stack = Stack::real(services::shared()).await;
+    let (mut a, b) = (stack.start(), stack.start());
+    let (showtime, seats) = a.schedule(2).await;
+    let held = [a.hold(&showtime, &seats[..3]).await, a.hold(&showtime, &seats[3..4]).await];
+    assert_eq!(a.confirm(&held[1], "pay").await.status, 200);
+    let cancel = a.post(&format!("/api/showtimes/{showtime}/cancel"), &json!({"reason": "storm"})).await;
+    assert_eq!(cancel.status, 200, "{cancel:?}");
+    a.kill();
+    for held in &held {
+        eventually("the booking is ended", Duration::from_secs(20), async || {
+            b.booking(held).await.body["status"] == "Cancelled"
+        })
+        .await;
+    }
+    stack.check().await;
+}
