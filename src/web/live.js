@@ -7,7 +7,7 @@ const STATUSES = ["Available", "Reserved", "Sold"];
 
 /**
  * Follows one showtime. `view` has its `sequence`, 0 while nothing is known, and the ids of its `seats` in order; `on` is told:
- * `whole(head, seats)`, `change(sequence, seatIds, status)`, `state(name, text)` and `failed(refusal)`.
+ * `whole(head, seats)`, `change(sequence, seatIds, status, showtime)`, `state(name, text)` and `failed(refusal)`.
  */
 export class Feed {
   constructor(id, view, on) {
@@ -75,7 +75,7 @@ export class Feed {
     } else if (message.type === "seatsStatusChanged") {
       if (message.sequence <= this.view.sequence) return;
       if (message.sequence !== this.view.sequence + 1) { this.connect(); return; }
-      this.on.change(message.sequence, message.seatIds, message.status);
+      this.on.change(message.sequence, message.seatIds, message.status, message.showtime);
     }
   }
 

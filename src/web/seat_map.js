@@ -10,7 +10,7 @@ const ROWS_SHOWN = 60;
 const EXPIRY_MILLISECONDS = 2000;
 const SHOWTIME_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const $ = (id) => document.getElementById(id);
-const view = { showtime: null, sequence: 0, title: "", start: "", rows: [], seats: new Map(), firstRow: 0 };
+const view = { showtime: null, sequence: 0, title: "", start: "", listing: {}, rows: [], seats: new Map(), firstRow: 0 };
 const chosen = new Set();
 // Bookings whose answer this tab awaits.
 const underWay = new Set();
@@ -83,9 +83,15 @@ function failed(refusal) {
   $("title").textContent = refusal.status === 404 ? "There is no such showtime" : "Not available now";
   say(refusal.message);
 }
-function changed(sequence, seatIds, status) {
+function changed(sequence, seatIds, status, showtime) {
   view.sequence = sequence;
+  if (showtime) list({ ...view.listing, ...showtime });
   for (const id of seatIds) change(id, status);
+  if (!seatIds.length) {
+    if (showtime) note(showtime.cancelled ? "the showtime is cancelled" : "the showtime was changed");
+    facts();
+    return;
+  }
   const shown = seatIds.slice(0, 8).map(name).join(", ") + (seatIds.length > 8 ? " and " + (seatIds.length - 8) + " more" : "");
   note(shown + " → " + status.toLowerCase() + (mine(seatIds[0]) ? " (you)" : ""));
   facts();
@@ -93,18 +99,25 @@ function changed(sequence, seatIds, status) {
 }
 
 function adopt(head, seats) {
-  Object.assign(view, { sequence: head.sequence, title: head.movieTitle, start: head.startTime, rows: [], seats: new Map() });
+  Object.assign(view, { sequence: head.sequence, rows: [], seats: new Map() });
+  list(head);
   for (const seat of seats) {
     const last = view.rows[view.rows.length - 1];
     if (last && last.label === seat.row) last.seats.push(seat); else view.rows.push({ label: seat.row, seats: [seat] });
     view.seats.set(seat.seatId, seat);
   }
   for (const id of [...chosen]) if (view.seats.get(id)?.status !== "Available") chosen.delete(id);
-  $("title").textContent = view.title;
   draw();
   facts();
   showChosen();
   showBookings();
+}
+
+/** What is shown, when, and whether it takes place. */
+function list(listing) {
+  const { movieTitle, startTime, cancelled } = listing;
+  Object.assign(view, { listing: { movieTitle, startTime, cancelled }, title: movieTitle, start: startTime });
+  $("title").textContent = movieTitle + (cancelled ? " (cancelled: " + cancelled + ")" : "");
 }
 
 function facts() {

@@ -77,18 +77,34 @@ async fn what_the_sockets_say_is_as_the_document_says() {
     document.hold("ping", &json!({"type": "ping"}));
     house.server.hold(&house.showtime, &house.seats[..2]).await;
     document.hold("seatsStatusChanged", &plain.next().await);
+    let body = json!({"movieTitle": "Nosferatu", "placesPerBooking": 4, "onSaleFrom": "2020-01-01T00:00:00Z"});
+    let path = format!("/api/showtimes/{}", house.showtime);
+    let change = house.server.as_operator(reqwest::Method::PATCH, &path).json(&body);
+    assert_eq!(house.server.send(change).await.unwrap().status, 200);
+    let changed = plain.next().await;
+    document.hold("seatsStatusChanged", &changed);
+    assert_eq!(changed["showtime"]["movieTitle"], "Nosferatu");
+    let mut late = Socket::open(&house, &format!("/ws/showtimes/{}", house.showtime)).await;
+    let snapshot = late.next().await;
+    document.hold("snapshot", &snapshot);
+    assert_eq!(snapshot["placesPerBooking"], 4);
 
     let mut hub = Socket::open(&house, "/hub/bookings").await;
     hub.say("{\"protocol\":\"json\",\"version\":1}\u{1e}").await;
     assert_eq!(hub.next().await, json!({}));
     document.hold("NothingJoined", &hub.next().await);
-    let call = hub.call("JoinShowtime", json!([house.showtime, 2])).await;
+    let call = hub.call("JoinShowtime", json!([house.showtime, 3])).await;
     document.hold("JoinShowtime", &call);
     let joined = hub.next().await;
     document.hold("Completion", &joined);
-    assert_eq!(joined["result"], json!({"showtimeId": house.showtime, "sequence": 2}));
+    assert_eq!(joined["result"], json!({"showtimeId": house.showtime, "sequence": 3}));
     house.server.hold(&house.showtime, &house.seats[2..3]).await;
     document.hold("SeatsStatusChanged", &hub.next().await);
+    let cancel = format!("/api/showtimes/{}/cancel", house.showtime);
+    assert_eq!(house.server.post(&cancel, &json!({"reason": "storm"})).await.status, 200);
+    let cancelled = hub.next().await;
+    document.hold("SeatsStatusChanged", &cancelled);
+    assert_eq!(cancelled["arguments"][0]["showtime"], json!({"cancelled": "storm"}));
     for (target, arguments) in [("LeaveShowtime", json!([house.showtime])), ("JoinShowtime", json!([house.seats[0]]))] {
         let call = hub.call(target, arguments).await;
         document.hold(target, &call);
