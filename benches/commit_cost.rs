@@ -125,6 +125,7 @@ fn batch(id: ShowtimeId, fence: u64, seats: std::ops::Range<SeatIndex>) -> Batch
                 expires_at: booking.expires_at,
             })
             .collect(),
+        follows: None,
         listing: None,
         seats: bookings
             .iter()

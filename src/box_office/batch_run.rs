@@ -125,6 +125,9 @@ impl BatchRun {
         let mut is_new_to_state = true;
         let mut round = 0;
         loop {
+            if !owned.showtime.is_whole() {
+                return self.load_kept(owned).await;
+            }
             if is_new_to_state && let Err(error) = self.recall(&mut owned, repeated).await {
                 return self.unavailable(owned, &error);
             }
@@ -233,7 +236,7 @@ impl BatchRun {
             return Attempt::Done(owned);
         }
         let traceparent = decided.iter().find_map(|(queued, _)| queued.request.traceparent.clone());
-        let batch = Arc::new(plan.batch(&owned.showtime, owned.fence, traceparent));
+        let batch = Arc::new(plan.batch(&owned.showtime, owned.place(), traceparent));
         self.board.progress.enter(Step::Committing);
         let asked = Instant::now();
         match self.deps.ledger.commit(Arc::clone(&batch)).await {

@@ -167,6 +167,7 @@ fn ending(bookings: &[DueBooking], now: Timestamp) -> Option<Batch> {
     let mut batch = Batch {
         showtime_id: first.booking.showtime_id,
         fence: first.fence,
+        follows: None,
         recorded_at: now,
         events: Vec::new(),
         listing: None,

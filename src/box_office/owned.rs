@@ -20,7 +20,7 @@ const RECENT_PAST: u16 = 100;
 /// A showtime's state as its actor owns it between batches.
 pub(super) struct Owned {
     pub showtime: Showtime,
-    pub fence: u64,
+    fence: u64,
     /// Stamp of the state's last event: the journal must still have that event.
     stamp: Stamp,
     /// When the state was last known to be the store's: a refusal must not rest on knowledge older than the request.
@@ -36,6 +36,11 @@ impl Owned {
         let Loaded { showtime, stamp, fence } = loaded;
         board.agreed_at(showtime.sequence(), stamp, asked);
         Self { showtime, fence, stamp, synced_at: asked, board }
+    }
+
+    /// What a batch that goes on from here names: the fence, and the last event's stamp.
+    pub(super) fn place(&self) -> (u64, Stamp) {
+        (self.fence, self.stamp)
     }
 
     /// Learns from the journal which holds ended shortly before the state was loaded, so that whoever gave them up is known for it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::{
     Booking, BookingId, Command, Decision, Event, EventKind, HoldPolicy, Listing, Rejection, SeatIndex, SeatStatus,
-    Showtime, Timestamp,
+    Showtime, Stamp, Timestamp,
 };
 use crate::write_store::{Batch, BookingChange, IdempotencyRecord, NewKey, SeatChange};
 
@@ -98,6 +98,12 @@ impl Plan {
         self.events.iter().map(|event| u64::from(event.kind() == EventKind::HoldExpired)).sum()
     }
 
+    /// Whether a decision would be another one if somebody else had made a booking of other seats meanwhile: a customer's places are limited.
+    fn rests_on_all_bookings(&self) -> bool {
+        self.listing.terms.places_per_customer.is_some()
+            && self.events.iter().any(|event| event.kind() == EventKind::SeatsReserved)
+    }
+
     /// Whether the batch changes the listing. `showtime` is the state after all decisions.
     fn changes_listing(&self, showtime: &Showtime) -> bool {
         self.listing != *showtime.listing()
@@ -108,8 +114,13 @@ impl Plan {
         self.base
     }
 
-    /// The commit. `showtime` is the state after all decisions.
-    pub(super) fn batch(&self, showtime: &Showtime, fence: u64, traceparent: Option<String>) -> Batch {
+    /// The commit. `showtime` is the state after all decisions; `fence` and `stamp` are those of the state before.
+    pub(super) fn batch(
+        &self,
+        showtime: &Showtime,
+        (fence, stamp): (u64, Stamp),
+        traceparent: Option<String>,
+    ) -> Batch {
         debug_assert_eq!(
             showtime.sequence(),
             self.base + sequence_offset(self.events.len()) - 1,
@@ -125,6 +136,7 @@ impl Plan {
         Batch {
             showtime_id: showtime.id(),
             fence,
+            follows: self.rests_on_all_bookings().then_some(stamp),
             recorded_at: self.now,
             events: self.events.clone(),
             listing: self.changes_listing(showtime).then(|| Arc::clone(showtime.listing())),
@@ -238,7 +250,7 @@ mod tests {
         let mut plan = Plan::new(&showtime, at(11));
         plan.decide(&mut showtime, &Command::ExpireHold { booking_id: booking(1) }, &POLICY).unwrap();
         plan.decide(&mut showtime, &reserve(2, &[1, 2], at(11)), &POLICY).unwrap();
-        let batch = plan.batch(&showtime, 5, None);
+        let batch = plan.batch(&showtime, (5, Stamp(7)), None);
         assert_eq!(batch.fence, 5);
         let seats: Vec<_> =
             batch.seats.iter().map(|s| (s.seat, s.expected_version, s.status, s.booking_id, s.event)).collect();
@@ -267,7 +279,7 @@ mod tests {
         plan.decide(&mut showtime, &reserve(2, &[3], at(1)), &POLICY).unwrap();
         plan.decide(&mut showtime, &cancel(2), &POLICY).unwrap();
         plan.decide(&mut showtime, &reserve(3, &[3], at(1)), &POLICY).unwrap();
-        let batch = plan.batch(&showtime, 1, None);
+        let batch = plan.batch(&showtime, (1, Stamp(7)), None);
         let [seat] = batch.seats.as_slice() else { panic!("{:?}", batch.seats) };
         assert_eq!((seat.seat, seat.expected_version, seat.booking_id, seat.event), (3, 1, Some(booking(3)), 2));
         assert!(batch.bookings.len() == 2 && batch.bookings.iter().all(|change| change.expected_version.is_none()));
@@ -286,7 +298,7 @@ mod tests {
         plan.decide(&mut showtime, &reserve(3, &[0], at(5)), &POLICY).unwrap();
         let change = ListingChange { movie_title: Some("N".to_owned()), ..ListingChange::default() };
         plan.decide(&mut showtime, &Command::ChangeShowtime { change }, &POLICY).unwrap();
-        assert_eq!(plan.batch(&showtime, 5, None).listing.unwrap().movie_title, "N");
+        assert_eq!(plan.batch(&showtime, (5, Stamp(7)), None).listing.unwrap().movie_title, "N");
         assert_ne!(showtime, before);
         plan.revert(&mut showtime);
         assert_eq!(showtime, before);

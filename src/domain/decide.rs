@@ -2,7 +2,8 @@
 
 use crate::domain::{
     Booking, BookingId, BookingStatus, CancelReason, Command, ConflictReason, Credential, Event, HoldPolicy, Listing,
-    ListingChange, PaymentReference, Rejection, SeatSelection, SeatStatus, Showtime, Timestamp, TokenHash,
+    ListingChange, PaymentReference, Rejection, SeatSelection, SeatStatus, Showtime, Terms, Timestamp, TokenHash,
+    UserId,
 };
 
 /// What `decide` answers when a command is not refused.
@@ -40,7 +41,7 @@ impl Showtime {
                     return already_reserved(booking, seats, token);
                 }
                 self.listing().check_on_sale(*asked_at)?;
-                self.check_limits(seats)?;
+                self.check_limits(seats, user_id)?;
                 self.check_free(seats)?;
                 let since = self.held_since(seats, user_id, *asked_at, policy);
                 let expires_at = policy.first_deadline(*asked_at).min(since + policy.max_total);
@@ -95,10 +96,15 @@ impl Showtime {
         }
     }
 
-    fn check_limits(&self, seats: &SeatSelection) -> Result<(), Rejection> {
+    fn check_limits(&self, seats: &SeatSelection, user: &UserId) -> Result<(), Rejection> {
         let wanted = u32::try_from(seats.as_slice().len()).unwrap_or(u32::MAX);
-        match self.listing().terms.places_per_booking {
-            Some(most) if wanted > most => Err(Rejection::TooManyPlaces { wanted, most }),
+        let Terms { places_per_booking, places_per_customer, .. } = self.listing().terms;
+        if let Some(most) = places_per_booking.filter(|most| wanted > *most) {
+            return Err(Rejection::TooManyPlaces { wanted, most });
+        }
+        let held = self.places_of(user);
+        match places_per_customer {
+            Some(most) if held.saturating_add(wanted) > most => Err(Rejection::CustomerLimit { held, wanted, most }),
             Some(_) | None => Ok(()),
         }
     }

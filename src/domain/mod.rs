@@ -2,6 +2,7 @@
 
 mod booking;
 mod command;
+mod customers;
 mod decide;
 mod event;
 mod given_up;
@@ -19,6 +20,7 @@ mod view;
 
 pub use booking::{Booking, BookingStatus};
 pub use command::{Command, Credential, HoldPolicy, PaymentReference, SeatSelection, SelectionError};
+pub use customers::Customers;
 pub use decide::Decision;
 pub(crate) use event::recorded;
 pub use event::{Event, EventKind, EventRun, NoteTold, RecordedEvent, SeatsStatus, Stamp};

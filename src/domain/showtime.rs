@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use crate::domain::given_up::GivenUp;
 use crate::domain::{
-    Booking, BookingId, BookingStatus, ConflictReason, Event, HoldPolicy, Listing, RecordedEvent, SeatConflict, SeatId,
-    SeatIdPrefix, SeatIndex, SeatMap, SeatSelection, SeatStatus, ShowtimeId, Timestamp, TokenHash, UserId,
+    Booking, BookingId, BookingStatus, ConflictReason, Customers, Event, HoldPolicy, Listing, RecordedEvent,
+    SeatConflict, SeatId, SeatIdPrefix, SeatIndex, SeatMap, SeatSelection, SeatStatus, ShowtimeId, Timestamp,
+    TokenHash, UserId,
 };
 
 /// What never changes of a showtime.
@@ -37,6 +38,8 @@ pub struct Stored {
     pub seats: Vec<(SeatStatus, u64)>,
     /// The pending bookings.
     pub pending: Vec<Booking>,
+    /// The places of each customer; needed only if the terms limit them.
+    pub customers: Option<Customers>,
 }
 
 /// One showtime: its listing, every seat's status and version, and the bookings that commands may still be about.
@@ -54,6 +57,8 @@ pub struct Showtime {
     /// Bookings in memory that have ended, so that forgetting them costs nothing for the others.
     ended: HashSet<BookingId>,
     given_up: GivenUp,
+    /// Kept if the terms limited them when the showtime was loaded.
+    customers: Option<Customers>,
 }
 
 impl Showtime {
@@ -61,12 +66,13 @@ impl Showtime {
     pub fn scheduled(facts: ShowtimeFacts, listing: Listing) -> Self {
         let seats = usize::try_from(facts.seat_map.seat_count()).unwrap_or(usize::MAX);
         let seats = vec![(SeatStatus::Available, 1); seats];
-        Self::restore(facts, Stored { listing: Arc::new(listing), sequence: 1, seats, pending: Vec::new() })
+        let (pending, customers) = (Vec::new(), Some(Customers::default()));
+        Self::restore(facts, Stored { listing: Arc::new(listing), sequence: 1, seats, pending, customers })
     }
 
     /// From a store.
     pub fn restore(facts: ShowtimeFacts, stored: Stored) -> Self {
-        let Stored { listing, sequence, seats, pending } = stored;
+        let Stored { listing, sequence, seats, pending, customers } = stored;
         let (statuses, versions) = seats.into_iter().unzip();
         let mut showtime = Self {
             seat_prefix: SeatId::prefix(facts.id),
@@ -79,6 +85,7 @@ impl Showtime {
             deadlines: BTreeSet::new(),
             ended: HashSet::new(),
             given_up: GivenUp::default(),
+            customers,
         };
         for booking in pending {
             showtime.recall(booking);
@@ -109,6 +116,16 @@ impl Showtime {
     /// When the last hold of one of these seats ended, if that is remembered.
     pub(super) fn last_end(&self, seats: impl Iterator<Item = SeatIndex>) -> Option<Timestamp> {
         self.given_up.last_end(seats)
+    }
+
+    /// Whether all is known that the terms ask for: the customers' places, if those are limited. If not, the showtime is to be loaded again.
+    pub fn is_whole(&self) -> bool {
+        self.listing.terms.places_per_customer.is_none() || self.customers.is_some()
+    }
+
+    /// Places in the customer's live bookings; 0 if they are not counted.
+    pub(super) fn places_of(&self, user: &UserId) -> u32 {
+        self.customers.as_ref().map_or(0, |customers| customers.places(user))
     }
 
     /// Sequence of the last event applied.
@@ -245,6 +262,9 @@ impl Showtime {
         if let Some(listing) = self.listing.after(event) {
             self.listing = Arc::new(listing);
         }
+        if let Some(customers) = &mut self.customers {
+            customers.follow(event);
+        }
         match event {
             Event::ShowtimeScheduled { .. } | Event::ShowtimeChanged { .. } | Event::ShowtimeCancelled { .. } => {}
             Event::SeatsReserved { booking_id, seat_ids, user_id, expires_at } => match token {
@@ -311,6 +331,9 @@ impl Showtime {
         if let Some(now) = self.bookings.remove(&id) {
             self.deadlines.remove(&(now.expires_at, id));
             self.ended.remove(&id);
+        }
+        if let Some(customers) = &mut self.customers {
+            customers.restore(id, before.as_ref());
         }
         if let Some(booking) = before {
             self.recall(booking);

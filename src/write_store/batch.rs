@@ -69,6 +69,9 @@ pub struct Batch {
     pub showtime_id: ShowtimeId,
     /// The fence that [`load`](crate::write_store::Journal::load) returned.
     pub fence: u64,
+    /// The stamp of the showtime's last event, if a decision rests on all that has happened in the showtime: then it must still be that, else
+    /// [`Conflict`](crate::write_store::CommitError::Conflict). Without it, others may have changed other seats.
+    pub follows: Option<Stamp>,
     /// When it was decided; becomes `recorded_at` of every event.
     pub recorded_at: Timestamp,
     /// The events in order; at least one.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use turnstile::domain::{
     BookingId, BookingStatus, Command, Credential, Decision, Event, HoldPolicy, HoldToken, Listing, PaymentReference,
-    Rejection, Row, SeatId, SeatMap, SeatSelection, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, Timestamp, UserId,
+    Rejection, Row, SeatId, SeatMap, SeatSelection, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, Terms, Timestamp,
+    UserId,
 };
 use uuid::Uuid;
 
@@ -346,4 +347,38 @@ fn a_showtime_that_has_started_sells_no_more_seats_but_takes_the_payment_of_a_ho
     }
     let confirm = command(&Step::Confirm { booking: 1, stranger: false, payment: 0 }, start);
     assert!(matches!(showtime.decide(&confirm, start, &POLICY), Ok(Decision::Accepted(_))));
+}
+
+#[test]
+fn a_customer_has_at_most_as_many_places_as_the_terms_say() {
+    let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: SEATS }]).unwrap());
+    let terms = Terms { places_per_booking: Some(2), places_per_customer: Some(3), ..Terms::default() };
+    let listing = Listing { terms, ..Listing::new("M", Timestamp::MAX) };
+    let mut showtime = Showtime::scheduled(ShowtimeFacts { id: ID, seat_map }, listing);
+    let now = Timestamp::from_millis(1);
+    let reserve = |booking, seats, asked_at| {
+        let mut command = command(&Step::Reserve { booking, seats }, asked_at);
+        if let Command::ReserveSeats { user_id, .. } = &mut command {
+            *user_id = UserId::parse("ada").unwrap();
+        }
+        command
+    };
+    let refused = showtime.decide(&reserve(1, vec![0, 1, 2], now), now, &POLICY);
+    assert_eq!(refused, Err(Rejection::TooManyPlaces { wanted: 3, most: 2 }));
+    let Ok(Decision::Accepted(event)) = showtime.decide(&reserve(1, vec![0, 1], now), now, &POLICY) else {
+        panic!("two")
+    };
+    showtime.evolve(&event, 2, now, Some(token(1).hash()));
+    let refused = showtime.decide(&reserve(2, vec![2, 3], now), now, &POLICY);
+    assert_eq!(refused, Err(Rejection::CustomerLimit { held: 2, wanted: 2, most: 3 }));
+    let Ok(Decision::Accepted(event)) = showtime.decide(&reserve(2, vec![2], now), now, &POLICY) else {
+        panic!("one more")
+    };
+    showtime.evolve(&event, 3, now, Some(token(2).hash()));
+    let cancel = command(&Step::Cancel { booking: 1, stranger: false }, now);
+    let Ok(Decision::Accepted(event)) = showtime.decide(&cancel, now, &POLICY) else { panic!("given back") };
+    showtime.evolve(&event, 4, now, None);
+    let later = now + Duration::from_hours(1);
+    let again = reserve(3, vec![0, 1], later);
+    assert!(matches!(showtime.decide(&again, later, &POLICY), Ok(Decision::Accepted(_))));
 }

@@ -3,20 +3,17 @@
 //! A member that is there twice and one that is not known are wrong, too: a client that sends them means something that
 //! would not happen.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use uuid::Uuid;
 
 use crate::domain::TermChange;
 use crate::http::problem::{Code, FieldError, Problem};
+pub(crate) use crate::http::request::values::{Wrong, kind, pointer, uuid, uuid_entry, whole_number};
 
 /// Most members of an object; each is compared with all others.
 const MOST_MEMBERS: usize = 32;
-/// Characters of an unknown member's name that the answer repeats.
-const NAME_CHARACTERS: usize = 64;
 
 /// The members of an object, taken out one by one; wrong ones are collected. Members that were not asked for are wrong.
 #[derive(Debug)]
@@ -26,9 +23,6 @@ pub(crate) struct Fields<'a> {
     /// A string that is no text: JSON's grammar has it, Unicode does not.
     malformed: Option<serde_json::Error>,
 }
-
-/// What is wrong with an entry of a list: where below the entry, and what.
-pub(crate) type Wrong = (Cow<'static, str>, String);
 
 /// An object's members as they came, each value still as text. Few are asked for, so they are looked for, not hashed.
 #[derive(Debug, Default)]
@@ -132,47 +126,6 @@ impl<'de> Visitor<'de> for Entries {
     }
 }
 
-/// What a value is, in words.
-pub(crate) fn kind(value: &RawValue) -> &'static str {
-    match value.get().bytes().next() {
-        Some(b'n') => "null",
-        Some(b't' | b'f') => "a boolean",
-        Some(b'"') => "a string",
-        Some(b'[') => "a list",
-        Some(b'{') => "an object",
-        _ => "a number",
-    }
-}
-
-/// Reads a UUID; the refusal says what is wrong.
-pub(crate) fn uuid(text: &str) -> Result<Uuid, String> {
-    Uuid::try_parse(text).map_err(|error| format!("not a UUID: {error}"))
-}
-
-/// A UUID in a list.
-pub(crate) fn uuid_entry(value: &RawValue) -> Result<Uuid, Wrong> {
-    let wrong = |detail| Err((Cow::Borrowed(""), detail));
-    match serde_json::from_str::<Cow<'_, str>>(value.get()) {
-        Ok(text) => uuid(&text).or_else(wrong),
-        Err(_) => wrong(format!("must be a UUID, not {}", kind(value))),
-    }
-}
-
-/// A whole number, however it is written: to JSON Schema `3.0` and `3e0` are integers as well.
-pub(crate) fn whole_number(value: &RawValue) -> Option<u32> {
-    serde_json::from_str(value.get()).ok().or_else(|| {
-        let number: f64 = serde_json::from_str(value.get()).ok()?;
-        // Rust writes it without a point if it has no fraction.
-        number.to_string().parse().ok()
-    })
-}
-
-/// A member's name as it stands in a JSON pointer (RFC 6901).
-pub(crate) fn pointer(name: &str) -> String {
-    let name: String = name.chars().take(NAME_CHARACTERS).collect();
-    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
-}
-
 impl<'a> Fields<'a> {
     /// Most wrong fields that one answer names.
     const MOST_ERRORS: usize = 50;
@@ -218,18 +171,23 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A new value for something that may be taken away by `null`; an absent member keeps it.
+    /// A new value for what `null` takes away and an absent member keeps.
     pub(crate) fn new_value<T>(
         &mut self,
         name: &str,
         read: impl FnOnce(&'a RawValue) -> Result<T, String>,
     ) -> TermChange<T> {
-        let Some(value) = self.object.take_with_null(name) else { return TermChange::Keep };
-        if value.get() == "null" {
-            return TermChange::Set(None);
+        match self.object.take_with_null(name) {
+            None => TermChange::Keep,
+            Some(value) if value.get() == "null" => TermChange::Set(None),
+            Some(value) => match read(value) {
+                Ok(value) => TermChange::Set(Some(value)),
+                Err(detail) => {
+                    self.wrong(format!("/{name}"), detail);
+                    TermChange::Keep
+                }
+            },
         }
-        let value = read(value).map_err(|detail| self.wrong(format!("/{name}"), detail));
-        value.map_or(TermChange::Keep, |value| TermChange::Set(Some(value)))
     }
 
     /// A text that `read` understands, if it is there.

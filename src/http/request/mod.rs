@@ -5,3 +5,4 @@ pub(super) mod fields;
 pub(super) mod query;
 pub(super) mod unparsed;
 pub(super) mod unread;
+mod values;

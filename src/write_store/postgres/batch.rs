@@ -34,6 +34,7 @@ statement! {
     "/* turnstile: commit */ WITH p AS NOT MATERIALIZED (SELECT "
         {showtimes: Vec<Uuid> as Array<SqlUuid>} " AS showtimes, "
         {fences: Vec<i64> as Array<BigInt>} " AS fences, "
+        {follows: Vec<Option<i64>> as Array<Nullable<BigInt>>} " AS follows, "
         {stamps: Vec<i64> as Array<BigInt>} " AS stamps, "
         {recorded_at: Vec<PgTimestamp> as Array<Timestamptz>} " AS recorded_at, "
         {event_counts: Vec<i32> as Array<Integer>} " AS event_counts, "
@@ -74,22 +75,23 @@ statement! {
             ending = t.ending OR u.listing ->> 'cancelled' IS NOT NULL
         FROM (
             SELECT u.*
-            FROM p, unnest(p.showtimes, p.fences, p.event_counts, p.stamps, p.listings)
-                WITH ORDINALITY AS u (id, fence, events, stamp, listing, batch)
+            FROM p, unnest(p.showtimes, p.fences, p.follows, p.event_counts, p.stamps, p.listings)
+                WITH ORDINALITY AS u (id, fence, follows, events, stamp, listing, batch)
             -- A commit for many does not wait long for one: it fails, and each is tried alone.
             WHERE (SELECT CASE WHEN cardinality(p.showtimes) > 1 THEN set_config('lock_timeout', '100ms', true) END FROM p)
                 IS DISTINCT FROM ''
             OFFSET 0
         ) u
         WHERE t.id = u.id AND t.fence = u.fence
-        RETURNING u.batch::int4, t.sequence - u.events + 1 AS first, t.follows
+        RETURNING u.batch::int4, t.sequence - u.events + 1 AS first, t.follows, u.follows <> t.follows AS overtaken
     ),
     head AS (
         SELECT CASE WHEN count(*) = (SELECT cardinality(p.showtimes) FROM p) THEN array_agg(taken.first ORDER BY taken.batch)
             ELSE refuse_commit('TS002', 'turnstile_fenced', (
                 SELECT array_agg(batch) FROM p, generate_series(1, cardinality(p.showtimes)) AS batch
             ), array_agg(taken.batch)) END AS first,
-            array_agg(taken.follows ORDER BY taken.batch) AS follows
+            array_agg(taken.follows ORDER BY taken.batch) AS follows,
+            array_agg(taken.batch) FILTER (WHERE taken.overtaken) AS overtaken
         FROM taken
     ),
 
@@ -162,8 +164,9 @@ statement! {
         WHEN (SELECT count(*) FROM known) <> cardinality(p.key_hashes)
             OR (SELECT count(*) FROM seated) <> cardinality(p.seats)
             OR (SELECT count(*) FROM changed) <> cardinality(array_remove(p.booking_versions, NULL))
+            OR head.overtaken IS NOT NULL
         THEN refuse_commit('TS001', 'turnstile_conflict',
-            p.seat_batches || ARRAY(SELECT batch FROM booked WHERE version IS NOT NULL),
+            head.overtaken || p.seat_batches || ARRAY(SELECT batch FROM booked WHERE version IS NOT NULL),
             ARRAY(SELECT batch FROM seated UNION ALL SELECT batch FROM changed))
         WHEN (SELECT count(*) FROM paid) <> cardinality(p.payments) THEN refuse_commit('TS003', 'turnstile_payment', NULL, NULL)
         ELSE head.first || head.follows END
@@ -199,6 +202,7 @@ impl CommitBatches {
     fn put(&mut self, number: i32, batch: &Batch) -> Result<(), Failure> {
         self.showtimes.push(batch.showtime_id.0);
         self.fences.push(to_int8(batch.fence)?);
+        self.follows.push(batch.follows.map(|stamp| stamp.0.cast_signed()));
         self.stamps.push(random());
         self.recorded_at.push(to_timestamptz(batch.recorded_at));
         self.event_counts.push(to_count(batch.events.len())?);

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use diesel::sql_types::{Array, BigInt, Integer, Json, Jsonb, Nullable, SmallInt, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Integer, Json, Jsonb, Nullable, SmallInt, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use crate::domain::{
-    Booking, BookingStatus, Listing, SeatMap, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, Stored,
+    Booking, BookingId, BookingStatus, Customers, Listing, SeatMap, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId,
+    Stored, UserId,
 };
 use crate::write_store::Loaded;
 use crate::write_store::postgres::bookings::{BookingsById, to_bookings};
@@ -56,6 +57,13 @@ statement! {
      CROSS JOIN LATERAL take_over(wanted.id) o JOIN showtimes t ON t.id = wanted.id"
 }
 
+statement! {
+    /// The live bookings of a showtime: id, customer, number of places.
+    LivePlaces -> (SqlUuid, Text, Integer):
+    "SELECT id, user_id, json_array_length(body -> 'seats') FROM bookings \
+     WHERE showtime_id = " {showtime_id: Uuid as SqlUuid} " AND status IN (0, 1)"
+}
+
 /// See [`crate::write_store::Journal::load`]. May be repeated: raising the fence twice is as good as once.
 pub(super) struct LoadShowtime {
     pub(super) id: ShowtimeId,
@@ -76,10 +84,12 @@ impl Call for LoadShowtime {
     }
 
     async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Option<Loaded>, Failure> {
-        // One statement sees one moment, and is enough for a showtime without pending bookings, as most are that nobody has asked for.
+        // One statement sees one moment, and is enough for a showtime without pending bookings and without a limit for customers, as most
+        // are that nobody has asked for.
         let Some(row) = self.seats(connection).await? else { return Ok(None) };
-        if row.9.is_none() {
-            return loaded(self.id, row, Vec::new()).map(Some);
+        let listing = to_listing(self.id, &row.1)?;
+        if row.9.is_none() && listing.terms.places_per_customer.is_none() {
+            return loaded((self.id, listing), row, Vec::new(), None).map(Some);
         }
         if self.takes_over {
             // Read committed: each statement after the row lock sees all that was committed before it, and nothing can be
@@ -115,20 +125,38 @@ impl LoadShowtime {
         ids.dedup();
         let mut pending = to_bookings(BookingsById { ids }.load(connection).await?)?;
         pending.retain(|booking| booking.status == BookingStatus::Pending);
-        loaded(self.id, row, pending).map(Some)
+        let listing = to_listing(self.id, &row.1)?;
+        let customers = match listing.terms.places_per_customer {
+            None => None,
+            Some(_) => Some(to_customers(LivePlaces { showtime_id: self.id.0 }.load(connection).await?)?),
+        };
+        loaded((self.id, listing), row, pending, customers).map(Some)
     }
 }
 
-fn loaded(id: ShowtimeId, row: SeatsRow, pending: Vec<Booking>) -> Result<Loaded, Failure> {
-    let (rows, listing, stamp, sequence, fence, seat_count, last_seat, statuses, versions, _holders) = row;
+fn loaded(
+    (id, listing): (ShowtimeId, Listing),
+    row: SeatsRow,
+    pending: Vec<Booking>,
+    customers: Option<Customers>,
+) -> Result<Loaded, Failure> {
+    let (rows, _listing, stamp, sequence, fence, seat_count, last_seat, statuses, versions, _holders) = row;
     let seats = to_seats(statuses.unwrap_or_default(), versions.unwrap_or_default())?;
     check_seats(id, seat_count, last_seat, seats.len())?;
     let seat_map: SeatMap = serde_json::from_value(rows)
         .map_err(|error| Failure::Corrupt(format!("the rows of showtime {id} are unusable: {error}")))?;
     let facts = ShowtimeFacts { id, seat_map: Arc::new(seat_map) };
-    let listing = Arc::new(to_listing(id, &listing)?);
-    let showtime = Showtime::restore(facts, Stored { listing, sequence: from_int8(sequence)?, seats, pending });
+    let (listing, sequence) = (Arc::new(listing), from_int8(sequence)?);
+    let showtime = Showtime::restore(facts, Stored { listing, sequence, seats, pending, customers });
     Ok(Loaded { showtime, stamp: from_stamp(stamp), fence: from_int8(fence)? })
+}
+
+fn to_customers(rows: Vec<(Uuid, String, i32)>) -> Result<Customers, Failure> {
+    let live = |(id, user, places): (Uuid, String, i32)| {
+        let places = u32::try_from(places).map_err(|_sign| Failure::Corrupt(format!("{places} places are stored")))?;
+        Ok((BookingId(id), UserId::stored(user), places))
+    };
+    rows.into_iter().map(live).collect()
 }
 
 /// `showtimes.listing`, read.

@@ -104,6 +104,7 @@ mod tests {
             fence: 1,
             recorded_at: Timestamp::from_millis(7),
             events: (0..events).map(event).collect(),
+            follows: None,
             listing: None,
             seats: vec![],
             bookings: vec![],

@@ -6,9 +6,9 @@ use diesel::RunQueryDsl;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 
-use crate::domain::{Booking, BookingId, BookingStatus, CancelReason, ShowtimeId, Timestamp};
+use crate::domain::{Booking, BookingId, BookingStatus, CancelReason, Customers, ShowtimeId, Timestamp, UserId};
 use crate::write_store::booking_body::{Columns, Reader};
-use crate::write_store::sqlite::columns::{at, count, hex_id, json, number, status, unsigned, uuid};
+use crate::write_store::sqlite::columns::{at, booking_id, count, hex_id, json, number, status, unsigned, uuid};
 use crate::write_store::sqlite::failure::{corrupt, failed_to, refused_or_failed_to};
 use crate::write_store::sqlite::statement::{Bind, Statement, statement};
 use crate::write_store::{Batch, CommitError, DueBooking, StoreError};
@@ -49,6 +49,11 @@ statement!(
     PendingOfShowtime -> BookingColumns = concat!(
         "SELECT ", booking_columns!(), " FROM bookings
             WHERE id IN (SELECT booking_id FROM seats WHERE showtime_id = ? AND status = 1)")
+);
+
+statement!(
+    LiveOfShowtime -> (Binary, Text, BigInt) = "
+        SELECT id, user_id, json_array_length(body, '$.seats') FROM bookings WHERE showtime_id = ? AND status IN (0, 1)"
 );
 
 statement!(
@@ -118,6 +123,18 @@ pub(super) fn with_ids(connection: &mut SqliteConnection, ids: &[BookingId]) -> 
 pub(super) fn of_showtime(connection: &mut SqliteConnection, id: ShowtimeId) -> Result<Vec<Booking>, StoreError> {
     let rows = BookingsOfShowtime.with(&[Bind::Blob(id.0.as_bytes())]).load(connection);
     read(rows.map_err(failed_to::<StoreError>("read the bookings"))?)
+}
+
+/// The customers of a showtime's live bookings.
+pub(super) fn customers(connection: &mut SqliteConnection, id: ShowtimeId) -> Result<Customers, StoreError> {
+    let rows: Vec<(Vec<u8>, String, i64)> = LiveOfShowtime
+        .with(&[Bind::Blob(id.0.as_bytes())])
+        .load(connection)
+        .map_err(failed_to::<StoreError>("read the customers"))?;
+    let live = |(id, user, places): (Vec<u8>, String, i64)| {
+        Ok((booking_id(&id)?, UserId::stored(user), u32::try_from(places).map_err(corrupt)?))
+    };
+    rows.into_iter().map(live).collect()
 }
 
 /// The pending bookings of a showtime.

@@ -64,6 +64,9 @@ pub(super) fn commit(connection: &mut SqliteConnection, prepared: &Prepared) -> 
         let binds = [Bind::Text(text), Bind::Integer(i64::from(is_cancelled)), id];
         List.with(&binds).execute(connection).map_err(failed_to::<CommitError>("change the listing"))?;
     }
+    if batch.follows.is_some_and(|expected| expected != follows) {
+        return Err(CommitError::Conflict);
+    }
     let first_sequence = sequences.0;
     idempotency::record(connection, batch, first_sequence)?;
     bookings::record(connection, batch, bodies, first_sequence)?;

@@ -79,7 +79,11 @@ pub(super) fn load(connection: &mut SqliteConnection, id: ShowtimeId) -> Result<
     };
     let seats = seats::statuses(connection, id, seat_count)?;
     let pending = bookings::pending(connection, id)?;
-    let stored = Stored { listing: Arc::new(listing), sequence, seats, pending };
+    let customers = match listing.terms.places_per_customer {
+        None => None,
+        Some(_) => Some(bookings::customers(connection, id)?),
+    };
+    let stored = Stored { listing: Arc::new(listing), sequence, seats, pending, customers };
     Ok(Some(Loaded { showtime: Showtime::restore(facts, stored), stamp, fence }))
 }
 

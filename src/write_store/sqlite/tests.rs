@@ -68,6 +68,7 @@ fn reservations(showtime_id: ShowtimeId, seats: std::ops::Range<u32>) -> Arc<Bat
         fence: 0,
         recorded_at: now,
         events: Vec::new(),
+        follows: None,
         listing: None,
         seats: Vec::new(),
         bookings: Vec::new(),

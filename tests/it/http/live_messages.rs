@@ -84,8 +84,12 @@ async fn what_the_sockets_say_is_as_the_document_says() {
     let changed = plain.next().await;
     document.hold("seatsStatusChanged", &changed);
     assert_eq!(changed["showtime"]["movieTitle"], "Nosferatu");
-    let mut late = Socket::open(&house, &format!("/ws/showtimes/{}", house.showtime)).await;
-    let snapshot = late.next().await;
+    let body = json!({
+        "movieTitle": "M", "startTime": "2030-01-01T20:00:00Z", "placesPerBooking": 4, "rows": [{"row": "A", "seats": 1}]
+    });
+    let other = house.server.post("/api/showtimes", &body).await;
+    let path = format!("/ws/showtimes/{}", other.body["id"].as_str().unwrap());
+    let snapshot = Socket::open(&house, &path).await.next().await;
     document.hold("snapshot", &snapshot);
     assert_eq!(snapshot["placesPerBooking"], 4);
 

@@ -115,6 +115,7 @@ impl Owner {
             showtime_id: self.id,
             fence: self.fence,
             recorded_at: now,
+            follows: None,
             listing: None,
             seats: before
                 .into_iter()

@@ -111,3 +111,52 @@ async fn the_bookings_of_a_cancelled_showtime_end_though_its_node_has_died() {
     }
     stack.check().await;
 }
+
+/// Requests of one customer through both nodes at once: never more places than the limit, and exactly as many in the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customers_limit_holds_on_two_nodes_at_once() {
+    let stack = Stack::real(services::shared()).await;
+    let nodes = Arc::new([stack.start(), stack.start()]);
+    let (showtime, seats) = nodes[0].schedule(6).await;
+    let path = format!("/api/showtimes/{showtime}");
+    // Booked before there was a limit: it counts.
+    let before = nodes[1].hold(&showtime, &seats[59..60]).await;
+    assert_eq!(nodes[1].confirm(&before, "pay").await.status, 200);
+    let change = nodes[0].as_operator(Method::PATCH, &path).json(&json!({"placesPerCustomer": 5}));
+    assert_eq!(nodes[0].send(change).await.unwrap().status, 200);
+    let mut herd = JoinSet::new();
+    for client in 0..24_usize {
+        let (nodes, showtime) = (Arc::clone(&nodes), showtime.clone());
+        let (mine, others) = (seats[2 * client..2 * client + 2].to_vec(), seats[48 + client % 8].clone());
+        herd.spawn(async move {
+            let node = &nodes[client % 2];
+            // Somebody else's bookings come in between.
+            let other = format!("other {client}");
+            let (answer, _other) = tokio::join!(
+                node.reserve(&showtime, &mine, "somebody"),
+                node.reserve(&showtime, std::slice::from_ref(&others), &other)
+            );
+            answer
+        });
+    }
+    let (mut made, mut refused) = (Vec::new(), 0);
+    while let Some(answer) = herd.join_next().await {
+        let answer = answer.unwrap();
+        match answer.status {
+            201 => made.push(Held::from(&answer.body)),
+            _ => {
+                assert_eq!((answer.body["code"].as_str(), &answer.body["most"]), (Some("customer-limit"), &json!(5)));
+                refused += 1;
+            }
+        }
+    }
+    assert_eq!((made.len(), refused), (2, 22), "one place was sold before, two times two make five");
+    // What is given back can be had again, through the other node.
+    let (given_back, kept) = (&made[0], &made[1]);
+    assert_eq!(nodes[0].cancel(given_back).await.status, 200);
+    assert_eq!(nodes[1].confirm(kept, "pay 2").await.status, 200);
+    let one = nodes[1].reserve(&showtime, &seats[56..58], "somebody").await;
+    assert_eq!(one.status, 201, "{one:?}");
+    assert_eq!(nodes[0].reserve(&showtime, &seats[58..59], "somebody").await.body["code"], "customer-limit");
+    stack.check().await;
+}

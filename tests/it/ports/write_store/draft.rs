@@ -7,7 +7,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use turnstile::domain::{
     Booking, BookingId, BookingStatus, CancelReason, Event, Listing, PaymentReference, Row, SeatId, SeatIndex, SeatMap,
-    SeatStatus, ShowtimeId, Timestamp, TokenHash, UserId,
+    SeatStatus, ShowtimeId, Stamp, Timestamp, TokenHash, UserId,
 };
 use turnstile::write_store::{Batch, BookingChange, IdempotencyRecord, NewKey, NewShowtime, SeatChange, WriteStore};
 use uuid::Uuid;
@@ -85,6 +85,7 @@ impl Draft {
             fence,
             recorded_at: at(10),
             events: Vec::new(),
+            follows: None,
             listing: None,
             seats: Vec::new(),
             bookings: Vec::new(),
@@ -171,6 +172,12 @@ impl Draft {
     pub fn key(mut self, record: IdempotencyRecord) -> Self {
         let event = self.batch.events.len() - 1;
         self.batch.idempotency.push(NewKey { record: IdempotencyRecord { sequence: 987_654, ..record }, event });
+        self
+    }
+
+    /// Names the stamp that the showtime's last event must have.
+    pub fn follows(mut self, stamp: Stamp) -> Self {
+        self.batch.follows = Some(stamp);
         self
     }
 

@@ -93,6 +93,7 @@ macro_rules! contract_tests {
                 a_batch_that_contradicts_itself_is_refused
                 a_free_seat_changes_without_a_booking
                 an_unknown_seat_is_refused
+                a_batch_that_rests_on_the_last_event_is_refused_once_another_has_come
                 an_unknown_showtime_is_refused
                 a_booking_of_another_showtime_is_not_changed
                 a_refused_batch_does_not_take_its_neighbours_with_it

@@ -70,7 +70,11 @@ pub async fn check(store: &Arc<dyn WriteStore>, id: ShowtimeId) -> Audit {
         listing.after(&recorded.event).unwrap_or(listing)
     });
     assert_eq!(audit.listing, listing);
-    let stored = Stored { listing: Arc::new(listing), sequence: audit.sequence, seats, pending };
+    let live = audit.bookings.iter().filter(|booking| booking.status.is_live());
+    let live =
+        live.map(|booking| (booking.id, booking.user_id.clone(), u32::try_from(booking.seat_ids.len()).unwrap()));
+    let customers = listing.terms.places_per_customer.map(|_| live.collect());
+    let stored = Stored { listing: Arc::new(listing), sequence: audit.sequence, seats, pending, customers };
     assert_eq!(loaded.showtime, Showtime::restore(facts, stored), "an owner loads the same");
     assert_eq!(loaded.fence, fence);
 

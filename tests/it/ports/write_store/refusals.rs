@@ -233,3 +233,20 @@ pub async fn a_refused_batch_does_not_take_its_neighbours_with_it<A: Adapter>() 
     let audit = check(&store, id).await;
     assert_eq!(audit.bookings.len(), usize::try_from(ROUNDS / 3 * 2).unwrap());
 }
+
+pub async fn a_batch_that_rests_on_the_last_event_is_refused_once_another_has_come<A: Adapter>() {
+    let adapter = A::fresh().await;
+    let store = adapter.store();
+    let id = scheduled(&store, 4).await;
+    let seen = store.load(id).await.unwrap().unwrap();
+    let resting = |seat: u32, stamp| Draft::new(id, seen.fence).reserve(&booking(id, &[seat]), 1).follows(stamp).done();
+    let committed = store.commit(resting(0, seen.stamp)).await.unwrap();
+    let before = picture(&store, id).await;
+    let late = store.commit(resting(1, seen.stamp)).await;
+    assert!(matches!(late, Err(CommitError::Conflict)), "{late:?}");
+    assert_eq!(picture(&store, id).await, before);
+    store.commit(resting(1, committed.stamp)).await.unwrap();
+    // One that rests on nothing does not mind.
+    store.commit(Draft::new(id, seen.fence).reserve(&booking(id, &[2]), 1).done()).await.unwrap();
+    check(&store, id).await;
+}
