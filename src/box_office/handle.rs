@@ -17,10 +17,19 @@ use crate::box_office::request::{Answer, Counted, KeyedRequest, QueuedCommand, R
 use crate::box_office::showtime_actor::Submit;
 use crate::box_office::{BoxOfficeError, Dependencies, Reserved};
 use crate::coalesce::Flights;
-use crate::domain::{BookingId, Command, HoldToken, NoteTold, SeatSelection, ShowtimeId, UserId};
+use crate::domain::{BestAvailable, BookingId, Command, HoldToken, NoteTold, SeatSelection, ShowtimeId, UserId};
 
 /// How often a command is brought to a fresh actor because the one before was lost.
 const MAX_DELIVERIES: u32 = 5;
+
+/// What a new booking is to have.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Wanted {
+    /// These seats.
+    Seats(SeatSelection),
+    /// The best that are free.
+    Best(BestAvailable),
+}
 
 /// The way to every showtime of this node.
 #[derive(Clone)]
@@ -79,14 +88,14 @@ impl BoxOffice {
     pub async fn reserve(
         &self,
         showtime_id: ShowtimeId,
-        seats: SeatSelection,
+        wanted: Wanted,
         user_id: UserId,
         context: RequestContext,
     ) -> Result<Reserved, BoxOfficeError> {
         let arrived = Instant::now();
         // A repeated request must find its own booking, not a taken seat: that is the actor's to tell.
-        if context.key.is_none() {
-            self.refuse_if_taken(showtime_id, &seats, arrived).await?;
+        if let (None, Wanted::Seats(seats)) = (&context.key, &wanted) {
+            self.refuse_if_taken(showtime_id, seats, arrived).await?;
         }
         let booking_id = BookingId::new(showtime_id, Uuid::now_v7());
         let nonce: [u8; 16] = rand::random();
@@ -94,12 +103,10 @@ impl BoxOffice {
             Some(key) => key.hold_token(nonce),
             None => HoldToken::from_bytes(rand::random()),
         };
-        let command = Command::ReserveSeats {
-            booking_id,
-            seats,
-            user_id,
-            token: hold_token.hash(),
-            asked_at: (self.inner.deps.clock)(),
+        let (token, asked_at) = (hold_token.hash(), (self.inner.deps.clock)());
+        let command = match wanted {
+            Wanted::Seats(seats) => Command::ReserveSeats { booking_id, seats, user_id, token, asked_at },
+            Wanted::Best(best) => Command::ReserveBest { booking_id, best, user_id, token, asked_at },
         };
         let key = context.key.as_ref();
         let keyed = key.and_then(|key| KeyedRequest::for_command(key, showtime_id, &command, nonce));

@@ -31,7 +31,7 @@ mod watch;
 
 pub use dependencies::Dependencies;
 pub use error::BoxOfficeError;
-pub use handle::BoxOffice;
+pub use handle::{BoxOffice, Wanted};
 pub use outcome::{Listed, Outcome, Reserved, Scheduled};
 pub use request::{IdempotencyKey, RequestContext};
 pub use settings::Settings;

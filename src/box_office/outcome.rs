@@ -23,6 +23,8 @@ pub struct Outcome {
     pub sequence: u64,
     /// An earlier request with the same idempotency key did it; this tells what has become of the booking since.
     pub replayed: bool,
+    /// Why it has these seats, if they were chosen for it by this very command.
+    pub choice: Option<String>,
 }
 
 impl Outcome {
@@ -36,6 +38,7 @@ impl Outcome {
             expires_at: booking.expires_at,
             sequence: booking.version,
             replayed: false,
+            choice: None,
         }
     }
 }

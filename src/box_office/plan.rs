@@ -72,7 +72,8 @@ impl Plan {
                 showtime.continue_hold(*booking_id, since);
             }
         } else {
-            showtime.evolve(&event, sequence, self.now, None);
+            let token = if let Command::ReserveBest { token, .. } = command { Some(*token) } else { None };
+            showtime.evolve(&event, sequence, self.now, token);
         }
         self.events.push(event);
         Ok(Some(index))

@@ -35,6 +35,9 @@ impl BatchRun {
                     wanted.extend(owned.showtime.unknown_holders(seats.as_slice(), *asked_at, &policy));
                     (repeated || queued.request.repeated) && wanted.insert(*booking_id)
                 }
+                Command::ReserveBest { booking_id, .. } => {
+                    (repeated || queued.request.repeated) && wanted.insert(*booking_id)
+                }
                 Command::ConfirmBooking { booking_id, .. }
                 | Command::CancelBooking { booking_id, .. }
                 | Command::ExtendHold { booking_id, .. }

@@ -93,6 +93,10 @@ impl KeyedRequest {
                 let seats: Vec<u8> = seats.as_slice().iter().flat_map(|seat| *seat.0.as_bytes()).collect();
                 Self::new(key, &[b"reserve", user_id.as_str().as_bytes()], &[place, &seats], nonce)
             }
+            Command::ReserveBest { best, user_id, .. } => {
+                let best = serde_json::to_vec(best).ok()?;
+                Self::new(key, &[b"reserve", user_id.as_str().as_bytes()], &[place, b"best", &best], nonce)
+            }
             Command::ConfirmBooking { payment_reference, .. } => {
                 Self::new(key, &[b"confirm", booking], &[payment_reference.as_str().as_bytes()], nonce)
             }

@@ -207,7 +207,8 @@ impl SeatClaims {
     }
 }
 
-/// The locks that a reservation wants, and until when: its hold's deadline. `None` for every other command.
+/// The locks that a reservation wants, and until when: its hold's deadline. `None` for every other command, also for seats that the server
+/// chooses: it chooses free ones, and between nodes the version check decides.
 pub(super) fn wanted_lock(command: &Command, policy: &HoldPolicy) -> Option<(Claim, Timestamp)> {
     let Command::ReserveSeats { booking_id, seats, asked_at, .. } = command else { return None };
     Some((claim(*booking_id, seats.as_slice()), policy.first_deadline(*asked_at)))

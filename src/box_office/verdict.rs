@@ -6,8 +6,8 @@ use crate::box_office::plan::Plan;
 use crate::box_office::request::{Answer, QueuedCommand, Request, Told};
 use crate::box_office::{BoxOfficeError, Outcome};
 use crate::domain::{
-    BookingId, BookingStatus, Command, Decision, HoldPolicy, PaymentReference, Rejection, SeatConflict, Showtime,
-    Timestamp,
+    Booking, BookingId, BookingStatus, Command, Decision, HoldPolicy, PaymentReference, Rejection, SeatConflict,
+    SeatIndex, SeatStatus, Showtime, Timestamp, explain,
 };
 
 /// What a command will be answered.
@@ -92,7 +92,7 @@ impl Bench<'_> {
         };
         let told = match booking_id.map(|id| self.showtime.booking(id)) {
             None => Told::listing_of(self.showtime),
-            Some(Some(booking)) => Told::Booking(Outcome::of(booking)),
+            Some(Some(booking)) => Told::Booking(self.told(&request.command, booking)),
             Some(None) => {
                 return Verdict::Refused(BoxOfficeError::Bug("a decided booking is not in the state".to_owned()));
             }
@@ -111,6 +111,17 @@ impl Bench<'_> {
         Verdict::Accepted(answer)
     }
 
+    /// A booking as it is now, with why it has its seats if they were chosen for it.
+    fn told(&self, command: &Command, booking: &Booking) -> Outcome {
+        let outcome = Outcome::of(booking);
+        if !matches!(command, Command::ReserveBest { .. }) {
+            return outcome;
+        }
+        let seats: Vec<SeatIndex> = booking.seat_ids.iter().map(|seat| seat.index()).collect();
+        let is_free = |seat| matches!(self.showtime.seat(seat), Some((SeatStatus::Available, _)));
+        Outcome { choice: Some(explain(&self.showtime.facts().seat_map, is_free, &seats)), ..outcome }
+    }
+
     /// Refuses a confirmation that nothing else stands in the way of, if its payment has confirmed another booking.
     fn paid_for_another(&self, command: &Command) -> Option<Rejection> {
         let reference = command.payment_reference()?;
@@ -125,9 +136,10 @@ impl Bench<'_> {
 /// A reservation whose hold has ended before its outcome could be settled is not confirmed to anybody as a hold.
 fn done_before(request: &Request, answer: Answer) -> Verdict {
     match (&request.command, &answer.told) {
-        (Command::ReserveSeats { booking_id, .. }, Told::Booking(outcome))
-            if outcome.status != BookingStatus::Pending =>
-        {
+        (
+            Command::ReserveSeats { booking_id, .. } | Command::ReserveBest { booking_id, .. },
+            Told::Booking(outcome),
+        ) if outcome.status != BookingStatus::Pending => {
             Verdict::Refused(BoxOfficeError::OutcomeUnknown { booking_id: *booking_id })
         }
         _ => Verdict::AlreadyDone(answer),

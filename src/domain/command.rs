@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::domain::text::{self, TextError};
-use crate::domain::{BookingId, CancelReason, ListingChange, SeatId, ShowtimeId, Timestamp, TokenHash, UserId};
+use crate::domain::{
+    BestAvailable, BookingId, CancelReason, ListingChange, PaymentReference, SeatSelection, Timestamp, TokenHash,
+    UserId,
+};
 
 /// A request to change one showtime. Every command may be repeated: a second time it changes nothing and is answered as the first time.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,6 +21,19 @@ pub enum Command {
         /// Hash of the token that the holder will show.
         token: TokenHash,
         /// When it was asked: the hold's deadline is reckoned from here, so that seats can be locked until then before it is decided.
+        asked_at: Timestamp,
+    },
+    /// Hold the best seats that are free for a new booking. Which ones is decided together with all other commands.
+    ReserveBest {
+        /// The id that the booking will have.
+        booking_id: BookingId,
+        /// How many, and how they may lie.
+        best: BestAvailable,
+        /// Who books.
+        user_id: UserId,
+        /// Hash of the token that the holder will show.
+        token: TokenHash,
+        /// When it was asked: the hold's deadline is reckoned from here.
         asked_at: Timestamp,
     },
     /// Turn a hold into a sale.
@@ -71,6 +86,7 @@ impl Command {
     pub fn booking_id(&self) -> Option<BookingId> {
         match self {
             Self::ReserveSeats { booking_id, .. }
+            | Self::ReserveBest { booking_id, .. }
             | Self::ConfirmBooking { booking_id, .. }
             | Self::CancelBooking { booking_id, .. }
             | Self::ExtendHold { booking_id, .. }
@@ -84,24 +100,12 @@ impl Command {
         match self {
             Self::ConfirmBooking { payment_reference, .. } => Some(payment_reference),
             Self::ReserveSeats { .. }
+            | Self::ReserveBest { .. }
             | Self::CancelBooking { .. }
             | Self::ExtendHold { .. }
             | Self::ExpireHold { .. }
             | Self::ChangeShowtime { .. }
             | Self::CancelShowtime { .. } => None,
-        }
-    }
-
-    /// The seats that it would reserve; none if it is no reservation.
-    pub fn wanted_seats(&self) -> &[SeatId] {
-        match self {
-            Self::ReserveSeats { seats, .. } => seats.as_slice(),
-            Self::ConfirmBooking { .. }
-            | Self::CancelBooking { .. }
-            | Self::ExtendHold { .. }
-            | Self::ExpireHold { .. }
-            | Self::ChangeShowtime { .. }
-            | Self::CancelShowtime { .. } => &[],
         }
     }
 }
@@ -122,99 +126,6 @@ pub struct HoldPolicy {
     pub hold: Duration,
     /// From the reservation to the last deadline that extensions can reach.
     pub max_total: Duration,
-}
-
-/// The seats of one booking: 1 to [`SeatSelection::MAX_SEATS`], no duplicates, all of one showtime, in the client's order.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SeatSelection(Vec<SeatId>);
-
-/// Why seat ids are no [`SeatSelection`]. Positions count from 0.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum SelectionError {
-    /// No seat at all.
-    #[error("no seat is named")]
-    Empty,
-    /// Too many.
-    #[error("{count} seats are named, at most {} can be booked at once", SeatSelection::MAX_SEATS)]
-    TooMany {
-        /// How many were named.
-        count: usize,
-    },
-    /// A seat is named twice.
-    #[error("is named twice")]
-    Duplicate {
-        /// Position of the second.
-        position: usize,
-        /// The seat.
-        seat: SeatId,
-    },
-    /// A seat of another showtime, or of none.
-    #[error("is not a seat of this showtime")]
-    Foreign {
-        /// Its position.
-        position: usize,
-        /// The seat.
-        seat: SeatId,
-    },
-}
-
-impl SeatSelection {
-    /// Most seats in one booking.
-    pub const MAX_SEATS: usize = 20;
-
-    /// Checks the ids against each other and the showtime.
-    pub fn new(showtime: ShowtimeId, seats: Vec<SeatId>) -> Result<Self, SelectionError> {
-        if seats.is_empty() {
-            return Err(SelectionError::Empty);
-        }
-        if seats.len() > Self::MAX_SEATS {
-            return Err(SelectionError::TooMany { count: seats.len() });
-        }
-        let prefix = SeatId::prefix(showtime);
-        for (position, seat) in seats.iter().copied().enumerate() {
-            if seat.index_under(prefix).is_none() {
-                return Err(SelectionError::Foreign { position, seat });
-            }
-            // So few are looked through, not hashed.
-            if seats.iter().take(position).any(|earlier| *earlier == seat) {
-                return Err(SelectionError::Duplicate { position, seat });
-            }
-        }
-        Ok(Self(seats))
-    }
-
-    /// The seats, in the client's order.
-    pub fn as_slice(&self) -> &[SeatId] {
-        &self.0
-    }
-}
-
-/// What the payment provider calls a payment: 1 to 200 characters.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
-#[serde(transparent)]
-pub struct PaymentReference(String);
-
-impl PaymentReference {
-    /// Longest accepted reference, in characters.
-    pub const MAX_CHARACTERS: usize = 200;
-
-    /// A reference that a client gives, in the form in which it is kept: see the module `text`.
-    ///
-    /// # Errors
-    /// It is empty, too long, or has characters that cannot be seen.
-    pub fn parse(text: impl AsRef<str>) -> Result<Self, TextError> {
-        text::plain(text.as_ref(), Self::MAX_CHARACTERS).map(Self)
-    }
-
-    /// A reference that a store has kept, as it is: earlier versions accepted more.
-    pub fn stored(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The reference as it is kept.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl HoldPolicy {

@@ -2,8 +2,8 @@
 
 use crate::domain::{
     Booking, BookingId, BookingStatus, CancelReason, Command, ConflictReason, Credential, Event, HoldPolicy, Listing,
-    ListingChange, PaymentReference, Rejection, SeatSelection, SeatStatus, Showtime, Terms, Timestamp, TokenHash,
-    UserId,
+    ListingChange, PaymentReference, Rejection, SeatId, SeatSelection, SeatStatus, Showtime, Terms, Timestamp,
+    TokenHash, UserId,
 };
 
 /// What `decide` answers when a command is not refused.
@@ -40,25 +40,24 @@ impl Showtime {
                 if let Some(booking) = self.booking(*booking_id) {
                     return already_reserved(booking, seats, token);
                 }
+                self.decide_reservation((*booking_id, user_id), seats, (*asked_at, now), policy)
+            }
+            Command::ReserveBest { booking_id, best, user_id, token, asked_at } => {
+                if let Some(booking) = self.booking(*booking_id) {
+                    return if booking.token.matches(token) {
+                        Ok(Decision::AlreadyDone)
+                    } else {
+                        Err(Rejection::NotHolder)
+                    };
+                }
                 self.listing().check_on_sale(*asked_at)?;
-                self.check_limits(seats, user_id)?;
-                self.check_free(seats)?;
-                let since = self.held_since(seats, user_id, *asked_at, policy);
-                let expires_at = policy.first_deadline(*asked_at).min(since + policy.max_total);
-                if since < *asked_at && expires_at <= now {
-                    let indices = seats.as_slice().iter().map(|seat_id| seat_id.index());
-                    let end = self.last_end(indices).unwrap_or(since);
-                    return Err(Rejection::HeldTooLong { until: end + policy.break_between_holds() });
-                }
-                if expires_at <= now {
-                    return Err(Rejection::HoldExpired { expired_at: expires_at });
-                }
-                Ok(Decision::Accepted(Event::SeatsReserved {
-                    booking_id: *booking_id,
-                    seat_ids: seats.as_slice().to_vec(),
-                    user_id: user_id.clone(),
-                    expires_at,
-                }))
+                let is_free = |seat| matches!(self.seat(seat), Some((SeatStatus::Available, _)));
+                let chosen = best.choose(&self.facts().seat_map, is_free)?;
+                let seats = chosen.into_iter().map(|seat| SeatId::with_prefix(self.seat_prefix(), seat)).collect();
+                // As many as a booking can have, each of them once.
+                let seats = SeatSelection::new(self.id(), seats)
+                    .map_err(|_wrong| Rejection::UnknownSeats { seat_ids: Vec::new() })?;
+                self.decide_reservation((*booking_id, user_id), &seats, (*asked_at, now), policy)
             }
             Command::ConfirmBooking { booking_id, credential, payment_reference, asked_at } => {
                 let booking = self.owned(*booking_id, credential)?;
@@ -86,6 +85,35 @@ impl Showtime {
             Command::ChangeShowtime { change } => decide_change(self.listing(), change),
             Command::CancelShowtime { reason } => Ok(decide_cancel_showtime(self.listing(), reason)),
         }
+    }
+
+    /// A reservation of these seats, whoever has chosen them.
+    fn decide_reservation(
+        &self,
+        (booking_id, user_id): (BookingId, &UserId),
+        seats: &SeatSelection,
+        (asked_at, now): (Timestamp, Timestamp),
+        policy: &HoldPolicy,
+    ) -> Result<Decision, Rejection> {
+        self.listing().check_on_sale(asked_at)?;
+        self.check_limits(seats, user_id)?;
+        self.check_free(seats)?;
+        let since = self.held_since(seats, user_id, asked_at, policy);
+        let expires_at = policy.first_deadline(asked_at).min(since + policy.max_total);
+        if since < asked_at && expires_at <= now {
+            let indices = seats.as_slice().iter().map(|seat_id| seat_id.index());
+            let end = self.last_end(indices).unwrap_or(since);
+            return Err(Rejection::HeldTooLong { until: end + policy.break_between_holds() });
+        }
+        if expires_at <= now {
+            return Err(Rejection::HoldExpired { expired_at: expires_at });
+        }
+        Ok(Decision::Accepted(Event::SeatsReserved {
+            booking_id,
+            seat_ids: seats.as_slice().to_vec(),
+            user_id: user_id.clone(),
+            expires_at,
+        }))
     }
 
     /// A cancelled showtime's bookings are over, though the event that ends this one may be still to come.

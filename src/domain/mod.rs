@@ -1,5 +1,6 @@
 //! The domain: showtimes, seats and bookings as pure values. No I/O, no clock, no randomness: time and new ids come in as arguments.
 
+mod best_available;
 mod booking;
 mod command;
 mod customers;
@@ -9,17 +10,20 @@ mod given_up;
 mod hold_token;
 mod ids;
 mod listing;
+mod payment;
 mod rejection;
 mod seat_map;
 mod secret;
+mod selection;
 mod showtime;
 mod terms;
 mod text;
 mod timestamp;
 mod view;
 
+pub use best_available::{BestAvailable, Together, explain};
 pub use booking::{Booking, BookingStatus};
-pub use command::{Command, Credential, HoldPolicy, PaymentReference, SeatSelection, SelectionError};
+pub use command::{Command, Credential, HoldPolicy};
 pub use customers::Customers;
 pub use decide::Decision;
 pub(crate) use event::recorded;
@@ -27,9 +31,11 @@ pub use event::{Event, EventKind, EventRun, NoteTold, RecordedEvent, SeatsStatus
 pub use hold_token::{HoldToken, TokenHash};
 pub use ids::{BookingId, SeatId, SeatIdPrefix, SeatIndex, ShowtimeId, ShowtimeMark, UserId};
 pub use listing::Listing;
+pub use payment::PaymentReference;
 pub use rejection::{ConflictReason, Rejection, SeatConflict};
 pub use seat_map::{MAX_SEATS_PER_SHOWTIME, Row, SeatMap, SeatMapError, SeatPlace, SeatStatus};
 pub use secret::Secret;
+pub use selection::{SeatSelection, SelectionError};
 pub use showtime::{Showtime, ShowtimeFacts, Stored};
 pub use terms::{CancelReason, ListingChange, ListingError, TermChange, Terms};
 pub use text::{Fault, TextError, movie_title, text_pattern};

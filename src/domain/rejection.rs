@@ -92,6 +92,22 @@ pub enum Rejection {
         /// Most places in all his live bookings.
         most: u32,
     },
+    /// Fewer seats are free than are wanted.
+    #[error("{wanted} seats are wanted, {left} are free")]
+    TooFewSeats {
+        /// Seats asked for.
+        wanted: u32,
+        /// Free seats.
+        left: u32,
+    },
+    /// Enough seats are free, but not as they may lie.
+    #[error("there are no {wanted} free seats together as wanted; the longest block in one row has {longest}")]
+    NotTogether {
+        /// Seats asked for.
+        wanted: u32,
+        /// Most free seats next to each other.
+        longest: u32,
+    },
     /// Ids that name no seat of the showtime.
     #[error("{} of the seats do not exist in this showtime", seat_ids.len())]
     UnknownSeats {

@@ -29,3 +29,13 @@ pub(super) enum SeatStatus {
     Reserved,
     Sold,
 }
+
+/// How the seats of one booking may lie.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "describes the domain's words to the OpenAPI document")]
+pub(super) enum Together {
+    Required,
+    Rows,
+    Preferred,
+}

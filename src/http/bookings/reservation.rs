@@ -1,7 +1,7 @@
 //! A reservation as a client asked for it, and how its refusals name the wrong parts by their place in the body.
 
-use crate::box_office::BoxOfficeError;
-use crate::domain::{Rejection, SeatId, SeatSelection, SelectionError, ShowtimeId, UserId};
+use crate::box_office::{self, BoxOfficeError};
+use crate::domain::{BestAvailable, Rejection, SeatId, SeatSelection, SelectionError, ShowtimeId, UserId};
 use crate::http::AppState;
 use crate::http::problem::{self, Code, FieldError, Problem};
 
@@ -10,23 +10,48 @@ pub(super) struct Wanted {
     /// The showtime.
     pub(super) showtime: ShowtimeId,
     /// The seats, not yet checked against each other.
-    pub(super) seats: Vec<SeatId>,
-    /// `seatIds` was used, not `seatId`.
-    pub(super) listed: bool,
+    pub(super) seats: Seats,
     /// The path names the showtime, not the body.
     pub(super) showtime_in_path: bool,
     /// Who books.
     pub(super) user: UserId,
 }
 
-impl Wanted {
+/// Which seats, as the body has it.
+pub(super) enum Seats {
+    /// `seatIds`
+    Listed(Vec<SeatId>),
+    /// `seatId`
+    Single(SeatId),
+    /// `bestAvailable`
+    Best(BestAvailable),
+}
+
+impl Seats {
+    /// The seats, checked against each other and the showtime.
+    pub(super) fn checked(&self, showtime: ShowtimeId) -> Result<box_office::Wanted, SelectionError> {
+        let named = match self {
+            Self::Best(best) => return Ok(box_office::Wanted::Best(*best)),
+            Self::Listed(seats) => seats.clone(),
+            Self::Single(seat) => vec![*seat],
+        };
+        SeatSelection::new(showtime, named).map(box_office::Wanted::Seats)
+    }
+
     /// Where in the body the seat at this position is.
     fn place(&self, position: usize) -> String {
-        if self.listed { format!("/seatIds/{position}") } else { self.list().to_owned() }
+        match self {
+            Self::Listed(_) => format!("/seatIds/{position}"),
+            Self::Single(_) | Self::Best(_) => self.list().to_owned(),
+        }
     }
 
     fn list(&self) -> &'static str {
-        if self.listed { "/seatIds" } else { "/seatId" }
+        match self {
+            Self::Listed(_) => "/seatIds",
+            Self::Single(_) => "/seatId",
+            Self::Best(_) => "/bestAvailable",
+        }
     }
 }
 
@@ -39,11 +64,11 @@ pub(super) async fn refused_selection(state: &AppState, wanted: &Wanted, error: 
             Err(problem) => return problem,
         }
     }
-    problem::selection(error, |position| wanted.place(position), wanted.list())
+    problem::selection(error, |position| wanted.seats.place(position), wanted.seats.list())
 }
 
 /// Names wrong parts by their place in the body.
-pub(super) fn refused_reservation(error: BoxOfficeError, wanted: &Wanted, seats: &SeatSelection) -> Problem {
+pub(super) fn refused_reservation(error: BoxOfficeError, wanted: &Wanted) -> Problem {
     let BoxOfficeError::Rejected(rejection) = error else {
         return error.into();
     };
@@ -54,8 +79,11 @@ pub(super) fn refused_reservation(error: BoxOfficeError, wanted: &Wanted, seats:
         return rejection.into();
     };
     let unknown = |seat: &SeatId| {
-        let position = seats.as_slice().iter().position(|known| known == seat).unwrap_or_default();
-        FieldError::pointer(wanted.place(position), "does not exist in this showtime")
+        let position = match &wanted.seats {
+            Seats::Listed(seats) => seats.iter().position(|known| known == seat).unwrap_or_default(),
+            Seats::Single(_) | Seats::Best(_) => 0,
+        };
+        FieldError::pointer(wanted.seats.place(position), "does not exist in this showtime")
     };
     let errors = seat_ids.iter().map(unknown).collect();
     Problem::new(Code::UnknownSeats, "some seats do not exist in this showtime").with_errors(errors)

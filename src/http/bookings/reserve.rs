@@ -3,20 +3,21 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::box_office::Reserved;
-use crate::domain::{SeatId, SeatSelection, ShowtimeId, Timestamp, UserId};
+use crate::domain::{BestAvailable, SeatId, SeatSelection, ShowtimeId, TermChange, Timestamp, Together, UserId};
 use crate::http::bookings::outcome::{OutcomeAnswer, standing};
-use crate::http::bookings::reservation::{Wanted, refused_reservation, refused_selection, unknown_showtime};
+use crate::http::bookings::reservation::{Seats, Wanted, refused_reservation, refused_selection, unknown_showtime};
 use crate::http::problem::Problem;
 use crate::http::request::body;
-use crate::http::request::fields::{self, Fields};
+use crate::http::request::fields::{self, Fields, Object};
 use crate::http::request::query::Query;
-use crate::http::{AppState, credential};
+use crate::http::{AppState, credential, words};
 
-/// Seats to reserve: `seatIds`, or one `seatId`.
+/// Seats to reserve: `seatIds`, or one `seatId`, or `bestAvailable`.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = Reservation)]
 #[expect(dead_code, reason = "describes the fields that are read one by one")]
@@ -29,12 +30,14 @@ pub(super) struct ReservationBody {
     /// A single seat, instead of `seatIds`.
     #[schema(value_type = Option<Uuid>)]
     seat_id: Option<SeatId>,
+    /// The best seats that are free, instead of `seatIds`.
+    best_available: Option<BestAvailableBody>,
     /// Who books: an opaque name.
     #[schema(value_type = String, min_length = 1, max_length = 128)]
     user_id: UserId,
 }
 
-/// Seats of the showtime in the path: `seatIds`, or one `seatId`.
+/// Seats of the showtime in the path: `seatIds`, or one `seatId`, or `bestAvailable`.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = ReservationHere)]
 #[expect(dead_code, reason = "describes the fields that are read one by one")]
@@ -45,9 +48,24 @@ pub(super) struct ReservationHereBody {
     /// A single seat, instead of `seatIds`.
     #[schema(value_type = Option<Uuid>)]
     seat_id: Option<SeatId>,
+    /// The best seats that are free, instead of `seatIds`.
+    best_available: Option<BestAvailableBody>,
     /// Who books: an opaque name.
     #[schema(value_type = String, min_length = 1, max_length = 128)]
     user_id: UserId,
+}
+
+/// The best seats that are free: near the middle of the front, next to each other, with no single seat left where that can be avoided.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = BestAvailable)]
+#[expect(dead_code, reason = "describes the fields that are read one by one")]
+pub(super) struct BestAvailableBody {
+    /// Number of seats.
+    #[schema(minimum = 1, maximum = 20)]
+    quantity: u32,
+    /// `required` (if absent): next to each other in one row, or not at all. `rows`: else in blocks of about the same size in neighbouring
+    /// rows. `preferred`: else in as few blocks as possible.
+    together: Option<words::Together>,
 }
 
 /// A new booking with its holder's secret.
@@ -62,6 +80,10 @@ pub(super) struct ReservedAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     hold_token: Option<String>,
+    /// Why it has these seats, for people, if they were chosen by `bestAvailable`. Not there in a replayed answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    choice: Option<&'a str>,
 }
 
 /// `POST /api/bookings`
@@ -100,41 +122,64 @@ fn read_reservation(mut fields: Fields<'_>, in_path: Option<Uuid>) -> Result<Wan
             Some(in_path)
         }
     };
-    // More than SeatSelection takes, so that its own refusal counts them; less than would fill an answer.
-    let listed = fields.optional_list("seatIds", 1_000, |value| fields::uuid_entry(value).map(SeatId));
-    let single = fields.optional_text("seatId");
-    let (seats, listed) = match (listed, single) {
-        (Some(_), Some(_)) => {
-            fields.wrong("/seatId".to_owned(), "seatIds and seatId are both there; send one of them");
-            (None, true)
-        }
-        (Some(seats), None) => (Some(seats), true),
-        (None, Some(text)) => {
-            let seat = fields::uuid(&text).map_err(|detail| fields.wrong("/seatId".to_owned(), detail)).ok();
-            (seat.map(|seat| vec![SeatId(seat)]), false)
-        }
-        (None, None) => {
-            if !fields.names("/seatId") && !fields.names("/seatIds") {
-                fields.wrong("/seatIds".to_owned(), "is missing");
-            }
-            (None, true)
-        }
-    };
+    let seats = read_seats(&mut fields);
     let user = fields.text("userId", UserId::parse);
     let wanted = showtime.zip(seats).zip(user).map(|((showtime, seats), user)| Wanted {
         showtime: ShowtimeId(showtime),
         seats,
-        listed,
         showtime_in_path: in_path.is_some(),
         user,
     });
     fields.finish(wanted)
 }
 
-async fn place(state: &AppState, request: &HttpRequest, mut wanted: Wanted) -> Result<HttpResponse, Problem> {
+/// The seats, in one of the three ways to say it; `None` after noting what is wrong.
+fn read_seats(fields: &mut Fields<'_>) -> Option<Seats> {
+    // More than SeatSelection takes, so that its own refusal counts them; less than would fill an answer.
+    let listed = fields.optional_list("seatIds", 1_000, |value| fields::uuid_entry(value).map(SeatId));
+    let single = fields.optional_text("seatId");
+    let best = fields.new_value("bestAvailable", read_best);
+    let ways = ["seatIds", "seatId", "bestAvailable"];
+    let best = if let TermChange::Set(Some(best)) = best { Some(best) } else { None };
+    let are_there = [listed.is_some(), single.is_some(), best.is_some()];
+    let mut there = ways.into_iter().zip(are_there).filter_map(|(way, is_there)| is_there.then_some(way));
+    if let (Some(one), Some(other)) = (there.next(), there.next()) {
+        fields.wrong(format!("/{other}"), format!("{one} and {other} are both there; send one of them"));
+        return None;
+    }
+    if let Some(seats) = listed {
+        return Some(Seats::Listed(seats));
+    }
+    if let Some(text) = single {
+        let seat = fields::uuid(&text).map_err(|detail| fields.wrong("/seatId".to_owned(), detail)).ok();
+        return seat.map(|seat| Seats::Single(SeatId(seat)));
+    }
+    if best.is_none() && !ways.iter().any(|way| fields.names(&format!("/{way}"))) {
+        fields.wrong("/seatIds".to_owned(), "is missing");
+    }
+    best.map(Seats::Best)
+}
+
+fn read_best(value: &RawValue) -> Result<BestAvailable, String> {
+    let Some(mut object) = Object::of(value) else {
+        return Err("must be an object with quantity and together".to_owned());
+    };
+    let quantity = object.take("quantity").and_then(fields::whole_number);
+    let together = object.take("together").map(|word| serde_json::from_str::<Together>(word.get()));
+    if let Some((name, why)) = object.left_over().next() {
+        return Err(format!("{name} {why}"));
+    }
+    let Ok(together) = together.unwrap_or(Ok(Together::Required)) else {
+        return Err("together must be required, rows or preferred".to_owned());
+    };
+    let best = quantity.and_then(|quantity| BestAvailable::new(quantity, together));
+    best.ok_or_else(|| format!("quantity must be a whole number from 1 to {}", SeatSelection::MAX_SEATS))
+}
+
+async fn place(state: &AppState, request: &HttpRequest, wanted: Wanted) -> Result<HttpResponse, Problem> {
     let context = credential::context(request)?;
     credential::require_secret(&context)?;
-    let seats = match SeatSelection::new(wanted.showtime, std::mem::take(&mut wanted.seats)) {
+    let seats = match wanted.seats.checked(wanted.showtime) {
         Ok(seats) => seats,
         Err(error) => return Err(refused_selection(state, &wanted, &error).await),
     };
@@ -142,8 +187,8 @@ async fn place(state: &AppState, request: &HttpRequest, mut wanted: Wanted) -> R
     if !state.box_office.is_open(wanted.showtime) && !state.existence.ask(wanted.showtime).await? {
         return Err(unknown_showtime(&wanted));
     }
-    let outcome = state.box_office.reserve(wanted.showtime, seats.clone(), wanted.user.clone(), context).await;
-    let reserved = outcome.map_err(|error| refused_reservation(error, &wanted, &seats))?;
+    let outcome = state.box_office.reserve(wanted.showtime, seats, wanted.user.clone(), context).await;
+    let reserved = outcome.map_err(|error| refused_reservation(error, &wanted))?;
     state.metrics.booking_accepted();
     Ok(created(&reserved, (state.clock)()))
 }
@@ -161,5 +206,6 @@ fn created(reserved: &Reserved, now: Timestamp) -> HttpResponse {
     response.json(ReservedAnswer {
         outcome: OutcomeAnswer::of(outcome, standing(outcome.status), now),
         hold_token: shows_token.then(|| reserved.hold_token.expose()),
+        choice: outcome.choice.as_deref(),
     })
 }

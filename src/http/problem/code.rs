@@ -85,6 +85,10 @@ codes! {
         "`most` says how many places one booking of this showtime may have. Nothing was reserved.";
     CustomerLimit = "customer-limit", CONFLICT, "More places than one customer may have",
         "`most` says how many places a customer may have in all live bookings of this showtime. Nothing was reserved.";
+    TooFewSeats = "too-few-seats", CONFLICT, "Fewer seats are free",
+        "`left` says how many seats are free. Nothing was reserved.";
+    NotTogether = "not-together", CONFLICT, "Not as many seats together",
+        "Enough seats are free, but not as they may lie; `longest` says how many are free next to each other. Nothing was reserved.";
     HoldExpired = "hold-expired", CONFLICT, "The hold has expired",
         "The deadline passed before the command; the seats are free again. `expiredAt` says when.";
     BookingNotPending = "booking-not-pending", CONFLICT, "The booking is not pending",

@@ -145,6 +145,14 @@ pub(crate) struct Further {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) most: Option<u32>,
+    /// How many seats are free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) left: Option<u32>,
+    /// Most seats that are free next to each other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) longest: Option<u32>,
     /// What the booking is instead of pending.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BookingStatus>, nullable = false)]

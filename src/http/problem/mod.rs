@@ -279,6 +279,12 @@ impl From<Rejection> for Problem {
             Rejection::CustomerLimit { most, .. } => {
                 Self::new(Code::CustomerLimit, detail).with(Further { most: Some(most), ..Further::default() })
             }
+            Rejection::TooFewSeats { left, .. } => {
+                Self::new(Code::TooFewSeats, detail).with(Further { left: Some(left), ..Further::default() })
+            }
+            Rejection::NotTogether { longest, .. } => {
+                Self::new(Code::NotTogether, detail).with(Further { longest: Some(longest), ..Further::default() })
+            }
             Rejection::UnknownBooking => Self::new(Code::UnknownBooking, detail),
             Rejection::NotHolder => Self::new(Code::NotHolder, detail),
             Rejection::HoldExpired { expired_at } => Self::new(Code::HoldExpired, detail)

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use turnstile::box_office::{BoxOffice, BoxOfficeError, IdempotencyKey, RequestContext, Reserved};
+use turnstile::box_office::{BoxOffice, BoxOfficeError, IdempotencyKey, RequestContext, Reserved, Wanted};
 use turnstile::domain::{
     BookingId, BookingStatus, Credential, HoldToken, Listing, PaymentReference, Rejection, SeatId, SeatSelection,
     ShowtimeId, Timestamp, UserId,
@@ -30,7 +30,10 @@ fn keyed(key: &str) -> RequestContext {
 
 async fn reserve(office: &BoxOffice, showtime: ShowtimeId, seat: u32) -> Reserved {
     let seats = SeatSelection::new(showtime, vec![SeatId::new(showtime, seat)]).unwrap();
-    office.reserve(showtime, seats, UserId::parse("u").unwrap(), RequestContext::default()).await.unwrap()
+    office
+        .reserve(showtime, Wanted::Seats(seats), UserId::parse("u").unwrap(), RequestContext::default())
+        .await
+        .unwrap()
 }
 
 async fn confirm(office: &BoxOffice, booking: BookingId, credential: Credential) -> Result<BookingStatus, Rejection> {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
-use turnstile::box_office::{BoxOffice, BoxOfficeError, Dependencies, RequestContext, Reserved, Settings};
+use turnstile::box_office::{BoxOffice, BoxOfficeError, Dependencies, RequestContext, Reserved, Settings, Wanted};
 use turnstile::domain::{
     BookingId, Clock, Listing, Row, SeatId, SeatMap, SeatSelection, ShowtimeId, Timestamp, UserId,
 };
@@ -76,7 +76,9 @@ impl Office {
     pub async fn reserve_all(&self, seats: &[u32]) -> Result<Reserved, BoxOfficeError> {
         let seats = seats.iter().map(|seat| SeatId::new(self.showtime, *seat)).collect();
         let seats = SeatSelection::new(self.showtime, seats).unwrap();
-        self.office.reserve(self.showtime, seats, UserId::parse("u").unwrap(), RequestContext::default()).await
+        self.office
+            .reserve(self.showtime, Wanted::Seats(seats), UserId::parse("u").unwrap(), RequestContext::default())
+            .await
     }
 
     /// Waits until somebody has locked the seat.

@@ -95,13 +95,14 @@ fn every_resource_of_the_contract_is_described() {
 fn the_members_of_the_contract_keep_their_names() {
     let contract = ours();
     for (schema, members) in [
-        ("Reservation", "seatId seatIds showtimeId userId"),
-        ("ReservationHere", "seatId seatIds userId"),
+        ("Reservation", "bestAvailable seatId seatIds showtimeId userId"),
+        ("ReservationHere", "bestAvailable seatId seatIds userId"),
+        ("BestAvailable", "quantity together"),
         ("Confirmation", "holdToken paymentReference"),
         ("BookingOutcome", "bookingId expiresAt expiresInSeconds message replayed seatIds sequence showtimeId status"),
         (
             "Reserved",
-            "bookingId expiresAt expiresInSeconds holdToken message replayed seatIds sequence showtimeId status",
+            "bookingId choice expiresAt expiresInSeconds holdToken message replayed seatIds sequence showtimeId status",
         ),
         (
             "Booking",
@@ -135,7 +136,7 @@ fn the_members_of_the_contract_keep_their_names() {
         ("FieldError", "detail header parameter pointer"),
         (
             "Problem",
-            "bookingId bookingStatus code conflicts dependencies detail errors expiredAt instance limit message most onSaleFrom onSaleUntil \
+            "bookingId bookingStatus code conflicts dependencies detail errors expiredAt instance left limit longest message most onSaleFrom onSaleUntil \
              reason sequence showtimeId startedAt status title traceId type until",
         ),
     ] {

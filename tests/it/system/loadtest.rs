@@ -124,7 +124,7 @@ async fn watchers_see_every_booking_once_and_are_timed() {
     passed(&report);
     let accepted = report["accepted"]["count"].as_u64().unwrap();
     let watch = &report["watch"];
-    assert!(accepted > 50, "{report:#}");
+    assert!(accepted > 0, "{report:#}");
     assert_eq!((&watch["watchers"], &watch["behind"]), (&json!(5), &json!(0)));
     assert!(watch["deltas"].as_u64().unwrap() >= accepted * 5, "{watch:#}");
     assert!(watch["acceptedToSeen"]["maxMillis"].as_f64().unwrap() > 0.0, "{watch:#}");

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use tokio::sync::{Notify, oneshot};
-use turnstile::box_office::{BoxOffice, BoxOfficeError, Dependencies, RequestContext, Reserved, Settings};
+use turnstile::box_office::{BoxOffice, BoxOfficeError, Dependencies, RequestContext, Reserved, Settings, Wanted};
 use turnstile::domain::{
     BookingId, Clock, Listing, Rejection, Row, SeatId, SeatMap, SeatSelection, ShowtimeId, Timestamp, UserId,
 };
@@ -124,7 +124,9 @@ impl Office {
 
     async fn reserve(&self, seat: u32) -> Result<Reserved, BoxOfficeError> {
         let seats = SeatSelection::new(self.showtime, vec![SeatId::new(self.showtime, seat)]).unwrap();
-        self.office.reserve(self.showtime, seats, UserId::parse("u").unwrap(), RequestContext::default()).await
+        self.office
+            .reserve(self.showtime, Wanted::Seats(seats), UserId::parse("u").unwrap(), RequestContext::default())
+            .await
     }
 
     /// After a mishap: the command at hand was served, nothing was sold twice, and the actor is a new one.
@@ -222,8 +224,11 @@ async fn unused_showtimes_make_room_whatever_they_hold() {
         let created = office.office.schedule(Listing::new("M", Timestamp::MAX), row, None).await.unwrap();
         let id = created.showtime_id;
         let seats = SeatSelection::new(id, vec![SeatId::new(id, 0)]).unwrap();
-        let reserved =
-            office.office.reserve(id, seats, UserId::parse("u").unwrap(), RequestContext::default()).await.unwrap();
+        let reserved = office
+            .office
+            .reserve(id, Wanted::Seats(seats), UserId::parse("u").unwrap(), RequestContext::default())
+            .await
+            .unwrap();
         assert_eq!(reserved.outcome.sequence, 2);
         // One that is used all the time keeps its place.
         assert!(office.reserve(0).await.is_ok() || office.counters.rejected_from_board.get() > 0);
@@ -240,6 +245,9 @@ async fn an_unknown_showtime_is_refused() {
     let office = Office::open(Settings::default()).await;
     let unknown = ShowtimeId(Uuid::new_v4());
     let seats = SeatSelection::new(unknown, vec![SeatId::new(unknown, 0)]).unwrap();
-    let refused = office.office.reserve(unknown, seats, UserId::parse("u").unwrap(), RequestContext::default()).await;
+    let refused = office
+        .office
+        .reserve(unknown, Wanted::Seats(seats), UserId::parse("u").unwrap(), RequestContext::default())
+        .await;
     assert!(matches!(refused, Err(BoxOfficeError::Rejected(Rejection::UnknownShowtime))));
 }

@@ -1,0 +1,68 @@
+//! The seats of one booking, as a client has chosen them.
+
+use crate::domain::{SeatId, ShowtimeId};
+
+/// The seats of one booking: 1 to [`SeatSelection::MAX_SEATS`], no duplicates, all of one showtime, in the client's order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SeatSelection(Vec<SeatId>);
+
+/// Why seat ids are no [`SeatSelection`]. Positions count from 0.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SelectionError {
+    /// No seat at all.
+    #[error("no seat is named")]
+    Empty,
+    /// Too many.
+    #[error("{count} seats are named, at most {} can be booked at once", SeatSelection::MAX_SEATS)]
+    TooMany {
+        /// How many were named.
+        count: usize,
+    },
+    /// A seat is named twice.
+    #[error("is named twice")]
+    Duplicate {
+        /// Position of the second.
+        position: usize,
+        /// The seat.
+        seat: SeatId,
+    },
+    /// A seat of another showtime, or of none.
+    #[error("is not a seat of this showtime")]
+    Foreign {
+        /// Its position.
+        position: usize,
+        /// The seat.
+        seat: SeatId,
+    },
+}
+
+impl SeatSelection {
+    /// Most seats in one booking.
+    pub const MAX_SEATS: usize = 20;
+
+    /// Checks the ids against each other and the showtime.
+    pub fn new(showtime: ShowtimeId, seats: Vec<SeatId>) -> Result<Self, SelectionError> {
+        if seats.is_empty() {
+            return Err(SelectionError::Empty);
+        }
+        if seats.len() > Self::MAX_SEATS {
+            return Err(SelectionError::TooMany { count: seats.len() });
+        }
+        let prefix = SeatId::prefix(showtime);
+        for (position, seat) in seats.iter().copied().enumerate() {
+            if seat.index_under(prefix).is_none() {
+                return Err(SelectionError::Foreign { position, seat });
+            }
+            // So few are looked through, not hashed.
+            if seats.iter().take(position).any(|earlier| *earlier == seat) {
+                return Err(SelectionError::Duplicate { position, seat });
+            }
+        }
+        Ok(Self(seats))
+    }
+
+    /// The seats, in the client's order.
+    pub fn as_slice(&self) -> &[SeatId] {
+        &self.0
+    }
+}
