@@ -17,6 +17,11 @@ pub type SeatIndex = u32;
 #[serde(transparent)]
 pub struct ShowtimeId(pub Uuid);
 
+/// Identity of an auditorium; chosen by the server. A UUID of version 7, so that auditoriums are listed in the order of their making.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AuditoriumId(pub Uuid);
+
 /// Identity of a booking; chosen by the server before the command is decided, so that a repeated command is recognised.
 ///
 /// A UUID of version 7 (RFC 9562, section 5.7) whose last 20 bits are the [`ShowtimeMark`] of its showtime:
@@ -145,6 +150,12 @@ impl UserId {
 }
 
 impl fmt::Display for ShowtimeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for AuditoriumId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

@@ -1,5 +1,6 @@
 //! The domain: showtimes, seats and bookings as pure values. No I/O, no clock, no randomness: time and new ids come in as arguments.
 
+pub mod auditorium;
 mod best_available;
 mod booking;
 mod command;
@@ -21,6 +22,7 @@ mod text;
 mod timestamp;
 mod view;
 
+pub use auditorium::Auditorium;
 pub use best_available::{BestAvailable, Together, explain};
 pub use booking::{Booking, BookingStatus};
 pub use command::{Command, Credential, HoldPolicy};
@@ -29,7 +31,7 @@ pub use decide::Decision;
 pub(crate) use event::recorded;
 pub use event::{Event, EventKind, EventRun, NoteTold, RecordedEvent, SeatsStatus, Stamp};
 pub use hold_token::{HoldToken, TokenHash};
-pub use ids::{BookingId, SeatId, SeatIdPrefix, SeatIndex, ShowtimeId, ShowtimeMark, UserId};
+pub use ids::{AuditoriumId, BookingId, SeatId, SeatIdPrefix, SeatIndex, ShowtimeId, ShowtimeMark, UserId};
 pub use listing::Listing;
 pub use payment::PaymentReference;
 pub use rejection::{ConflictReason, Rejection, SeatConflict};

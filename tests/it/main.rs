@@ -21,6 +21,7 @@ mod fake_clock;
 mod faults;
 mod hold_chains;
 mod http;
+mod large_auditoriums;
 mod live;
 mod mongod_processes;
 mod nginx;
