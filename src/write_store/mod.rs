@@ -18,6 +18,7 @@ use crate::domain::{
 };
 use crate::telemetry::metrics::Registry;
 
+mod auditoriums;
 mod batch;
 mod booking_body;
 mod error;
@@ -25,6 +26,7 @@ pub mod postgres;
 pub mod sqlite;
 mod totals;
 
+pub use auditoriums::{AuditoriumHead, Auditoriums, NewAuditorium, StoredAuditorium};
 pub use batch::{Batch, BookingChange, Committed, IDEMPOTENCY_KEPT, IdempotencyRecord, NewKey, SeatChange};
 pub use error::{CommitError, StoreError};
 pub use totals::Totals;
@@ -243,7 +245,7 @@ pub trait Outbox: Roles {
 
 /// The whole store, as the program's start has it: each part of the program gets what it needs of it.
 #[async_trait]
-pub trait WriteStore: Ledger + Outbox {
+pub trait WriteStore: Ledger + Outbox + Auditoriums {
     /// One showtime's whole write model in one snapshot, for `turnstile check`; `None` if unknown.
     async fn audit(&self, id: ShowtimeId) -> Result<Option<Audit>, StoreError>;
 

@@ -51,6 +51,11 @@ pub(super) fn to_seat(seat: SeatIndex) -> Result<i32, Failure> {
     i32::try_from(seat).map_err(|_range| Failure::Corrupt(format!("seat {seat} does not fit into int4")))
 }
 
+/// A version or a number of seats, read from `int4`.
+pub(super) fn from_int4(column: i32) -> Result<u32, Failure> {
+    u32::try_from(column).map_err(|_sign| Failure::Corrupt(format!("{column} is negative")))
+}
+
 /// A count or limit as `int8`; what does not fit is as good as unlimited.
 pub(super) fn to_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)

@@ -77,9 +77,20 @@ pub(super) async fn commit(access: &Access, within: Duration, batches: &[&Batch]
 
 /// Creates a showtime in one round trip (two on a connection's first).
 pub(super) async fn schedule(access: &Access, new: NewShowtime) -> Result<(), CommitError> {
+    record(access, move || ScheduleShowtime::of(&new).map_err(store_error)).await
+}
+
+/// Carries out a statement that records something new, in one round trip (two on a connection's first), whatever becomes of the caller.
+pub(super) async fn record<S>(
+    access: &Access,
+    statement: impl FnOnce() -> Result<S, StoreError> + Send + 'static,
+) -> Result<(), CommitError>
+where
+    S: Query<SqlType = Array<BigInt>> + QueryFragment<Pg> + QueryId + Send + 'static,
+{
     let writer = access.clone();
     let outcome = access.runtime().spawn(async move {
-        let call = ScheduleShowtime::of(&new).map_err(store_error)?;
+        let call = statement()?;
         let _first = write(&writer, writer.hopeless(), call).await?;
         Ok(())
     });
@@ -174,7 +185,8 @@ fn refusal(error: DieselError) -> CommitError {
             ("turnstile_fenced", _) => return CommitError::Fenced,
             ("turnstile_payment", _) => return CommitError::PaymentUsed,
             (_, "idempotency_pkey") => return CommitError::DuplicateKey,
-            ("turnstile_conflict", _) | (_, "bookings_pkey" | "showtimes_pkey") => return CommitError::Conflict,
+            ("turnstile_conflict" | "auditoriums_follows", _)
+            | (_, "bookings_pkey" | "showtimes_pkey" | "auditoriums_pkey") => return CommitError::Conflict,
             _ => {}
         }
         // The driver hides 40P01. All writers lock in one order, so none is expected; from a server that speaks another

@@ -17,16 +17,18 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use crate::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
+use crate::domain::{AuditoriumId, Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use crate::telemetry::metrics::Registry;
 use crate::write_store::{
-    Audit, Batch, CommitError, Committed, DueBooking, Head, IdempotencyRecord, Journal, Leadership, Ledger, Loaded,
-    Moment, NewShowtime, Outbox, OutboxEntry, Role, Roles, StoreError, Totals, WriteStore,
+    Audit, AuditoriumHead, Auditoriums, Batch, CommitError, Committed, DueBooking, Head, IdempotencyRecord, Journal,
+    Leadership, Ledger, Loaded, Moment, NewAuditorium, NewShowtime, Outbox, OutboxEntry, Role, Roles, StoreError,
+    StoredAuditorium, Totals, WriteStore,
 };
 
 mod access;
 mod address;
 mod audit;
+mod auditoriums;
 mod batch;
 mod bookings;
 mod call;
@@ -60,6 +62,7 @@ pub use settings::Settings;
 
 use access::Access;
 use audit::AuditShowtime;
+use auditoriums::{AuditoriumsPage, CountAuditoriums, FindHead};
 use bookings::BookingsByIds;
 use call::Share;
 use connection::Connector;
@@ -218,6 +221,33 @@ impl Outbox for PostgresStore {
 
     async fn outbox_oldest(&self) -> Result<Option<Timestamp>, StoreError> {
         self.access.call(OutboxOldest).await
+    }
+}
+
+#[async_trait]
+impl Auditoriums for PostgresStore {
+    async fn auditoriums(&self, after: Option<AuditoriumId>, limit: usize) -> Result<Vec<AuditoriumHead>, StoreError> {
+        self.access.call(AuditoriumsPage { after, limit }).await
+    }
+
+    async fn auditorium_head(
+        &self,
+        id: AuditoriumId,
+        version: Option<u32>,
+    ) -> Result<Option<AuditoriumHead>, StoreError> {
+        self.access.call(FindHead { id, version }).await
+    }
+
+    async fn auditorium(&self, id: AuditoriumId, version: Option<u32>) -> Result<Option<StoredAuditorium>, StoreError> {
+        auditoriums::find(&self.access, FindHead { id, version }).await
+    }
+
+    async fn auditorium_count(&self) -> Result<u64, StoreError> {
+        self.access.call(CountAuditoriums).await
+    }
+
+    async fn record_auditorium(&self, new: Arc<NewAuditorium>) -> Result<(), CommitError> {
+        auditoriums::record_auditorium(&self.access, new).await
     }
 }
 

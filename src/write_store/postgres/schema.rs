@@ -1,6 +1,20 @@
 //! The tables, as `diesel print-schema` sees them after the migrations in `migrations/postgres`.
 
 diesel::table! {
+    auditoriums (id, version) {
+        id -> Uuid,
+        version -> Int4,
+        follows -> Nullable<Int4>,
+        seats_since -> Int4,
+        name -> Text,
+        seat_count -> Int4,
+        place_count -> Int8,
+        recorded_at -> Timestamptz,
+        plan -> Json,
+    }
+}
+
+diesel::table! {
     bookings (id) {
         id -> Uuid,
         showtime_id -> Uuid,

@@ -38,6 +38,11 @@ pub(super) fn unsigned(value: i64) -> Result<u64, StoreError> {
     u64::try_from(value).map_err(|_negative| corrupt(format!("{value} is negative")))
 }
 
+/// A stored version, or a number of seats.
+pub(super) fn small(value: i64) -> Result<u32, StoreError> {
+    u32::try_from(value).map_err(|_range| corrupt(format!("{value} is out of range")))
+}
+
 /// A stored UUID.
 pub(super) fn uuid(bytes: &[u8]) -> Result<Uuid, StoreError> {
     Uuid::from_slice(bytes).map_err(corrupt)

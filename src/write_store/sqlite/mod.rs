@@ -12,12 +12,14 @@ use async_trait::async_trait;
 use diesel::sqlite::SqliteConnection;
 use tokio::time::Instant;
 
-use crate::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
+use crate::domain::{AuditoriumId, Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use crate::write_store::{
-    Audit, Batch, CommitError, Committed, DueBooking, Head, IdempotencyRecord, Journal, Leadership, Ledger, Loaded,
-    Moment, NewShowtime, Outbox, OutboxEntry, Role, Roles, StoreError, Totals, WriteStore,
+    Audit, AuditoriumHead, Auditoriums, Batch, CommitError, Committed, DueBooking, Head, IdempotencyRecord, Journal,
+    Leadership, Ledger, Loaded, Moment, NewAuditorium, NewShowtime, Outbox, OutboxEntry, Role, Roles, StoreError,
+    StoredAuditorium, Totals, WriteStore,
 };
 
+mod auditoriums;
 mod bookings;
 mod clock;
 mod columns;
@@ -212,6 +214,33 @@ impl Outbox for SqliteStore {
 
     async fn outbox_oldest(&self) -> Result<Option<Timestamp>, StoreError> {
         self.readers.read(outbox::oldest).await
+    }
+}
+
+#[async_trait]
+impl Auditoriums for SqliteStore {
+    async fn auditoriums(&self, after: Option<AuditoriumId>, limit: usize) -> Result<Vec<AuditoriumHead>, StoreError> {
+        self.readers.read(move |connection| auditoriums::page(connection, after, limit)).await
+    }
+
+    async fn auditorium_head(
+        &self,
+        id: AuditoriumId,
+        version: Option<u32>,
+    ) -> Result<Option<AuditoriumHead>, StoreError> {
+        self.readers.read(move |connection| auditoriums::head(connection, id, version)).await
+    }
+
+    async fn auditorium(&self, id: AuditoriumId, version: Option<u32>) -> Result<Option<StoredAuditorium>, StoreError> {
+        self.readers.read(move |connection| auditoriums::stored(connection, id, version)).await
+    }
+
+    async fn auditorium_count(&self) -> Result<u64, StoreError> {
+        self.readers.read(auditoriums::count_all).await
+    }
+
+    async fn record_auditorium(&self, new: Arc<NewAuditorium>) -> Result<(), CommitError> {
+        self.writer.write(move |connection| auditoriums::record(connection, &new)).await
     }
 }
 

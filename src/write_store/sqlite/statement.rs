@@ -48,6 +48,7 @@ pub(super) enum Bind<'a> {
     Text(&'a str),
     OptionalText(Option<&'a str>),
     Integer(i64),
+    OptionalInteger(Option<i64>),
 }
 
 /// A [`Statement`] with its binds.
@@ -75,6 +76,7 @@ impl<S: Statement> QueryFragment<Sqlite> for Bound<'_, S> {
                 Bind::Text(value) => out.push_bind_param::<Text, str>(value)?,
                 Bind::OptionalText(value) => out.push_bind_param::<Nullable<Text>, Option<&str>>(value)?,
                 Bind::Integer(value) => out.push_bind_param::<BigInt, i64>(value)?,
+                Bind::OptionalInteger(value) => out.push_bind_param::<Nullable<BigInt>, Option<i64>>(value)?,
             }
             out.push_sql(part);
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use turnstile::write_store::WriteStore;
 
+mod auditoriums;
 mod booking_lifecycle;
 mod commit;
 pub mod draft;
@@ -154,6 +155,14 @@ macro_rules! contract_tests {
                 a_payment_confirms_one_booking
                 a_payment_twice_in_one_batch_changes_nothing
                 of_two_confirmations_at_once_with_one_payment_one_wins_and_takes_nobody_with_it
+            }
+            auditoriums {
+                an_auditorium_is_found_as_it_was_recorded
+                a_version_follows_the_one_before_it
+                of_two_replacements_of_one_version_one_wins
+                a_known_key_records_no_auditorium
+                pages_show_each_auditorium_once_as_it_is_now
+                the_largest_plan_is_kept
             }
             leadership {
                 one_leads_at_a_time
