@@ -5,70 +5,18 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::domain::auditorium::draft::{
+    AreaDraft, LABEL_CHARACTERS, MOST_AREAS, MOST_CAPACITY, MOST_CATEGORIES, MOST_SECTIONS, NAME_CHARACTERS,
+    NOTE_CHARACTERS, RowDraft, SeatDraft, SectionDraft,
+};
 use crate::domain::auditorium::fault::{Enough, Fault, Faults, Step, shortened};
 use crate::domain::auditorium::order::RowOrder;
-use crate::domain::auditorium::parts::{Area, Category, Colour, Point, SeatKind};
+use crate::domain::auditorium::parts::{Area, Category, Colour, Point};
 use crate::domain::auditorium::placing::{Line, RowPlace};
-use crate::domain::auditorium::row::{Aisles, Members, RowCheck, RowSeat, RowSeats, index_in, point};
+use crate::domain::auditorium::row::{Members, RowCheck, RowSeat, RowSeats, index_in, point};
 use crate::domain::auditorium::seating::{Auditorium, Labels, NO_CATEGORY, SeatRecord, SectionRecord, at, count};
 use crate::domain::text;
 use crate::domain::{MAX_SEATS_PER_SHOWTIME, SeatIndex};
-
-/// Longest label of a seat, a row or an area, in characters.
-pub(super) const LABEL_CHARACTERS: usize = 40;
-/// Longest name of an auditorium, a section or a category, and longest key of a category, in characters.
-pub(super) const NAME_CHARACTERS: usize = 100;
-/// Longest note, in characters.
-pub(super) const NOTE_CHARACTERS: usize = 200;
-/// Most sections.
-const MOST_SECTIONS: usize = 1_000;
-/// Most areas.
-const MOST_AREAS: usize = 1_000;
-/// Most categories.
-const MOST_CATEGORIES: usize = 256;
-/// Highest capacity of an area.
-pub(super) const MOST_CAPACITY: u32 = 1_000_000;
-
-/// A seat as a client describes it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct SeatDraft {
-    pub(super) label: Option<String>,
-    pub(super) x: Option<f64>,
-    pub(super) y: Option<f64>,
-    pub(super) adjacency: Option<u32>,
-    pub(super) category: Option<String>,
-    pub(super) kind: SeatKind,
-    pub(super) companion_of: Option<String>,
-    pub(super) note: Option<String>,
-}
-
-/// A row as a client describes it, its seats apart.
-#[derive(Debug)]
-pub(super) struct RowDraft<'a> {
-    pub(super) label: Option<String>,
-    pub(super) category: Option<String>,
-    pub(super) place: RowPlace,
-    pub(super) aisles: Aisles<'a>,
-}
-
-/// A section as a client describes it, its rows apart.
-#[derive(Debug, Default)]
-pub(super) struct SectionDraft {
-    pub(super) name: Option<String>,
-    pub(super) category: Option<String>,
-    pub(super) x: Option<f64>,
-    pub(super) y: Option<f64>,
-}
-
-/// An area as a client describes it.
-#[derive(Debug, Default)]
-pub(super) struct AreaDraft {
-    pub(super) label: Option<String>,
-    pub(super) capacity: Option<u32>,
-    pub(super) category: Option<String>,
-    pub(super) position: Option<Point>,
-    pub(super) size: Option<Point>,
-}
 
 /// See the module's documentation.
 pub(super) struct Builder {
@@ -87,6 +35,8 @@ pub(super) struct Builder {
     seats: Labels,
     records: Vec<SeatRecord>,
     notes: Vec<(SeatIndex, String)>,
+    guids: Vec<(SeatIndex, String)>,
+    known_guids: HashSet<String>,
     companions: Vec<(SeatIndex, SeatIndex)>,
     row_seats: RowSeats,
     /// Labels of the current section's rows, as they are seen.
@@ -115,6 +65,8 @@ impl Builder {
             seats: Labels::default(),
             records: Vec::new(),
             notes: Vec::new(),
+            guids: Vec::new(),
+            known_guids: HashSet::new(),
             companions: Vec::new(),
             row_seats: RowSeats::default(),
             row_labels: HashSet::new(),
@@ -131,6 +83,23 @@ impl Builder {
         };
         let plain = text::plain(&text, most);
         plain.map_err(|error| self.faults.member(member, error.to_string())).ok()
+    }
+
+    /// True if members that are not known are skipped.
+    pub(super) fn skips_unknown(&self) -> bool {
+        self.members.skips_unknown
+    }
+
+    /// Declares the categories that are used, by their keys: the format has no other word on them.
+    pub(super) fn declare_used(&mut self) {
+        for (key, pointer) in self.first_uses.clone() {
+            if self.categories.len() >= MOST_CATEGORIES {
+                return self.faults.add_at(pointer, format!("is one of more than {MOST_CATEGORIES} categories"));
+            }
+            if self.categories.iter().all(|known| text::seen(&known.key) != text::seen(&key)) {
+                self.categories.push(Category { name: key.clone(), key, colour: None });
+            }
+        }
     }
 
     /// The auditorium's own members.
@@ -220,6 +189,14 @@ impl Builder {
     /// # Errors
     /// Enough is wrong.
     pub(super) fn seat(&mut self, draft: SeatDraft, entry: usize) -> Result<(), Enough> {
+        self.seat_of(0, draft, entry)
+    }
+
+    /// As [`Builder::seat`], for a row of several parts.
+    ///
+    /// # Errors
+    /// Enough is wrong.
+    pub(super) fn seat_of(&mut self, part: usize, draft: SeatDraft, entry: usize) -> Result<(), Enough> {
         if self.seats.count() >= MAX_SEATS_PER_SHOWTIME {
             self.faults.fatal(&[], format!("there are more than {MAX_SEATS_PER_SHOWTIME} seats"));
             return self.faults.go_on();
@@ -233,10 +210,16 @@ impl Builder {
         if let Some(note) = draft.note.and_then(|note| self.plain(members.note, Some(note), NOTE_CHARACTERS)) {
             self.notes.push((self.seats.count(), note));
         }
+        if let Some(guid) = draft.guid.and_then(|guid| self.plain(members.guid, Some(guid), NAME_CHARACTERS)) {
+            if !self.known_guids.insert(guid.clone()) {
+                self.faults.member(members.guid, format!("{} is there twice", shortened(&guid)));
+            }
+            self.guids.push((self.seats.count(), guid));
+        }
         self.seats.push(&label);
         let (point, adjacency, kind) = (place.unwrap_or_default(), draft.adjacency, draft.kind);
         self.records.push(SeatRecord { point, adjacency: 0, category, kind });
-        self.row_seats.0.push(RowSeat { label, point: place, adjacency, kind, companion_of, entry });
+        self.row_seats.0.push(RowSeat { label, point: place, adjacency, kind, companion_of, part, entry });
         self.faults.go_on()
     }
 
@@ -370,6 +353,7 @@ impl Builder {
             seats: self.seats,
             records: self.records,
             notes: self.notes,
+            guids: self.guids,
             companions: self.companions,
             order: RowOrder::default(),
         };

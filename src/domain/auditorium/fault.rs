@@ -93,15 +93,13 @@ impl Faults {
 
     /// Pointer of the place that is `below` the current one.
     pub(super) fn pointer(&self, below: &[Step]) -> String {
-        let mut pointer = String::new();
-        for step in self.path.iter().chain(below) {
-            match step {
-                Step::Name(name) => pointer.extend(["/", name]),
-                // A `String` takes whatever is written.
-                Step::Index(index) => drop(write!(pointer, "/{index}")),
-            }
-        }
-        pointer
+        pointer(self.path.iter().chain(below))
+    }
+
+    /// Pointer of a place beside the current one: its last step is another.
+    pub(super) fn beside(&self, instead: &[Step]) -> String {
+        let (_, before) = self.path.split_last().unwrap_or((&Step::Index(0), &[]));
+        pointer(before.iter().chain(instead))
     }
 
     /// From here on faults belong to a section whose name is not known yet.
@@ -128,6 +126,18 @@ impl Faults {
     pub(super) fn take(&mut self) -> Vec<Fault> {
         std::mem::take(&mut self.found)
     }
+}
+
+fn pointer<'a>(steps: impl Iterator<Item = &'a Step>) -> String {
+    let mut pointer = String::new();
+    for step in steps {
+        match step {
+            Step::Name(name) => pointer.extend(["/", name]),
+            // A `String` takes whatever is written.
+            Step::Index(index) => drop(write!(pointer, "/{index}")),
+        }
+    }
+    pointer
 }
 
 /// A client's text as a fault repeats it.

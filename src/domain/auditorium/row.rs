@@ -18,8 +18,7 @@ pub(super) const MOST_ADJACENCY: u32 = 400_000;
 pub(super) struct Members {
     pub(super) section: &'static str,
     pub(super) row: &'static str,
-    /// The list of a row's seats; none if each seat has a line of the file.
-    pub(super) seats: Option<&'static str>,
+    pub(super) seats: SeatsAt,
     pub(super) label: &'static str,
     pub(super) x: &'static [Step],
     pub(super) y: &'static [Step],
@@ -30,14 +29,32 @@ pub(super) struct Members {
     pub(super) key: &'static str,
     pub(super) companion_of: &'static str,
     pub(super) note: &'static str,
+    pub(super) guid: &'static str,
+    /// Members that are not known are skipped instead of refused.
+    pub(super) skips_unknown: bool,
+}
+
+/// Where the seats of a row stand.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SeatsAt {
+    /// In a list of this name in the row.
+    List(&'static str),
+    /// In one or several rows of the zone, whose list the row stands in.
+    RowsOfZone,
+    /// On a line of the file each.
+    Lines,
 }
 
 impl Members {
-    /// Pointer to a member of the entry that a seat of the current row was made from.
-    fn pointer(&self, faults: &Faults, entry: usize, member: &'static str) -> String {
+    /// Pointer to a member of what a seat of the current row was made from.
+    fn pointer(&self, faults: &Faults, seat: &RowSeat, member: &'static str) -> String {
         match self.seats {
-            Some(seats) => faults.pointer(&[Step::Name(seats), Step::Index(entry), Step::Name(member)]),
-            None => format!("/{entry}/{member}"),
+            SeatsAt::List(seats) => faults.pointer(&[Step::Name(seats), Step::Index(seat.entry), Step::Name(member)]),
+            SeatsAt::RowsOfZone => {
+                let entry = [Step::Index(seat.part), Step::Name("seats"), Step::Index(seat.entry), Step::Name(member)];
+                faults.beside(&entry)
+            }
+            SeatsAt::Lines => format!("/{}/{member}", seat.entry),
         }
     }
 }
@@ -50,6 +67,8 @@ pub(super) struct RowSeat {
     pub(super) adjacency: Option<u32>,
     pub(super) kind: SeatKind,
     pub(super) companion_of: Option<String>,
+    /// The part of the row that it is in, where a row may have several.
+    pub(super) part: usize,
     /// The entry of the list, or the line, that it was made from.
     pub(super) entry: usize,
 }
@@ -74,7 +93,6 @@ pub(super) enum Aisles<'a> {
     /// They are after the n-th seats, ascending.
     After(&'a [u32]),
     /// They are where a gap is.
-    #[expect(dead_code, reason = "for formats that know positions only")]
     Gaps,
 }
 
@@ -96,8 +114,8 @@ impl RowCheck<'_> {
         Settled { adjacency, points, companions }
     }
 
-    fn wrong(&mut self, entry: usize, member: &'static str, detail: &str) {
-        let pointer = self.members.pointer(self.faults, entry, member);
+    fn wrong(&mut self, seat: &RowSeat, member: &'static str, detail: &str) {
+        let pointer = self.members.pointer(self.faults, seat, member);
         self.faults.add_at(pointer, format!("row {}: {detail}", shortened(self.row)));
     }
 
@@ -106,7 +124,7 @@ impl RowCheck<'_> {
         let mut known = HashMap::with_capacity(self.seats.len());
         for (position, seat) in self.seats.iter().enumerate() {
             if !seat.label.is_empty() && known.insert(text::seen(&seat.label), position).is_some() {
-                self.wrong(seat.entry, self.members.label, &format!("seat {} is listed twice", shortened(&seat.label)));
+                self.wrong(seat, self.members.label, &format!("seat {} is listed twice", shortened(&seat.label)));
                 if self.faults.go_on().is_err() {
                     return;
                 }
@@ -122,7 +140,7 @@ impl RowCheck<'_> {
             let member = self.members.label;
             let detail =
                 format!("seat {} has no position, though others of its row have one", shortened(&without.label));
-            self.wrong(without.entry, member, &detail);
+            self.wrong(without, member, &detail);
             return None;
         }
         (!points.is_empty()).then_some(points)
@@ -153,7 +171,7 @@ impl RowCheck<'_> {
                     "seat {} has adjacency {stated}; it must be above {last}, which the seat on its left has, and at most {MOST_ADJACENCY}",
                     shortened(&seat.label)
                 );
-                self.wrong(seat.entry, self.members.adjacency, &detail);
+                self.wrong(seat, self.members.adjacency, &detail);
                 return given;
             }
             given.push(stated);
@@ -174,7 +192,7 @@ impl RowCheck<'_> {
             if seat.kind != SeatKind::Companion {
                 if seat.companion_of.is_some() {
                     let detail = format!("seat {} is no companion's seat", shortened(&seat.label));
-                    self.wrong(seat.entry, self.members.companion_of, &detail);
+                    self.wrong(seat, self.members.companion_of, &detail);
                 }
                 continue;
             }
@@ -191,7 +209,7 @@ impl RowCheck<'_> {
                 None => "no wheelchair place is in the row".to_owned(),
             };
             let detail = format!("seat {} is a companion's, but {whose}", shortened(&seat.label));
-            self.wrong(seat.entry, self.members.companion_of, &detail);
+            self.wrong(seat, self.members.companion_of, &detail);
             if self.faults.go_on().is_err() {
                 return bound;
             }

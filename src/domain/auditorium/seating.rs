@@ -27,6 +27,8 @@ pub struct Auditorium {
     pub(super) records: Vec<SeatRecord>,
     /// By seat, ascending.
     pub(super) notes: Vec<(SeatIndex, String)>,
+    /// By seat, ascending.
+    pub(super) guids: Vec<(SeatIndex, String)>,
     /// A companion's seat and its wheelchair place, by the first, ascending.
     pub(super) companions: Vec<(SeatIndex, SeatIndex)>,
     pub(super) order: RowOrder,
@@ -126,6 +128,8 @@ pub struct SeatView<'a> {
     pub companion_of: Option<SeatIndex>,
     /// What a buyer should know.
     pub note: Option<&'a str>,
+    /// What another system knows it by; unique in the auditorium.
+    pub guid: Option<&'a str>,
 }
 
 /// A seat as people know it.
@@ -201,7 +205,7 @@ impl Auditorium {
     }
 
     /// True if sections, rows, seats and areas are those of `earlier`, in the same order and the same places: only categories, kinds, bindings
-    /// to wheelchair places, notes and the auditorium's own name differ. Then a seat's index means the same in both.
+    /// to wheelchair places, notes, guids and the auditorium's own name differ. Then a seat's index means the same in both.
     pub fn keeps_seats_of(&self, earlier: &Self) -> bool {
         let stays = |(ours, theirs): (&SeatRecord, &SeatRecord)| {
             (ours.point, ours.adjacency) == (theirs.point, theirs.adjacency)
@@ -235,7 +239,6 @@ impl Auditorium {
         let SeatRecord { point, adjacency, category, kind } = *self.records.get(at(index))?;
         let label = self.seats.get(index)?;
         let companion = self.companions.binary_search_by_key(&index, |(seat, _)| *seat).ok();
-        let note = self.notes.binary_search_by_key(&index, |(seat, _)| *seat).ok();
         Some(SeatView {
             index,
             name: SeatName { section, row, label },
@@ -244,9 +247,16 @@ impl Auditorium {
             category: self.categories.get(usize::from(category)),
             kind,
             companion_of: companion.and_then(|position| self.companions.get(position)).map(|(_, place)| *place),
-            note: note.and_then(|position| self.notes.get(position)).map(|(_, note)| note.as_str()),
+            note: text_of(&self.notes, index),
+            guid: text_of(&self.guids, index),
         })
     }
+}
+
+/// The seat's text among those of the seats that have one.
+fn text_of(texts: &[(SeatIndex, String)], index: SeatIndex) -> Option<&str> {
+    let position = texts.binary_search_by_key(&index, |(seat, _)| *seat).ok()?;
+    texts.get(position).map(|(_, text)| text.as_str())
 }
 
 impl Rows for Auditorium {

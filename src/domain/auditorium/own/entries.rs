@@ -2,9 +2,10 @@
 
 use serde::de::{Error, MapAccess, SeqAccess};
 
-use crate::domain::auditorium::builder::{AreaDraft, Builder, MOST_CAPACITY};
-use crate::domain::auditorium::own::object::{Shape, entries, keep, members};
-use crate::domain::auditorium::own::scalar::{point, text, whole};
+use crate::domain::auditorium::builder::Builder;
+use crate::domain::auditorium::draft::{AreaDraft, MOST_CAPACITY};
+use crate::domain::auditorium::json::object::{Read, Shape, entries, keep, members};
+use crate::domain::auditorium::json::scalar::{point, text, whole};
 use crate::domain::auditorium::parts::Colour;
 
 /// The categories.
@@ -14,7 +15,7 @@ impl<'de> Shape<'de> for Categories {
     const EXPECTED: &'static str = "a list of categories";
 
     fn list<S: SeqAccess<'de>>(self, builder: &mut Builder, list: &mut S) -> Result<(), S::Error> {
-        entries(builder, list, |_| OneCategory)
+        entries(builder, list, |builder, list, _| list.next_element_seed(Read(builder, OneCategory)))
     }
 }
 
@@ -54,7 +55,7 @@ impl<'de> Shape<'de> for Areas {
     const EXPECTED: &'static str = "a list of areas";
 
     fn list<S: SeqAccess<'de>>(self, builder: &mut Builder, list: &mut S) -> Result<(), S::Error> {
-        entries(builder, list, |_| OneArea)
+        entries(builder, list, |builder, list, _| list.next_element_seed(Read(builder, OneArea)))
     }
 }
 

@@ -4,10 +4,8 @@
 //! program that places rows otherwise would move them. What can be told from a seat's neighbours is left out, so it stays short.
 
 mod entries;
-mod object;
 mod plan;
 mod runs;
-mod scalar;
 mod write;
 
 pub use plan::read;

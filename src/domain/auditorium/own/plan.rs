@@ -3,23 +3,24 @@
 use serde::de::{DeserializeSeed as _, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess};
 
 use crate::domain::MAX_SEATS_PER_SHOWTIME;
-use crate::domain::auditorium::builder::{Builder, RowDraft, SeatDraft, SectionDraft};
+use crate::domain::auditorium::builder::Builder;
+use crate::domain::auditorium::draft::{RowDraft, SeatDraft, SectionDraft};
 use crate::domain::auditorium::fault::{PlanError, Step};
+use crate::domain::auditorium::json::object::{PointOf, Read, Shape, below, entries, keep, members};
+use crate::domain::auditorium::json::scalar::{Scalar, number, text, to_whole, whole};
 use crate::domain::auditorium::numbering::Run;
 use crate::domain::auditorium::own::entries::{Areas, Categories};
-use crate::domain::auditorium::own::object::{PointOf, Read, Shape, below, entries, keep, members};
 use crate::domain::auditorium::own::runs::RunMembers;
-use crate::domain::auditorium::own::scalar::{Scalar, number, text, to_whole, whole};
 use crate::domain::auditorium::parts::SeatKind;
 use crate::domain::auditorium::placing::RowPlace;
-use crate::domain::auditorium::row::{Aisles, MOST_ADJACENCY, Members};
+use crate::domain::auditorium::row::{Aisles, MOST_ADJACENCY, Members, SeatsAt};
 use crate::domain::auditorium::seating::{Auditorium, at};
 
 /// Where our format has the parts.
 const MEMBERS: Members = Members {
     section: "name",
     row: "label",
-    seats: Some("seats"),
+    seats: SeatsAt::List("seats"),
     label: "label",
     x: &[Step::Name("x")],
     y: &[Step::Name("y")],
@@ -28,6 +29,8 @@ const MEMBERS: Members = Members {
     key: "key",
     companion_of: "companionOf",
     note: "note",
+    guid: "guid",
+    skips_unknown: false,
 };
 
 /// Reads a plan as it arrives. The input must end after it: that is the caller's to check.
@@ -72,7 +75,7 @@ impl<'de> Shape<'de> for Sections {
     const EXPECTED: &'static str = "a list of sections";
 
     fn list<S: SeqAccess<'de>>(self, builder: &mut Builder, list: &mut S) -> Result<(), S::Error> {
-        entries(builder, list, |_| Section)
+        entries(builder, list, |builder, list, _| list.next_element_seed(Read(builder, Section)))
     }
 }
 
@@ -108,7 +111,7 @@ impl<'de> Shape<'de> for Rows {
     const EXPECTED: &'static str = "a list of rows";
 
     fn list<S: SeqAccess<'de>>(self, builder: &mut Builder, list: &mut S) -> Result<(), S::Error> {
-        entries(builder, list, |_| Row)
+        entries(builder, list, |builder, list, _| list.next_element_seed(Read(builder, Row)))
     }
 }
 
@@ -164,17 +167,7 @@ impl<'de> Shape<'de> for AisleList<'_> {
     const EXPECTED: &'static str = "a whole number or a list of them";
 
     fn list<S: SeqAccess<'de>>(self, builder: &mut Builder, list: &mut S) -> Result<(), S::Error> {
-        let all = self.0;
-        for index in 0.. {
-            builder.faults.enter(Step::Index(index));
-            let more = list.next_element_seed(Read(builder, AisleList(all)))?;
-            builder.faults.leave();
-            builder.faults.go_on().map_err(S::Error::custom)?;
-            if more.is_none() {
-                break;
-            }
-        }
-        Ok(())
+        entries(builder, list, |builder, list, _| list.next_element_seed(Read(builder, AisleList(&mut *self.0))))
     }
 
     fn scalar(self, builder: &mut Builder, value: Scalar) {
@@ -199,7 +192,7 @@ impl<'de> Shape<'de> for Seats {
     const EXPECTED: &'static str = "a list of seats";
 
     fn list<S: SeqAccess<'de>>(self, builder: &mut Builder, list: &mut S) -> Result<(), S::Error> {
-        entries(builder, list, Seat)
+        entries(builder, list, |builder, list, position| list.next_element_seed(Read(builder, Seat(position))))
     }
 }
 
@@ -211,7 +204,7 @@ impl<'de> Shape<'de> for Seat {
 
     fn object<M: MapAccess<'de>>(self, builder: &mut Builder, map: &mut M) -> Result<(), M::Error> {
         let (mut label, mut x, mut y, mut adjacency, mut category) = (None, None, None, None, None);
-        let (mut kind, mut companion_of, mut note) = (None, None, None);
+        let (mut kind, mut companion_of, mut note, mut guid) = (None, None, None, None);
         let mut run = RunMembers::default();
         let names = &[
             "label",
@@ -222,6 +215,7 @@ impl<'de> Shape<'de> for Seat {
             "kind",
             "companionOf",
             "note",
+            "guid",
             "count",
             "numbering",
             "from",
@@ -236,6 +230,7 @@ impl<'de> Shape<'de> for Seat {
             "kind" => keep(builder, map, &mut kind),
             "companionOf" => keep(builder, map, &mut companion_of),
             "note" => keep(builder, map, &mut note),
+            "guid" => keep(builder, map, &mut guid),
             run_member => keep(builder, map, run.member(run_member)),
         })?;
         let faults = &mut builder.faults;
@@ -255,12 +250,15 @@ impl<'de> Shape<'de> for Seat {
             kind,
             companion_of: text(companion_of, "companionOf", faults),
             note: text(note, "note", faults),
+            guid: text(guid, "guid", faults),
         };
         if !run.is_any() {
             return builder.seat(draft, self.0).map_err(M::Error::custom);
         }
-        if draft.label.is_some() || draft.x.is_some() || draft.y.is_some() || draft.adjacency.is_some() {
-            faults.member("count", "is there besides a label, a position or an adjacency: these are one seat's");
+        let has_place = draft.x.is_some() || draft.y.is_some() || draft.adjacency.is_some();
+        if draft.label.is_some() || draft.guid.is_some() || has_place {
+            faults
+                .member("count", "is there besides a label, a guid, a position or an adjacency: these are one seat's");
             return Ok(());
         }
         for label in run.run(faults).into_iter().flat_map(Run::labels) {

@@ -2,8 +2,8 @@
 
 use crate::domain::MAX_SEATS_PER_SHOWTIME;
 use crate::domain::auditorium::fault::Faults;
+use crate::domain::auditorium::json::scalar::{Value, text, whole};
 use crate::domain::auditorium::numbering::{From, MOST_FIRST, Run, Style};
-use crate::domain::auditorium::own::scalar::{Value, text, whole};
 
 /// The members of a row, or of an entry in its list of seats, that say how many seats there are and how they are numbered.
 #[derive(Default)]

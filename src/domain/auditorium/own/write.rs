@@ -119,6 +119,9 @@ impl Serialize for Seat<'_> {
         if let Some(note) = seat.note {
             map.serialize_entry("note", note)?;
         }
+        if let Some(guid) = seat.guid {
+            map.serialize_entry("guid", guid)?;
+        }
         map.end()
     }
 }

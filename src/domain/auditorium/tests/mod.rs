@@ -1,6 +1,8 @@
 //! The rules of auditoriums, told in our format.
 
+mod csv;
 mod hostile;
+mod pretix;
 mod rules;
 mod shorthand;
 

@@ -6,7 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use crate::domain::auditorium::builder::Builder;
 use crate::domain::auditorium::fault::{Step, shortened};
-use crate::domain::auditorium::own::scalar::{Scalar, Value, point};
+use crate::domain::auditorium::json::scalar::{Scalar, Value, point};
 use crate::domain::auditorium::parts::Point;
 
 /// Something that a value is read into. What it does not expect is named as wrong and skipped.
@@ -190,6 +190,9 @@ where
                 builder.faults.member(name, "is there more than once");
                 map.next_value::<IgnoredAny>()?;
             }
+            Member::Unknown(_) if builder.skips_unknown() => {
+                map.next_value::<IgnoredAny>()?;
+            }
             Member::Unknown(name) => {
                 let escaped = shortened(&name).replace('~', "~0").replace('/', "~1");
                 let pointer = format!("{}/{escaped}", builder.faults.pointer(&[]));
@@ -202,15 +205,15 @@ where
     Ok(())
 }
 
-/// Reads all entries of a list into shapes.
-pub(in crate::domain::auditorium) fn entries<'de, L: SeqAccess<'de>, S: Shape<'de>>(
+/// Reads all entries of a list by `read`, which takes the entry at a position.
+pub(in crate::domain::auditorium) fn entries<'de, L: SeqAccess<'de>>(
     builder: &mut Builder,
     list: &mut L,
-    shape: impl Fn(usize) -> S,
+    mut read: impl FnMut(&mut Builder, &mut L, usize) -> Result<Option<()>, L::Error>,
 ) -> Result<(), L::Error> {
     for index in 0.. {
         builder.faults.enter(Step::Index(index));
-        let more = list.next_element_seed(Read(builder, shape(index)))?;
+        let more = read(builder, list, index)?;
         builder.faults.leave();
         builder.faults.go_on().map_err(L::Error::custom)?;
         if more.is_none() {
