@@ -100,15 +100,15 @@ impl App {
         let live = live::start(sessions(&adapters, &settings, &runtime, box_office.note_told(), &metrics));
         let connected = live.clone();
         metrics.read("live_sessions", "Clients connected by WebSocket", move || connected.sessions());
-        let backlog = Backlog::registered(&metrics);
         let health = Health::new(settings.http.health);
-        watch(&health, &adapters, &runtime, backlog);
+        watch(&health, &adapters, &runtime, Backlog::registered(&metrics));
         let watched = box_office.clone();
         health.watch("showtimes", Need::Informative, Box::new(move || std::future::ready(watched.watch()).boxed()));
         let services = http::Services {
             box_office: box_office.clone(),
             read_model: Arc::clone(&adapters.read_model),
             journal: adapters.write_store.clone(),
+            auditoriums: adapters.write_store.clone(),
             note_missing: projector.note_missing(),
             live: live.clone(),
             health: health.clone(),

@@ -10,6 +10,7 @@ mod arrivals;
 mod batch_run;
 mod board;
 mod changes;
+mod creation_key;
 mod dependencies;
 mod error;
 mod expiry;
@@ -29,6 +30,7 @@ mod showtime_actor;
 mod verdict;
 mod watch;
 
+pub use creation_key::CreationKey;
 pub use dependencies::Dependencies;
 pub use error::BoxOfficeError;
 pub use handle::{BoxOffice, Wanted};

@@ -6,6 +6,7 @@
 //! A request passes `exchange` (request id, access log, metrics, errors as problems), then CORS, then `limiting`, then its handler. `request`
 //! reads it, `caching` keeps what many clients read, and handlers return [`Problem`]s; `problem` is the only map from errors to answers.
 
+mod auditoriums;
 mod bookings;
 mod caching;
 mod credential;

@@ -49,6 +49,16 @@ impl Route {
         Self { path, methods, operation: Some(Operation { path, method: HttpMethod::Patch, description }) }
     }
 
+    /// A replacement of what is there.
+    pub(super) fn put<A: FromRequest + 'static>(
+        path: &'static str,
+        handler: impl Handler<A, Output: Responder + 'static>,
+        description: Describe,
+    ) -> Self {
+        let methods = vec![web::put().to(handler)];
+        Self { path, methods, operation: Some(Operation { path, method: HttpMethod::Put, description }) }
+    }
+
     /// A WebSocket: `GET`, without `HEAD`.
     pub(super) fn socket<A: FromRequest + 'static>(
         path: &'static str,

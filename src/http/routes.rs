@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, web};
 use crate::http::openapi::Describe;
 use crate::http::paths::OPENAPI;
 use crate::http::route::{self, Route};
-use crate::http::{bookings, live, monitoring, openapi, pages, showtimes};
+use crate::http::{auditoriums, bookings, live, monitoring, openapi, pages, showtimes};
 
 /// Serves all routes. Where operators have an address of their own, the public one tells little of the node's health.
 pub(super) fn configure(config: &mut web::ServiceConfig, has_admin_address: bool) {
@@ -21,8 +21,15 @@ pub(super) fn configure_admin(config: &mut web::ServiceConfig) {
 }
 
 fn table(monitoring: Vec<Route>) -> Vec<Route> {
-    let nouns =
-        [monitoring, bookings::routes(), showtimes::routes(), live::routes(), vec![document()], pages::routes()];
+    let nouns = [
+        monitoring,
+        bookings::routes(),
+        showtimes::routes(),
+        auditoriums::routes(),
+        live::routes(),
+        vec![document()],
+        pages::routes(),
+    ];
     nouns.into_iter().flatten().collect()
 }
 
@@ -46,7 +53,7 @@ async fn show() -> HttpResponse {
 pub fn openapi_document() -> &'static str {
     static TEXT: LazyLock<String> = LazyLock::new(|| {
         let operations = table(monitoring::routes()).into_iter().filter_map(Route::operation);
-        openapi::text(operations.collect())
+        openapi::text(operations.collect(), vec![auditoriums::as_component()])
     });
     &TEXT
 }

@@ -148,6 +148,7 @@ fn cors(origins: &[String]) -> Cors {
         .allowed_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
+            header::IF_MATCH,
             header::IF_NONE_MATCH,
             header::HeaderName::from_static("x-requested-with"),
             header::HeaderName::from_static("x-signalr-user-agent"),

@@ -92,13 +92,18 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Longest wait for a body, or for the next part of one that is streamed.
+    pub(super) fn body_timeout(&self) -> Duration {
+        Duration::from_secs(self.body_timeout_seconds)
+    }
+
     /// What a body of a command about bookings may need.
     pub(super) fn booking_bounds(&self) -> Bounds {
-        Bounds { bytes: self.booking_body_bytes, time: Duration::from_secs(self.body_timeout_seconds) }
+        Bounds { bytes: self.booking_body_bytes, time: self.body_timeout() }
     }
 
     /// What a body that creates a showtime may need.
     pub(super) fn showtime_bounds(&self) -> Bounds {
-        Bounds { bytes: self.showtime_body_bytes, time: Duration::from_secs(self.body_timeout_seconds) }
+        Bounds { bytes: self.showtime_body_bytes, time: self.body_timeout() }
     }
 }

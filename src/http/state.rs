@@ -20,7 +20,7 @@ use crate::http::settings::Settings;
 use crate::live::LiveHub;
 use crate::read_model::ReadModel;
 use crate::telemetry::metrics::Registry;
-use crate::write_store::Journal;
+use crate::write_store::{Auditoriums, Journal};
 
 /// What the handlers work with.
 pub struct Services {
@@ -30,6 +30,8 @@ pub struct Services {
     pub read_model: Arc<dyn ReadModel>,
     /// The truth; asked whether a showtime exists, how many there are, and for its seats while the read model is away.
     pub journal: Arc<dyn Journal>,
+    /// Keeps the auditoriums.
+    pub auditoriums: Arc<dyn Auditoriums>,
     /// Told of a showtime that the truth knows and the read model lacks.
     pub note_missing: Arc<dyn Fn(ShowtimeId) + Send + Sync>,
     /// Serves the sockets.
@@ -52,10 +54,11 @@ pub struct AppState {
     pub(super) looks: Arc<ShowtimeLooks>,
     pub(super) showtimes: ShowtimeShelf,
     pub(super) existence: Existence,
+    pub(super) auditoriums: Arc<dyn Auditoriums>,
     pub(super) note_missing: Arc<dyn Fn(ShowtimeId) + Send + Sync>,
     pub(super) sequence_waits: SequenceWaits,
     /// Large bodies that may be in memory at once.
-    pub(super) large_bodies: Semaphore,
+    pub(super) large_bodies: Arc<Semaphore>,
     pub(super) limits: Limits,
     pub(super) totals: TotalLimits,
     pub(super) settings: Settings,
@@ -80,9 +83,10 @@ impl AppState {
             looks: ShowtimeLooks::new(source),
             showtimes,
             existence: Existence::of(Arc::clone(&services.journal)),
+            auditoriums: services.auditoriums,
             note_missing: services.note_missing,
             sequence_waits: waits,
-            large_bodies: Semaphore::new(settings.large_bodies),
+            large_bodies: Arc::new(Semaphore::new(settings.large_bodies)),
             limits: Limits::new(&settings.limits, settings.trusted_proxies.clone()),
             totals: TotalLimits::of(services.journal, &settings.limits),
             settings,

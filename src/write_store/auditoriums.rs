@@ -64,6 +64,9 @@ pub trait Auditoriums: Send + Sync + 'static {
     /// Number of auditoriums.
     async fn auditorium_count(&self) -> Result<u64, StoreError>;
 
+    /// The record of a request's idempotency key; `None` if it is unknown.
+    async fn auditorium_key(&self, key_hash: [u8; 32]) -> Result<Option<IdempotencyRecord>, StoreError>;
+
     /// Records a version: the first of an auditorium, or the one after the latest.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Auditorium: a checked plan in a compact form, made to be shared by all showtimes that use it.
 //!
-//! A seat costs about 20 bytes and its label: a house of 200,000 seats fits into 6 MB.
+//! A seat costs 20 bytes and its label, a row 12 bytes and its label: a house of 200,000 seats fits into 10 MB.
 
 use std::fmt;
 use std::ops::Range;

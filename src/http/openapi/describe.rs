@@ -1,10 +1,11 @@
 //! Describe: puts together one operation of the OpenAPI document.
 
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{
     Content, ContentBuilder, Header, KnownFormat, Ref, RefOr, Required, ResponseBuilder, SchemaFormat,
@@ -68,6 +69,11 @@ impl Describe {
         self.query(name, what, schema)
     }
 
+    /// One of a few words in the query.
+    pub(crate) fn choice(self, name: &str, what: &str, words: &[&str]) -> Self {
+        self.query(name, what, ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words.iter().copied())))
+    }
+
     fn query(self, name: &str, what: &str, schema: ObjectBuilder) -> Self {
         self.with(|operation| operation.parameter(optional(name, ParameterIn::Query, what, schema)))
     }
@@ -87,6 +93,14 @@ impl Describe {
             "Entity tags that the client has",
             ObjectBuilder::new().schema_type(Type::String),
         )
+    }
+
+    /// The version that a change is based on; without it the change is refused.
+    pub(crate) fn if_match(self, what: &str) -> Self {
+        let schema = ObjectBuilder::new().schema_type(Type::String);
+        let parameter = ParameterBuilder::new().name("If-Match").parameter_in(ParameterIn::Header);
+        let parameter = parameter.required(Required::True).description(Some(what)).schema(Some(schema));
+        self.with(|operation| operation.parameter(parameter))
     }
 
     pub(crate) fn key(self) -> Self {
@@ -136,6 +150,31 @@ impl Describe {
         self.with(|operation| operation.request_body(Some(body.build())))
     }
 
+    /// A body in JSON, with an example, or in CSV.
+    pub(crate) fn body_or_csv<T: ToSchema>(mut self, example: Value) -> Self {
+        collect::<T>(&mut self.schemas);
+        let json = ContentBuilder::new().schema(Some(Ref::from_schema_name(T::name()))).example(Some(example)).build();
+        let body = RequestBodyBuilder::new().content("application/json", json).content("text/csv", csv());
+        let body = body.required(Some(Required::True)).build();
+        self.with(|operation| operation.request_body(Some(body)))
+    }
+
+    /// An answer in JSON of either kind, or in CSV. Headers as below.
+    pub(crate) fn either_or_csv<One: ToSchema, Other: ToSchema>(
+        mut self,
+        status: u16,
+        what: &str,
+        headers: &[&str],
+    ) -> Self {
+        collect::<One>(&mut self.schemas);
+        collect::<Other>(&mut self.schemas);
+        let either =
+            OneOfBuilder::new().item(Ref::from_schema_name(One::name())).item(Ref::from_schema_name(Other::name()));
+        let json = ContentBuilder::new().schema(Some(either)).build();
+        let response = ResponseBuilder::new().description(what).content("application/json", json);
+        self.answered(status, response.content("text/csv; charset=utf-8", csv()), headers)
+    }
+
     /// An answer in JSON. Headers whose name ends with `?` may be absent.
     pub(crate) fn json<T: ToSchema>(mut self, status: u16, what: &str, headers: &[&str]) -> Self {
         collect::<T>(&mut self.schemas);
@@ -178,6 +217,10 @@ impl Describe {
 pub(crate) fn collect<T: ToSchema>(schemas: &mut Vec<NamedSchema>) {
     schemas.push((T::name().into_owned(), T::schema()));
     T::schemas(schemas);
+}
+
+fn csv() -> Content {
+    ContentBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String))).build()
 }
 
 fn content_of<T: ToSchema>() -> Content {

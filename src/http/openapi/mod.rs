@@ -3,6 +3,7 @@
 mod describe;
 mod enforced;
 
+use serde_json::Value;
 use utoipa::openapi::path::HttpMethod;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
@@ -25,8 +26,8 @@ pub(super) struct Operation {
     pub(super) description: Describe,
 }
 
-/// The document of these operations, as JSON.
-pub(super) fn text(operations: Vec<Operation>) -> String {
+/// The document of these operations, as JSON. `published` are components whose schemas are published as files of their own.
+pub(super) fn text(operations: Vec<Operation>, published: Vec<(&'static str, Value)>) -> String {
     let mut schemas = Vec::new();
     describe::collect::<Document<'_>>(&mut schemas);
     let mut paths = Paths::new();
@@ -50,6 +51,11 @@ pub(super) fn text(operations: Vec<Operation>) -> String {
     let written = serde_json::to_value(document.components(Some(components(schemas))).build());
     let written = written.and_then(|mut document| {
         enforced::complete(&mut document);
+        for (name, schema) in published {
+            if let Some(component) = document.pointer_mut(&format!("/components/schemas/{name}")) {
+                *component = schema;
+            }
+        }
         serde_json::to_string_pretty(&document)
     });
     written.unwrap_or_else(|error| {

@@ -45,6 +45,8 @@ codes! {
         "The request breaks HTTP's rules, or its body ended early.";
     MalformedJson = "malformed-json", BAD_REQUEST, "The body is not JSON",
         "The body is empty or not JSON; `detail` says where reading stopped.";
+    MalformedCsv = "malformed-csv", BAD_REQUEST, "The body is not CSV",
+        "The body is not CSV in UTF-8; `detail` says where reading stopped.";
     InvalidFields = "invalid-fields", BAD_REQUEST, "Some fields are wrong",
         "`errors` names every wrong field by JSON pointer, parameter or header, and says what is wrong with it.";
     UnknownSeats = "unknown-seats", BAD_REQUEST, "Some seats do not exist",
@@ -61,6 +63,8 @@ codes! {
         "No resource has this path.";
     UnknownShowtime = "unknown-showtime", NOT_FOUND, "Unknown showtime",
         "No showtime has this id.";
+    UnknownAuditorium = "unknown-auditorium", NOT_FOUND, "Unknown auditorium",
+        "No auditorium has this id, or it has no such version.";
     UnknownBooking = "unknown-booking", NOT_FOUND, "Unknown booking",
         "No booking has this id.";
     UnknownConnection = "unknown-connection", NOT_FOUND, "Unknown connection",
@@ -103,12 +107,16 @@ codes! {
         "Reserving seats again right after giving them up does not start a hold's longest time anew. `until` says when the same user may reserve them again.";
     ConnectionInUse = "connection-in-use", CONFLICT, "The connection is in use",
         "Another socket uses this connection token of the live feed.";
+    VersionChanged = "version-changed", PRECONDITION_FAILED, "There is another version",
+        "`If-Match` does not name the latest version. Nothing was changed. Read the latest one, and make the change again.";
+    VersionRequired = "version-required", PRECONDITION_REQUIRED, "A version is needed",
+        "Name the version that was read, by its entity tag in `If-Match`, so that nobody's change is lost.";
     PayloadTooLarge = "payload-too-large", PAYLOAD_TOO_LARGE, "The body is too large",
         "The body is larger than this resource takes; `detail` says how large it may be.";
     HeadTooLarge = "head-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The head is too large",
         "The request's head is too long, or has too many headers.";
     UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type",
-        "Send `Content-Type: application/json`, in UTF-8, without content encoding.";
+        "Send the `Content-Type` that `detail` names, mostly `application/json`, in UTF-8, without content encoding.";
     IdempotencyKeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The idempotency key was used before",
         "The key belongs to another request; a new request needs a new key.";
     UpgradeRequired = "upgrade-required", UPGRADE_REQUIRED, "A WebSocket is needed",

@@ -26,10 +26,36 @@ pub(crate) struct Bounds {
 #[derive(Debug)]
 pub(crate) struct Body(Bytes);
 
+/// What a body can be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum MediaType {
+    Json,
+    Csv,
+}
+
+impl MediaType {
+    fn includes(self, essence: &str) -> bool {
+        match self {
+            Self::Json => {
+                let essence = essence.to_ascii_lowercase();
+                essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+            }
+            Self::Csv => essence.eq_ignore_ascii_case("text/csv"),
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Csv => "text/csv",
+        }
+    }
+}
+
 /// Reads a body that must be JSON.
 pub(crate) async fn json(request: &HttpRequest, payload: web::Payload, bounds: Bounds) -> Result<Body, Problem> {
     let body = read(request, payload, bounds).await?;
-    check_media_type(request)?;
+    check_media_type(request, MediaType::Json)?;
     Ok(Body(body))
 }
 
@@ -43,7 +69,7 @@ pub(crate) async fn optional_json(
     if body.is_empty() {
         return Ok(Body(Bytes::from_static(b"{}")));
     }
-    check_media_type(request)?;
+    check_media_type(request, MediaType::Json)?;
     Ok(Body(body))
 }
 
@@ -59,7 +85,8 @@ impl Body {
     }
 }
 
-fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
+/// Refuses a body that says to be something else, or is encoded.
+pub(crate) fn check_media_type(request: &HttpRequest, expected: MediaType) -> Result<(), Problem> {
     let unsupported = |detail: String| Err(Problem::new(Code::UnsupportedMediaType, detail));
     if let Some(encoding) = request.headers().get(header::CONTENT_ENCODING)
         && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
@@ -67,17 +94,12 @@ fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
         return unsupported("send the body without Content-Encoding".to_owned());
     }
     let Some(value) = request.headers().get(header::CONTENT_TYPE) else {
-        return unsupported("send Content-Type: application/json".to_owned());
+        return unsupported(format!("send Content-Type: {}", expected.as_str()));
     };
     let text = value.to_str().unwrap_or_default();
     let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
-    let essence = essence.trim();
-    let is_json = essence.eq_ignore_ascii_case("application/json") || {
-        let essence = essence.to_ascii_lowercase();
-        essence.starts_with("application/") && essence.ends_with("+json")
-    };
-    if !is_json {
-        return unsupported("the body must be application/json".to_owned());
+    if !expected.includes(essence.trim()) {
+        return unsupported(format!("the body must be {}", expected.as_str()));
     }
     let charset = parameters
         .split(';')
@@ -91,7 +113,8 @@ fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
     }
 }
 
-async fn read(request: &HttpRequest, payload: web::Payload, bounds: Bounds) -> Result<Bytes, Problem> {
+/// Reads a body whole.
+pub(crate) async fn read(request: &HttpRequest, payload: web::Payload, bounds: Bounds) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(Code::PayloadTooLarge, format!("the body may have at most {} bytes", bounds.bytes));
     let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     if declared.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| exceeds(length, bounds.bytes)) {
@@ -128,7 +151,7 @@ fn exceeds(length: u64, bound: usize) -> bool {
     usize::try_from(length).map_or(true, |length| length > bound)
 }
 
-fn unreadable(error: &PayloadError) -> Problem {
+pub(super) fn unreadable(error: &PayloadError) -> Problem {
     if matches!(error, PayloadError::Overflow) {
         return Problem::new(Code::PayloadTooLarge, "the body is too large");
     }
@@ -148,7 +171,8 @@ mod tests {
     use super::*;
 
     fn media_type(value: &str) -> bool {
-        check_media_type(&TestRequest::post().insert_header((header::CONTENT_TYPE, value)).to_http_request()).is_ok()
+        let request = TestRequest::post().insert_header((header::CONTENT_TYPE, value)).to_http_request();
+        check_media_type(&request, MediaType::Json).is_ok()
     }
 
     #[test]
@@ -159,6 +183,6 @@ mod tests {
         assert!(!media_type("application/json; charset=latin1"));
         assert!(!media_type("text/plain"));
         assert!(!media_type("application/x-www-form-urlencoded"));
-        assert!(check_media_type(&TestRequest::post().to_http_request()).is_err());
+        assert!(check_media_type(&TestRequest::post().to_http_request(), MediaType::Json).is_err());
     }
 }

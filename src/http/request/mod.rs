@@ -3,6 +3,7 @@
 pub(super) mod body;
 pub(super) mod fields;
 pub(super) mod query;
+pub(super) mod stream;
 pub(super) mod unparsed;
 pub(super) mod unread;
 mod values;

@@ -246,6 +246,10 @@ impl Auditoriums for PostgresStore {
         self.access.call(CountAuditoriums).await
     }
 
+    async fn auditorium_key(&self, key_hash: [u8; 32]) -> Result<Option<IdempotencyRecord>, StoreError> {
+        Ok(self.idempotency(vec![key_hash]).await?.into_iter().next())
+    }
+
     async fn record_auditorium(&self, new: Arc<NewAuditorium>) -> Result<(), CommitError> {
         auditoriums::record_auditorium(&self.access, new).await
     }

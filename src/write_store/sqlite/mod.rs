@@ -239,6 +239,10 @@ impl Auditoriums for SqliteStore {
         self.readers.read(auditoriums::count_all).await
     }
 
+    async fn auditorium_key(&self, key_hash: [u8; 32]) -> Result<Option<IdempotencyRecord>, StoreError> {
+        Ok(self.idempotency(vec![key_hash]).await?.into_iter().next())
+    }
+
     async fn record_auditorium(&self, new: Arc<NewAuditorium>) -> Result<(), CommitError> {
         self.writer.write(move |connection| auditoriums::record(connection, &new)).await
     }

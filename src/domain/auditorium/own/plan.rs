@@ -134,10 +134,7 @@ impl<'de> Shape<'de> for Row {
             "y" => keep(builder, map, &mut y),
             "curve" => keep(builder, map, &mut curve),
             "aisleAfter" => below(builder, map, member, AisleList(&mut aisles)),
-            "seats" => {
-                has_list = true;
-                below(builder, map, member, Seats)
-            }
+            "seats" => below(builder, map, member, Seats { is_there: &mut has_list }),
             run_member => keep(builder, map, run.member(run_member)),
         })?;
         let faults = &mut builder.faults;
@@ -186,12 +183,15 @@ impl<'de> Shape<'de> for AisleList<'_> {
     }
 }
 
-struct Seats;
+struct Seats<'x> {
+    is_there: &'x mut bool,
+}
 
-impl<'de> Shape<'de> for Seats {
+impl<'de> Shape<'de> for Seats<'_> {
     const EXPECTED: &'static str = "a list of seats";
 
     fn list<S: SeqAccess<'de>>(self, builder: &mut Builder, list: &mut S) -> Result<(), S::Error> {
+        *self.is_there = true;
         entries(builder, list, |builder, list, position| list.next_element_seed(Read(builder, Seat(position))))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::domain::MAX_SEATS_PER_SHOWTIME;
 use crate::domain::auditorium::fault::Faults;
-use crate::domain::auditorium::json::scalar::{Value, text, whole};
+use crate::domain::auditorium::json::scalar::{Scalar, Value, text, whole};
 use crate::domain::auditorium::numbering::{From, MOST_FIRST, Run, Style};
 
 /// The members of a row, or of an entry in its list of seats, that say how many seats there are and how they are numbered.
@@ -27,7 +27,10 @@ impl RunMembers {
 
     /// True if one of them is there.
     pub(super) fn is_any(&self) -> bool {
-        [&self.count, &self.numbering, &self.from, &self.first].into_iter().any(Option::is_some)
+        [&self.count, &self.numbering, &self.from, &self.first]
+            .into_iter()
+            .flatten()
+            .any(|value| *value != Scalar::Null)
     }
 
     /// The run; `None` if there is none, or after noting what is wrong.
