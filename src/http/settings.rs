@@ -28,8 +28,8 @@ pub struct Settings {
     pub shutdown_timeout_seconds: u64,
     /// Longest body of commands about bookings, in bytes.
     pub booking_body_bytes: usize,
-    /// Longest body that creates a showtime, in bytes. With RabbitMQ, below its `max_message_size` (16 MiB): the event has the rows.
-    pub showtime_body_bytes: usize,
+    /// Longest rows of a showtime as its event has them, in bytes. With RabbitMQ, below its `max_message_size` (16 MiB).
+    pub showtime_rows_bytes: usize,
     /// Bodies above 1 MiB that may be in memory at once.
     pub large_bodies: usize,
     /// Milliseconds that `?minSequence=` waits for the read model.
@@ -72,7 +72,7 @@ impl Default for Settings {
             unread_timeout_seconds: 20,
             shutdown_timeout_seconds: 20,
             booking_body_bytes: 64 * 1024,
-            showtime_body_bytes: 15 * 1024 * 1024,
+            showtime_rows_bytes: 15 * 1024 * 1024,
             large_bodies: 2,
             min_sequence_wait_milliseconds: 5_000,
             min_sequence_waiters: 10_000,
@@ -100,10 +100,5 @@ impl Settings {
     /// What a body of a command about bookings may need.
     pub(super) fn booking_bounds(&self) -> Bounds {
         Bounds { bytes: self.booking_body_bytes, time: self.body_timeout() }
-    }
-
-    /// What a body that creates a showtime may need.
-    pub(super) fn showtime_bounds(&self) -> Bounds {
-        Bounds { bytes: self.showtime_body_bytes, time: self.body_timeout() }
     }
 }

@@ -16,6 +16,7 @@ use crate::http::health::Health;
 use crate::http::limits::{Limits, TotalLimits};
 use crate::http::metrics::Metrics;
 use crate::http::problem::Problem;
+use crate::http::request::stream::Intake;
 use crate::http::settings::Settings;
 use crate::live::LiveHub;
 use crate::read_model::ReadModel;
@@ -57,8 +58,8 @@ pub struct AppState {
     pub(super) auditoriums: Arc<dyn Auditoriums>,
     pub(super) note_missing: Arc<dyn Fn(ShowtimeId) + Send + Sync>,
     pub(super) sequence_waits: SequenceWaits,
-    /// Large bodies that may be in memory at once.
-    pub(super) large_bodies: Arc<Semaphore>,
+    /// Takes in bodies that may be large.
+    pub(super) intake: Intake,
     pub(super) limits: Limits,
     pub(super) totals: TotalLimits,
     pub(super) settings: Settings,
@@ -86,7 +87,10 @@ impl AppState {
             auditoriums: services.auditoriums,
             note_missing: services.note_missing,
             sequence_waits: waits,
-            large_bodies: Arc::new(Semaphore::new(settings.large_bodies)),
+            intake: Intake {
+                places: Arc::new(Semaphore::new(settings.large_bodies)),
+                body_timeout: settings.body_timeout(),
+            },
             limits: Limits::new(&settings.limits, settings.trusted_proxies.clone()),
             totals: TotalLimits::of(services.journal, &settings.limits),
             settings,

@@ -78,11 +78,6 @@ impl Body {
     pub(crate) fn fields(&self) -> Result<Fields<'_>, Problem> {
         Fields::of(&self.0)
     }
-
-    /// In bytes.
-    pub(crate) fn length(&self) -> usize {
-        self.0.len()
-    }
 }
 
 /// Refuses a body that says to be something else, or is encoded.

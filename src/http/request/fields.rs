@@ -216,19 +216,9 @@ impl<'a> Fields<'a> {
         read(text).map_err(|error| self.wrong(format!("/{name}"), error.to_string())).ok()
     }
 
-    /// A list, each entry read by `read`; `None` after noting what is wrong.
-    pub(crate) fn list<T>(
-        &mut self,
-        name: &str,
-        most: usize,
-        read: impl Fn(&'a RawValue) -> Result<T, Wrong>,
-    ) -> Option<Vec<T>> {
-        let known_wrong = self.known_wrong();
-        let list = self.optional_list(name, most, read);
-        if list.is_none() && self.known_wrong() == known_wrong {
-            self.wrong(format!("/{name}"), "is missing");
-        }
-        list
+    /// Leaves a member out: it is read apart from the others.
+    pub(crate) fn leave_out(&mut self, name: &str) {
+        let _left_out = self.object.take(name);
     }
 
     /// A list that may be absent, each entry read by `read`.

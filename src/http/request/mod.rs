@@ -2,6 +2,7 @@
 
 pub(super) mod body;
 pub(super) mod fields;
+pub(super) mod long_list;
 pub(super) mod query;
 pub(super) mod stream;
 pub(super) mod unparsed;

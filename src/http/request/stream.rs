@@ -2,30 +2,71 @@
 
 use std::future::Future;
 use std::io::{self, Read};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, web};
 use bytes::{Buf, Bytes};
 use futures_util::StreamExt;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::http::problem::{Code, Problem};
-use crate::http::request::body::unreadable;
+use crate::http::request::body::{self, Bounds, MediaType, unreadable};
 use crate::http::request::unread;
 
 /// Chunks that may have arrived before they are read. The server's own chunks have up to 64 KiB.
 const CHUNKS_AHEAD: usize = 16;
 
-/// How much of a body is read, and for how long.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct StreamBounds {
-    /// Longest body in bytes.
-    pub(crate) bytes: usize,
-    /// Longest wait for the next part of it.
-    pub(crate) pause: Duration,
-    /// From the end of the head to the end of the body.
-    pub(crate) time: Duration,
+/// Longest body in bytes: 200,000 seats as editors of seating plans write them, with room to spare.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
+/// Longest time for a body to arrive, as long as it does arrive.
+const MOST_TIME: Duration = Duration::from_mins(1);
+/// A longer body is streamed, and needs a place among the few of its kind.
+const LARGE_BODY_BYTES: usize = 1024 * 1024;
+/// A longer body is taken apart off the HTTP workers, which would stand still for milliseconds.
+const BYTES_READ_INLINE: usize = 64 * 1024;
+
+/// How bodies are taken in that may be large.
+#[derive(Clone, Debug)]
+pub(crate) struct Intake {
+    /// Places for large bodies.
+    pub(crate) places: Arc<Semaphore>,
+    /// Longest wait for a body, or for the next part of a large one.
+    pub(crate) body_timeout: Duration,
+}
+
+/// A place among the few large bodies, given back when dropped; a small body needs none.
+pub(crate) type Place = Option<OwnedSemaphorePermit>;
+
+impl Intake {
+    /// Has `read` take a body apart, a large one while it arrives. It may stop before the end. The place is to be kept as long as what was
+    /// made is in memory.
+    ///
+    /// # Errors
+    /// The body is too large, of another media type, or does not arrive in time; or there is no place for it.
+    pub(crate) async fn read<T: Send + 'static>(
+        self,
+        request: &HttpRequest,
+        payload: web::Payload,
+        media_type: MediaType,
+        read: impl FnOnce(&mut dyn Read) -> T + Send + 'static,
+    ) -> Result<(T, Place), Problem> {
+        body::check_media_type(request, media_type)?;
+        let is_small = declared(request).is_some_and(|length| length <= LARGE_BODY_BYTES);
+        if !is_small {
+            let full = |_full| Problem::new(Code::Overloaded, "other large bodies are being read");
+            let place = self.places.try_acquire_owned().map_err(full)?;
+            let read = move |mut body: Arriving| (read(&mut body), Some(place));
+            return stream(request, payload, self.body_timeout, read).await;
+        }
+        let bounds = Bounds { bytes: LARGE_BODY_BYTES, time: self.body_timeout };
+        let body = body::read(request, payload, bounds).await?;
+        if body.len() <= BYTES_READ_INLINE {
+            return Ok((read(&mut body.reader()), None));
+        }
+        web::block(move || (read(&mut body.reader()), None)).await.map_err(Problem::bug)
+    }
 }
 
 /// A body that is arriving. Where it ends early, what reads it meets an end, too; what has been made of it then is thrown away.
@@ -49,20 +90,22 @@ impl Read for Arriving {
     }
 }
 
-/// Has `read` take the body apart on a thread for blocking work while it arrives. It may stop before the end.
-///
-/// # Errors
-/// The body is too large, does not arrive in time, or cannot be received.
-pub(crate) async fn read<T: Send + 'static>(
+/// The length that the request's head tells.
+fn declared(request: &HttpRequest) -> Option<usize> {
+    let length = request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?;
+    // One that does not fit is larger than every bound.
+    length.parse::<u64>().ok().map(|length| usize::try_from(length).unwrap_or(usize::MAX))
+}
+
+/// Has `read` take the body apart on a thread for blocking work while it arrives.
+async fn stream<T: Send + 'static>(
     request: &HttpRequest,
     payload: web::Payload,
-    bounds: StreamBounds,
+    pause: Duration,
     read: impl FnOnce(Arriving) -> T + Send + 'static,
 ) -> Result<T, Problem> {
-    let too_large = || Problem::new(Code::PayloadTooLarge, format!("the body may have at most {} bytes", bounds.bytes));
-    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    let declared = declared.and_then(|length| length.parse::<u64>().ok());
-    if declared.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > bounds.bytes)) {
+    let too_large = || Problem::new(Code::PayloadTooLarge, format!("the body may have at most {MOST_BYTES} bytes"));
+    if declared(request).is_some_and(|length| length > MOST_BYTES) {
         return Err(too_large());
     }
     let (chunks, arriving) = mpsc::channel(CHUNKS_AHEAD);
@@ -71,8 +114,8 @@ pub(crate) async fn read<T: Send + 'static>(
         // Dropped at the end of this block, whichever it is: the reader then meets the end of the body.
         let chunks = chunks;
         let mut payload = payload.into_inner();
-        let mut left = bounds.bytes;
-        while let Some(chunk) = in_time(bounds.pause, payload.next()).await? {
+        let mut left = MOST_BYTES;
+        while let Some(chunk) = in_time(pause, payload.next()).await? {
             let chunk = chunk.map_err(|error| unreadable(&error))?;
             left = left.checked_sub(chunk.len()).ok_or_else(too_large)?;
             if chunks.send(chunk).await.is_err() {
@@ -83,7 +126,7 @@ pub(crate) async fn read<T: Send + 'static>(
         unread::all_read(request);
         Ok(())
     };
-    let delivered = in_time(bounds.time, feed).await.and_then(|outcome| outcome);
+    let delivered = in_time(MOST_TIME, feed).await.and_then(|outcome| outcome);
     let made = reading.await.map_err(Problem::bug)?;
     delivered.map(|()| made)
 }

@@ -1,18 +1,19 @@
 //! Creates a showtime, for operators.
 
+use std::io::Read;
 use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::value::RawValue;
-use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
 
 use crate::box_office::{BoxOfficeError, IdempotencyKey, Scheduled};
 use crate::domain::{Listing, Row, SeatMap, SeatMapError, Timestamp};
 use crate::http::problem::{Code, Problem};
-use crate::http::request::body::{self, Body};
-use crate::http::request::fields::{self, Object, Wrong};
+use crate::http::request::body::MediaType;
+use crate::http::request::fields::{self, Fields, Object, Wrong};
+use crate::http::request::long_list::{self, LongList, LongListOf, WithLongList};
 use crate::http::request::query::Query;
 use crate::http::showtimes::answers::{RowBody, SummaryAnswer};
 use crate::http::showtimes::listing;
@@ -54,10 +55,8 @@ struct Wanted {
 
 /// Most rows: a seat each.
 const MOST_ROWS: usize = 200_000;
-/// A longer body needs a place among the few that are in memory at once.
-const LARGE_BODY_BYTES: usize = 1024 * 1024;
-/// A longer body is taken apart off the HTTP workers, which would stand still for milliseconds.
-const BYTES_READ_INLINE: usize = 64 * 1024;
+/// Bytes of a row in an event besides its label.
+const ROW_BYTES: usize = 24;
 
 /// `POST /api/showtimes`
 pub(super) async fn schedule(
@@ -68,13 +67,10 @@ pub(super) async fn schedule(
     credential::require_operator(&state, &request)?;
     Query::none(&request)?;
     let key = credential::idempotency_key(&request)?;
-    let _room = room(&state, &request)?;
-    let body = body::json(&request, payload, state.settings.showtime_bounds()).await?;
-    let new = if body.length() > BYTES_READ_INLINE {
-        web::block(move || read_showtime(&body)).await.map_err(Problem::bug)??
-    } else {
-        read_showtime(&body)?
-    };
+    let most_bytes = state.settings.showtime_rows_bytes;
+    let read = move |body: &mut dyn Read| read_showtime(body, most_bytes);
+    let (new, _place) = state.intake.clone().read(&request, payload, MediaType::Json, read).await?;
+    let new = new?;
     let seats = new.rows.seat_count();
     let scheduled = create(&state, &new, key).await?;
     state.existence.note_created(scheduled.showtime_id);
@@ -117,26 +113,24 @@ async fn create(state: &AppState, new: &Wanted, key: Option<IdempotencyKey>) -> 
     Ok(outcome?)
 }
 
-/// A place among the few large bodies that are in memory at once; none is needed for a small one.
-fn room<'a>(state: &'a AppState, request: &HttpRequest) -> Result<Option<SemaphorePermit<'a>>, Problem> {
-    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    if declared.and_then(|length| length.parse().ok()).is_some_and(|length: usize| length <= LARGE_BODY_BYTES) {
-        return Ok(None);
-    }
-    let place = state.large_bodies.try_acquire();
-    place.map(Some).map_err(|_full| Problem::new(Code::Overloaded, "other large showtimes are being created"))
-}
-
-fn read_showtime(body: &Body) -> Result<Wanted, Problem> {
-    let mut fields = body.fields()?;
+fn read_showtime(body: &mut dyn Read, most_bytes: usize) -> Result<Wanted, Problem> {
+    let WithLongList { rest, list } =
+        long_list::read(body, LongListOf { name: "rows", most: MOST_ROWS, read: read_row })?;
+    let mut fields = Fields::of(&rest)?;
     let listing = listing::new(&mut fields);
-    let rows = fields.list("rows", MOST_ROWS, read_row);
+    let rows = LongList::entries(list, "rows", MOST_ROWS, &mut fields);
     let seat_map = rows.and_then(|rows| {
         let made = SeatMap::new(rows);
         made.map_err(|error| fields.wrong(wrong_row(&error), error.to_string())).ok()
     });
     let made = listing.zip(seat_map).map(|(listing, rows)| Wanted { listing, rows });
-    fields.finish(made)
+    let made = fields.finish(made)?;
+    let bytes: usize = made.rows.rows().iter().map(|row| row.row.len() + ROW_BYTES).sum();
+    if bytes > most_bytes {
+        let detail = format!("the rows have {bytes} bytes, at most {most_bytes} are taken: shorten their labels");
+        return Err(Problem::new(Code::PayloadTooLarge, detail));
+    }
+    Ok(made)
 }
 
 fn read_row(value: &RawValue) -> Result<Row, Wrong> {

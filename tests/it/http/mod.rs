@@ -11,6 +11,7 @@ mod hostile;
 mod limits;
 mod listing;
 mod live_messages;
+mod long_bodies;
 mod operators;
 mod pages;
 mod problems;
