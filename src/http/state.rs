@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use crate::box_office::BoxOffice;
 use crate::domain::{Clock, ShowtimeId};
 use crate::http::caching::existence::Existence;
+use crate::http::caching::plan_shelf::PlanShelf;
 use crate::http::caching::sequence_waits::SequenceWaits;
 use crate::http::caching::showtime_looks::ShowtimeLooks;
 use crate::http::caching::showtime_shelf::ShowtimeShelf;
@@ -56,6 +57,7 @@ pub struct AppState {
     pub(super) showtimes: ShowtimeShelf,
     pub(super) existence: Existence,
     pub(super) auditoriums: Arc<dyn Auditoriums>,
+    pub(super) plans: PlanShelf,
     pub(super) note_missing: Arc<dyn Fn(ShowtimeId) + Send + Sync>,
     pub(super) sequence_waits: SequenceWaits,
     /// Takes in bodies that may be large.
@@ -85,6 +87,7 @@ impl AppState {
             showtimes,
             existence: Existence::of(Arc::clone(&services.journal)),
             auditoriums: services.auditoriums,
+            plans: PlanShelf::new(),
             note_missing: services.note_missing,
             sequence_waits: waits,
             intake: Intake {

@@ -25,6 +25,15 @@ impl Format {
     /// The words in the query.
     pub(super) const WORDS: &[&str] = &["turnstile", "pretix", "csv"];
 
+    /// The word in the query.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Turnstile => "turnstile",
+            Self::Pretix => "pretix",
+            Self::Csv => "csv",
+        }
+    }
+
     /// Our own if the query says nothing.
     pub(super) fn of(query: &Query<'_>) -> Result<Self, Problem> {
         match query.get("format") {
@@ -69,17 +78,17 @@ impl Format {
         match self {
             Self::Turnstile => {
                 let mut json = serde_json::Deserializer::from_reader(body);
-                let house = own::read(&mut json).map_err(|error| refused(error, not_json))?;
+                let house = own::read(&mut json).map_err(|error| refused(error, false, not_json))?;
                 json.end().map_err(|error| not_json(&error)).map(|()| house)
             }
             Self::Pretix => {
                 let mut json = serde_json::Deserializer::from_reader(body);
-                let house = pretix::read(&mut json).map_err(|error| refused(error, not_json))?;
+                let house = pretix::read(&mut json).map_err(|error| refused(error, false, not_json))?;
                 json.end().map_err(|error| not_json(&error)).map(|()| house)
             }
             Self::Csv => {
                 let mut reader = ::csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(body);
-                csv::read(name, reader.records()).map_err(|error| refused(error, not_csv))
+                csv::read(name, reader.records()).map_err(|error| refused(error, true, not_csv))
             }
         }
     }
@@ -107,11 +116,15 @@ fn not_csv(error: &::csv::Error) -> Problem {
     Problem::new(Code::MalformedCsv, format!("the body is not CSV: {error}"))
 }
 
-fn refused<E>(error: PlanError<E>, unreadable: impl FnOnce(&E) -> Problem) -> Problem {
+fn refused<E>(error: PlanError<E>, names_query: bool, unreadable: impl FnOnce(&E) -> Problem) -> Problem {
     match error {
         PlanError::Unreadable(error) => unreadable(&error),
         PlanError::Faults(faults) => {
-            let field = |fault: Fault| FieldError::pointer(fault.pointer, fault.detail);
+            let field = |fault: Fault| match fault.pointer.as_str() {
+                // Of CSV, whose name stands in the query.
+                "/name" if names_query => FieldError::parameter("name", fault.detail),
+                _ => FieldError::pointer(fault.pointer, fault.detail),
+            };
             Problem::fields(faults.into_iter().map(field).collect())
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
 
 use crate::domain::AuditoriumId;
 use crate::http::AppState;
@@ -36,14 +37,23 @@ pub(super) async fn show(state: web::Data<AppState>, request: HttpRequest) -> Re
             .insert_header((header::CACHE_CONTROL, "no-cache"))
             .finish());
     }
-    let stored = state.auditoriums.auditorium(id, Some(head.version)).await.map_err(Arc::new)?.ok_or_else(unknown)?;
+    let key = (id, head.version, head.recorded_at, format.as_str());
+    let body =
+        state.plans.get(key, async || made(&state, id, head.version, format).await).await?.ok_or_else(unknown)?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::ETAG, tag)).insert_header((header::CACHE_CONTROL, "no-cache"));
+    Ok(response.insert_header((header::CONTENT_TYPE, format.content_type())).body(body))
+}
+
+async fn made(state: &AppState, id: AuditoriumId, version: u32, format: Format) -> Result<Option<Bytes>, Problem> {
+    let Some(stored) = state.auditoriums.auditorium(id, Some(version)).await.map_err(Arc::new)? else {
+        return Ok(None);
+    };
     let body = match format {
         Format::Turnstile => format.write(stored.plan)?,
         Format::Pretix | Format::Csv => web::block(move || format.write(stored.plan)).await.map_err(Problem::bug)??,
     };
-    let mut response = HttpResponse::Ok();
-    response.insert_header((header::ETAG, tag)).insert_header((header::CACHE_CONTROL, "no-cache"));
-    Ok(response.insert_header((header::CONTENT_TYPE, format.content_type())).body(body))
+    Ok(Some(Bytes::from(body)))
 }
 
 /// No auditorium has the id in the path.

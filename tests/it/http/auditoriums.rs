@@ -149,6 +149,9 @@ async fn pretix_and_csv_come_in_and_go_out() {
     is_problem(&needs_name, 400, "invalid-fields");
     names(&needs_name, "parameter", &["name"]);
     let named = format!("{AUDITORIUMS}?format=csv&name=Kleines%20Haus");
+    let unseen = send(&server, Method::POST, &format!("{AUDITORIUMS}?format=csv&name=a%E2%80%8Bb"), &[CSV], text).await;
+    is_problem(&unseen, 400, "invalid-fields");
+    names(&unseen, "parameter", &["name"]);
     let again = send(&server, Method::POST, &named, &[CSV], text).await;
     assert_eq!((again.status, &again.body["name"]), (201, &json!("Kleines Haus")), "{again:?}");
     let replaced = format!("{path}?format=csv");
