@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-cargo build --release --locked --bin turnstile --bench baselines --bench commit_cost
+cargo build --release --locked --bin turnstile --bench baselines --bench choice_cost --bench commit_cost
 tests/services.sh install
 work=$(mktemp -d "${TMPDIR:-/tmp}/turnstile-limits.XXXXXX")
 # The services' own users must be able to pass.

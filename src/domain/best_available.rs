@@ -4,7 +4,6 @@
 //! seat with no free neighbour; then it is nearer to the focal point, the middle of the first row, by the sum of its seats' squared
 //! distances; then it comes first in seat order.
 
-use std::fmt::Write as _;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -86,36 +85,32 @@ impl BestAvailable {
     }
 }
 
-/// Why these seats, for people: `row C 7-10, together, no single seat left`. `is_free` tells how the house is once they are taken.
+/// Why these seats, which are in seat order, for people: `row C 7-10, together, no single seat left`. `is_free` tells how the house is once
+/// they are taken.
 pub fn explain(seat_map: &SeatMap, is_free: impl Fn(SeatIndex) -> bool, seats: &[SeatIndex]) -> String {
-    let mut text = String::new();
-    let blocks: Vec<Block> = rows(seat_map).flat_map(|row| blocks_of(&row, seats)).collect();
-    for (position, block) in blocks.iter().enumerate() {
-        let (row, first) = seat_map.place(block.first).unwrap_or_default();
-        let lead = if position == 0 { "row " } else { " and row " };
-        // Writing to a String cannot fail.
-        let _written = match block.length {
-            1 => write!(text, "{lead}{row} {first}"),
-            length => write!(text, "{lead}{row} {first}-{}", first + length - 1),
-        };
-    }
-    if let [block] = blocks.as_slice()
-        && block.length > 1
-    {
-        text.push_str(", together");
-    }
-    let beside = |block: &Block| [block.first.checked_sub(1), block.first.checked_add(block.length)];
-    let is_single = |seat: &SeatIndex| {
-        rows(seat_map).flat_map(|row| runs(row.seats, &is_free)).any(|run| run.start == *seat && length(&run) == 1)
+    let number = |seat: SeatIndex| seat_map.place(seat).map_or(0, |(_, number)| number);
+    // The seat behind in the same row, and the one before.
+    let next = |seat: SeatIndex| seat.checked_add(1).filter(|next| number(*next) == number(seat) + 1);
+    let previous = |seat: SeatIndex| seat.checked_sub(1).filter(|_| number(seat) > 1);
+    let blocks: Vec<&[SeatIndex]> = seats.chunk_by(|one, other| next(*one) == Some(*other)).collect();
+    let name = |block: &&[SeatIndex]| {
+        let (first, last) = (block.first().copied().unwrap_or_default(), block.last().copied().unwrap_or_default());
+        let (row, from) = seat_map.place(first).unwrap_or_default();
+        if first == last { format!("row {row} {from}") } else { format!("row {row} {from}-{}", number(last)) }
     };
-    let mut singles = blocks.iter().flat_map(beside).flatten().filter(is_single);
-    match singles.next() {
-        None => text.push_str(", no single seat left"),
-        Some(seat) => {
-            let _written = write!(text, ", leaves seat {} alone", seat_map.printed(seat));
-        }
+    let names = blocks.iter().map(name).collect::<Vec<_>>().join(" and ");
+    let together = if blocks.len() == 1 && seats.len() > 1 { ", together" } else { "" };
+    let is_single = |seat: &SeatIndex| {
+        let beside = [previous(*seat), next(*seat)];
+        is_free(*seat) && !beside.into_iter().flatten().any(&is_free)
+    };
+    let beside =
+        |block: &&[SeatIndex]| [block.first().copied().and_then(previous), block.last().copied().and_then(next)];
+    let single = blocks.iter().flat_map(beside).flatten().find(is_single);
+    match single {
+        None => format!("{names}{together}, no single seat left"),
+        Some(seat) => format!("{names}{together}, leaves seat {} alone", seat_map.printed(seat)),
     }
-    text
 }
 
 impl Block {
@@ -226,13 +221,6 @@ fn in_pieces(rows: &[RowPlace], is_free: &impl Fn(SeatIndex) -> bool, wanted: u3
     }
     chosen.sort_unstable();
     Some(chosen)
-}
-
-/// The chosen seats of a row as blocks.
-fn blocks_of(row: &RowPlace, seats: &[SeatIndex]) -> Vec<Block> {
-    let is_chosen = |seat: SeatIndex| seats.contains(&seat);
-    let block = |run: Range<SeatIndex>| Block { singles: 0, distance: 0, first: run.start, length: length(&run) };
-    runs(row.seats.clone(), &is_chosen).map(block).collect()
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@
 mod catch_up;
 mod dependencies;
 mod merge;
+mod noted;
 mod outage;
 mod rebuild;
-mod recent;
 mod renew;
 mod settings;
 mod sweep;
@@ -58,7 +58,7 @@ pub fn start(arbiter: &Arbiter, dependencies: Dependencies) -> Projector {
     let shared = Shared {
         dependencies,
         stop: CancellationToken::new(),
-        recent: Arc::default(),
+        noted: Arc::default(),
         sweep_wanted: Arc::new(Notify::new()),
         caught_up,
     };
@@ -70,9 +70,9 @@ pub fn start(arbiter: &Arbiter, dependencies: Dependencies) -> Projector {
 impl Projector {
     /// To be called when the read model was found to lack a showtime that the write store has: a sweep looks at it at once.
     pub fn note_missing(&self) -> Arc<dyn Fn(ShowtimeId) + Send + Sync> {
-        let (recent, sweep_wanted) = (Arc::clone(&self.shared.recent), Arc::clone(&self.shared.sweep_wanted));
+        let (noted, sweep_wanted) = (Arc::clone(&self.shared.noted), Arc::clone(&self.shared.sweep_wanted));
         Arc::new(move |id| {
-            recent.note(id);
+            noted.note(id);
             sweep_wanted.notify_one();
         })
     }

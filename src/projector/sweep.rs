@@ -12,8 +12,8 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
 use super::Dependencies;
+use super::noted::Noted;
 use super::outage::Outage;
-use super::recent::Recent;
 use crate::domain::{Place, ShowtimeId, Timestamp};
 use crate::write_store::Head;
 
@@ -50,7 +50,7 @@ pub(super) struct Sweeper {
     /// Asks for a sweep at once.
     pub(super) wanted: Arc<Notify>,
     /// To be looked at in the next sweep.
-    pub(super) recent: Arc<Recent>,
+    pub(super) noted: Arc<Noted>,
     /// Where it reports.
     pub(super) behind: mpsc::Sender<Behind>,
     /// True once all showtimes were looked at and reported showtimes repaired.
@@ -176,7 +176,7 @@ impl Sweeper {
         let Dependencies { journal, read_model, settings, .. } = &self.dependencies;
         let since = Timestamp::from_millis(since.as_millis().saturating_sub(milliseconds(COMMIT_TAKES)));
         let changed = journal.changed(since, MOST_CHANGED + 1).await.map_err(Outage::from)?;
-        let Some(mut looked_at) = self.recent.take().filter(|_noted| changed.len() <= MOST_CHANGED) else {
+        let Some(mut looked_at) = self.noted.take().filter(|_noted| changed.len() <= MOST_CHANGED) else {
             return self.sweep_all(at_once).await;
         };
         looked_at.extend(changed);

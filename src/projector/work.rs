@@ -13,7 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Dependencies;
 use super::catch_up::{CatchUp, Task};
-use super::recent::Recent;
+use super::noted::Noted;
 use super::sweep::{Behind, Sweeper};
 use crate::domain::ShowtimeId;
 use crate::event_bus::{Delivery, Signal, Subscription};
@@ -29,7 +29,7 @@ pub(super) struct Shared {
     /// Ends it.
     pub(super) stop: CancellationToken,
     /// To be looked at in the next sweep.
-    pub(super) recent: Arc<Recent>,
+    pub(super) noted: Arc<Noted>,
     /// Asks for a sweep at once.
     pub(super) sweep_wanted: Arc<Notify>,
     /// True once a whole sweep was carried out.
@@ -104,7 +104,7 @@ fn sweeper(shared: &Shared, behind: mpsc::Sender<Behind>, pause: Duration) -> Ru
     let sweeper = Sweeper {
         dependencies: shared.dependencies.clone(),
         wanted: Arc::clone(&shared.sweep_wanted),
-        recent: Arc::clone(&shared.recent),
+        noted: Arc::clone(&shared.noted),
         behind,
         caught_up: shared.caught_up.clone(),
     };
@@ -186,7 +186,7 @@ impl Work {
             let Shared { dependencies, stop, .. } = &shared;
             CatchUp { dependencies, stop, id }.carry_out(task, place).await
         });
-        self.shared.recent.note(id);
+        self.shared.noted.note(id);
         self.tasks.insert(work.id(), (id, held));
         self.busy.insert(id);
     }

@@ -1,4 +1,4 @@
-//! Recent showtimes: those that the next sweep is to look at because this node wrote or missed them since the last one.
+//! Noted showtimes: those that the next sweep is to look at because this node wrote or missed them since the last one.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,9 +10,9 @@ const MOST: usize = 10_000;
 
 /// See the module's documentation.
 #[derive(Default)]
-pub(super) struct Recent(Mutex<HashSet<ShowtimeId>>);
+pub(super) struct Noted(Mutex<HashSet<ShowtimeId>>);
 
-impl Recent {
+impl Noted {
     /// To be looked at in the next sweep.
     pub(super) fn note(&self, id: ShowtimeId) {
         let mut noted = self.lock();
