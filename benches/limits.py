@@ -118,8 +118,8 @@ class Bench:
         run([SERVER, "migrate"], env={**os.environ, **self.environment, "TURNSTILE_POSTGRES_URL": self.baseline})
         self.house = str(uuid.uuid4())
         self.sql(
-            "INSERT INTO showtimes (id, movie_title, start_time, rows, seat_count, created_at, sequence, fence) "
-            f"VALUES ('{self.house}', 'x', now(), '[]', 200000, now(), 1, 0); "
+            "INSERT INTO showtimes (id, listing, rows, seat_count, created_at, sequence, fence) "
+            f"VALUES ('{self.house}', '{{}}', '[]', 200000, now(), 1, 0); "
             f"INSERT INTO seats SELECT '{self.house}', n, 0, 1, NULL FROM generate_series(0, 199999) n",
             self.baseline,
         )
@@ -248,7 +248,8 @@ class Bench:
         """Every byte that comes back."""
         host, port = (url or self.a).removeprefix("http://").split(":")
         text = b"" if body is None else json.dumps(body).encode()
-        head = f"{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {len(text)}\r\n\r\n"
+        head = (f"{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/json\r\n"
+                f"authorization: Bearer {os.environ['TURNSTILE_OPERATOR_TOKEN']}\r\ncontent-length: {len(text)}\r\n\r\n")
         with socket.create_connection((host, int(port)), 60) as connection:
             connection.sendall(head.encode() + text)
             pieces = list(iter(lambda: connection.recv(1 << 20), b""))

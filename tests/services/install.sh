@@ -44,7 +44,8 @@ faketime_library() { compgen -G '/usr/lib/*/faketime/libfaketime.so.1'; }
 nginx_program() { command -v nginx || { [[ -x /usr/sbin/nginx ]] && printf '%s\n' /usr/sbin/nginx; }; }
 
 native_present() {
-  { postgres_programs && valkey_program && rabbitmq_program && mongodb_program && nginx_program && command -v npm && faketime_library; } >/dev/null &&
+  { postgres_programs && valkey_program && rabbitmq_program && mongodb_program && nginx_program && faketime_library &&
+    command -v npm && command -v curl && command -v python3; } >/dev/null &&
     [[ -x /usr/sbin/pgbouncer && -x /usr/sbin/haproxy && -x /usr/bin/chromedriver ]]
 }
 
@@ -152,6 +153,9 @@ native_install() {
   rabbitmq_program >/dev/null || packages+=(rabbitmq-server)
   command -v npm >/dev/null || packages+=(nodejs npm)
   command -v ps >/dev/null || packages+=(procps)
+  # What the documents' own lines need.
+  command -v curl >/dev/null || packages+=(curl)
+  command -v python3 >/dev/null || packages+=(python3)
   faketime_library >/dev/null || packages+=(libfaketime)
   nginx_program >/dev/null || packages+=(nginx-light)
   [[ -x /usr/sbin/pgbouncer ]] || packages+=(pgbouncer)

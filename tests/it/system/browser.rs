@@ -3,7 +3,8 @@
 //! Seven requests, and no library: thirtyfour adds operators to `String` that break type inference in other tests, and fantoccini brings
 //! a second set of Unicode tables.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -58,6 +59,15 @@ impl Browser {
         let mut answer: Value = request.send().await.unwrap().json().await.unwrap();
         assert!(answer["value"]["error"].is_null(), "{answer}");
         answer["value"].take()
+    }
+
+    /// Closes the browser. Without a runtime, for [`Drop`].
+    fn delete_session(&self) -> std::io::Result<()> {
+        let (address, path) = self.session.trim_start_matches("http://").split_once('/').unwrap_or_default();
+        let mut connection = TcpStream::connect(address)?;
+        connection.set_read_timeout(Some(Duration::from_secs(10)))?;
+        write!(connection, "DELETE /{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+        connection.read_to_end(&mut Vec::new()).map(|_| ())
     }
 
     /// Opens an address.
@@ -116,8 +126,9 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // chromedriver ends its browser when it is asked to end, not when it is killed.
-        let _asked = Command::new("kill").arg(self.driver.id().to_string()).status();
+        // A chromedriver that ends by a signal leaves its browser behind; one whose session is deleted closes it.
+        let _closed = self.delete_session();
+        let _killed = self.driver.kill();
         let _waited = self.driver.wait();
     }
 }

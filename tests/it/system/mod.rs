@@ -6,6 +6,7 @@ mod changed_showtimes;
 mod clocks;
 mod command_line;
 mod contention;
+mod documents;
 mod lifecycle;
 mod loadtest;
 mod page;

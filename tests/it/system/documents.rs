@@ -1,0 +1,59 @@
+//! Documents: the shell lines of the README and of the pages for sellers do what the text around them says.
+
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::stack::Stack;
+
+/// Runs all `sh` blocks of a document's part as one script, in a folder like the one that the server was started in, and answers what they
+/// print.
+async fn run(document: &str, part: (&str, &str)) -> String {
+    let stack = Stack::embedded().without_operator_token();
+    let server = stack.start();
+    let folder = stack.data_dir().join("folder");
+    std::fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink(stack.data_dir(), folder.join("turnstile-data")).unwrap();
+
+    let text = std::fs::read_to_string(format!("{}/{document}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let (_, from) = text.split_once(part.0).expect("the part begins");
+    let (part, _) = from.split_once(part.1).unwrap_or((from, ""));
+    let blocks = part.split("```sh\n").skip(1).map(|block| block.split_once("```").expect("the block ends").0);
+    let script: String = blocks.collect::<Vec<_>>().join("\n").replace("http://127.0.0.1:5000", server.address());
+    let mut shell = Command::new("bash");
+    shell.args(["-euc", &script]).current_dir(&folder).stdin(Stdio::null()).kill_on_drop(true);
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(60), shell.output()).await;
+    let output = ended.expect("the script ends").unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_five_minutes_with_curl_work() {
+    let said = run("README.md", ("## Five minutes with curl", "## What clients can rely on")).await;
+    for word in [
+        "Bourne Identity",
+        "\"seatId\":",
+        "\"holdToken\":",
+        "\"code\":\"seats-taken\"",
+        "\"status\":\"Confirmed\"",
+        "\"movieTitle\":\"Metropolis\"",
+        "together, no single seat left",
+        "\"placesPerCustomer\":6",
+    ] {
+        assert!(said.contains(word), "{word} in {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_for_sellers_works() {
+    let said = run("docs/selling.md", ("# Selling", "\u{0}")).await;
+    let lines: Vec<&str> = said.lines().collect();
+    let [choice, extended, refused, confirmed, cancelled, payment] = lines.as_slice() else { panic!("{said}") };
+    assert_eq!(*choice, "row A 5-8, together, no single seat left");
+    assert!(extended.ends_with('Z'), "{extended}");
+    assert_eq!(*refused, "this customer has 4 places and wants 6 more; 8 are allowed at most");
+    assert_eq!((*confirmed, *cancelled), ("Confirmed", "The projector is broken"));
+    assert!(payment.starts_with("payment of "), "{payment}");
+}
