@@ -278,7 +278,7 @@ async fn the_largest_houses_are_taken_in_seconds() {
     names(&answer, "pointer", &["/sections/0/rows/200000/seats/0"]);
 }
 
-/// Begins a large body and leaves it there.
+/// Begins a large body and leaves it there. It has its place when this returns: who has none is refused at once.
 async fn begun(server: &Server) -> TcpStream {
     let mut stream = TcpStream::connect(server.address().trim_start_matches("http://")).await.unwrap();
     let head = format!(
@@ -286,14 +286,16 @@ async fn begun(server: &Server) -> TcpStream {
          Content-Length: 9000000\r\n\r\n{{\"name\":"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
+    let refused = tokio::time::timeout(Duration::from_secs(2), stream.read_u8()).await;
+    assert!(refused.is_err(), "nobody else has a place");
     stream
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_or_abandoned_body_gives_its_place_back() {
-    let stack = Stack::embedded().with("HTTP__BODY_TIMEOUT_SECONDS", 10);
+    let stack = Stack::embedded().with("HTTP__BODY_TIMEOUT_SECONDS", 20);
     let server = stack.start();
-    let (mut slow, abandoned) = (begun(&server).await, begun(&server).await);
+    let (mut slow, abandoned) = tokio::join!(begun(&server), begun(&server));
     // Large, and wrong from its first byte on: whoever has a place is refused at once.
     let wrong = format!("x{}", " ".repeat(2 * 1024 * 1024));
     let status = async || send(&server, Method::POST, AUDITORIUMS, &[JSON], wrong.clone()).await.status;
@@ -302,7 +304,7 @@ async fn a_slow_or_abandoned_body_gives_its_place_back() {
     drop(abandoned);
     eventually("an abandoned body's place is free", Duration::from_secs(20), async || status().await == 400).await;
     let mut answer = vec![0; 12];
-    tokio::time::timeout(Duration::from_secs(20), slow.read_exact(&mut answer)).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(40), slow.read_exact(&mut answer)).await.unwrap().unwrap();
     assert_eq!(answer, b"HTTP/1.1 408");
 }
 
