@@ -55,7 +55,7 @@ async fn a_relay_without_its_broker_leaves_the_lead_to_a_node_that_has_one() {
     });
     let (showtime, seats) = nodes[0].schedule(1).await;
     let published = async || {
-        eventually("the outbox is empty", Duration::from_secs(10), async || {
+        eventually("the outbox is empty", Duration::from_secs(30), async || {
             Backlog::read(&ledger_url).await.is_ok_and(|backlog| backlog.outbox_rows == 0)
         })
         .await;
@@ -66,6 +66,11 @@ async fn a_relay_without_its_broker_leaves_the_lead_to_a_node_that_has_one() {
         proxies[cut].set(Mode::Refuse);
         let held = nodes[cut].hold(&showtime, std::slice::from_ref(seat)).await;
         published().await;
+        let path = format!("/api/showtimes/{showtime}?minSequence={}", held.sequence);
+        eventually("the other node shows it", Duration::from_secs(30), async || {
+            nodes[1 - cut].get(&path).await.status == 200
+        })
+        .await;
         let seen = nodes[1 - cut].seats(&showtime, held.sequence).await;
         assert!(seen.contains(&(seat.clone(), "Reserved".to_owned())));
         proxies[cut].set(Mode::Forward);
