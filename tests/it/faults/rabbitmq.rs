@@ -44,7 +44,8 @@ async fn rabbitmq_is_killed() {
 /// Whoever of two nodes leads the relay loses its broker, the other one does not: events go on to be published.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_without_its_broker_leaves_the_lead_to_a_node_that_has_one() {
-    let stack = stack(services::shared()).await;
+    // Holds that last while the brokers change, however slow the machine is.
+    let stack = stack(services::shared()).await.with("HOLD_SECONDS", 600).with("HOLD_TOTAL_SECONDS", 600);
     let ledger_url = stack.postgres_url();
     let url = url::Url::parse(&stack.services().rabbitmq).unwrap();
     let broker = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
