@@ -25,18 +25,20 @@
 //!
 //! 1. `POST /api/bookings` reaches [`http`]. It parses the request into ids, a [`domain::SeatSelection`] and a [`domain::UserId`]. A member that
 //!    does not parse is refused by its name.
-//! 2. [`box_office::BoxOffice`] looks at the showtime's board, which the showtime's actor publishes. If a wanted seat is taken there, and the write
-//!    store had nothing newer a millisecond ago, or has nothing newer now, the reservation is refused. Requests that wait share one
-//!    such question to the store.
+//! 2. [`box_office::BoxOffice`] looks at the showtime's board, which the showtime's actor publishes. If a wanted seat is taken there, or the
+//!    showtime is not on sale, and the write store had nothing newer a millisecond ago, or has nothing newer now, the reservation is
+//!    refused. Requests that wait share one such question to the store.
 //! 3. All other reservations get a booking's id and a hold token, and go to the showtime's actor. There is one actor for each showtime on
 //!    each node, with a bounded queue. It runs one batch at a time. The commands that queue meanwhile are the next batch, so under
 //!    contention one commit carries many bookings. A batch runs as a task of its own: neither a client that hangs up nor a lost actor
 //!    interrupts it.
 //! 4. [`domain::Showtime::decide`] turns each command, in order of arrival, into an event or a [`domain::Rejection`].
-//!    [`domain::Showtime::evolve`] applies the event at once, so that the next command sees it.
-//! 5. The batch asks the [`seat_lock`] once for the seats of all that was accepted. The lock refuses seats that another node is about to
-//!    sell: then the decisions are taken back, and made again without them. It keeps the others until the deadlines of their holds. If the
-//!    lock is away, the batch goes on without it.
+//!    [`domain::Showtime::evolve`] applies the event at once, so that the next command sees it. Changes of the showtime itself, such as its
+//!    cancellation, are decided after all others of their batch.
+//! 5. The batch asks the [`seat_lock`] once for the seats that clients named and were given. The lock refuses seats that another node is
+//!    about to sell: then the decisions are taken back, and made again without them. It keeps the others until the deadlines of their
+//!    holds. If the lock is away, the batch goes on without it. Best available seats take no lock: if another node was faster, others
+//!    are chosen.
 //! 6. [`write_store::Ledger::commit`] writes the batch in one round trip and one transaction, which batches of other showtimes may share:
 //!    the showtime's sequence, seats and bookings by expected version, one row of the journal with the events, one row of the outbox,
 //!    idempotency keys. If another writer was faster, the transaction is rolled back, the actor reads the journal and decides again.
@@ -49,7 +51,7 @@
 //! 10. The hold is confirmed, extended or cancelled in the same way. Its booking's id carries a mark of the showtime ([`domain::BookingId`]), so a
 //!     node that has the showtime open finds the actor without asking the write store. Other nodes look the booking up.
 //! 11. A hold that is not confirmed is ended at its deadline by a timer of the showtime's actor. Holds whose node has died, or whose actor
-//!     has made room for others, are ended by the sweeper of one node, with commits of its own.
+//!     has made room for others, are ended by the sweeper of one node, with commits of its own. So are the bookings of a cancelled showtime.
 //!
 //! # Invariants, and what keeps them
 //!
@@ -61,6 +63,8 @@
 //!   booking's id.
 //! - **One payment, one booking.** A table keyed by the payment reference is filled in the transaction that confirms.
 //! - **All seats of a booking or none.** A booking is one event in one transaction.
+//! - **The terms of a sale hold on every node.** A commit that changes a showtime's terms raises its fence, so that no decision on the old ones
+//!   can follow. A decision that rests on all bookings, such as a customer's limit, names the last event that it knew.
 //! - **One event for each change, without a gap in its showtime.** The sequence is taken from the showtime's row inside the transaction.
 //! - **Read model = fold of the events = write model**, when traffic stops. `turnstile check` compares the three.
 //! - **A hold ends at its deadline, and its seats can be booked through every node.** A refusal rests on knowledge that is at most a millisecond

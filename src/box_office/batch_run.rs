@@ -236,7 +236,7 @@ impl BatchRun {
             return Attempt::Done(owned);
         }
         let traceparent = decided.iter().find_map(|(queued, _)| queued.request.traceparent.clone());
-        let batch = Arc::new(plan.batch(&owned.showtime, owned.place(), traceparent));
+        let batch = Arc::new(plan.batch(&owned.showtime, owned.standing(), traceparent));
         self.board.progress.enter(Step::Committing);
         let asked = Instant::now();
         match self.deps.ledger.commit(Arc::clone(&batch)).await {

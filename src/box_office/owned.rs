@@ -39,7 +39,7 @@ impl Owned {
     }
 
     /// What a batch that goes on from here names: the fence, and the last event's stamp.
-    pub(super) fn place(&self) -> (u64, Stamp) {
+    pub(super) fn standing(&self) -> (u64, Stamp) {
         (self.fence, self.stamp)
     }
 

@@ -65,15 +65,16 @@ impl Plan {
         let index = self.events.len();
         self.note(showtime, &event, index);
         let sequence = self.base + sequence_offset(index);
-        if let Command::ReserveSeats { booking_id, seats, user_id, token, asked_at } = command {
-            let since = showtime.held_since(seats, user_id, *asked_at, policy);
-            showtime.evolve(&event, sequence, self.now, Some(*token));
-            if since < *asked_at {
+        if let (Some((token, asked_at)), Event::SeatsReserved { booking_id, seat_ids, user_id, .. }) =
+            (command.new_hold(), &event)
+        {
+            let since = showtime.held_since(seat_ids, user_id, asked_at, policy);
+            showtime.evolve(&event, sequence, self.now, Some(token));
+            if since < asked_at {
                 showtime.continue_hold(*booking_id, since);
             }
         } else {
-            let token = if let Command::ReserveBest { token, .. } = command { Some(*token) } else { None };
-            showtime.evolve(&event, sequence, self.now, token);
+            showtime.evolve(&event, sequence, self.now, None);
         }
         self.events.push(event);
         Ok(Some(index))
@@ -206,8 +207,8 @@ fn sequence_offset(index: usize) -> u64 {
 mod tests {
     use super::*;
     use crate::domain::{
-        BookingStatus, Credential, HoldToken, ListingChange, Row, SeatId, SeatMap, SeatSelection, ShowtimeFacts,
-        ShowtimeId, UserId,
+        BestAvailable, BookingStatus, Credential, HoldToken, ListingChange, Row, SeatId, SeatMap, SeatSelection,
+        ShowtimeFacts, ShowtimeId, Together, UserId,
     };
     use std::time::Duration;
     use uuid::Uuid;
@@ -285,6 +286,25 @@ mod tests {
         assert_eq!((seat.seat, seat.expected_version, seat.booking_id, seat.event), (3, 1, Some(booking(3)), 2));
         assert!(batch.bookings.len() == 2 && batch.bookings.iter().all(|change| change.expected_version.is_none()));
         assert_eq!(batch.events.len(), 3);
+    }
+
+    #[test]
+    fn the_best_seats_taken_again_at_once_are_held_since_the_first_time() {
+        let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: 2 }]).unwrap());
+        let listing = Listing::new("M", Timestamp::MAX);
+        let mut showtime = Showtime::scheduled(ShowtimeFacts { id: ID, seat_map }, listing);
+        let best = BestAvailable::new(2, Together::Required).unwrap();
+        let user_id = UserId::parse("u").unwrap();
+        for (number, seconds) in [(1, 0), (2, 6), (3, 12)] {
+            let mut plan = Plan::new(&showtime, at(seconds));
+            let token = HoldToken::from_bytes([0; 32]).hash();
+            let (booking_id, user_id) = (booking(number), user_id.clone());
+            let command = Command::ReserveBest { booking_id, best, user_id, token, asked_at: at(seconds) };
+            plan.decide(&mut showtime, &command, &POLICY).unwrap();
+            assert_eq!(showtime.booking(booking_id).unwrap().reserved_at, at(0), "booking {number}");
+            let mut plan = Plan::new(&showtime, at(seconds + 5));
+            plan.decide(&mut showtime, &cancel(number), &POLICY).unwrap();
+        }
     }
 
     #[test]

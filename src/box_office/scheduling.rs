@@ -1,14 +1,11 @@
 //! Scheduling: creates showtimes. No actor is involved: a new showtime has no state to guard.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::box_office::request::{IdempotencyKey, KeyedRequest};
 use crate::box_office::{BoxOffice, BoxOfficeError, Scheduled};
 use crate::domain::{Listing, Rejection, SeatMap, ShowtimeId, Terms};
-use crate::write_store::{CommitError, IdempotencyRecord, NewShowtime, StoreError};
+use crate::write_store::{CommitError, IdempotencyRecord, NewShowtime, StoreError, settled};
 
 impl BoxOffice {
     /// Creates a showtime.
@@ -77,31 +74,9 @@ impl BoxOffice {
                 source: None,
             }));
         }
-        let store = &self.deps().ledger;
-        let id = new.id;
-        let end = Instant::now() + self.deps().settings.settle_timeout();
-        let mut result = store.schedule(new.clone()).await;
-        let mut unknown = false;
-        // Once an outcome is unknown, a certain failure of a later try settles nothing.
-        while matches!(result, Err(CommitError::Unknown { .. }))
-            || (unknown && matches!(result, Err(CommitError::Store(_))))
-        {
-            unknown = true;
-            if Instant::now() >= end {
-                return Err(CommitError::Unknown { reason: "it could not be looked up in time".to_owned() });
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            result = store.schedule(new.clone()).await;
-        }
-        match result {
-            // Its own first try had been committed after all.
-            Err(CommitError::Conflict | CommitError::DuplicateKey) if unknown => match store.missed(id, 0, 1).await {
-                Ok(events) if !events.is_empty() => Ok(()),
-                Ok(_) => Err(CommitError::DuplicateKey),
-                Err(error) => Err(CommitError::Unknown { reason: error.to_string() }),
-            },
-            other => other,
-        }
+        let (store, id) = (&self.deps().ledger, new.id);
+        let is_there = async || Ok(!store.missed(id, 0, 1).await?.is_empty());
+        settled(self.deps().settings.settle_timeout(), async || store.schedule(new.clone()).await, is_there).await
     }
 
     fn not_scheduled(&self, showtime_id: ShowtimeId, error: &CommitError) -> BoxOfficeError {

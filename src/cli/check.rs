@@ -316,8 +316,9 @@ fn check_view(
             id,
             "I5",
             format!(
-                "at sequence {} the read model shows {wrong} seats otherwise than the journal, and has {} history",
+                "at sequence {} the read model shows {wrong} seats otherwise than the journal, {} listing, and has {} history",
                 view.sequence,
+                if folded.listing == view.listing { "the same" } else { "another" },
                 if folded.stamp == view.stamp { "the same" } else { "another" }
             ),
         );

@@ -40,10 +40,11 @@ struct Block {
     length: u32,
 }
 
-/// A row: the indices of its seats, and its place counted from the front.
+/// A row: the indices of its seats, its place counted from the front, and at most how many free seats it has next to each other.
 struct RowPlace {
     seats: Range<SeatIndex>,
     depth: u64,
+    longest: u32,
 }
 
 impl BestAvailable {
@@ -64,24 +65,23 @@ impl BestAvailable {
     /// # Errors
     /// [`Rejection::TooFewSeats`], [`Rejection::NotTogether`].
     pub fn choose(self, seat_map: &SeatMap, is_free: impl Fn(SeatIndex) -> bool) -> Result<Vec<SeatIndex>, Rejection> {
-        let rows: Vec<RowPlace> = rows(seat_map).collect();
+        let mut rows: Vec<RowPlace> = rows(seat_map).collect();
         let wanted = self.quantity;
         if let Some(block) = best_block(&rows, &is_free, wanted) {
             return Ok(block.seats().collect());
         }
-        let left = rows.iter().flat_map(|row| row.seats.clone()).filter(|seat| is_free(*seat)).count();
-        let left = u32::try_from(left).unwrap_or(u32::MAX);
+        // The hard case: from here on only rows that have a part of what is wanted are looked at.
+        let left = rows.iter_mut().map(|row| row.measure(&is_free)).sum();
         if left < wanted {
             return Err(Rejection::TooFewSeats { wanted, left });
         }
+        let longest = rows.iter().map(|row| row.longest).max().unwrap_or(0);
         let chosen = match self.together {
             Together::Required => None,
             Together::Rows => in_rows(&rows, &is_free, wanted),
-            Together::Preferred => in_rows(&rows, &is_free, wanted).or_else(|| in_pieces(&rows, &is_free, wanted)),
+            Together::Preferred => in_rows(&rows, &is_free, wanted).or_else(|| in_pieces(rows, &is_free, wanted)),
         };
-        let longest =
-            || rows.iter().flat_map(|row| runs(row.seats.clone(), &is_free)).map(|run| length(&run)).max().unwrap_or(0);
-        chosen.ok_or_else(|| Rejection::NotTogether { wanted, longest: longest() })
+        chosen.ok_or(Rejection::NotTogether { wanted, longest })
     }
 }
 
@@ -128,11 +128,20 @@ fn rows(seat_map: &SeatMap) -> impl Iterator<Item = RowPlace> {
     (0_u64..).zip(seat_map.rows()).map(move |(depth, row)| {
         let seats = first..first + row.seats;
         first = seats.end;
-        RowPlace { seats, depth }
+        RowPlace { longest: row.seats, seats, depth }
     })
 }
 
 impl RowPlace {
+    /// Measures the longest run; returns the number of free seats.
+    fn measure(&mut self, is_free: &impl Fn(SeatIndex) -> bool) -> u32 {
+        let (longest, free) = runs(self.seats.clone(), is_free)
+            .map(|run| length(&run))
+            .fold((0, 0), |(longest, free), run| (run.max(longest), free + run));
+        self.longest = longest;
+        free
+    }
+
     /// The squared distance from the focal point, in quarters of a square seat: half seats to the side, rows to the back.
     fn distance(&self, seat: SeatIndex) -> u64 {
         let (offset, last) = (seat - self.seats.start, length(&self.seats).saturating_sub(1));
@@ -154,6 +163,9 @@ fn runs(seats: Range<SeatIndex>, is_free: &impl Fn(SeatIndex) -> bool) -> impl I
 
 /// The best block of this length in a row.
 fn best_in_row(row: &RowPlace, is_free: &impl Fn(SeatIndex) -> bool, wanted: u32) -> Option<Block> {
+    if row.longest < wanted {
+        return None;
+    }
     let mut best: Option<Block> = None;
     for run in runs(row.seats.clone(), is_free).filter(|run| length(run) >= wanted) {
         let mut distance: u64 = (run.start..run.start + wanted).map(|seat| row.distance(seat)).sum();
@@ -194,6 +206,7 @@ fn in_rows(rows: &[RowPlace], is_free: &impl Fn(SeatIndex) -> bool, wanted: u32)
     for parts in 2..=wanted / 2 {
         let size = |part: u32| wanted / parts + u32::from(part < wanted % parts);
         let count = usize::try_from(parts).ok()?;
+        let have_room = |rows: &&[RowPlace]| (0..parts).zip(*rows).all(|(part, row)| row.longest >= size(part));
         let blocks = |rows: &[RowPlace]| -> Option<Vec<Block>> {
             (0..parts).zip(rows).map(|(part, row)| best_in_row(row, is_free, size(part))).collect()
         };
@@ -201,7 +214,7 @@ fn in_rows(rows: &[RowPlace], is_free: &impl Fn(SeatIndex) -> bool, wanted: u32)
             let singles: u32 = blocks.iter().map(|block| block.singles).sum();
             (singles, blocks.iter().map(|block| block.distance).sum::<u64>(), blocks.first().map(|block| block.first))
         };
-        if let Some(best) = rows.windows(count).filter_map(blocks).min_by_key(quality) {
+        if let Some(best) = rows.windows(count).filter(have_room).filter_map(blocks).min_by_key(quality) {
             return Some(best.iter().flat_map(Block::seats).collect());
         }
     }
@@ -209,15 +222,19 @@ fn in_rows(rows: &[RowPlace], is_free: &impl Fn(SeatIndex) -> bool, wanted: u32)
 }
 
 /// As few blocks as possible: always the longest that there is, or what is still wanted.
-fn in_pieces(rows: &[RowPlace], is_free: &impl Fn(SeatIndex) -> bool, wanted: u32) -> Option<Vec<SeatIndex>> {
+fn in_pieces(mut rows: Vec<RowPlace>, is_free: &impl Fn(SeatIndex) -> bool, wanted: u32) -> Option<Vec<SeatIndex>> {
     let mut chosen: Vec<SeatIndex> = Vec::new();
     let mut missing = wanted;
     while missing > 0 {
+        let longest = rows.iter().map(|row| row.longest).max().filter(|longest| *longest > 0)?;
         let is_left = |seat: SeatIndex| is_free(seat) && !chosen.contains(&seat);
-        let longest = rows.iter().flat_map(|row| runs(row.seats.clone(), &is_left)).map(|run| length(&run)).max()?;
-        let block = best_block(rows, &is_left, longest.min(missing))?;
+        let block = best_block(&rows, &is_left, longest.min(missing))?;
         missing -= block.length;
         chosen.extend(block.seats());
+        let is_left = |seat: SeatIndex| is_free(seat) && !chosen.contains(&seat);
+        if let Some(row) = rows.iter_mut().find(|row| row.seats.contains(&block.first)) {
+            row.measure(&is_left);
+        }
     }
     chosen.sort_unstable();
     Some(chosen)

@@ -95,6 +95,21 @@ impl Command {
         }
     }
 
+    /// Of a reservation: the hash of the token that its holder will show, and when it was asked.
+    pub fn new_hold(&self) -> Option<(TokenHash, Timestamp)> {
+        match self {
+            Self::ReserveSeats { token, asked_at, .. } | Self::ReserveBest { token, asked_at, .. } => {
+                Some((*token, *asked_at))
+            }
+            Self::ConfirmBooking { .. }
+            | Self::CancelBooking { .. }
+            | Self::ExtendHold { .. }
+            | Self::ExpireHold { .. }
+            | Self::ChangeShowtime { .. }
+            | Self::CancelShowtime { .. } => None,
+        }
+    }
+
     /// The payment that it would confirm a booking with.
     pub fn payment_reference(&self) -> Option<&PaymentReference> {
         match self {

@@ -2,8 +2,8 @@
 
 use crate::domain::{
     Booking, BookingId, BookingStatus, CancelReason, Command, ConflictReason, Credential, Event, HoldPolicy, Listing,
-    ListingChange, PaymentReference, Rejection, SeatId, SeatSelection, SeatStatus, Showtime, Terms, Timestamp,
-    TokenHash, UserId,
+    ListingChange, PaymentReference, Rejection, SeatSelection, SeatStatus, Showtime, Terms, Timestamp, TokenHash,
+    UserId,
 };
 
 /// What `decide` answers when a command is not refused.
@@ -40,6 +40,7 @@ impl Showtime {
                 if let Some(booking) = self.booking(*booking_id) {
                     return already_reserved(booking, seats, token);
                 }
+                self.check_terms(seats.len(), user_id, *asked_at)?;
                 self.decide_reservation((*booking_id, user_id), seats, (*asked_at, now), policy)
             }
             Command::ReserveBest { booking_id, best, user_id, token, asked_at } => {
@@ -50,13 +51,10 @@ impl Showtime {
                         Err(Rejection::NotHolder)
                     };
                 }
-                self.listing().check_on_sale(*asked_at)?;
+                self.check_terms(best.quantity(), user_id, *asked_at)?;
                 let is_free = |seat| matches!(self.seat(seat), Some((SeatStatus::Available, _)));
                 let chosen = best.choose(&self.facts().seat_map, is_free)?;
-                let seats = chosen.into_iter().map(|seat| SeatId::with_prefix(self.seat_prefix(), seat)).collect();
-                // As many as a booking can have, each of them once.
-                let seats = SeatSelection::new(self.id(), seats)
-                    .map_err(|_wrong| Rejection::UnknownSeats { seat_ids: Vec::new() })?;
+                let seats = SeatSelection::chosen(self.seat_prefix(), chosen);
                 self.decide_reservation((*booking_id, user_id), &seats, (*asked_at, now), policy)
             }
             Command::ConfirmBooking { booking_id, credential, payment_reference, asked_at } => {
@@ -87,7 +85,7 @@ impl Showtime {
         }
     }
 
-    /// A reservation of these seats, whoever has chosen them.
+    /// A reservation of these seats, whoever has chosen them, on terms that allow it.
     fn decide_reservation(
         &self,
         (booking_id, user_id): (BookingId, &UserId),
@@ -95,10 +93,8 @@ impl Showtime {
         (asked_at, now): (Timestamp, Timestamp),
         policy: &HoldPolicy,
     ) -> Result<Decision, Rejection> {
-        self.listing().check_on_sale(asked_at)?;
-        self.check_limits(seats, user_id)?;
         self.check_free(seats)?;
-        let since = self.held_since(seats, user_id, asked_at, policy);
+        let since = self.held_since(seats.as_slice(), user_id, asked_at, policy);
         let expires_at = policy.first_deadline(asked_at).min(since + policy.max_total);
         if since < asked_at && expires_at <= now {
             let indices = seats.as_slice().iter().map(|seat_id| seat_id.index());
@@ -124,8 +120,9 @@ impl Showtime {
         }
     }
 
-    fn check_limits(&self, seats: &SeatSelection, user: &UserId) -> Result<(), Rejection> {
-        let wanted = u32::try_from(seats.as_slice().len()).unwrap_or(u32::MAX);
+    /// Whether the terms allow a customer so many places more, asked for at this time.
+    fn check_terms(&self, wanted: u32, user: &UserId, asked_at: Timestamp) -> Result<(), Rejection> {
+        self.listing().check_on_sale(asked_at)?;
         let Terms { places_per_booking, places_per_customer, .. } = self.listing().terms;
         if let Some(most) = places_per_booking.filter(|most| wanted > *most) {
             return Err(Rejection::TooManyPlaces { wanted, most });

@@ -1,6 +1,6 @@
-//! The seats of one booking, as a client has chosen them.
+//! The seats of one booking, as a client has chosen them or had them chosen.
 
-use crate::domain::{SeatId, ShowtimeId};
+use crate::domain::{SeatId, SeatIdPrefix, SeatIndex, ShowtimeId};
 
 /// The seats of one booking: 1 to [`SeatSelection::MAX_SEATS`], no duplicates, all of one showtime, in the client's order.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,6 +59,17 @@ impl SeatSelection {
             }
         }
         Ok(Self(seats))
+    }
+
+    /// Seats of one showtime that were chosen for a client, as many as a booking can have and each of them once.
+    pub(super) fn chosen(prefix: SeatIdPrefix, seats: Vec<SeatIndex>) -> Self {
+        debug_assert!((1..=Self::MAX_SEATS).contains(&seats.len()) && seats.is_sorted_by(|one, next| one < next));
+        Self(seats.into_iter().map(|seat| SeatId::with_prefix(prefix, seat)).collect())
+    }
+
+    /// How many they are.
+    pub(super) fn len(&self) -> u32 {
+        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
     }
 
     /// The seats, in the client's order.

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use crate::domain::given_up::GivenUp;
 use crate::domain::{
     Booking, BookingId, BookingStatus, ConflictReason, Customers, Event, HoldPolicy, Listing, RecordedEvent,
-    SeatConflict, SeatId, SeatIdPrefix, SeatIndex, SeatMap, SeatSelection, SeatStatus, ShowtimeId, Timestamp,
-    TokenHash, UserId,
+    SeatConflict, SeatId, SeatIdPrefix, SeatIndex, SeatMap, SeatStatus, ShowtimeId, Timestamp, TokenHash, UserId,
 };
 
 /// What never changes of a showtime.
@@ -182,14 +181,8 @@ impl Showtime {
     }
 
     /// Since when the user has held any of these seats without a break; `asked_at` if this is a new hold.
-    pub fn held_since(
-        &self,
-        seats: &SeatSelection,
-        user: &UserId,
-        asked_at: Timestamp,
-        policy: &HoldPolicy,
-    ) -> Timestamp {
-        let indices = seats.as_slice().iter().map(|seat_id| seat_id.index());
+    pub fn held_since(&self, seats: &[SeatId], user: &UserId, asked_at: Timestamp, policy: &HoldPolicy) -> Timestamp {
+        let indices = seats.iter().map(|seat_id| seat_id.index());
         let since = self
             .given_up
             .held_since(indices, user, asked_at - policy.break_between_holds(), |id| self.bookings.get(&id));

@@ -23,12 +23,14 @@ mod batch;
 mod booking_body;
 mod error;
 pub mod postgres;
+mod settle;
 pub mod sqlite;
 mod totals;
 
 pub use auditoriums::{AuditoriumHead, Auditoriums, NewAuditorium, StoredAuditorium};
 pub use batch::{Batch, BookingChange, Committed, IDEMPOTENCY_KEPT, IdempotencyRecord, NewKey, SeatChange};
 pub use error::{CommitError, StoreError};
+pub(crate) use settle::settled;
 pub use totals::Totals;
 
 /// A showtime to create. It has sequence 1 and one event afterwards.

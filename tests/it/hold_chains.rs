@@ -45,7 +45,7 @@ impl Story {
         let Decision::Accepted(event) = self.showtime.decide(&command, at(now), &POLICY)? else {
             panic!("a new booking")
         };
-        let since = self.showtime.held_since(&seats, &user(who), at(now), &POLICY);
+        let since = self.showtime.held_since(seats.as_slice(), &user(who), at(now), &POLICY);
         self.showtime.evolve(&event, self.showtime.sequence() + 1, at(now), Some(token));
         self.showtime.continue_hold(booking_id, since);
         let Event::SeatsReserved { expires_at, .. } = event else { panic!("a reservation") };

@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use crate::http::AppState;
 use crate::http::problem::{Code, Problem};
-use crate::write_store::{CommitError, NewAuditorium, StoreError};
+use crate::write_store::{CommitError, NewAuditorium, StoreError, settled};
 
-/// How often an unknown outcome is asked for.
-const TRIES: u32 = 20;
-/// Time between two of these.
-const PAUSE: Duration = Duration::from_millis(250);
+/// Longest time to settle an unknown outcome.
+const SETTLED_WITHIN: Duration = Duration::from_secs(5);
 
 /// How a version was not recorded.
 pub(super) enum NotRecorded {
@@ -22,39 +20,21 @@ pub(super) enum NotRecorded {
     Failed(Problem),
 }
 
-/// Records a version. After an unknown outcome it is recorded again: it carries its id and version, so it cannot be there twice.
+/// Records a version.
 pub(super) async fn record(state: &AppState, new: NewAuditorium) -> Result<(), NotRecorded> {
     let new = Arc::new(new);
-    let mut is_unknown = false;
-    for _try in 0..TRIES {
-        let refusal = match state.auditoriums.record_auditorium(Arc::clone(&new)).await {
-            Ok(()) => return Ok(()),
-            Err(CommitError::Unknown { reason }) => {
-                tracing::warn!(reason, "it is not known whether an auditorium was recorded; it is recorded again");
-                is_unknown = true;
-                None
-            }
-            Err(CommitError::Store(_)) if is_unknown => None,
-            Err(CommitError::Store(error)) => return Err(NotRecorded::Failed(Arc::new(error).into())),
-            Err(CommitError::Conflict) => Some(NotRecorded::Conflict),
-            Err(CommitError::DuplicateKey) => Some(NotRecorded::KnownKey),
-            Err(error @ (CommitError::Fenced | CommitError::PaymentUsed)) => {
-                Some(NotRecorded::Failed(Problem::bug(error)))
-            }
-        };
-        match refusal {
-            None => tokio::time::sleep(PAUSE).await,
-            Some(refusal) if !is_unknown => return Err(refusal),
-            Some(refusal) => match is_stored(state, &new).await {
-                // Its own first try had been carried out after all.
-                Ok(true) => return Ok(()),
-                Ok(false) => return Err(refusal),
-                Err(_unavailable) => tokio::time::sleep(PAUSE).await,
-            },
+    let create = async || state.auditoriums.record_auditorium(Arc::clone(&new)).await;
+    let outcome = settled(SETTLED_WITHIN, create, async || is_stored(state, &new).await).await;
+    outcome.map_err(|error| match error {
+        CommitError::Conflict => NotRecorded::Conflict,
+        CommitError::DuplicateKey => NotRecorded::KnownKey,
+        CommitError::Store(error) => NotRecorded::Failed(Arc::new(error).into()),
+        CommitError::Unknown { .. } => {
+            let detail = "it is not known yet whether the plan was stored; look at the auditorium's version, or repeat it with the same idempotency key";
+            NotRecorded::Failed(Problem::new(Code::OutcomeUnknown, detail))
         }
-    }
-    let detail = "it is not known yet whether the plan was stored; look at the auditorium's version, or repeat it with the same idempotency key";
-    Err(NotRecorded::Failed(Problem::new(Code::OutcomeUnknown, detail)))
+        CommitError::Fenced | CommitError::PaymentUsed => NotRecorded::Failed(Problem::bug(error)),
+    })
 }
 
 async fn is_stored(state: &AppState, new: &NewAuditorium) -> Result<bool, StoreError> {

@@ -8,10 +8,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::box_office::Listed;
+use crate::box_office::{Listed, RequestContext};
 use crate::domain::{CancelReason, Listing, ListingChange, ShowtimeId, Timestamp, movie_title};
 use crate::http::problem::Problem;
-use crate::http::request::body;
+use crate::http::request::body::{self, Body};
 use crate::http::request::fields::{self, Fields};
 use crate::http::request::query::Query;
 use crate::http::showtimes::answers::ListingAnswer;
@@ -76,11 +76,7 @@ pub(super) async fn change(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    credential::require_operator(&state, &request)?;
-    Query::none(&request)?;
-    let id = ShowtimeId(body::path_uuid(&request, "id")?);
-    let context = credential::context(&request)?;
-    let body = body::json(&request, payload, state.settings.booking_bounds()).await?;
+    let (id, context, body) = command(&state, &request, payload).await?;
     let mut fields = body.fields()?;
     let change = read_change(&mut fields);
     let change = fields.finish(Some(change))?;
@@ -93,15 +89,24 @@ pub(super) async fn cancel(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    credential::require_operator(&state, &request)?;
-    Query::none(&request)?;
-    let id = ShowtimeId(body::path_uuid(&request, "id")?);
-    let context = credential::context(&request)?;
-    let body = body::json(&request, payload, state.settings.booking_bounds()).await?;
+    let (id, context, body) = command(&state, &request, payload).await?;
     let mut fields = body.fields()?;
     let reason = fields.text("reason", CancelReason::parse);
     let reason = fields.finish(reason)?;
     Ok(answer(id, state.box_office.cancel_showtime(id, reason, context).await?))
+}
+
+/// The parts of an operator's command about a showtime: its id, what is sent along, and the body.
+async fn command(
+    state: &AppState,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<(ShowtimeId, RequestContext, Body), Problem> {
+    credential::require_operator(state, request)?;
+    Query::none(request)?;
+    let id = ShowtimeId(body::path_uuid(request, "id")?);
+    let context = credential::context(request)?;
+    Ok((id, context, body::json(request, payload, state.settings.booking_bounds()).await?))
 }
 
 /// The listing of a new showtime; `None` after noting what is wrong.
