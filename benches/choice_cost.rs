@@ -13,14 +13,14 @@
 
 use std::time::Instant;
 
-use turnstile::domain::{BestAvailable, Row, SeatIndex, SeatMap, Together};
+use turnstile::domain::{BestAvailable, Row, SeatIndex, SeatMap, Together, Within};
 
 /// Rows of the house, and seats in each of them.
 const ROWS: u32 = 200;
 const SEATS: u32 = 100;
 
 fn main() {
-    let rows = (0..ROWS).map(|row| Row { row: format!("R{row}"), seats: SEATS });
+    let rows = (0..ROWS).map(|row| Row::numbered(format!("R{row}"), SEATS));
     let house = SeatMap::new(rows.collect()).unwrap();
     let mut free = vec![true; usize::try_from(house.seat_count()).unwrap()];
     let mut micros = Vec::new();
@@ -28,7 +28,7 @@ fn main() {
     'sale: loop {
         let sold = micros.len();
         for quantity in 1..=20 {
-            let wanted = BestAvailable::new(quantity, Together::Preferred).unwrap();
+            let wanted = BestAvailable::new(quantity, Together::Preferred, Within::default()).unwrap();
             let asked = Instant::now();
             let chosen = wanted.choose(&house, |seat: SeatIndex| free[usize::try_from(seat).unwrap()]);
             let took = asked.elapsed();
@@ -42,7 +42,7 @@ fn main() {
             break 'sale;
         }
     }
-    let every_other = BestAvailable::new(20, Together::Preferred).unwrap();
+    let every_other = BestAvailable::new(20, Together::Preferred, Within::default()).unwrap();
     let asked = Instant::now();
     let chosen = every_other.choose(&house, |seat: SeatIndex| seat.is_multiple_of(2)).unwrap();
     let hardest = asked.elapsed().as_secs_f64() * 1e6;

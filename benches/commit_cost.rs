@@ -60,7 +60,7 @@ async fn measure(url: &str) {
 
 async fn run(store: &Arc<dyn WriteStore>, admin: &mut AsyncPgConnection, database: &str, size: u32) {
     let id = ShowtimeId(Uuid::new_v4());
-    let seat_map = SeatMap::new(vec![Row { row: "A".to_owned(), seats: WARM_UP + MEASURED }]).unwrap();
+    let seat_map = SeatMap::new(vec![Row::numbered("A", WARM_UP + MEASURED)]).unwrap();
     let recorded_at = now();
     let listing = Listing::new("Bourne Identity", recorded_at + Duration::from_hours(24));
     store.schedule(NewShowtime { id, listing, seat_map, recorded_at, idempotency: None }).await.unwrap();

@@ -36,7 +36,7 @@ async fn start_of(write_store: &dyn WriteStore, id: ShowtimeId) -> anyhow::Resul
 }
 
 async fn create(write_store: &dyn WriteStore, id: ShowtimeId, now: Timestamp) -> anyhow::Result<bool> {
-    let rows = ('A'..='N').map(|label| Row { row: label.to_string(), seats: 10 }).collect();
+    let rows = ('A'..='N').map(|label| Row::numbered(label.to_string(), 10)).collect();
     let new = NewShowtime {
         id,
         listing: Listing::new("Bourne Identity", now + STARTS_IN),

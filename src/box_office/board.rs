@@ -227,7 +227,7 @@ mod tests {
 
     fn board() -> Board {
         let board = Board::new(ID);
-        let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: 4 }]).unwrap());
+        let seat_map = Arc::new(SeatMap::new(vec![Row::numbered("A", 4)]).unwrap());
         let listing = Listing::new("M", Timestamp::from_millis(1_000));
         board.show(&Showtime::scheduled(ShowtimeFacts { id: ID, seat_map }, listing));
         board

@@ -208,7 +208,7 @@ mod tests {
     use super::*;
     use crate::domain::{
         BestAvailable, BookingStatus, Credential, HoldToken, ListingChange, Row, SeatId, SeatMap, SeatSelection,
-        ShowtimeFacts, ShowtimeId, Together, UserId,
+        ShowtimeFacts, ShowtimeId, Together, UserId, Within,
     };
     use std::time::Duration;
     use uuid::Uuid;
@@ -239,7 +239,7 @@ mod tests {
     }
 
     fn showtime_with_hold() -> Showtime {
-        let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: 4 }]).unwrap());
+        let seat_map = Arc::new(SeatMap::new(vec![Row::numbered("A", 4)]).unwrap());
         let mut showtime = Showtime::scheduled(ShowtimeFacts { id: ID, seat_map }, Listing::new("M", Timestamp::MAX));
         let mut plan = Plan::new(&showtime, at(0));
         plan.decide(&mut showtime, &reserve(1, &[0, 1], at(0)), &POLICY).unwrap();
@@ -290,15 +290,15 @@ mod tests {
 
     #[test]
     fn the_best_seats_taken_again_at_once_are_held_since_the_first_time() {
-        let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: 2 }]).unwrap());
+        let seat_map = Arc::new(SeatMap::new(vec![Row::numbered("A", 2)]).unwrap());
         let listing = Listing::new("M", Timestamp::MAX);
         let mut showtime = Showtime::scheduled(ShowtimeFacts { id: ID, seat_map }, listing);
-        let best = BestAvailable::new(2, Together::Required).unwrap();
+        let best = BestAvailable::new(2, Together::Required, Within::default()).unwrap();
         let user_id = UserId::parse("u").unwrap();
         for (number, seconds) in [(1, 0), (2, 6), (3, 12)] {
             let mut plan = Plan::new(&showtime, at(seconds));
             let token = HoldToken::from_bytes([0; 32]).hash();
-            let (booking_id, user_id) = (booking(number), user_id.clone());
+            let (booking_id, best, user_id) = (booking(number), best.clone(), user_id.clone());
             let command = Command::ReserveBest { booking_id, best, user_id, token, asked_at: at(seconds) };
             plan.decide(&mut showtime, &command, &POLICY).unwrap();
             assert_eq!(showtime.booking(booking_id).unwrap().reserved_at, at(0), "booking {number}");

@@ -22,6 +22,15 @@ pub struct ShowtimeId(pub Uuid);
 #[serde(transparent)]
 pub struct AuditoriumId(pub Uuid);
 
+/// A version of an auditorium, which never changes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AuditoriumVersion {
+    /// The auditorium.
+    pub id: AuditoriumId,
+    /// Its version, from 1.
+    pub version: u32,
+}
+
 /// Identity of a booking; chosen by the server before the command is decided, so that a repeated command is recognised.
 ///
 /// A UUID of version 7 (RFC 9562, section 5.7) whose last 20 bits are the [`ShowtimeMark`] of its showtime:

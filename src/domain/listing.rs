@@ -66,6 +66,7 @@ impl Listing {
     /// The result makes no sense.
     pub fn changed(&self, change: &ListingChange) -> Result<Self, ListingError> {
         let terms = Terms {
+            auditorium: self.terms.auditorium,
             on_sale_from: change.on_sale_from.of(self.terms.on_sale_from),
             on_sale_until: change.on_sale_until.of(self.terms.on_sale_until),
             places_per_booking: change.places_per_booking.of(self.terms.places_per_booking),

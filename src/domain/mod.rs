@@ -13,7 +13,9 @@ mod ids;
 mod listing;
 mod payment;
 mod rejection;
+mod seat_kind;
 mod seat_map;
+mod seat_status;
 mod secret;
 mod selection;
 mod showtime;
@@ -23,7 +25,7 @@ mod timestamp;
 mod view;
 
 pub use auditorium::Auditorium;
-pub use best_available::{BestAvailable, Together, explain};
+pub use best_available::{BestAvailable, Together, Within, explain};
 pub use booking::{Booking, BookingStatus};
 pub use command::{Command, Credential, HoldPolicy};
 pub use customers::Customers;
@@ -31,11 +33,17 @@ pub use decide::Decision;
 pub(crate) use event::recorded;
 pub use event::{Event, EventKind, EventRun, NoteTold, RecordedEvent, SeatsStatus, Stamp};
 pub use hold_token::{HoldToken, TokenHash};
-pub use ids::{AuditoriumId, BookingId, SeatId, SeatIdPrefix, SeatIndex, ShowtimeId, ShowtimeMark, UserId};
+pub use ids::{
+    AuditoriumId, AuditoriumVersion, BookingId, SeatId, SeatIdPrefix, SeatIndex, ShowtimeId, ShowtimeMark, UserId,
+};
 pub use listing::Listing;
 pub use payment::PaymentReference;
 pub use rejection::{ConflictReason, Rejection, SeatConflict};
-pub use seat_map::{MAX_SEATS_PER_SHOWTIME, Row, SeatMap, SeatMapError, SeatPlace, SeatStatus};
+pub use seat_kind::SeatKind;
+pub use seat_map::{
+    CategoryRun, Labels, MAX_SEATS_PER_SHOWTIME, Places, Row, Seat, SeatMap, SeatMapError, SeatPlace, SpecialSeat,
+};
+pub use seat_status::SeatStatus;
 pub use secret::Secret;
 pub use selection::{SeatSelection, SelectionError};
 pub use showtime::{Showtime, ShowtimeFacts, Stored};

@@ -93,12 +93,32 @@ pub enum Rejection {
         most: u32,
     },
     /// Fewer seats are free than are wanted.
-    #[error("{wanted} seats are wanted, {left} are free")]
+    #[error("{} wanted, {left} are free", several(*wanted, "seat"))]
     TooFewSeats {
         /// Seats asked for.
         wanted: u32,
         /// Free seats.
         left: u32,
+    },
+    /// Fewer wheelchair places are free than are wanted.
+    #[error("{} wanted, {left} are free", several(*wanted, "wheelchair place"))]
+    TooFewAccessible {
+        /// Places asked for.
+        wanted: u32,
+        /// Free places.
+        left: u32,
+    },
+    /// The house has no such section.
+    #[error("there is no section {section:?} in this showtime")]
+    UnknownSection {
+        /// Its name.
+        section: String,
+    },
+    /// No seat of the house has such a category.
+    #[error("there is no seat of category {category:?} in this showtime")]
+    UnknownCategory {
+        /// Its key.
+        category: String,
     },
     /// Enough seats are free, but not as they may lie.
     #[error("there are no {wanted} free seats together as wanted; the longest block in one row has {longest}")]
@@ -158,6 +178,11 @@ pub enum Rejection {
     IdempotencyKeyReused,
 }
 
+/// `1 seat is`, `2 seats are`
+fn several(count: u32, what: &str) -> String {
+    if count == 1 { format!("1 {what} is") } else { format!("{count} {what}s are") }
+}
+
 /// `seat F3 is taken`; `seats F3, F4 and F5 are taken`.
 fn taken(conflicts: &[SeatConflict]) -> String {
     match conflicts {
@@ -180,7 +205,7 @@ mod tests {
     fn taken_seats_are_named_as_they_are_printed() {
         let conflict = |number| SeatConflict {
             seat_id: SeatId(Uuid::from_u128(u128::from(number))),
-            place: SeatPlace { row: "F".to_owned(), number },
+            place: SeatPlace::numbered("F", number),
             reason: ConflictReason::Sold,
         };
         let said = |numbers: &[u32]| {

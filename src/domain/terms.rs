@@ -2,13 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Timestamp;
 use crate::domain::text::{self, TextError};
+use crate::domain::{AuditoriumVersion, Timestamp};
 
-/// The terms of sale. What is not set is not limited.
+/// The terms of sale: what is sold, when, and how much to whom. What is not set is not limited.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Terms {
+    /// Whose plan the seats are of; none if they are numbered rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auditorium: Option<AuditoriumVersion>,
     /// When the sale begins; without it, at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_sale_from: Option<Timestamp>,

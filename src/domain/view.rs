@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Event, EventRun, Listing, RecordedEvent, SeatId, SeatMap, SeatStatus, ShowtimeId, Stamp};
+use crate::domain::{Event, EventRun, Listing, RecordedEvent, Seat, SeatMap, SeatStatus, ShowtimeId, Stamp};
 
 /// A place in a showtime's history.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -134,13 +134,9 @@ impl ShowtimeView {
         }
     }
 
-    /// Every seat as (id, row label, number, status), in order of index.
-    pub fn seats(&self) -> impl Iterator<Item = (SeatId, &str, u32, SeatStatus)> {
-        let prefix = SeatId::prefix(self.id);
-        self.seat_map
-            .seats()
-            .zip(&self.statuses)
-            .map(move |((index, row, number), status)| (SeatId::with_prefix(prefix, index), row, number, *status))
+    /// Every seat with its status, in order of index.
+    pub fn seats(&self) -> impl Iterator<Item = (Seat<'_>, SeatStatus)> {
+        self.seat_map.seats().zip(self.statuses.iter().copied())
     }
 }
 

@@ -55,7 +55,10 @@ impl Delta {
     pub(super) fn standing(view: &ShowtimeView, part_seats: usize) -> impl Iterator<Item = Self> {
         let statuses = [SeatStatus::Available, SeatStatus::Reserved, SeatStatus::Sold];
         let parts = statuses.into_iter().flat_map(move |status| {
-            let seats = view.seats().filter(|(_, _, _, of_seat)| *of_seat == status).map(|(seat_id, ..)| seat_id);
+            let seats = view
+                .seats()
+                .filter(|(_, of_seat)| *of_seat == status)
+                .map(|(seat, _)| SeatId::new(view.id, seat.index));
             let seats: Vec<SeatId> = seats.collect();
             let parts: Vec<Box<[SeatId]>> = seats.chunks(part_seats.max(1)).map(Into::into).collect();
             parts.into_iter().map(move |seat_ids| (seat_ids, status))
@@ -177,7 +180,7 @@ mod tests {
     #[test]
     fn the_first_event_names_no_seats() {
         let showtime = ShowtimeId(Uuid::from_u128(1));
-        let rows = crate::domain::SeatMap::new(vec![crate::domain::Row { row: "A".to_owned(), seats: 2 }]).unwrap();
+        let rows = crate::domain::SeatMap::new(vec![crate::domain::Row::numbered("A", 2)]).unwrap();
         let start_time = Timestamp::from_millis(0);
         let event =
             Event::ShowtimeScheduled { movie_title: "\"x\"".to_owned(), start_time, rows, terms: Terms::default() };

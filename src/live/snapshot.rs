@@ -86,7 +86,7 @@ mod tests {
     use crate::live::outflow::texts;
 
     fn row(label: &str, seats: u32) -> Row {
-        Row { row: label.to_owned(), seats }
+        Row::numbered(label, seats)
     }
 
     #[test]

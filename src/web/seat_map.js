@@ -31,7 +31,9 @@ function note(text) {
   while ($("feed").children.length > 30) $("feed").lastChild.remove();
 }
 const clock = (time) => new Date(time).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-const name = (id) => { const seat = view.seats.get(id); return seat ? seat.row + seat.number : "?"; };
+const rowName = (seat) => (seat.section ? seat.section + " " : "") + seat.row;
+const label = (seat) => seat.label ?? String(seat.number);
+const name = (id) => { const seat = view.seats.get(id); return seat ? rowName(seat) + label(seat) : "?"; };
 
 async function listShowtimes() {
   try {
@@ -103,7 +105,7 @@ function adopt(head, seats) {
   list(head);
   for (const seat of seats) {
     const last = view.rows[view.rows.length - 1];
-    if (last && last.label === seat.row) last.seats.push(seat); else view.rows.push({ label: seat.row, seats: [seat] });
+    if (last && last.label === rowName(seat)) last.seats.push(seat); else view.rows.push({ label: rowName(seat), seats: [seat] });
     view.seats.set(seat.seatId, seat);
   }
   for (const id of [...chosen]) if (view.seats.get(id)?.status !== "Available") chosen.delete(id);
@@ -149,7 +151,7 @@ function draw() {
   if (first) { first.tabIndex = 0; if (focused) first.focus(); }
 }
 function button(seat) {
-  const made = element("button", { type: "button", className: "seat", textContent: seat.number, tabIndex: -1 });
+  const made = element("button", { type: "button", className: "seat", textContent: label(seat), tabIndex: -1 });
   made.dataset.seat = seat.seatId;
   paint(made, seat);
   return made;
@@ -161,8 +163,9 @@ function paint(made, seat) {
   made.dataset.mine = String(ours && seat.status !== "Available");
   made.setAttribute("aria-pressed", String(chosen.has(seat.seatId)));
   made.setAttribute("aria-disabled", String(seat.status !== "Available"));
-  made.setAttribute("aria-label", "Row " + seat.row + ", seat " + seat.number + ", " + (ours && seat.status !== "Available" ? "yours" : seat.status.toLowerCase()));
+  made.setAttribute("aria-label", "Row " + rowName(seat) + ", seat " + label(seat) + ", " + kind(seat) + (ours && seat.status !== "Available" ? "yours" : seat.status.toLowerCase()));
 }
+const kind = (seat) => ({ wheelchair: "wheelchair place, ", companion: "companion's seat, ", restrictedView: "restricted view, " }[seat.kind] ?? "");
 const find = (id) => $("seats").querySelector('[data-seat="' + CSS.escape(id) + '"]');
 function repaint(id, isNew) {
   const made = find(id);

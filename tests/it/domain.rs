@@ -187,7 +187,7 @@ impl Model {
 }
 
 fn fresh() -> Showtime {
-    let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: SEATS }]).unwrap());
+    let seat_map = Arc::new(SeatMap::new(vec![Row::numbered("A", SEATS)]).unwrap());
     Showtime::scheduled(ShowtimeFacts { id: ID, seat_map }, Listing::new("M", Timestamp::MAX))
 }
 
@@ -334,7 +334,7 @@ fn what_came_before_the_deadline_counts_when_it_is_decided_after_it() {
 #[test]
 fn a_showtime_that_has_started_sells_no_more_seats_but_takes_the_payment_of_a_hold() {
     let start = Timestamp::from_millis(30_000);
-    let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: SEATS }]).unwrap());
+    let seat_map = Arc::new(SeatMap::new(vec![Row::numbered("A", SEATS)]).unwrap());
     let mut showtime = Showtime::scheduled(ShowtimeFacts { id: ID, seat_map }, Listing::new("M", start));
     let before = Timestamp::from_millis(29_999);
     let reserve = command(&Step::Reserve { booking: 1, seats: vec![0] }, before);
@@ -351,7 +351,7 @@ fn a_showtime_that_has_started_sells_no_more_seats_but_takes_the_payment_of_a_ho
 
 #[test]
 fn a_customer_has_at_most_as_many_places_as_the_terms_say() {
-    let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: SEATS }]).unwrap());
+    let seat_map = Arc::new(SeatMap::new(vec![Row::numbered("A", SEATS)]).unwrap());
     let terms = Terms { places_per_booking: Some(2), places_per_customer: Some(3), ..Terms::default() };
     let listing = Listing { terms, ..Listing::new("M", Timestamp::MAX) };
     let mut showtime = Showtime::scheduled(ShowtimeFacts { id: ID, seat_map }, listing);

@@ -29,7 +29,7 @@ struct Story {
 
 impl Story {
     fn begin() -> Self {
-        let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: 6 }]).unwrap());
+        let seat_map = Arc::new(SeatMap::new(vec![Row::numbered("A", 6)]).unwrap());
         let facts = ShowtimeFacts { id: ID, seat_map };
         Self { showtime: Showtime::scheduled(facts, Listing::new("M", Timestamp::MAX)), bookings: 0 }
     }

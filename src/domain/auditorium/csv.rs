@@ -6,10 +6,10 @@
 
 use csv::{StringRecord, Writer};
 
+use crate::domain::SeatKind;
 use crate::domain::auditorium::builder::Builder;
 use crate::domain::auditorium::draft::{RowDraft, SeatDraft, SectionDraft};
 use crate::domain::auditorium::fault::{Enough, Fault, PlanError, Step, shortened};
-use crate::domain::auditorium::parts::SeatKind;
 use crate::domain::auditorium::placing::RowPlace;
 use crate::domain::auditorium::row::{Aisles, Members, SeatsAt};
 use crate::domain::auditorium::seating::{Auditorium, SectionView};

@@ -1,6 +1,7 @@
 //! Drafts: parts of a plan as a client describes them, before any rule was held; and how much of each there may be.
 
-use crate::domain::auditorium::parts::{Point, SeatKind};
+use crate::domain::SeatKind;
+use crate::domain::auditorium::parts::Point;
 use crate::domain::auditorium::placing::RowPlace;
 use crate::domain::auditorium::row::Aisles;
 

@@ -19,10 +19,11 @@ mod parts;
 mod placing;
 pub mod pretix;
 mod row;
+mod seat_map;
 mod seating;
 #[cfg(test)]
 mod tests;
 
 pub use fault::{Fault, MOST_FAULTS, PlanError};
-pub use parts::{Area, Category, Colour, Coordinate, Point, SeatKind};
+pub use parts::{Area, Category, Colour, Coordinate, Point};
 pub use seating::{Auditorium, RowView, SeatName, SeatView, SectionView};

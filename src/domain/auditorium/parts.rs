@@ -26,6 +26,11 @@ impl Coordinate {
         f64::from(self.0) / Self::PARTS
     }
 
+    /// In hundredths of a unit.
+    pub fn hundredths(self) -> i32 {
+        self.0
+    }
+
     /// The nearest whole number of units.
     pub fn whole(self) -> i32 {
         let half = if self.0 < 0 { -50 } else { 50 };
@@ -52,40 +57,6 @@ pub struct Point {
     pub x: Coordinate,
     /// Away from the stage.
     pub y: Coordinate,
-}
-
-/// What a seat is, apart from where it is.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub enum SeatKind {
-    /// A seat like most.
-    #[default]
-    Standard,
-    /// A place for a wheelchair.
-    Wheelchair,
-    /// For who comes with the person in a wheelchair place. It is bound to that place, which is in the same row.
-    Companion,
-    /// A seat from which not all is seen. The note says why.
-    RestrictedView,
-}
-
-impl SeatKind {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Standard, Self::Wheelchair, Self::Companion, Self::RestrictedView];
-
-    /// The word in our format and in CSV.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Standard => "standard",
-            Self::Wheelchair => "wheelchair",
-            Self::Companion => "companion",
-            Self::RestrictedView => "restrictedView",
-        }
-    }
-
-    /// The reverse of [`SeatKind::as_str`].
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
 }
 
 /// A colour, as `#rrggbb` in lower case.

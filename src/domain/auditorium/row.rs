@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::domain::SeatIndex;
 use crate::domain::auditorium::fault::{Faults, Step, shortened};
-use crate::domain::auditorium::parts::{Coordinate, Point, SeatKind};
+use crate::domain::auditorium::parts::{Coordinate, Point};
 use crate::domain::auditorium::placing::aisles;
 use crate::domain::auditorium::seating::at;
 use crate::domain::text;
+use crate::domain::{SeatIndex, SeatKind};
 
 /// Highest adjacency index: an aisle after every seat of the longest row.
 pub(super) const MOST_ADJACENCY: u32 = 400_000;

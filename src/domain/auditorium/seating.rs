@@ -5,9 +5,9 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::domain::SeatIndex;
 use crate::domain::auditorium::order::{RowOrder, Rows};
-use crate::domain::auditorium::parts::{Area, Category, Point, SeatKind};
+use crate::domain::auditorium::parts::{Area, Category, Point};
+use crate::domain::{SeatIndex, SeatKind};
 
 /// No category.
 pub(super) const NO_CATEGORY: u16 = u16::MAX;

@@ -17,6 +17,7 @@ fn terms() -> impl Strategy<Value = Terms> {
     let limits = (prop::option::of(1..20_u32), prop::option::of(any::<u32>()));
     (prop::option::of(timestamp()), prop::option::of(timestamp()), limits).prop_map(
         |(on_sale_from, on_sale_until, (places_per_booking, places_per_customer))| Terms {
+            auditorium: None,
             on_sale_from,
             on_sale_until,
             places_per_booking,
@@ -29,7 +30,7 @@ fn event() -> impl Strategy<Value = Event> {
     let booking = any::<u128>().prop_map(|id| BookingId(Uuid::from_u128(id)));
     let seats = prop::collection::vec(any::<u128>().prop_map(|id| SeatId(Uuid::from_u128(id))), 0..4);
     let rows = prop::collection::btree_set("[A-Z]{1,3}", 1..4)
-        .prop_map(|labels| SeatMap::new(labels.into_iter().map(|row| Row { row, seats: 3 }).collect()).unwrap());
+        .prop_map(|labels| SeatMap::new(labels.into_iter().map(|row| Row::numbered(row, 3)).collect()).unwrap());
     prop_oneof![
         (".{0,20}", timestamp(), rows, terms()).prop_map(|(movie_title, start_time, rows, terms)| {
             Event::ShowtimeScheduled { movie_title, start_time, rows, terms }

@@ -104,7 +104,7 @@ impl Format {
 }
 
 /// A plan from the store.
-pub(super) fn stored_plan(stored: &str) -> Result<Auditorium, Problem> {
+pub(crate) fn stored_plan(stored: &str) -> Result<Auditorium, Problem> {
     own::read(&mut serde_json::Deserializer::from_str(stored)).map_err(Problem::bug)
 }
 

@@ -19,6 +19,7 @@ use crate::http::openapi::Describe;
 use crate::http::paths::{AUDITORIUM, AUDITORIUM_SCHEMA, AUDITORIUMS};
 use crate::http::route::Route;
 
+pub(super) use format::stored_plan;
 pub(super) use schema::as_component;
 
 const BODY_RULE: &str = "The body is streamed and checked as it arrives; up to 200,000 seats and 64 MiB are taken. `format` says what it is: `turnstile` (the \

@@ -31,7 +31,7 @@ impl Seats {
     /// The seats, checked against each other and the showtime.
     pub(super) fn checked(&self, showtime: ShowtimeId) -> Result<box_office::Wanted, SelectionError> {
         let named = match self {
-            Self::Best(best) => return Ok(box_office::Wanted::Best(*best)),
+            Self::Best(best) => return Ok(box_office::Wanted::Best(best.clone())),
             Self::Listed(seats) => seats.clone(),
             Self::Single(seat) => vec![*seat],
         };

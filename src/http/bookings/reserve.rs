@@ -8,7 +8,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::box_office::Reserved;
-use crate::domain::{BestAvailable, SeatId, SeatSelection, ShowtimeId, TermChange, Timestamp, Together, UserId};
+use crate::domain::{
+    BestAvailable, SeatId, SeatSelection, ShowtimeId, TermChange, Timestamp, Together, UserId, Within,
+};
 use crate::http::bookings::outcome::{OutcomeAnswer, standing};
 use crate::http::bookings::reservation::{Seats, Wanted, refused_reservation, refused_selection, unknown_showtime};
 use crate::http::problem::Problem;
@@ -55,7 +57,7 @@ pub(super) struct ReservationHereBody {
     user_id: UserId,
 }
 
-/// The best seats that are free: near the middle of the front, next to each other, with no single seat left where that can be avoided.
+/// The best seats that are free: near the auditorium's focal point or the middle of the front, next to each other, with no single seat left where that can be avoided.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = BestAvailable)]
 #[expect(dead_code, reason = "describes the fields that are read one by one")]
@@ -66,6 +68,14 @@ pub(super) struct BestAvailableBody {
     /// `required` (if absent): next to each other in one row, or not at all. `rows`: else in blocks of about the same size in neighbouring
     /// rows. `preferred`: else in as few blocks as possible.
     together: Option<words::Together>,
+    /// Seats of this category only: its key in the auditorium.
+    category: Option<String>,
+    /// Seats of this section only.
+    section: Option<String>,
+    /// So many of them are wheelchair places; the seats beside are for companions or for anybody. All of them lie together then. If it is
+    /// absent, neither wheelchair places nor companions' seats are chosen.
+    #[schema(minimum = 1, maximum = 20)]
+    accessible: Option<u32>,
 }
 
 /// A new booking with its holder's secret.
@@ -162,9 +172,15 @@ fn read_seats(fields: &mut Fields<'_>) -> Option<Seats> {
 
 fn read_best(value: &RawValue) -> Result<BestAvailable, String> {
     let Some(mut object) = Object::of(value) else {
-        return Err("must be an object with quantity and together".to_owned());
+        return Err("must be an object with quantity".to_owned());
     };
     let quantity = object.take("quantity").and_then(fields::whole_number);
+    let accessible = object.take("accessible").map_or(Some(0), fields::whole_number);
+    let mut text = |name| match object.take(name) {
+        None => Ok(None),
+        Some(text) => serde_json::from_str(text.get()).map(Some).map_err(|_kind| format!("{name} must be a string")),
+    };
+    let (category, section) = (text("category")?, text("section")?);
     let together = object.take("together").map(|word| serde_json::from_str::<Together>(word.get()));
     if let Some((name, why)) = object.left_over().next() {
         return Err(format!("{name} {why}"));
@@ -172,8 +188,13 @@ fn read_best(value: &RawValue) -> Result<BestAvailable, String> {
     let Ok(together) = together.unwrap_or(Ok(Together::Required)) else {
         return Err("together must be required, rows or preferred".to_owned());
     };
-    let best = quantity.and_then(|quantity| BestAvailable::new(quantity, together));
-    best.ok_or_else(|| format!("quantity must be a whole number from 1 to {}", SeatSelection::MAX_SEATS))
+    let Some(accessible) = accessible else {
+        return Err("accessible must be a whole number".to_owned());
+    };
+    let within = Within { category, section, accessible };
+    let best = quantity.and_then(|quantity| BestAvailable::new(quantity, together, within));
+    let most = SeatSelection::MAX_SEATS;
+    best.ok_or_else(|| format!("quantity must be a whole number from 1 to {most}, and not below accessible"))
 }
 
 async fn place(state: &AppState, request: &HttpRequest, wanted: Wanted) -> Result<HttpResponse, Problem> {

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::domain::ShowtimeView;
-use crate::domain::{Listing, Row, SeatId, SeatMap, SeatStatus, ShowtimeId};
+use crate::domain::{Listing, SeatId, SeatMap, SeatStatus, ShowtimeId};
 use crate::http::caching::representation::Representation;
 use crate::seat_json::{SEAT_BYTES, push_seats};
 
@@ -159,9 +159,10 @@ impl Facts {
         let mut prefix = SeatId::new(self.id, 0).to_string();
         prefix.truncate(prefix.len().saturating_sub(INDEX_DIGITS));
         let mut written = write!(body, r#","seatIdPrefix":"{prefix}","rows":["#);
-        for (position, Row { row, seats }) in self.seat_map.rows().iter().enumerate() {
+        for (position, row) in self.seat_map.rows().iter().enumerate() {
             let comma = if position == 0 { "" } else { "," };
-            written = written.and(write!(body, r#"{comma}{{"row":{},"seats":{seats}}}"#, quoted(row)));
+            // Texts and numbers: it has a JSON form.
+            written = written.and(write!(body, "{comma}{}", serde_json::to_string(row).unwrap_or_default()));
         }
         body.push_str("]}");
         finished(written, body)
@@ -171,10 +172,15 @@ impl Facts {
         let listing = self.listing.members();
         let mut digest = Sha256::new().chain_update(self.id.0).chain_update(listing.len().to_be_bytes());
         digest.update(&listing);
-        for Row { row, seats } in self.seat_map.rows() {
-            digest.update(row.len().to_be_bytes());
-            digest.update(row);
-            digest.update(seats.to_be_bytes());
+        for row in self.seat_map.rows() {
+            digest.update(row.row.len().to_be_bytes());
+            digest.update(&row.row);
+            digest.update(row.seats.to_be_bytes());
+            // Of rows without a plan there is no more, and their tags stay what they were.
+            if let Some(section) = &row.section {
+                digest.update(section.len().to_be_bytes());
+                digest.update(serde_json::to_vec(row).unwrap_or_default());
+            }
         }
         digest.finalize().into()
     }
@@ -202,21 +208,17 @@ fn short(digest: &[u8; 32]) -> String {
     })
 }
 
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{Stamp, Timestamp};
+    use crate::domain::{Row, Stamp, Timestamp};
     use crate::http::caching::representation::Coding;
 
     fn view(id: u128, sequence: u64, sold: bool) -> ShowtimeView {
-        let rows = vec![Row { row: "A\"\\".to_owned(), seats: 4 }, Row { row: "B".to_owned(), seats: 1 }];
+        let rows = vec![Row::numbered("A\"\\", 4), Row::numbered("B", 1)];
         let status = if sold { SeatStatus::Sold } else { SeatStatus::Available };
         let [free, held] = [SeatStatus::Available, SeatStatus::Reserved];
         ShowtimeView {
@@ -246,11 +248,11 @@ mod tests {
         assert_eq!(body["startTime"], "1970-01-01T00:00:01Z");
         let seats = body["seats"].as_array().unwrap();
         assert_eq!(seats.len(), 5);
-        for (seat, (id, row, number, status)) in seats.iter().zip(view.seats()) {
-            assert_eq!(seat["seatId"], id.to_string());
-            assert_eq!(seat["row"], row);
-            assert_eq!(seat["number"], number);
-            assert_eq!(seat["status"], status.as_str());
+        for (told, (seat, status)) in seats.iter().zip(view.seats()) {
+            assert_eq!(told["seatId"], SeatId::new(view.id, seat.index).to_string());
+            assert_eq!(told["row"], seat.row.row);
+            assert_eq!(told["number"], seat.number());
+            assert_eq!(told["status"], status.as_str());
         }
     }
 
@@ -274,7 +276,10 @@ mod tests {
                 told.push((format!("{prefix}{index:08x}"), row["row"].as_str().unwrap(), number, status));
             }
         }
-        let all = view.seats().map(|(id, row, number, status)| (id.to_string(), row, number.into(), status.code()));
+        let all = view.seats().map(|(seat, status)| {
+            let id = SeatId::new(view.id, seat.index).to_string();
+            (id, seat.row.row.as_str(), seat.number().into(), status.code())
+        });
         assert_eq!(told, all.collect::<Vec<_>>());
     }
 

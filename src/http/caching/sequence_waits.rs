@@ -153,7 +153,7 @@ mod tests {
     }
 
     fn scheduled(id: ShowtimeId) -> EventRun {
-        let rows = SeatMap::new(vec![Row { row: "A".to_owned(), seats: 1 }]).unwrap();
+        let rows = SeatMap::new(vec![Row::numbered("A", 1)]).unwrap();
         let (movie_title, terms) = ("M".to_owned(), Terms::default());
         let event = Event::ShowtimeScheduled { movie_title, start_time: Timestamp::MAX, rows, terms };
         EventRun::new(

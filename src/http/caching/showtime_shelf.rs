@@ -217,7 +217,7 @@ mod tests {
     }
 
     fn encoded(number: u128, sequence: u64) -> Arc<EncodedShowtime> {
-        let rows = vec![Row { row: "A".to_owned(), seats: SEATS }];
+        let rows = vec![Row::numbered("A", SEATS)];
         let view = ShowtimeView {
             id: id(number),
             listing: Arc::new(Listing::new("M", Timestamp::from_millis(1_000))),

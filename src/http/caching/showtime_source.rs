@@ -193,7 +193,7 @@ mod tests {
         let source = ShowtimeSource::new(read_model.clone(), None, note_told);
         let id = ShowtimeId(Uuid::from_u128(7));
         assert_eq!(source.look(id).await.unwrap(), None);
-        let rows = SeatMap::new(vec![Row { row: "A".to_owned(), seats: 1 }]).unwrap();
+        let rows = SeatMap::new(vec![Row::numbered("A", 1)]).unwrap();
         let (movie_title, terms) = ("M".to_owned(), Terms::default());
         let event = Event::ShowtimeScheduled { movie_title, start_time: Timestamp::MAX, rows, terms };
         let recorded =

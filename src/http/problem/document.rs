@@ -64,10 +64,16 @@ pub(super) struct Conflict {
     /// The seat.
     #[schema(value_type = uuid::Uuid)]
     seat_id: crate::domain::SeatId,
+    /// Its section, if the house has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    section: Option<String>,
     /// Label of its row.
     row: String,
-    /// Its number in the row, from 1.
+    /// Its label, if that is a plain number; else its place in the row, from 1.
     number: u32,
+    /// Its label as printed.
+    label: String,
     /// `Reserved`: another booking holds it. `Sold`: another booking has bought it. `Locked`: another reservation is being decided.
     #[schema(value_type = ConflictReason)]
     reason: &'static str,
@@ -75,8 +81,8 @@ pub(super) struct Conflict {
 
 impl From<&SeatConflict> for Conflict {
     fn from(conflict: &SeatConflict) -> Self {
-        let SeatPlace { row, number } = conflict.place.clone();
-        Self { seat_id: conflict.seat_id, row, number, reason: conflict.reason.as_str() }
+        let SeatPlace { section, row, number, label } = conflict.place.clone();
+        Self { seat_id: conflict.seat_id, section, row, number, label, reason: conflict.reason.as_str() }
     }
 }
 

@@ -279,7 +279,11 @@ impl From<Rejection> for Problem {
             Rejection::CustomerLimit { most, .. } => {
                 Self::new(Code::CustomerLimit, detail).with(Further { most: Some(most), ..Further::default() })
             }
-            Rejection::TooFewSeats { left, .. } => {
+            Rejection::UnknownSection { .. } => Self::new(Code::UnknownSeats, detail.clone())
+                .with_errors(vec![FieldError::pointer("/bestAvailable/section", detail)]),
+            Rejection::UnknownCategory { .. } => Self::new(Code::UnknownSeats, detail.clone())
+                .with_errors(vec![FieldError::pointer("/bestAvailable/category", detail)]),
+            Rejection::TooFewSeats { left, .. } | Rejection::TooFewAccessible { left, .. } => {
                 Self::new(Code::TooFewSeats, detail).with(Further { left: Some(left), ..Further::default() })
             }
             Rejection::NotTogether { longest, .. } => {

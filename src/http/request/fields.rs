@@ -171,6 +171,16 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A value that `read` understands, if it is there.
+    pub(crate) fn optional_value<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&'a RawValue) -> Result<T, String>,
+    ) -> Option<T> {
+        let value = self.object.take(name)?;
+        read(value).map_err(|detail| self.wrong(format!("/{name}"), detail)).ok()
+    }
+
     /// A new value for what `null` takes away and an absent member keeps.
     pub(crate) fn new_value<T>(
         &mut self,

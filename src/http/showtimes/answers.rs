@@ -50,6 +50,9 @@ pub(super) struct ListingAnswer {
     /// When it starts.
     #[schema(value_type = String, format = DateTime)]
     start_time: String,
+    /// The auditorium whose seats are sold, and its version; absent: they are numbered rows.
+    #[schema(nullable = false)]
+    auditorium: Option<AuditoriumVersion>,
     /// When the sale begins; absent: it has begun.
     #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
     on_sale_from: Option<String>,
@@ -65,6 +68,17 @@ pub(super) struct ListingAnswer {
     /// Why the showtime was cancelled; absent: it was not.
     #[schema(nullable = false)]
     cancelled: Option<String>,
+}
+
+/// A version of an auditorium, which never changes.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the domain's AuditoriumVersion to the OpenAPI document")]
+pub(super) struct AuditoriumVersion {
+    /// The auditorium.
+    id: Uuid,
+    /// Its version.
+    #[schema(minimum = 1)]
+    version: u32,
 }
 
 /// A showtime with all its seats at one sequence.
@@ -91,11 +105,23 @@ pub(super) struct ShowtimeAnswer {
 pub(super) struct SeatAnswer {
     /// Its id.
     seat_id: Uuid,
+    /// Its section, if it is of an auditorium.
+    #[schema(nullable = false)]
+    section: Option<String>,
     /// Label of its row.
     row: String,
-    /// Its number in the row, from 1.
+    /// Its number as printed; if it has none, its place in the row, from 1.
     #[schema(minimum = 1)]
     number: u32,
+    /// Its label as printed; absent: the number.
+    #[schema(nullable = false)]
+    label: Option<String>,
+    /// What its price goes by: a category's key in the auditorium.
+    #[schema(nullable = false)]
+    category: Option<String>,
+    /// `wheelchair`, `companion` or `restrictedView`; absent: a seat like most.
+    #[schema(nullable = false)]
+    kind: Option<String>,
     /// What it is now.
     #[schema(value_type = SeatStatus)]
     status: SeatStatus,
@@ -115,8 +141,42 @@ pub(super) struct LayoutAnswer {
     #[schema(pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}$")]
     seat_id_prefix: String,
     /// Its rows, in the order in which seats are counted.
-    #[schema(value_type = Vec<RowBody>)]
-    rows: Vec<RowBody>,
+    #[schema(value_type = Vec<LayoutRow>)]
+    rows: Vec<LayoutRow>,
+}
+
+/// A row of seats. All members but the first two are of rows of an auditorium. Seats are counted from the left, from 1. Places are told from the
+/// focal point, in hundredths of the auditorium's unit.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes the domain's Row to the OpenAPI document")]
+pub(super) struct LayoutRow {
+    /// Label, unique in its section.
+    row: String,
+    /// Number of seats.
+    #[schema(minimum = 1, maximum = 200_000)]
+    seats: u32,
+    /// Its section.
+    #[schema(nullable = false)]
+    section: Option<String>,
+    /// The seats' labels: `{from, step}` for numbers at even distances, or a list of all; absent: 1, 2, 3 and so on.
+    #[schema(value_type = Option<serde_json::Value>, nullable = false)]
+    labels: Option<String>,
+    /// How far to the right each seat is: `{from, step}` or a list of all.
+    #[schema(value_type = Option<serde_json::Value>, nullable = false)]
+    x: Option<String>,
+    /// How far from the stage each seat is, seen from the focal point: `{from, step}` or a list of all.
+    #[schema(value_type = Option<serde_json::Value>, nullable = false)]
+    y: Option<String>,
+    /// The seats that have an aisle on their right.
+    #[schema(nullable = false)]
+    aisle_after: Option<Vec<u32>>,
+    /// The seats' categories, from the left: `{seats, category}`.
+    #[schema(value_type = Option<Vec<serde_json::Value>>, nullable = false)]
+    categories: Option<Vec<String>>,
+    /// Seats that are not like most: `{seat, kind, companionOf, note}`.
+    #[schema(value_type = Option<Vec<serde_json::Value>>, nullable = false)]
+    special: Option<Vec<String>>,
 }
 
 /// A row of seats, numbered from 1.

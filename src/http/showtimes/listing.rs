@@ -141,7 +141,8 @@ fn time(value: &RawValue) -> Result<Timestamp, String> {
     Timestamp::parse(&text).map_err(|error| error.to_string())
 }
 
-fn count(value: &RawValue, most: u32) -> Result<u32, String> {
+/// A whole number from 1 to `most`.
+pub(super) fn count(value: &RawValue, most: u32) -> Result<u32, String> {
     let number = fields::whole_number(value).filter(|number| (1..=most).contains(number));
     number.ok_or_else(|| format!("must be a whole number from 1 to {most}"))
 }

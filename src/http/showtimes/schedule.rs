@@ -9,8 +9,9 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::box_office::{BoxOfficeError, IdempotencyKey, Scheduled};
-use crate::domain::{Listing, Row, SeatMap, SeatMapError, Timestamp};
-use crate::http::problem::{Code, Problem};
+use crate::domain::{AuditoriumId, AuditoriumVersion, Listing, Row, SeatMap, SeatMapError, Timestamp};
+use crate::http::auditoriums::stored_plan;
+use crate::http::problem::{Code, FieldError, Problem};
 use crate::http::request::body::MediaType;
 use crate::http::request::fields::{self, Fields, Object, Wrong};
 use crate::http::request::long_list::{self, LongList, LongListOf, WithLongList};
@@ -42,21 +43,39 @@ pub(super) struct ScheduleBody {
     /// Most places in all live bookings of one customer (`userId`).
     #[schema(minimum = 1)]
     places_per_customer: Option<u32>,
-    /// Its rows, at most 200,000 seats in all.
-    #[schema(value_type = Vec<RowBody>, min_items = 1)]
-    rows: SeatMap,
+    /// Its rows of numbered seats, at most 200,000 seats in all. Instead of an auditorium.
+    #[schema(value_type = Option<Vec<RowBody>>, min_items = 1)]
+    rows: Option<SeatMap>,
+    /// The auditorium whose seats are sold, instead of rows.
+    #[schema(value_type = Option<Uuid>)]
+    auditorium_id: Option<AuditoriumId>,
+    /// Its version; absent: the latest. The showtime keeps it.
+    #[schema(minimum = 1)]
+    auditorium_version: Option<u32>,
 }
 
 /// What [`ScheduleBody`] describes.
 struct Wanted {
     listing: Listing,
-    rows: SeatMap,
+    house: House,
+}
+
+/// Where the seats come from.
+enum House {
+    Rows(SeatMap),
+    Auditorium { id: AuditoriumId, version: Option<u32> },
+}
+
+/// A showtime that can be created.
+struct Ready {
+    listing: Listing,
+    seat_map: SeatMap,
 }
 
 /// Most rows: a seat each.
 const MOST_ROWS: usize = 200_000;
-/// Bytes of a row in an event besides its label.
-const ROW_BYTES: usize = 24;
+/// Highest version of an auditorium: stores keep it as a signed number of 32 bits.
+const MOST_VERSION: u32 = 0x7FFF_FFFF;
 
 /// `POST /api/showtimes`
 pub(super) async fn schedule(
@@ -70,8 +89,8 @@ pub(super) async fn schedule(
     let most_bytes = state.settings.showtime_rows_bytes;
     let read = move |body: &mut dyn Read| read_showtime(body, most_bytes);
     let (new, _place) = state.intake.clone().read(&request, payload, MediaType::Json, read).await?;
-    let new = new?;
-    let seats = new.rows.seat_count();
+    let new = ready(&state, new?, most_bytes).await?;
+    let seats = new.seat_map.seat_count();
     let scheduled = create(&state, &new, key).await?;
     state.existence.note_created(scheduled.showtime_id);
     let answer = SummaryAnswer {
@@ -91,18 +110,18 @@ pub(super) async fn schedule(
 }
 
 /// Creates the showtime if there may be one more.
-async fn create(state: &AppState, new: &Wanted, key: Option<IdempotencyKey>) -> Result<Scheduled, Problem> {
-    let Wanted { listing, rows } = new;
-    let creation = match (state.totals.admit(rows.seat_count()).await, &key) {
+async fn create(state: &AppState, new: &Ready, key: Option<IdempotencyKey>) -> Result<Scheduled, Problem> {
+    let Ready { listing, seat_map } = new;
+    let creation = match (state.totals.admit(seat_map.seat_count()).await, &key) {
         (Ok(creation), _) => creation,
         (Err(refusal), None) => return Err(refusal),
         // A repeated request is told what the first one has created, however many showtimes there are by now.
         (Err(refusal), Some(key)) => {
-            let before = state.box_office.scheduled_before(listing, rows, key).await?;
+            let before = state.box_office.scheduled_before(listing, seat_map, key).await?;
             return before.ok_or(refusal);
         }
     };
-    let outcome = state.box_office.schedule(listing.clone(), rows.clone(), key).await;
+    let outcome = state.box_office.schedule(listing.clone(), seat_map.clone(), key).await;
     let may_be_new = match &outcome {
         Ok(scheduled) => !scheduled.replayed,
         Err(error) => matches!(error, BoxOfficeError::ScheduleUnknown { .. }),
@@ -113,31 +132,89 @@ async fn create(state: &AppState, new: &Wanted, key: Option<IdempotencyKey>) -> 
     Ok(outcome?)
 }
 
+/// The seats of the auditorium, if one is named.
+async fn ready(state: &AppState, wanted: Wanted, most_bytes: usize) -> Result<Ready, Problem> {
+    let Wanted { mut listing, house } = wanted;
+    let (id, version) = match house {
+        House::Rows(seat_map) => return Ok(Ready { listing, seat_map }),
+        House::Auditorium { id, version } => (id, version),
+    };
+    let stored = state.auditoriums.auditorium(id, version).await.map_err(Arc::new)?;
+    let stored = stored.ok_or_else(|| unknown_auditorium(version))?;
+    listing.terms.auditorium = Some(AuditoriumVersion { id, version: stored.head.version });
+    let seat_map = web::block(move || stored_plan(&stored.plan)?.seat_map().map_err(|error| no_seat_map(&error)));
+    let seat_map = seat_map.await.map_err(Problem::bug)??;
+    check_size(&seat_map, most_bytes)?;
+    Ok(Ready { listing, seat_map })
+}
+
+fn unknown_auditorium(version: Option<u32>) -> Problem {
+    let wrong = match version {
+        None => FieldError::pointer("/auditoriumId", "names no auditorium"),
+        Some(_) => FieldError::pointer("/auditoriumVersion", "names no version of an auditorium"),
+    };
+    let detail = "the auditorium is unknown, or has no such version";
+    Problem::new(Code::UnknownAuditorium, detail).with_errors(vec![wrong])
+}
+
+fn no_seat_map(error: &SeatMapError) -> Problem {
+    Problem::field(FieldError::pointer("/auditoriumId", format!("names an auditorium that cannot be sold: {error}")))
+}
+
 fn read_showtime(body: &mut dyn Read, most_bytes: usize) -> Result<Wanted, Problem> {
     let WithLongList { rest, list } =
         long_list::read(body, LongListOf { name: "rows", most: MOST_ROWS, read: read_row })?;
     let mut fields = Fields::of(&rest)?;
     let listing = listing::new(&mut fields);
-    let rows = LongList::entries(list, "rows", MOST_ROWS, &mut fields);
-    let seat_map = rows.and_then(|rows| {
-        let made = SeatMap::new(rows);
-        made.map_err(|error| fields.wrong(wrong_row(&error), error.to_string())).ok()
-    });
-    let made = listing.zip(seat_map).map(|(listing, rows)| Wanted { listing, rows });
+    let house = read_house(list, &mut fields);
+    let made = listing.zip(house).map(|(listing, house)| Wanted { listing, house });
     let made = fields.finish(made)?;
-    let bytes: usize = made.rows.rows().iter().map(|row| row.row.len() + ROW_BYTES).sum();
+    if let House::Rows(seat_map) = &made.house {
+        check_size(seat_map, most_bytes)?;
+    }
+    Ok(made)
+}
+
+/// Rows or an auditorium; `None` after noting what is wrong.
+fn read_house(rows: Option<LongList<Row>>, fields: &mut Fields<'_>) -> Option<House> {
+    let id = fields.optional_text("auditoriumId");
+    let version = fields.optional_value("auditoriumVersion", |value| listing::count(value, MOST_VERSION));
+    match (id, rows) {
+        (Some(_), Some(_)) => {
+            fields.leave_out("rows");
+            fields.wrong("/rows".to_owned(), "auditoriumId and rows are both there; send one of them");
+            None
+        }
+        (Some(id), None) => {
+            let id = fields::uuid(&id).map_err(|detail| fields.wrong("/auditoriumId".to_owned(), detail)).ok()?;
+            Some(House::Auditorium { id: AuditoriumId(id), version })
+        }
+        (None, rows) => {
+            if version.is_some() {
+                fields.wrong("/auditoriumId".to_owned(), "is missing: auditoriumVersion is a version of it");
+            }
+            let rows = LongList::entries(rows, "rows", MOST_ROWS, fields)?;
+            let made = SeatMap::new(rows);
+            made.map_err(|error| fields.wrong(wrong_row(&error), error.to_string())).ok().map(House::Rows)
+        }
+    }
+}
+
+/// Events and documents carry the rows.
+fn check_size(seat_map: &SeatMap, most_bytes: usize) -> Result<(), Problem> {
+    let bytes = serde_json::to_vec(seat_map).map_err(Problem::bug)?.len();
     if bytes > most_bytes {
         let detail = format!("the rows have {bytes} bytes, at most {most_bytes} are taken: shorten their labels");
         return Err(Problem::new(Code::PayloadTooLarge, detail));
     }
-    Ok(made)
+    Ok(())
 }
 
 fn read_row(value: &RawValue) -> Result<Row, Wrong> {
     let Some(mut row) = Object::of(value) else {
         return Err(("".into(), "must be an object with row and seats".to_owned()));
     };
-    let label = row.take("row").and_then(|label| serde_json::from_str(label.get()).ok());
+    let label: Option<String> = row.take("row").and_then(|label| serde_json::from_str(label.get()).ok());
     let seats = row.take("seats").and_then(fields::whole_number);
     if let Some((name, why)) = row.left_over().next() {
         return Err((fields::pointer(&name).into(), why.to_owned()));
@@ -148,7 +225,7 @@ fn read_row(value: &RawValue) -> Result<Row, Wrong> {
     let Some(seats) = seats else {
         return Err(("/seats".into(), "must be a whole number, at least 1".to_owned()));
     };
-    Ok(Row { row: label, seats })
+    Ok(Row::numbered(label, seats))
 }
 
 fn wrong_row(error: &SeatMapError) -> String {

@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn a_document_tells_the_view_that_it_was_made_of() {
         for seats in 1..11 {
-            let made = house(vec![Row { row: "A".to_owned(), seats }, Row { row: "🎭".to_owned(), seats: 3 }]);
+            let made = house(vec![Row::numbered("A", seats), Row::numbered("🎭", 3)]);
             let document = document_of(&made);
             assert_eq!(view(&document).unwrap(), made);
             assert_eq!(summary(&document).unwrap(), made.summary());
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_does_not_fit_is_named() {
-        let good = document_of(&house(vec![Row { row: "A".to_owned(), seats: 5 }]));
+        let good = document_of(&house(vec![Row::numbered("A", 5)]));
         for field in
             ["_id", "movieTitle", "startTime", "sequence", "stamp", "seatCount", "available", "statuses", "rows"]
         {
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn the_largest_house_is_far_below_mongodbs_limit_of_16_mib() {
-        let rows = (0..200_000).map(|row| Row { row: format!("{row:🎬>16}"), seats: 1 });
+        let rows = (0..200_000).map(|row| Row::numbered(format!("{row:🎬>16}"), 1));
         let bytes = mongodb::bson::to_vec(&document_of(&house(rows.collect()))).unwrap().len();
         assert!(bytes < 4_000_000, "{bytes} bytes");
     }

@@ -49,7 +49,7 @@ fn new_showtime(seats: u32) -> NewShowtime {
     NewShowtime {
         id: ShowtimeId(Uuid::new_v4()),
         listing: Listing::new("Bourne Identity", Timestamp::from_millis(1_000_000)),
-        seat_map: SeatMap::new(vec![Row { row: "A".to_owned(), seats }]).unwrap(),
+        seat_map: SeatMap::new(vec![Row::numbered("A", seats)]).unwrap(),
         recorded_at: Timestamp::from_millis(1),
         idempotency: None,
     }

@@ -155,5 +155,5 @@ fn dependencies(store: &Arc<UnluckyStore>, lock: &Arc<InProcessLock>, millis: &A
 }
 
 pub fn seat_map() -> SeatMap {
-    SeatMap::new(vec![Row { row: "A".into(), seats: 10 }]).unwrap()
+    SeatMap::new(vec![Row::numbered("A", 10)]).unwrap()
 }

@@ -102,7 +102,7 @@ fn the_members_of_the_contract_keep_their_names() {
     for (schema, members) in [
         ("Reservation", "bestAvailable seatId seatIds showtimeId userId"),
         ("ReservationHere", "bestAvailable seatId seatIds userId"),
-        ("BestAvailable", "quantity together"),
+        ("BestAvailable", "accessible category quantity section together"),
         ("Confirmation", "holdToken paymentReference"),
         ("BookingOutcome", "bookingId expiresAt expiresInSeconds message replayed seatIds sequence showtimeId status"),
         (
@@ -113,26 +113,31 @@ fn the_members_of_the_contract_keep_their_names() {
             "Booking",
             "bookingId cancelReason expiresAt expiresInSeconds paymentReference reservedAt seatIds sequence showtimeId status userId",
         ),
-        ("NewShowtime", "movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer rows startTime"),
+        (
+            "NewShowtime",
+            "auditoriumId auditoriumVersion movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer rows startTime",
+        ),
         ("ShowtimeChange", "movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer startTime"),
         ("Cancellation", "reason"),
         (
             "ShowtimeOutcome",
-            "cancelled id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer sequence startTime",
+            "auditorium cancelled id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer sequence startTime",
         ),
         ("Row", "row seats"),
         (
             "Showtime",
-            "cancelled id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer seats sequence startTime",
+            "auditorium cancelled id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer seats sequence startTime",
         ),
         (
             "Layout",
-            "cancelled id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer rows seatIdPrefix startTime",
+            "auditorium cancelled id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer rows seatIdPrefix startTime",
         ),
-        ("Seat", "number row seatId status"),
+        ("Seat", "category kind label number row seatId section status"),
+        ("LayoutRow", "aisleAfter categories labels row seats section special x y"),
+        ("AuditoriumVersion", "id version"),
         (
             "ShowtimeSummary",
-            "available cancelled id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer seats sequence startTime",
+            "auditorium available cancelled id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer seats sequence startTime",
         ),
         ("ShowtimePage", "items nextCursor"),
         ("AuditoriumSummary", "id name places seats seatsSince updatedAt version"),
@@ -140,7 +145,7 @@ fn the_members_of_the_contract_keep_their_names() {
         ("Auditorium", "$schema areas categories focalPoint name sections"),
         ("Readiness", "dependencies status"),
         ("Dependency", "detail required status"),
-        ("Conflict", "number reason row seatId"),
+        ("Conflict", "label number reason row seatId section"),
         ("FieldError", "detail header parameter pointer"),
         (
             "Problem",

@@ -8,6 +8,7 @@ mod credentials;
 mod document;
 mod health;
 mod hostile;
+mod houses;
 mod limits;
 mod listing;
 mod live_messages;

@@ -30,8 +30,7 @@ pub struct Owner {
 impl Owner {
     pub async fn schedule(store: Arc<dyn WriteStore>, time: Arc<Time>, seats: u32) -> Self {
         let id = ShowtimeId(Uuid::new_v4());
-        let rows =
-            (0..seats.div_ceil(ROW)).map(|row| Row { row: format!("R{row}"), seats: ROW.min(seats - row * ROW) });
+        let rows = (0..seats.div_ceil(ROW)).map(|row| Row::numbered(format!("R{row}"), ROW.min(seats - row * ROW)));
         let new = NewShowtime {
             id,
             listing: Listing::new("Bourne \"Identity\"", time.now() + Duration::from_hours(2)),

@@ -117,7 +117,7 @@ impl Office {
             });
         });
         let office = office.await.unwrap();
-        let seat_map = SeatMap::new(vec![Row { row: "A".into(), seats: 10 }]).unwrap();
+        let seat_map = SeatMap::new(vec![Row::numbered("A", 10)]).unwrap();
         let showtime = office.schedule(Listing::new("M", Timestamp::MAX), seat_map, None).await.unwrap().showtime_id;
         Self { office, mishap, counters, showtime, stop: Some(stop), system: Some(system), dir }
     }
@@ -220,7 +220,7 @@ async fn unused_showtimes_make_room_whatever_they_hold() {
     let settings = Settings { max_open_showtimes: 16, hold_seconds: 3, idle_seconds: 3_600, ..Settings::default() };
     let office = Office::open(settings).await;
     for _ in 0..SHOWTIMES {
-        let row = SeatMap::new(vec![Row { row: "A".into(), seats: 2 }]).unwrap();
+        let row = SeatMap::new(vec![Row::numbered("A", 2)]).unwrap();
         let created = office.office.schedule(Listing::new("M", Timestamp::MAX), row, None).await.unwrap();
         let id = created.showtime_id;
         let seats = SeatSelection::new(id, vec![SeatId::new(id, 0)]).unwrap();

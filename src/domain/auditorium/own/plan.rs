@@ -2,7 +2,6 @@
 
 use serde::de::{DeserializeSeed as _, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess};
 
-use crate::domain::MAX_SEATS_PER_SHOWTIME;
 use crate::domain::auditorium::builder::Builder;
 use crate::domain::auditorium::draft::{RowDraft, SeatDraft, SectionDraft};
 use crate::domain::auditorium::fault::{PlanError, Step};
@@ -11,10 +10,10 @@ use crate::domain::auditorium::json::scalar::{Scalar, number, text, to_whole, wh
 use crate::domain::auditorium::numbering::Run;
 use crate::domain::auditorium::own::entries::{Areas, Categories};
 use crate::domain::auditorium::own::runs::RunMembers;
-use crate::domain::auditorium::parts::SeatKind;
 use crate::domain::auditorium::placing::RowPlace;
 use crate::domain::auditorium::row::{Aisles, MOST_ADJACENCY, Members, SeatsAt};
 use crate::domain::auditorium::seating::{Auditorium, at};
+use crate::domain::{MAX_SEATS_PER_SHOWTIME, SeatKind};
 
 /// Where our format has the parts.
 const MEMBERS: Members = Members {

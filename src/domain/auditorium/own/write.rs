@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::domain::auditorium::parts::{Area, Category, SeatKind};
+use crate::domain::SeatKind;
+use crate::domain::auditorium::parts::{Area, Category};
 use crate::domain::auditorium::seating::{Auditorium, RowView, SeatView, SectionView};
 
 impl Serialize for Auditorium {

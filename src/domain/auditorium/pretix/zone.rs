@@ -4,15 +4,15 @@ use std::collections::HashMap;
 
 use serde::de::{Error, MapAccess, SeqAccess};
 
-use crate::domain::MAX_SEATS_PER_SHOWTIME;
 use crate::domain::auditorium::builder::Builder;
 use crate::domain::auditorium::draft::{RowDraft, SeatDraft, SectionDraft};
 use crate::domain::auditorium::fault::{Enough, Step};
 use crate::domain::auditorium::json::object::{PointOf, Read, Shape, below, entries, keep, members};
 use crate::domain::auditorium::json::scalar::text;
-use crate::domain::auditorium::parts::{Point, SeatKind};
+use crate::domain::auditorium::parts::Point;
 use crate::domain::auditorium::placing::RowPlace;
 use crate::domain::auditorium::row::Aisles;
+use crate::domain::{MAX_SEATS_PER_SHOWTIME, SeatKind};
 
 /// A zone by its position in the list.
 pub(super) struct Zone(pub(super) usize);

@@ -1,9 +1,10 @@
 //! CSV: what spreadsheets write, what they break, and what comes back.
 
+use crate::domain::SeatKind;
 use serde_json::json;
 
 use super::{adjacencies, good};
-use crate::domain::auditorium::{Auditorium, PlanError, SeatKind, csv as format};
+use crate::domain::auditorium::{Auditorium, PlanError, csv as format};
 
 fn read(text: &[u8]) -> Result<Auditorium, PlanError<csv::Error>> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);

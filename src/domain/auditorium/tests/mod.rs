@@ -4,6 +4,7 @@ mod csv;
 mod hostile;
 mod pretix;
 mod rules;
+mod seat_map;
 mod shorthand;
 
 use serde_json::Value;

@@ -1,10 +1,10 @@
 //! Shorthand: rows as a count and a numbering, placed where nothing is said; and its canonical form.
 
+use crate::domain::SeatKind;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{adjacencies, good, read, rows};
-use crate::domain::auditorium::SeatKind;
 
 #[test]
 fn a_row_is_a_label_a_count_and_a_numbering() {

@@ -37,7 +37,7 @@ impl Journal {
     pub fn new(seats: u32, start: i64, changes: u64, seed: u64) -> Self {
         let id = ShowtimeId(Uuid::new_v4());
         let rows = (0..seats.div_ceil(100))
-            .map(|row| Row { row: format!("R{row}"), seats: (seats - row * 100).min(100) })
+            .map(|row| Row::numbered(format!("R{row}"), (seats - row * 100).min(100)))
             .collect();
         let scheduled = Event::ShowtimeScheduled {
             movie_title: format!("Film {seed}"),

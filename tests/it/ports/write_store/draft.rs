@@ -27,7 +27,7 @@ pub fn new_showtime(seats: u32) -> NewShowtime {
     NewShowtime {
         id: ShowtimeId(Uuid::new_v4()),
         listing: Listing::new("Bourne Identity", at(7_200_000)),
-        seat_map: SeatMap::new(vec![Row { row: "A".to_owned(), seats }]).unwrap(),
+        seat_map: SeatMap::new(vec![Row::numbered("A", seats)]).unwrap(),
         recorded_at: at(0),
         idempotency: None,
     }

@@ -13,7 +13,7 @@ use crate::ports::write_store::oracle::{check, holders, picture};
 pub async fn a_scheduled_showtime_has_free_seats_one_event_and_one_outbox_row<A: Adapter>() {
     let adapter = A::fresh().await;
     let store = adapter.store();
-    let rows = vec![Row { row: "Ä".to_owned(), seats: 3 }, Row { row: "B".to_owned(), seats: 2 }];
+    let rows = vec![Row::numbered("Ä", 3), Row::numbered("B", 2)];
     let title = "Le fabuleux destin d'Amélie \u{1F3AC} \"quoted\" \\ 天使";
     let terms = Terms { on_sale_from: Some(at(1)), places_per_customer: Some(6), ..Terms::default() };
     let new = NewShowtime {

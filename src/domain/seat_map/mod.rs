@@ -1,71 +1,23 @@
 //! Seat maps: the rows of an auditorium, and how a seat's index and its row and number give each other.
 
+mod row;
+
 use std::collections::HashSet;
-use std::fmt;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::SeatIndex;
 use crate::domain::text::{self, TextError};
 
+pub use row::{CategoryRun, Labels, Places, Row, Seat, SeatPlace, SpecialSeat};
+
 /// Most seats that one showtime may have.
 pub const MAX_SEATS_PER_SHOWTIME: u32 = 200_000;
 /// Longest row label, in characters.
 const MAX_LABEL_CHARACTERS: usize = 16;
 
-/// What a seat is to the public.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-#[repr(u8)]
-pub enum SeatStatus {
-    /// Free to be reserved.
-    Available = 0,
-    /// Held by a pending booking.
-    Reserved = 1,
-    /// Part of a confirmed booking.
-    Sold = 2,
-}
-
-impl SeatStatus {
-    /// The number that stores keep: 0 available, 1 reserved, 2 sold.
-    pub fn code(self) -> u8 {
-        match self {
-            Self::Available => 0,
-            Self::Reserved => 1,
-            Self::Sold => 2,
-        }
-    }
-
-    /// The reverse of [`SeatStatus::code`].
-    pub fn from_code(code: u8) -> Option<Self> {
-        match code {
-            0 => Some(Self::Available),
-            1 => Some(Self::Reserved),
-            2 => Some(Self::Sold),
-            _ => None,
-        }
-    }
-
-    /// The word on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Available => "Available",
-            Self::Reserved => "Reserved",
-            Self::Sold => "Sold",
-        }
-    }
-}
-
-/// One row: its label and how many seats it has, numbered from 1.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Row {
-    /// Label, unique in the showtime, such as `A`.
-    pub row: String,
-    /// Number of seats, at least 1.
-    pub seats: u32,
-}
-
-/// The rows of a showtime: at least one seat, at most [`MAX_SEATS_PER_SHOWTIME`].
+/// The rows of a showtime, from a client or from an auditorium: at least one seat, at most [`MAX_SEATS_PER_SHOWTIME`].
 ///
 /// [`SeatMap::new`] also sees to it that people can tell the rows apart. Reading it from a store does not: earlier versions
 /// accepted more.
@@ -166,45 +118,39 @@ impl SeatMap {
         self.seat_count
     }
 
-    /// Row label and number (from 1) of the seat at `index`.
-    pub fn place(&self, index: SeatIndex) -> Option<(&str, u32)> {
-        if index >= self.seat_count {
-            return None;
-        }
+    /// The rows with their seats' indices, in order.
+    pub fn numbered_rows(&self) -> impl DoubleEndedIterator<Item = (&Row, Range<SeatIndex>)> {
+        self.rows.iter().zip(&self.starts).map(|(row, start)| (row, *start..*start + row.seats))
+    }
+
+    /// The seat at `index`.
+    pub fn seat(&self, index: SeatIndex) -> Option<Seat<'_>> {
         let position = self.starts.partition_point(|start| *start <= index).checked_sub(1)?;
-        let row = self.rows.get(position)?;
-        Some((&row.row, index - self.starts.get(position)? + 1))
+        let (row, start) = (self.rows.get(position)?, self.starts.get(position)?);
+        let offset = index - start;
+        (offset < row.seats).then_some(Seat { index, row, offset })
+    }
+
+    /// Whether two seats whose indices differ by 1 are next to each other: in one row, without an aisle between them.
+    pub fn is_beside(&self, one: SeatIndex, other: SeatIndex) -> bool {
+        let right = one.max(other);
+        self.seat(right).is_some_and(|seat| seat.offset > 0 && !seat.row.has_aisle_before(seat.offset))
     }
 
     /// The seat at `index` as it is printed on a ticket.
     pub fn printed(&self, index: SeatIndex) -> SeatPlace {
-        let (row, number) = self.place(index).unwrap_or(("", index.saturating_add(1)));
-        SeatPlace { row: row.to_owned(), number }
+        self.seat(index).map_or_else(|| SeatPlace::numbered("", index.saturating_add(1)), |seat| seat.printed())
     }
 
-    /// Every seat as (index, row label, number), in order of index.
-    pub fn seats(&self) -> impl Iterator<Item = (SeatIndex, &str, u32)> {
+    /// Every seat, in order of index.
+    pub fn seats(&self) -> impl Iterator<Item = Seat<'_>> {
+        let seats = |(row, start): (_, &SeatIndex)| {
+            (0_u32..).zip(*start..).map(move |(offset, index)| Seat { index, row, offset })
+        };
         self.rows
             .iter()
             .zip(&self.starts)
-            .flat_map(|(row, start)| (1..=row.seats).map(move |number| (start + number - 1, row.row.as_str(), number)))
-    }
-}
-
-/// A seat as people know it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SeatPlace {
-    /// Label of its row.
-    pub row: String,
-    /// Its number in the row, from 1.
-    pub number: u32,
-}
-
-impl fmt::Display for SeatPlace {
-    /// `F3`; with a hyphen where the row's label ends with a digit: `12-3`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hyphen = if self.row.ends_with(|last: char| last.is_numeric()) { "-" } else { "" };
-        write!(f, "{}{hyphen}{}", self.row, self.number)
+            .flat_map(move |(row, start)| seats((row, start)).take_while(|seat| seat.offset < seat.row.seats))
     }
 }
 
@@ -227,7 +173,7 @@ mod tests {
     use super::*;
 
     fn row(label: &str, seats: u32) -> Row {
-        Row { row: label.to_owned(), seats }
+        Row::numbered(label, seats)
     }
 
     #[test]
@@ -235,11 +181,12 @@ mod tests {
         let map = SeatMap::new(vec![row("A", 3), row("B", 2)]).unwrap();
         assert_eq!(map.seat_count(), 5);
         let seats: Vec<_> = map.seats().collect();
-        assert_eq!(seats, [(0, "A", 1), (1, "A", 2), (2, "A", 3), (3, "B", 1), (4, "B", 2)]);
-        for (index, label, number) in seats {
-            assert_eq!(map.place(index), Some((label, number)));
+        let told: Vec<_> = seats.iter().map(|seat| (seat.index, seat.row.row.as_str(), seat.number())).collect();
+        assert_eq!(told, [(0, "A", 1), (1, "A", 2), (2, "A", 3), (3, "B", 1), (4, "B", 2)]);
+        for seat in seats {
+            assert_eq!(map.seat(seat.index), Some(seat));
         }
-        assert_eq!(map.place(5), None);
+        assert_eq!(map.seat(5), None);
     }
 
     #[test]
@@ -277,7 +224,8 @@ mod tests {
     fn labels_of_earlier_versions_are_read_as_they_are() {
         let stored = r#"[{"row":"A ","seats":1},{"row":"A\u200b","seats":2}]"#;
         let map: SeatMap = serde_json::from_str(stored).unwrap();
-        assert_eq!((map.place(0), map.place(2)), (Some(("A ", 1)), Some(("A\u{200B}", 2))));
+        let printed = [0, 2].map(|seat| map.printed(seat));
+        assert_eq!(printed, [SeatPlace::numbered("A ", 1), SeatPlace::numbered("A\u{200B}", 2)]);
         assert!(serde_json::from_str::<SeatMap>("[]").is_err());
     }
 }

@@ -1,0 +1,76 @@
+//! Seat map: an auditorium's seats as a showtime keeps them.
+
+use crate::domain::auditorium::parts::Point;
+use crate::domain::auditorium::seating::{Auditorium, RowView, SeatView, SectionView};
+use crate::domain::{CategoryRun, Labels, Places, Row, SeatKind, SeatMap, SeatMapError, SpecialSeat};
+
+impl Auditorium {
+    /// The seats in their order, placed around the focal point. Without one that is the middle of the front.
+    ///
+    /// # Errors
+    /// The auditorium has no seats.
+    pub fn seat_map(&self) -> Result<SeatMap, SeatMapError> {
+        let focal_point = self.focal_point().map_or_else(|| self.middle_of_the_front(), hundredths);
+        let rows = self.sections().flat_map(|section| section.rows().map(move |row| row_of(section, row, focal_point)));
+        SeatMap::stored(rows.collect())
+    }
+
+    /// In hundredths of a unit.
+    fn middle_of_the_front(&self) -> (i64, i64) {
+        let points = || self.records.iter().map(|seat| hundredths(seat.point));
+        let left = points().map(|(x, _)| x).min().unwrap_or_default();
+        let right = points().map(|(x, _)| x).max().unwrap_or_default();
+        (i64::midpoint(left, right), points().map(|(_, y)| y).min().unwrap_or_default())
+    }
+}
+
+fn hundredths(point: Point) -> (i64, i64) {
+    (i64::from(point.x.hundredths()), i64::from(point.y.hundredths()))
+}
+
+fn row_of(section: SectionView<'_>, row: RowView<'_>, (x, y): (i64, i64)) -> Row {
+    let seats: Vec<SeatView<'_>> = row.seats().collect();
+    let offset = |seat: &SeatView<'_>| hundredths(seat.point);
+    let aisles = (1..).zip(seats.iter().zip(seats.iter().skip(1)));
+    let aisles = aisles.filter(|(_, (one, next))| next.adjacency != one.adjacency + 1).map(|(place, _)| place);
+    let first = seats.first().map_or(0, |seat| seat.index);
+    let special = seats.iter().filter(|seat| !seat.kind.is_standard() || seat.note.is_some());
+    Row {
+        row: row.label.to_owned(),
+        seats: (1..).zip(&seats).last().map_or(0, |(count, _)| count),
+        section: Some(section.name.into()),
+        labels: Labels::of(seats.iter().map(|seat| seat.name.label)),
+        x: Some(Places::of(seats.iter().map(|seat| offset(seat).0 - x).collect())),
+        y: Some(Places::of(seats.iter().map(|seat| offset(seat).1 - y).collect())),
+        aisle_after: aisles.collect(),
+        categories: categories(&seats),
+        special: special.map(|seat| special_seat(seat, first)).collect(),
+    }
+}
+
+fn key<'a>(seat: &SeatView<'a>) -> Option<&'a str> {
+    seat.category.map(|category| category.key.as_str())
+}
+
+/// Nothing if no seat of the row has a category.
+fn categories(seats: &[SeatView<'_>]) -> Box<[CategoryRun]> {
+    if seats.iter().all(|seat| seat.category.is_none()) {
+        return Box::default();
+    }
+    let runs = seats.chunk_by(|one, next| key(one) == key(next));
+    let run = |run: &[SeatView<'_>]| CategoryRun {
+        seats: (1..).zip(run).last().map_or(0, |(count, _)| count),
+        category: run.first().and_then(key).map(Box::from),
+    };
+    runs.map(run).collect()
+}
+
+fn special_seat(seat: &SeatView<'_>, first: u32) -> SpecialSeat {
+    let place = |index: u32| index.saturating_sub(first) + 1;
+    SpecialSeat {
+        seat: place(seat.index),
+        kind: seat.kind,
+        companion_of: seat.companion_of.filter(|_| seat.kind == SeatKind::Companion).map(place),
+        note: seat.note.map(Box::from),
+    }
+}

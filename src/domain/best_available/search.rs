@@ -1,0 +1,122 @@
+//! Search: the best block of a house, or several.
+
+use std::ops::Range;
+
+use crate::domain::SeatIndex;
+use crate::domain::best_available::rows::{Candidates, RowPlace, length};
+
+/// A block, and what makes it better than others: less is better, member by member.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Block {
+    singles: u32,
+    distance: u128,
+    first: SeatIndex,
+    length: u32,
+}
+
+impl Block {
+    pub(super) fn seats(&self) -> Range<SeatIndex> {
+        self.first..self.first + self.length
+    }
+}
+
+/// The best block of this length in a row.
+fn best_in_row(
+    row: &RowPlace<'_>,
+    candidates: &Candidates<'_, impl Fn(SeatIndex) -> bool>,
+    wanted: u32,
+) -> Option<Block> {
+    if row.longest < wanted {
+        return None;
+    }
+    let mut best: Option<Block> = None;
+    for run in row.runs(candidates.is_free).filter(|run| length(run) >= wanted) {
+        for part in row.wanted(run.clone(), candidates.within).filter(|part| length(part) >= wanted) {
+            let mut distance: u128 = (part.start..part.start + wanted).map(|seat| row.distance(seat)).sum();
+            for first in part.start..=part.end - wanted {
+                let end = first + wanted;
+                let (before, behind) = (first - run.start, run.end - end);
+                let singles = u32::from(before == 1) + u32::from(behind == 1);
+                let block = Block { singles, distance, first, length: wanted };
+                if best.is_none_or(|best| block < best) && row.is_right(&block.seats(), candidates.within) {
+                    best = Some(block);
+                }
+                if end < part.end {
+                    distance = distance + row.distance(end) - row.distance(first);
+                }
+            }
+        }
+    }
+    best
+}
+
+pub(super) fn best_block(
+    rows: &[RowPlace<'_>],
+    candidates: &Candidates<'_, impl Fn(SeatIndex) -> bool>,
+    wanted: u32,
+) -> Option<Block> {
+    let mut best: Option<Block> = None;
+    for row in rows {
+        let cannot_be_better = |best: Block| best.singles == 0 && best.distance <= u128::from(wanted) * row.nearest();
+        if best.is_some_and(cannot_be_better) {
+            continue;
+        }
+        if let Some(block) = best_in_row(row, candidates, wanted)
+            && best.is_none_or(|best| block < best)
+        {
+            best = Some(block);
+        }
+    }
+    best
+}
+
+/// Blocks of about the same size in rows one behind the other, as few rows as possible, and nobody alone in a row.
+pub(super) fn in_rows(
+    rows: &[RowPlace<'_>],
+    candidates: &Candidates<'_, impl Fn(SeatIndex) -> bool>,
+    wanted: u32,
+) -> Option<Vec<SeatIndex>> {
+    for parts in 2..=wanted / 2 {
+        let size = |part: u32| wanted / parts + u32::from(part < wanted % parts);
+        let count = usize::try_from(parts).ok()?;
+        let have_room = |rows: &&[RowPlace<'_>]| (0..parts).zip(*rows).all(|(part, row)| row.longest >= size(part));
+        let are_near =
+            |rows: &&[RowPlace<'_>]| rows.iter().zip(rows.iter().skip(1)).all(|(one, next)| one.is_before(next));
+        let blocks = |rows: &[RowPlace<'_>]| -> Option<Vec<Block>> {
+            (0..parts).zip(rows).map(|(part, row)| best_in_row(row, candidates, size(part))).collect()
+        };
+        let quality = |blocks: &Vec<Block>| {
+            let singles: u32 = blocks.iter().map(|block| block.singles).sum();
+            (singles, blocks.iter().map(|block| block.distance).sum::<u128>(), blocks.first().map(|block| block.first))
+        };
+        let windows = rows.windows(count).filter(have_room).filter(are_near);
+        if let Some(best) = windows.filter_map(blocks).min_by_key(quality) {
+            return Some(best.iter().flat_map(Block::seats).collect());
+        }
+    }
+    None
+}
+
+/// As few blocks as possible: always the longest that there is, or what is still wanted.
+pub(super) fn in_pieces(
+    mut rows: Vec<RowPlace<'_>>,
+    candidates: &Candidates<'_, impl Fn(SeatIndex) -> bool>,
+    wanted: u32,
+) -> Option<Vec<SeatIndex>> {
+    let Candidates { is_free, within } = *candidates;
+    let mut chosen: Vec<SeatIndex> = Vec::new();
+    let mut missing = wanted;
+    while missing > 0 {
+        let longest = rows.iter().map(|row| row.longest).max().filter(|longest| *longest > 0)?;
+        let is_left = |seat: SeatIndex| is_free(seat) && !chosen.contains(&seat);
+        let block = best_block(&rows, &Candidates { is_free: &is_left, within }, longest.min(missing))?;
+        missing -= block.length;
+        chosen.extend(block.seats());
+        let is_left = |seat: SeatIndex| is_free(seat) && !chosen.contains(&seat);
+        if let Some(row) = rows.iter_mut().find(|row| row.seats.contains(&block.first)) {
+            row.measure(&Candidates { is_free: &is_left, within });
+        }
+    }
+    chosen.sort_unstable();
+    Some(chosen)
+}
