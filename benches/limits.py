@@ -379,6 +379,8 @@ def lines(bench):
         Line("refused/s, 64 clients, taken seats", "/s", 0.85, lambda: bench.refuse(bench.a), lambda: bench.refuse(bench.bare)),
         Line("accepted to seen, p99, 500/s, 1,000 watchers on 2 nodes", "ms", 1.5, lambda: seen(bench.a, bench.b),
              lambda: seen(bench.fan_out), lower=True),
+        Line("accepted to seen, p99, 500/s, 1,000 watchers, embedded", "ms", 1.5, lambda: seen(bench.embedded),
+             lambda: seen(bench.fan_out), lower=True),
         Line("seat maps of 1,000 seats/s, 64 clients", "/s", 0.75, reads, lambda: bench.refuse(bench.bare)),
         Line("unchanged seat maps (304)/s / seat maps/s, 64 clients", "/s", 1, lambda: reads("--revalidate"), reads),
         Line("live status of 100,000 seats on the wire", "KB", 30, status_on_the_wire, lower=True),

@@ -68,6 +68,8 @@ impl Sweeper {
         ctx.spawn(look.into_actor(self).map(move |ended, sweeper, ctx| {
             match ended {
                 Ok(left) => sweeper.left = left,
+                // The runtime ends before its actors do when the server stops.
+                Err(error) if error.is_cancelled() => {}
                 Err(error) => tracing::error!(error = %error, "a look for due holds was lost"),
             }
             ctx.run_later(pause, Self::look);
