@@ -189,8 +189,9 @@ fn read_house(rows: Option<LongList<Row>>, fields: &mut Fields<'_>) -> Option<Ho
             let id = fields::uuid(&id).map_err(|detail| fields.wrong("/auditoriumId".to_owned(), detail)).ok()?;
             Some(House::Auditorium { id: AuditoriumId(id), version })
         }
+        (None, None) if fields.names("/auditoriumId") => None,
         (None, rows) => {
-            if version.is_some() {
+            if version.is_some() && rows.is_some() {
                 fields.wrong("/auditoriumId".to_owned(), "is missing: auditoriumVersion is a version of it");
             }
             let rows = LongList::entries(rows, "rows", MOST_ROWS, fields)?;
