@@ -12,6 +12,7 @@ use icu_properties::props::{
 use icu_properties::{CodePointMapData, CodePointSetData};
 
 mod place;
+pub(super) mod search;
 
 use place::{BRAILLE_BLANK, Place};
 

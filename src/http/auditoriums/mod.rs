@@ -38,7 +38,7 @@ pub(super) fn routes() -> Vec<Route> {
             Describe::new("listAuditoriums", "Auditoriums in the order of their making, page by page", "auditoriums")
                 .public()
                 .number("limit", "Auditoriums on the page, 50 if absent", 1, MOST_ON_PAGE)
-                .formed("cursor", "`nextCursor` of the page before", CURSOR, CURSOR_CHARACTERS)
+                .formed("cursor", "`nextCursor` of the page before", CURSOR, CURSOR_CHARACTERS..=CURSOR_CHARACTERS)
                 .json::<AuditoriumPage>(200, "A page", &["Link?"])
                 .problems(&[400, 500, 503]),
         ),

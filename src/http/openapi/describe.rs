@@ -1,5 +1,7 @@
 //! Describe: puts together one operation of the OpenAPI document.
 
+use std::ops::RangeInclusive;
+
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::extensions::ExtensionsBuilder;
@@ -51,10 +53,16 @@ impl Describe {
         self.query(name, what, ObjectBuilder::new().schema_type(Type::String))
     }
 
-    /// A text of this form and length in the query.
-    pub(crate) fn formed(self, name: &str, what: &str, pattern: &str, characters: usize) -> Self {
+    /// A text of this form in the query, with so many characters.
+    pub(crate) fn formed(self, name: &str, what: &str, pattern: &str, characters: RangeInclusive<usize>) -> Self {
         let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
-        self.query(name, what, schema.min_length(Some(characters)).max_length(Some(characters)))
+        self.query(name, what, schema.min_length(Some(*characters.start())).max_length(Some(*characters.end())))
+    }
+
+    /// A date and time in the query.
+    pub(crate) fn time(self, name: &str, what: &str) -> Self {
+        let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+        self.query(name, what, ObjectBuilder::new().schema_type(Type::String).format(Some(format)))
     }
 
     /// `true` or `false` in the query.

@@ -1,6 +1,7 @@
 //! Query parameters: each known and at most once, wrong ones named.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use actix_web::HttpRequest;
 
@@ -62,6 +63,16 @@ impl<'a> Query<'a> {
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_ref())
+    }
+
+    /// A text that `read` understands, if it is there.
+    pub(crate) fn parsed<T, E: fmt::Display>(
+        &self,
+        name: &str,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, Problem> {
+        let parsed = self.get(name).map(read).transpose();
+        parsed.map_err(|error| Problem::field(FieldError::parameter(name, error.to_string())))
     }
 
     /// `true` or `false`; absent is `false`.

@@ -1,4 +1,6 @@
-//! The list of showtimes by start time, page by page.
+//! The list of showtimes by start time, page by page, filtered.
+
+use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -7,17 +9,27 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::domain::{ShowtimeId, Timestamp};
+use crate::domain::{MAX_SEATS_PER_SHOWTIME, ShowtimeFilter, ShowtimeId, ShowtimeSummary, Timestamp, TitleSearch};
 use crate::http::AppState;
 use crate::http::problem::{FieldError, Problem};
 use crate::http::request::query::Query;
 use crate::http::showtimes::answers::SummaryAnswer;
 use crate::http::showtimes::seat_maps::unreadable;
+use crate::read_model::PageStart;
 
 /// What a cursor looks like: 24 bytes in base64 for URLs.
 pub(super) const CURSOR: &str = "^[A-Za-z0-9_-]{32}$";
 /// Characters of a cursor.
 pub(super) const CURSOR_CHARACTERS: usize = 32;
+/// The parameters of one page. The cursor of a later page says what `past` said.
+const PAGE: [&str; 3] = ["limit", "cursor", "past"];
+/// The parameters that hold on every page.
+const FILTERS: [&str; 5] = ["title", "from", "to", "onSale", "available"];
+/// Showtimes that are read at once to be filtered. All filters share them.
+const READ_AT_ONCE: usize = 500;
+/// Showtimes that are read for one page at most. A page ends there, though it may have room, and its cursor goes on.
+const MOST_READ: usize = 5_000;
+
 /// A page of the list of showtimes, ordered by start time, then id.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -31,36 +43,111 @@ pub(super) struct PageAnswer {
     next_cursor: Option<String>,
 }
 
+/// What a client asks for.
+struct Wanted {
+    /// Most showtimes on the page.
+    limit: u64,
+    start: PageStart,
+    /// The first start that is not listed any more.
+    to: Option<Timestamp>,
+    filter: ShowtimeFilter,
+}
+
 /// `GET /api/showtimes`
 pub(super) async fn list(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let query = Query::of(&request, &["limit", "cursor", "past"])?;
-    let limit =
-        query.number("limit", 1, state.settings.page_showtimes)?.unwrap_or(state.settings.page_showtimes.min(50));
-    let past = query.flag("past")?;
-    let start = match query.get("cursor") {
-        None if past => None,
-        None => Some(upcoming((state.clock)())),
-        Some(cursor) => Some(read_cursor(cursor).ok_or_else(|| {
-            Problem::field(FieldError::parameter("cursor", "is not a cursor that this server has given out"))
-        })?),
-    };
-    let size = usize::try_from(limit).unwrap_or(usize::MAX);
-    let found = state.looks.list(start, size.saturating_add(1)).await.map_err(|error| unreadable(&error))?;
-    let page = found.get(..size).unwrap_or(&found);
-    let more = found.len() > page.len();
-    let next_cursor = if more { page.last().map(|last| cursor(last.listing.start_time, last.id)) } else { None };
+    let query = Query::of(&request, &[PAGE.as_slice(), FILTERS.as_slice()].concat())?;
+    let wanted = Wanted::read(&query, (state.clock)(), state.settings.page_showtimes)?;
+    let read = async |start, count| state.looks.list(start, count).await.map_err(|error| unreadable(&error));
+    let (found, next) = page(&wanted, read).await?;
+    let items = found.iter().map(SummaryAnswer::from).collect();
+    let next_cursor = next.map(|(start_time, id)| cursor(start_time, id));
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-cache"));
     if let Some(next) = &next_cursor {
-        response.insert_header((header::LINK, format!("</api/showtimes?limit={limit}&cursor={next}>; rel=\"next\"")));
+        response.insert_header((header::LINK, link(&query, wanted.limit, next)));
     }
-    Ok(response.json(PageAnswer { items: page.iter().map(SummaryAnswer::from).collect(), next_cursor }))
+    Ok(response.json(PageAnswer { items, next_cursor }))
 }
 
-/// Where the list of showtimes that have not started begins. In whole seconds, so that many requests share one call.
-fn upcoming(now: Timestamp) -> (Timestamp, ShowtimeId) {
-    let second = now.as_millis().div_euclid(1_000) * 1_000;
-    (Timestamp::from_millis(second - 1), ShowtimeId(Uuid::max()))
+impl Wanted {
+    fn read(query: &Query<'_>, now: Timestamp, most: u64) -> Result<Self, Problem> {
+        let limit = query.number("limit", 1, most)?.unwrap_or(most.min(50));
+        let past = query.flag("past")?;
+        let title = query.parsed("title", TitleSearch::parse)?;
+        let (from, to) = (query.parsed("from", time)?, query.parsed("to", time)?);
+        if from.zip(to).is_some_and(|(from, to)| from >= to) {
+            return Err(Problem::field(FieldError::parameter("to", "must be after from")));
+        }
+        let on_sale_at = query.flag("onSale")?.then_some(now);
+        let available = query.number("available", 1, u64::from(MAX_SEATS_PER_SHOWTIME))?.unwrap_or(0);
+        let place =
+            query.parsed("cursor", |text| read_cursor(text).ok_or("is not a cursor that this server has given out"))?;
+        let beginning = match place {
+            None if past => None,
+            None => before(whole_seconds(now)),
+            Some(place) => Some(place),
+        };
+        let filter = ShowtimeFilter { title, on_sale_at, available: u32::try_from(available).unwrap_or(u32::MAX) };
+        Ok(Self { limit, start: beginning.max(from.and_then(before)), to, filter })
+    }
+}
+
+/// The showtimes of the page, and where the next page begins, if there may be one. `read` reads up to so many showtimes after a place.
+async fn page(
+    wanted: &Wanted,
+    read: impl AsyncFn(PageStart, usize) -> Result<Arc<Vec<ShowtimeSummary>>, Problem>,
+) -> Result<(Vec<ShowtimeSummary>, PageStart), Problem> {
+    let size = usize::try_from(wanted.limit).unwrap_or(usize::MAX);
+    let at_once = if wanted.filter.wants_all() { size.saturating_add(1) } else { READ_AT_ONCE };
+    let (mut found, mut start, mut looked_at) = (Vec::new(), wanted.start, 0);
+    while looked_at < MOST_READ {
+        let part = read(start, at_once).await?;
+        for showtime in part.iter() {
+            if wanted.to.is_some_and(|to| showtime.listing.start_time >= to) {
+                return Ok((found, None));
+            }
+            if wanted.filter.wants(showtime) {
+                if found.len() == size {
+                    return Ok((found, start));
+                }
+                found.push(showtime.clone());
+            }
+            start = Some(place(showtime));
+        }
+        if part.len() < at_once {
+            return Ok((found, None));
+        }
+        looked_at += part.len();
+    }
+    Ok((found, start))
+}
+
+/// The same list from the next page on.
+fn link(query: &Query<'_>, limit: u64, next: &str) -> String {
+    let mut parameters = url::form_urlencoded::Serializer::new(String::new());
+    parameters.append_pair("limit", &limit.to_string()).append_pair("cursor", next);
+    parameters.extend_pairs(FILTERS.iter().filter_map(|name| Some((name, query.get(name)?))));
+    format!("</api/showtimes?{}>; rel=\"next\"", parameters.finish())
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    // A + that is not written as %2B is a space.
+    let hint = if text.contains(' ') { "; write + as %2B" } else { "" };
+    Timestamp::parse(text).map_err(|error| format!("is {error}{hint}"))
+}
+
+fn place(showtime: &ShowtimeSummary) -> (Timestamp, ShowtimeId) {
+    (showtime.listing.start_time, showtime.id)
+}
+
+/// Right before the showtimes that start at `time`.
+fn before(time: Timestamp) -> PageStart {
+    (time > Timestamp::MIN).then(|| (Timestamp::from_millis(time.as_millis() - 1), ShowtimeId(Uuid::max())))
+}
+
+/// So that requests of the same second share one call.
+fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_millis(time.as_millis().div_euclid(1_000) * 1_000)
 }
 
 /// Opaque to clients: start time and id of the last line, so that a page begins right after it, whatever was added since.
@@ -81,6 +168,61 @@ fn read_cursor(text: &str) -> Option<(Timestamp, ShowtimeId)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{Listing, Stamp};
+
+    /// So many showtimes, one a second; each third is "Metropolis".
+    fn house(count: i64) -> Vec<ShowtimeSummary> {
+        let made = (0..count).map(|number| ShowtimeSummary {
+            id: ShowtimeId(Uuid::from_u128(9)),
+            listing: Arc::new(Listing::new(
+                if number % 3 == 0 { "Metropolis" } else { "M" },
+                Timestamp::from_millis(number * 1_000),
+            )),
+            sequence: 1,
+            stamp: Stamp(1),
+            seats: 1,
+            available: 1,
+        });
+        made.collect()
+    }
+
+    fn titled(text: &str) -> ShowtimeFilter {
+        ShowtimeFilter { title: Some(TitleSearch::parse(text).unwrap()), ..ShowtimeFilter::default() }
+    }
+
+    /// Pages to the end: how many showtimes each has.
+    async fn pages(house: &[ShowtimeSummary], mut wanted: Wanted) -> Vec<usize> {
+        let mut lengths = Vec::new();
+        loop {
+            let read = async |start: PageStart, count: usize| {
+                let after = house.iter().filter(|showtime| Some(place(showtime)) > start);
+                Ok(Arc::new(after.take(count).cloned().collect()))
+            };
+            let (found, next) = page(&wanted, read).await.unwrap();
+            assert!(found.iter().all(|showtime| wanted.filter.wants(showtime)));
+            lengths.push(found.len());
+            if next.is_none() {
+                return lengths;
+            }
+            assert!(next > wanted.start, "a page goes on");
+            wanted.start = next;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_ends_with_its_limit_its_time_or_the_showtimes_looked_at() {
+        let house = house(10_001);
+        let wanted = |limit, filter| Wanted { limit, start: None, to: None, filter };
+        assert_eq!(pages(&house[..7], wanted(3, ShowtimeFilter::default())).await, [3, 3, 1]);
+        assert_eq!(pages(&house[..6], wanted(3, ShowtimeFilter::default())).await, [3, 3]);
+        assert_eq!(pages(&house[..7], wanted(2, titled("metropolis"))).await, [2, 1]);
+        assert_eq!(pages(&house, wanted(200, titled("nosferatu"))).await, [0, 0, 0]);
+        assert_eq!(pages(&house, wanted(4_000, titled("metropolis"))).await, [1_667, 1_667, 0]);
+        let until = |to| Wanted { to: Some(Timestamp::from_millis(to)), ..wanted(3, ShowtimeFilter::default()) };
+        assert_eq!(pages(&house, until(4_000)).await, [3, 1]);
+        assert_eq!(pages(&house, until(4_001)).await, [3, 2]);
+        assert_eq!(pages(&house, until(0)).await, [0]);
+    }
 
     #[test]
     fn cursors_come_back_and_others_are_refused() {

@@ -6,6 +6,7 @@ mod listing;
 mod schedule;
 mod seat_maps;
 
+use crate::domain::{MAX_SEATS_PER_SHOWTIME, text_pattern};
 use crate::http::openapi::Describe;
 use crate::http::paths::{LAYOUT, SHOWTIME, SHOWTIME_CANCEL, SHOWTIMES, STATUS};
 use crate::http::request::query::MOST_SEQUENCE;
@@ -21,6 +22,12 @@ pub(super) use seat_maps::{SEQUENCE, SOURCE};
 const PAGE_SHOWTIMES: u64 = 200;
 const TOTALS_RULE: &str = "All showtimes, and all seats, have a limit that operators set. Beyond it the answer is 429 with the code `quota-exceeded`.";
 
+const LIST_RULE: &str = "Ordered by start time, then id. A cancelled showtime stays in the list, with its reason, for those who come for it; `onSale` leaves it \
+     out. All filters must hold, and are repeated with each `cursor`. A page has fewer showtimes than `limit` if 5,000 were looked at for it: the list \
+     ends where `nextCursor` is absent. A page goes on right after the place where the one before ended, whatever was added or changed \
+     meanwhile: only a showtime whose start is moved over that place is seen twice or not at all.";
+const TITLE_RULE: &str = "Only those with this text in the title. Case and accents make no difference: both texts are brought into Unicode's \
+     normalization form KD, without nonspacing marks (category Mn), and put into upper, then into lower case";
 const CHANGE_RULE: &str = "What is absent stays as it is; `null` takes a term away. Bookings stay as they are: a hold keeps its deadline, and \
      who has more places than a new limit keeps them. Everybody who watches the showtime hears of it.";
 const CANCEL_RULE: &str = "For good. Nothing is sold any more from the answer on; the live bookings are cancelled soon after, each by an event \
@@ -91,10 +98,16 @@ fn reads() -> Vec<Route> {
             SHOWTIMES,
             list::list,
             Describe::new("listShowtimes", "Showtimes to come by start time, page by page", "showtimes")
+                .text(LIST_RULE)
                 .public()
                 .number("limit", "Showtimes on the page, 50 if absent", 1, PAGE_SHOWTIMES)
-                .formed("cursor", "`nextCursor` of the page before", CURSOR, CURSOR_CHARACTERS)
+                .formed("cursor", "`nextCursor` of the page before", CURSOR, CURSOR_CHARACTERS..=CURSOR_CHARACTERS)
                 .flag("past", "true: also those that have started, the oldest first")
+                .formed("title", TITLE_RULE, &text_pattern(), 1..=200)
+                .time("from", "Only those that start then or later")
+                .time("to", "Only those that start before")
+                .flag("onSale", "true: only those whose seats can be reserved now: the sale has begun and is not over, and they are not cancelled")
+                .number("available", "Only those with so many available seats or more", 1, u64::from(MAX_SEATS_PER_SHOWTIME))
                 .json::<PageAnswer>(200, "A page", &["Link?"])
                 .problems(&[400, 500, 503]),
         ),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::http::{is_problem, names};
+use crate::services;
 use crate::stack::{Server, Stack, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,6 +76,152 @@ async fn only_showtimes_to_come_are_listed_unless_past_ones_are_asked_for() {
     let wrong = server.get("/api/showtimes?past=yes").await;
     is_problem(&wrong, 400, "invalid-fields");
     names(&wrong, "parameter", &["past"]);
+}
+
+/// A showtime to create: title, start, seats, and further members.
+fn showtime(title: &str, start: &str, seats: u32, further: &Value) -> Value {
+    let mut body = json!({"movieTitle": title, "startTime": start, "rows": [{"row": "A", "seats": seats}]});
+    body.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
+    body
+}
+
+/// The titles of the showtimes that a query finds, over all pages.
+async fn titles(server: &Server, query: &str) -> Vec<String> {
+    let (mut titles, mut path) = (Vec::new(), format!("/api/showtimes?{query}"));
+    loop {
+        let page = server.get(&path).await;
+        assert_eq!(page.status, 200, "{page:?}");
+        titles.extend(
+            page.body["items"].as_array().unwrap().iter().map(|item| item["movieTitle"].as_str().unwrap().to_owned()),
+        );
+        let Some(link) = page.headers.get("link") else { return titles };
+        let (target, _) = link.to_str().unwrap()[1..].split_once('>').unwrap();
+        path = target.to_owned();
+    }
+}
+
+async fn finds(server: &Server) {
+    let none = json!({});
+    let mut made = Vec::new();
+    for body in [
+        showtime("Amélie", "1999-01-01T20:00:00Z", 9, &none),
+        showtime("Le Fabuleux Destin d'AMÉLIE Poulain", "2099-01-01T20:00:00Z", 4, &none),
+        showtime("Die Straße", "2099-01-01T20:00:00.001Z", 2, &json!({"onSaleFrom": "2098-01-01T00:00:00Z"})),
+        showtime("La Strada", "2099-01-02T20:00:00Z", 3, &json!({"onSaleUntil": "2020-01-01T00:00:00Z"})),
+        showtime("Straßenbahn", "2099-01-03T20:00:00Z", 3, &none),
+        showtime("Strasse (cancelled)", "2099-01-04T20:00:00Z", 9, &none),
+    ] {
+        let answer = server.post("/api/showtimes", &body).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        made.push(answer.body["id"].as_str().unwrap().to_owned());
+    }
+    let cancel = format!("/api/showtimes/{}/cancel", made[5]);
+    assert_eq!(server.post(&cancel, &json!({"reason": "storm"})).await.status, 200);
+    let seats = server.seats(&made[1], 1).await;
+    server.hold(&made[1], &[seats[0].0.clone()]).await;
+    let (amelie, sold_later, sold_before, tram, cancelled) =
+        ("Le Fabuleux Destin d'AMÉLIE Poulain", "Die Straße", "La Strada", "Straßenbahn", "Strasse (cancelled)");
+    eventually("the list has it all", Duration::from_secs(10), || async {
+        let items = server.get("/api/showtimes").await.body["items"].as_array().unwrap().clone();
+        items.len() == 5 && items[0]["available"] == 3 && items[4]["cancelled"] == "storm"
+    })
+    .await;
+    for (query, expected) in [
+        ("title=amelie", vec![amelie]),
+        ("title=amelie&past=true", vec!["Amélie", amelie]),
+        ("title=%20STRASSE+", vec![sold_later, tram, cancelled]),
+        ("title=strasse&onSale=true", vec![tram]),
+        ("onSale=true", vec![amelie, tram]),
+        ("onSale=false&limit=1", vec![amelie, sold_later, sold_before, tram, cancelled]),
+        ("available=3", vec![amelie, sold_before, tram, cancelled]),
+        ("available=4&limit=1", vec![cancelled]),
+        ("available=3&onSale=true&limit=1", vec![amelie, tram]),
+        ("from=2099-01-01T20:00:00.001Z", vec![sold_later, sold_before, tram, cancelled]),
+        ("to=2099-01-02T20:00:00Z", vec![amelie, sold_later]),
+        ("from=2099-01-02T21:00:00%2B01:00&to=2099-01-03T20:00:00.001Z&limit=1", vec![sold_before, tram]),
+        ("from=1990-01-01T00:00:00Z&to=2000-01-01T00:00:00Z", vec![]),
+        ("from=1990-01-01T00:00:00Z&to=2000-01-01T00:00:00Z&past=true", vec!["Amélie"]),
+        ("title=nosferatu", vec![]),
+    ] {
+        assert_eq!(titles(server, query).await, expected, "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn showtimes_are_found_by_title_time_sale_and_free_seats() {
+    let stack = Stack::embedded().with("SEED_DEMO", "false");
+    finds(&stack.start()).await;
+    let stack = Stack::real(services::shared()).await.with("SEED_DEMO", "false");
+    let server = stack.start();
+    finds(&server).await;
+    stack.check().await;
+}
+
+/// Reads page after page, and between them adds and changes showtimes before and after the place where the page ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_stay_right_while_showtimes_are_added_and_changed() {
+    let stack = Stack::embedded().with("SEED_DEMO", "false");
+    let server = stack.start();
+    let make = async |title: String, start: String| {
+        let answer = server.post("/api/showtimes", &showtime(&title, &start, 4, &json!({}))).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.body["id"].as_str().unwrap().to_owned()
+    };
+    let mut kept = Vec::new();
+    for day in 11..23 {
+        kept.push(make(format!("Kept {day}"), format!("2099-01-{day}T20:00:00Z")).await);
+    }
+    let has = async |count: usize| {
+        server.get("/api/showtimes?limit=200").await.body["items"].as_array().unwrap().len() == count
+    };
+    eventually("all are listed", Duration::from_secs(10), || has(12)).await;
+    let (mut seen, mut path, mut round) = (Vec::new(), "/api/showtimes?title=kept&available=1&limit=3".to_owned(), 0);
+    loop {
+        let page = server.get(&path).await;
+        seen.extend(page.body["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()));
+        let Some(cursor) = page.body["nextCursor"].as_str() else { break };
+        path = format!("/api/showtimes?title=kept&available=1&limit=3&cursor={cursor}");
+        round += 1;
+        make("Other".to_owned(), "2099-01-01T20:00:00Z".to_owned()).await;
+        make("Other".to_owned(), "2099-01-20T20:00:00Z".to_owned()).await;
+        let (first, last) = (format!("/api/showtimes/{}", kept[0]), format!("/api/showtimes/{}", kept[11]));
+        for (showtime, start) in
+            [(first, format!("2099-01-10T20:00:0{round}Z")), (last, format!("2099-01-30T20:00:0{round}Z"))]
+        {
+            let change = server.as_operator(reqwest::Method::PATCH, &showtime).json(&json!({"startTime": start}));
+            assert_eq!(server.send(change).await.unwrap().status, 200);
+        }
+        eventually("the new ones are listed", Duration::from_secs(10), || has(12 + 2 * round)).await;
+    }
+    assert_eq!(round, 3);
+    assert_eq!(seen, kept);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_filters_are_named() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    for (query, name) in [
+        ("title=", "title"),
+        ("title=a%E2%80%8Bb", "title"),
+        ("from=2099-01-01", "from"),
+        ("from=2099-01-01T20:00:00", "from"),
+        ("to=2099-01-01T20:00:00+01:00", "to"),
+        ("from=2099-01-01T20:00:00Z&to=2099-01-01T20:00:00Z", "to"),
+        ("onSale=1", "onSale"),
+        ("onsale=true", "onsale"),
+        ("available=0", "available"),
+        ("available=200001", "available"),
+        ("available=1&available=2", "available"),
+    ] {
+        let answer = server.get(&format!("/api/showtimes?{query}")).await;
+        is_problem(&answer, 400, "invalid-fields");
+        names(&answer, "parameter", &[name]);
+    }
+    let long = server.get(&format!("/api/showtimes?title={}", "a".repeat(201))).await;
+    names(&long, "parameter", &["title"]);
+    let plus = server.get("/api/showtimes?to=2099-01-01T20:00:00+01:00").await;
+    assert!(plus.body["errors"][0]["detail"].as_str().unwrap().ends_with("write + as %2B"), "{plus:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

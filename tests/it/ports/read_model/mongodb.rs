@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use mongodb::bson::{Document, doc};
 use mongodb::{Client, Collection, Database};
-use turnstile::domain::Applied;
+use turnstile::domain::{Applied, ShowtimeId, Timestamp};
 use turnstile::read_model::ReadModel;
 use turnstile::read_model::mongodb::{MongoReadModel, Settings};
 use uuid::Uuid;
@@ -93,6 +93,38 @@ async fn showtimes_written_at_the_same_time_share_round_trips() {
     assert!(applied.into_iter().all(|applied| applied.unwrap() == Applied::UpTo(5)));
     assert!(cost <= SHOWTIMES / 2, "{cost} round trips for {SHOWTIMES} showtimes");
     mongo.drop().await;
+}
+
+/// What the server really did is read from its profiler.
+#[tokio::test]
+async fn a_page_of_upcoming_showtimes_among_10_000_reads_no_others() {
+    const SHOWTIMES: usize = 10_000;
+    const PAGE: usize = 50;
+    let mongo = Mongo::start().await;
+    let node = mongo.node().await;
+    let journals: Vec<_> = (0..).take(SHOWTIMES).map(|second| Journal::new(1, second * 1_000, 0, 1)).collect();
+    for some in journals.chunks(1_000) {
+        let runs: Vec<_> = some.iter().map(|journal| journal.run(1, 1)).collect();
+        let applied = futures_util::future::join_all(runs.iter().map(|run| node.apply(run))).await;
+        assert!(applied.into_iter().all(|applied| applied.unwrap() == Applied::UpTo(1)));
+    }
+    mongo.database.run_command(doc! { "profile": 2 }).await.unwrap();
+    let now = (Timestamp::from_millis(5_000 * 1_000 - 1), ShowtimeId(Uuid::max()));
+    let listed = node.list(Some(now), PAGE).await.unwrap();
+    mongo.database.run_command(doc! { "profile": 0 }).await.unwrap();
+    assert_eq!(listed.iter().map(|line| line.id).collect::<Vec<_>>(), ids(&journals[5_000..5_000 + PAGE]));
+    let find = doc! { "op": "query", "command.find": "showtimes" };
+    let profiled = mongo.collection("system.profile").find_one(find).await.unwrap().expect("the query was profiled");
+    let count = |name: &str| profiled.get_i32(name).unwrap();
+    assert_eq!(profiled.get_str("planSummary").unwrap(), "IXSCAN { startTime: 1, _id: 1 }", "{profiled}");
+    let page = i32::try_from(PAGE).unwrap();
+    assert!(count("docsExamined") == page && count("keysExamined") <= page + 1, "{profiled}");
+    assert!(!profiled.get_bool("hasSortStage").unwrap_or(false), "{profiled}");
+    mongo.drop().await;
+}
+
+fn ids(journals: &[Journal]) -> Vec<ShowtimeId> {
+    journals.iter().map(|journal| journal.id).collect()
 }
 
 #[tokio::test]
