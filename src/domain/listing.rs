@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{CancelReason, Event, ListingChange, ListingError, Rejection, Terms, Timestamp};
+use crate::domain::{CancelReason, Event, GivenTime, ListingChange, ListingError, Rejection, TermChange, Terms, Timestamp};
 
 /// A showtime's listing.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -20,16 +20,32 @@ pub struct Listing {
     pub cancelled: Option<CancelReason>,
 }
 
+/// A listing as clients read it: with the start by the venue's clocks, if its time zone is known.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShownListing<'a> {
+    #[serde(flatten)]
+    listing: &'a Listing,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_time_local: Option<String>,
+}
+
 impl Listing {
     /// A listing without terms.
     pub fn new(movie_title: impl Into<String>, start_time: Timestamp) -> Self {
         Self { movie_title: movie_title.into(), start_time, terms: Terms::default(), cancelled: None }
     }
 
-    /// Its members as they stand in a JSON object, without the braces: `"movieTitle":"..","startTime":".."` and what is set of the rest.
+    /// As clients read it.
+    pub fn shown(&self) -> ShownListing<'_> {
+        let start_time_local = self.terms.time_zone.as_ref().and_then(|zone| zone.local(self.start_time));
+        ShownListing { listing: self, start_time_local }
+    }
+
+    /// Its members as clients read them in a JSON object, without the braces: `"movieTitle":"..","startTime":".."` and what is set of the rest.
     pub fn members(&self) -> String {
         // Texts, times and numbers: it has a JSON form.
-        let mut object = serde_json::to_string(self).unwrap_or_default();
+        let mut object = serde_json::to_string(&self.shown()).unwrap_or_default();
         object.pop();
         object.split_off(1)
     }
@@ -63,18 +79,28 @@ impl Listing {
     /// The listing with the change made.
     ///
     /// # Errors
-    /// The result makes no sense.
+    /// The result makes no sense, or a local time is no point in time at the venue.
     pub fn changed(&self, change: &ListingChange) -> Result<Self, ListingError> {
+        let time_zone = change.time_zone.of(self.terms.time_zone.clone());
+        let point = |member, given: GivenTime| {
+            given.at(time_zone.as_ref()).map_err(|error| ListingError::NoSuchTime { member, error })
+        };
+        let term = |member, change, before| match change {
+            TermChange::Keep => Ok(before),
+            TermChange::Set(given) => given.map(|given| point(member, given)).transpose(),
+        };
+        let start_time = change.start_time.map(|given| point("startTime", given)).transpose()?;
         let terms = Terms {
             auditorium: self.terms.auditorium,
-            on_sale_from: change.on_sale_from.of(self.terms.on_sale_from),
-            on_sale_until: change.on_sale_until.of(self.terms.on_sale_until),
+            on_sale_from: term("onSaleFrom", change.on_sale_from, self.terms.on_sale_from)?,
+            on_sale_until: term("onSaleUntil", change.on_sale_until, self.terms.on_sale_until)?,
             places_per_booking: change.places_per_booking.of(self.terms.places_per_booking),
             places_per_customer: change.places_per_customer.of(self.terms.places_per_customer),
+            time_zone,
         };
         let changed = Self {
             movie_title: change.movie_title.clone().unwrap_or_else(|| self.movie_title.clone()),
-            start_time: change.start_time.unwrap_or(self.start_time),
+            start_time: start_time.unwrap_or(self.start_time),
             terms,
             cancelled: self.cancelled.clone(),
         };
@@ -120,7 +146,7 @@ impl Listing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::TermChange;
+    use crate::domain::TimeZone;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1_000)
@@ -149,7 +175,7 @@ mod tests {
         assert_eq!(listing(Some(10), Some(11)).check(), Ok(()));
         assert!(listing(Some(10), Some(10)).check().is_err());
         assert!(listing(Some(100), None).check().is_err());
-        let earlier = ListingChange { start_time: Some(at(10)), ..ListingChange::default() };
+        let earlier = ListingChange { start_time: Some(GivenTime::At(at(10))), ..ListingChange::default() };
         assert!(listing(Some(10), None).changed(&earlier).is_err());
     }
 
@@ -167,6 +193,35 @@ mod tests {
         assert_eq!(after.start_time, before.start_time);
         let terms = Terms { on_sale_until: Some(at(50)), places_per_booking: Some(4), ..Terms::default() };
         assert_eq!(after.terms, terms);
+    }
+
+    #[test]
+    fn local_times_are_read_in_the_zone_that_the_change_leaves() {
+        let zone = |name: &str| TermChange::Set(Some(TimeZone::parse(name).unwrap()));
+        let local = |text: &str| GivenTime::parse(text).unwrap();
+        let start = |text| ListingChange { start_time: Some(local(text)), ..ListingChange::default() };
+        let before = listing(None, None);
+        let refused = before.changed(&start("2026-12-24T20:00")).unwrap_err();
+        assert!(matches!(refused, ListingError::NoSuchTime { member: "startTime", .. }), "{refused:?}");
+
+        let berlin = ListingChange {
+            time_zone: zone("Europe/Berlin"),
+            on_sale_from: TermChange::Set(Some(local("2026-12-01T09:00"))),
+            ..start("2026-12-24T20:00")
+        };
+        let berlin = before.changed(&berlin).unwrap();
+        assert_eq!(berlin.start_time.to_string(), "2026-12-24T19:00:00Z");
+        assert_eq!(berlin.terms.on_sale_from.unwrap().to_string(), "2026-12-01T08:00:00Z");
+        assert!(berlin.members().ends_with(r#""timeZone":"Europe/Berlin","startTimeLocal":"2026-12-24T20:00:00+01:00""#));
+        // The zone stays with the next change.
+        assert_eq!(berlin.changed(&start("2026-12-25T20:00")).unwrap().start_time.to_string(), "2026-12-25T19:00:00Z");
+
+        let moved = ListingChange { time_zone: zone("Asia/Tokyo"), ..ListingChange::default() };
+        let moved = berlin.changed(&moved).unwrap();
+        assert_eq!(moved.start_time, berlin.start_time, "what is not changed stays where it is in time");
+        assert!(moved.members().ends_with(r#""startTimeLocal":"2026-12-25T04:00:00+09:00""#));
+        let none = ListingChange { time_zone: TermChange::Set(None), ..start("2026-12-24T20:00") };
+        assert!(moved.changed(&none).is_err());
     }
 
     #[test]

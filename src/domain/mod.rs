@@ -22,6 +22,7 @@ mod showtime;
 mod showtime_filter;
 mod terms;
 mod text;
+mod time_zone;
 mod timestamp;
 mod view;
 
@@ -37,7 +38,7 @@ pub use hold_token::{HoldToken, TokenHash};
 pub use ids::{
     AuditoriumId, AuditoriumVersion, BookingId, SeatId, SeatIdPrefix, SeatIndex, ShowtimeId, ShowtimeMark, UserId,
 };
-pub use listing::Listing;
+pub use listing::{Listing, ShownListing};
 pub use payment::PaymentReference;
 pub use rejection::{ConflictReason, Rejection, SeatConflict};
 pub use seat_kind::SeatKind;
@@ -52,5 +53,6 @@ pub use showtime_filter::ShowtimeFilter;
 pub use terms::{CancelReason, ListingChange, ListingError, TermChange, Terms};
 pub use text::search::TitleSearch;
 pub use text::{Fault, TextError, movie_title, text_pattern};
+pub use time_zone::{GivenTime, LocalTimeError, TimeZone, UnknownTimeZone, UtcOffset};
 pub use timestamp::{Clock, Timestamp, TimestampError};
 pub use view::{Applied, Place, ShowtimeSummary, ShowtimeView, available};

@@ -1,9 +1,9 @@
-//! The terms on which a showtime is sold, what an operator may change of a listing, and why a showtime was cancelled.
+//! The terms on which a showtime is sold and the zone of its times, what an operator may change of a listing, and why a showtime was cancelled.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::text::{self, TextError};
-use crate::domain::{AuditoriumVersion, Timestamp};
+use crate::domain::{AuditoriumVersion, GivenTime, LocalTimeError, TimeZone, Timestamp};
 
 /// The terms of sale: what is sold, when, and how much to whom. What is not set is not limited.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct Terms {
     /// Most places in all live bookings of one customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub places_per_customer: Option<u32>,
+    /// The time zone of its venue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<TimeZone>,
 }
 
 /// Why a showtime was cancelled: 1 to 200 characters, for people.
@@ -40,19 +43,22 @@ pub struct ListingChange {
     pub movie_title: Option<String>,
     /// When it starts; `None`: as before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub start_time: Option<Timestamp>,
+    pub start_time: Option<GivenTime>,
     /// See [`Terms::on_sale_from`].
     #[serde(skip_serializing_if = "TermChange::is_keep")]
-    pub on_sale_from: TermChange<Timestamp>,
+    pub on_sale_from: TermChange<GivenTime>,
     /// See [`Terms::on_sale_until`].
     #[serde(skip_serializing_if = "TermChange::is_keep")]
-    pub on_sale_until: TermChange<Timestamp>,
+    pub on_sale_until: TermChange<GivenTime>,
     /// See [`Terms::places_per_booking`].
     #[serde(skip_serializing_if = "TermChange::is_keep")]
     pub places_per_booking: TermChange<u32>,
     /// See [`Terms::places_per_customer`].
     #[serde(skip_serializing_if = "TermChange::is_keep")]
     pub places_per_customer: TermChange<u32>,
+    /// See [`Terms::time_zone`]. Local times of the same change are read in the new zone; what is not changed stays where it is in time.
+    #[serde(skip_serializing_if = "TermChange::is_keep")]
+    pub time_zone: TermChange<TimeZone>,
 }
 
 /// What becomes of one term.
@@ -66,22 +72,22 @@ pub enum TermChange<T> {
     Set(Option<T>),
 }
 
-impl<T: Copy> TermChange<T> {
+impl<T: Clone> TermChange<T> {
     fn is_keep(&self) -> bool {
         matches!(self, Self::Keep)
     }
 
     /// The term after the change.
-    pub(super) fn of(self, before: Option<T>) -> Option<T> {
+    pub(super) fn of(&self, before: Option<T>) -> Option<T> {
         match self {
             Self::Keep => before,
-            Self::Set(after) => after,
+            Self::Set(after) => after.clone(),
         }
     }
 }
 
 /// Why a listing makes no sense. Reads as a sentence.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ListingError {
     /// The sale would end before it begins.
     #[error("the sale begins at {from}, which is not before its end at {until}")]
@@ -90,6 +96,14 @@ pub enum ListingError {
         from: Timestamp,
         /// When it ends: the end that is set, or the start of the showtime if that is earlier.
         until: Timestamp,
+    },
+    /// A local time is no point in time.
+    #[error("{member} {error}")]
+    NoSuchTime {
+        /// The member of the listing that it was given for.
+        member: &'static str,
+        /// What is wrong with it.
+        error: LocalTimeError,
     },
 }
 

@@ -22,6 +22,9 @@ pub enum TimestampError {
     /// Not a date and time with an offset.
     #[error("not an RFC 3339 date and time: {0}")]
     NotRfc3339(#[from] time::error::Parse),
+    /// Written like a date and time, such as the 30th of February.
+    #[error("not a date and time of the calendar")]
+    NotInCalendar,
     /// Outside the years 0000 to 9999.
     #[error("outside the years 0000 to 9999")]
     OutOfRange,

@@ -30,7 +30,16 @@ function note(text) {
   $("feed").prepend(element("li", { textContent: text }));
   while ($("feed").children.length > 30) $("feed").lastChild.remove();
 }
-const clock = (time) => new Date(time).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+/** A time by the clocks of a venue, said so, if its zone is known here; else by those of this machine. */
+function clock(time, zone) {
+  const form = { dateStyle: "medium", timeStyle: "short" };
+  try {
+    if (zone) return new Date(time).toLocaleString([], { ...form, timeZone: zone }) + " (" + zone.replaceAll("_", " ") + " time)";
+  } catch {
+    // This browser does not know the zone.
+  }
+  return new Date(time).toLocaleString([], form);
+}
 const rowName = (seat) => (seat.section ? seat.section + " " : "") + seat.row;
 const label = (seat) => seat.label ?? String(seat.number);
 const name = (id) => { const seat = view.seats.get(id); return seat ? rowName(seat) + label(seat) : "?"; };
@@ -40,7 +49,7 @@ async function listShowtimes() {
     const page = await call("GET", "/api/showtimes?limit=20" + (cursor ? "&cursor=" + encodeURIComponent(cursor) : ""));
     for (const item of page.items) {
       const button = element("button", { type: "button" }, item.movieTitle,
-        element("small", { textContent: clock(item.startTime) + " · " + item.available + " of " + item.seats + " available" }));
+        element("small", { textContent: clock(item.startTime, item.timeZone) + " · " + item.available + " of " + item.seats + " available" }));
       button.dataset.id = item.id;
       button.addEventListener("click", () => open(item.id));
       $("showtimes").append(element("li", {}, button));
@@ -87,7 +96,8 @@ function failed(refusal) {
 }
 function changed(sequence, seatIds, status, showtime) {
   view.sequence = sequence;
-  if (showtime) list({ ...view.listing, ...showtime });
+  // A new listing is there as a whole: what it lacks is not set any more. A cancellation is only its reason.
+  if (showtime) list(showtime.movieTitle ? showtime : { ...view.listing, ...showtime });
   for (const id of seatIds) change(id, status);
   if (!seatIds.length) {
     if (showtime) note(showtime.cancelled ? "the showtime is cancelled" : "the showtime was changed");
@@ -117,15 +127,15 @@ function adopt(head, seats) {
 
 /** What is shown, when, and whether it takes place. */
 function list(listing) {
-  const { movieTitle, startTime, cancelled } = listing;
-  Object.assign(view, { listing: { movieTitle, startTime, cancelled }, title: movieTitle, start: startTime });
+  const { movieTitle, startTime, timeZone, cancelled } = listing;
+  Object.assign(view, { listing: { movieTitle, startTime, timeZone, cancelled }, title: movieTitle, start: startTime });
   $("title").textContent = movieTitle + (cancelled ? " (cancelled: " + cancelled + ")" : "");
 }
 
 function facts() {
   const counts = { Available: 0, Reserved: 0, Sold: 0 };
   for (const seat of view.seats.values()) counts[seat.status] += 1;
-  $("facts").textContent = clock(view.start) + " · " + counts.Available + " available, " + counts.Reserved +
+  $("facts").textContent = clock(view.start, view.listing.timeZone) + " · " + counts.Available + " available, " + counts.Reserved +
     " reserved, " + counts.Sold + " sold · change " + view.sequence;
 }
 

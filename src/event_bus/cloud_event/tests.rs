@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{CancelReason, PaymentReference, Row, SeatId, SeatMap, Stamp, Terms, UserId};
+use crate::domain::{CancelReason, PaymentReference, Row, SeatId, SeatMap, Stamp, Terms, TimeZone, UserId};
 
 fn showtime() -> impl Strategy<Value = ShowtimeId> {
     any::<u128>().prop_map(|id| ShowtimeId(Uuid::from_u128(id)))
@@ -15,13 +15,15 @@ fn timestamp() -> impl Strategy<Value = Timestamp> {
 
 fn terms() -> impl Strategy<Value = Terms> {
     let limits = (prop::option::of(1..20_u32), prop::option::of(any::<u32>()));
-    (prop::option::of(timestamp()), prop::option::of(timestamp()), limits).prop_map(
-        |(on_sale_from, on_sale_until, (places_per_booking, places_per_customer))| Terms {
+    let zone = prop::sample::select(vec!["Europe/Berlin", "America/St_Johns"]).prop_map(|name| TimeZone::parse(name).unwrap());
+    (prop::option::of(timestamp()), prop::option::of(timestamp()), limits, prop::option::of(zone)).prop_map(
+        |(on_sale_from, on_sale_until, (places_per_booking, places_per_customer), time_zone)| Terms {
             auditorium: None,
             on_sale_from,
             on_sale_until,
             places_per_booking,
             places_per_customer,
+            time_zone,
         },
     )
 }

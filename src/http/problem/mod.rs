@@ -14,7 +14,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 
 use crate::box_office::BoxOfficeError;
-use crate::domain::{Rejection, SelectionError};
+use crate::domain::{ListingError, Rejection, SelectionError};
 use crate::http::problem::document::{Conflict, Kind};
 use crate::live::LiveError;
 use crate::read_model::ReadError;
@@ -272,7 +272,10 @@ impl From<Rejection> for Problem {
             Rejection::ShowtimeCancelled { reason } => {
                 Self::new(Code::ShowtimeCancelled, detail).with(Further { reason: Some(reason), ..Further::default() })
             }
-            Rejection::BadListing(_) => Self::new(Code::InvalidListing, detail),
+            Rejection::BadListing(ListingError::EmptySale { .. }) => Self::new(Code::InvalidListing, detail),
+            Rejection::BadListing(ListingError::NoSuchTime { member, error }) => {
+                Self::field(FieldError::pointer(format!("/{member}"), error.to_string()))
+            }
             Rejection::TooManyPlaces { most, .. } => {
                 Self::new(Code::TooManyPlaces, detail).with(Further { most: Some(most), ..Further::default() })
             }

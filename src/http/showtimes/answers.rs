@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ pub(super) struct SummaryAnswer {
     /// Its id.
     #[schema(value_type = Uuid)]
     pub(super) id: ShowtimeId,
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "shown")]
     #[schema(value_type = ListingAnswer)]
     pub(super) listing: Arc<Listing>,
     /// Sequence of its last change.
@@ -38,6 +38,11 @@ impl From<&ShowtimeSummary> for SummaryAnswer {
             available: summary.available,
         }
     }
+}
+
+/// Writes a listing as clients read it.
+pub(super) fn shown<S: Serializer>(listing: &Arc<Listing>, serializer: S) -> Result<S::Ok, S::Error> {
+    listing.shown().serialize(serializer)
 }
 
 /// What is shown, when, and on which terms. A term that is not set is absent.
@@ -65,6 +70,12 @@ pub(super) struct ListingAnswer {
     /// Most places in all live bookings of one customer.
     #[schema(nullable = false)]
     places_per_customer: Option<u32>,
+    /// The venue's time zone in the IANA database.
+    #[schema(nullable = false)]
+    time_zone: Option<String>,
+    /// When it starts by the venue's clocks, with their offset; absent without `timeZone`.
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+    start_time_local: Option<String>,
     /// Why the showtime was cancelled; absent: it was not.
     #[schema(nullable = false)]
     cancelled: Option<String>,

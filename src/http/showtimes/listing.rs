@@ -1,5 +1,6 @@
 //! Listings: what is shown, when, and on which terms it is sold, as clients write and read it; and the operator's ways to change it.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use actix_web::http::header;
@@ -9,12 +10,14 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::box_office::{Listed, RequestContext};
-use crate::domain::{CancelReason, Listing, ListingChange, ShowtimeId, Timestamp, movie_title};
+use crate::domain::{
+    CancelReason, GivenTime, Listing, ListingChange, ListingError, ShowtimeId, TimeZone, Timestamp, movie_title,
+};
 use crate::http::problem::Problem;
 use crate::http::request::body::{self, Body};
 use crate::http::request::fields::{self, Fields};
 use crate::http::request::query::Query;
-use crate::http::showtimes::answers::ListingAnswer;
+use crate::http::showtimes::answers::{ListingAnswer, shown};
 use crate::http::{AppState, credential};
 
 /// New values for parts of a showtime. What is absent stays; `null` takes a term away.
@@ -25,21 +28,20 @@ pub(super) struct ChangeBody {
     /// What is shown: 1 to 200 characters.
     #[schema(min_length = 1, max_length = 200)]
     movie_title: Option<String>,
-    /// When it starts, RFC 3339.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    start_time: Option<Timestamp>,
-    /// When the sale begins; absent: at once.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    on_sale_from: Option<Timestamp>,
-    /// When the sale ends; absent: when the showtime starts.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    on_sale_until: Option<Timestamp>,
+    /// When it starts: RFC 3339, or local time at the venue without an offset.
+    start_time: Option<String>,
+    /// When the sale begins, in the same forms; absent: at once.
+    on_sale_from: Option<String>,
+    /// When the sale ends, in the same forms; absent: when the showtime starts.
+    on_sale_until: Option<String>,
     /// Most places in one booking.
     #[schema(minimum = 1, maximum = 20)]
     places_per_booking: Option<u32>,
     /// Most places in all live bookings of one customer (`userId`).
     #[schema(minimum = 1)]
     places_per_customer: Option<u32>,
+    /// The venue's time zone in the IANA database. Local times of the same change are read in it; times that are not changed stay where they are.
+    time_zone: Option<String>,
 }
 
 /// Why a showtime is cancelled.
@@ -60,7 +62,7 @@ pub(super) struct ListedAnswer {
     /// Its id.
     #[schema(value_type = uuid::Uuid)]
     id: ShowtimeId,
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "shown")]
     #[schema(value_type = ListingAnswer)]
     listing: Arc<Listing>,
     /// A sequence at which the showtime has this listing.
@@ -112,15 +114,25 @@ async fn command(
 /// The listing of a new showtime; `None` after noting what is wrong.
 pub(super) fn new(fields: &mut Fields<'_>) -> Option<Listing> {
     let title = fields.text("movieTitle", movie_title);
-    let start = fields.text("startTime", |text| Timestamp::parse(&text));
-    let terms = read_terms(fields);
-    let listing = Listing::new(title?, start?).changed(&terms);
-    listing.map_err(|error| fields.wrong("/onSaleFrom".to_owned(), error.to_string())).ok()
+    let start = fields.text("startTime", GivenTime::parse);
+    let terms = ListingChange { start_time: start, ..read_terms(fields) };
+    start?;
+    // The zone in which local times would be read is not known.
+    if fields.names("/timeZone") {
+        return None;
+    }
+    // The terms bring the start.
+    match Listing::new(title?, Timestamp::MIN).changed(&terms) {
+        Ok(listing) => return Some(listing),
+        Err(ListingError::NoSuchTime { member, error }) => fields.wrong(format!("/{member}"), error.to_string()),
+        Err(error @ ListingError::EmptySale { .. }) => fields.wrong("/onSaleFrom".to_owned(), error.to_string()),
+    }
+    None
 }
 
 fn read_change(fields: &mut Fields<'_>) -> ListingChange {
     let movie_title = fields.new_text("movieTitle", movie_title);
-    let start_time = fields.new_text("startTime", |text| Timestamp::parse(&text));
+    let start_time = fields.new_text("startTime", GivenTime::parse);
     ListingChange { movie_title, start_time, ..read_terms(fields) }
 }
 
@@ -128,17 +140,18 @@ fn read_terms(fields: &mut Fields<'_>) -> ListingChange {
     ListingChange {
         movie_title: None,
         start_time: None,
-        on_sale_from: fields.new_value("onSaleFrom", time),
-        on_sale_until: fields.new_value("onSaleUntil", time),
+        on_sale_from: fields.new_value("onSaleFrom", |value| text(value, GivenTime::parse)),
+        on_sale_until: fields.new_value("onSaleUntil", |value| text(value, GivenTime::parse)),
         places_per_booking: fields.new_value("placesPerBooking", |value| count(value, MOST_PER_BOOKING)),
         places_per_customer: fields.new_value("placesPerCustomer", |value| count(value, u32::MAX)),
+        time_zone: fields.new_value("timeZone", |value| text(value, TimeZone::parse)),
     }
 }
 
-fn time(value: &RawValue) -> Result<Timestamp, String> {
-    let text: String =
+fn text<T, E: Display>(value: &RawValue, read: impl FnOnce(String) -> Result<T, E>) -> Result<T, String> {
+    let text =
         serde_json::from_str(value.get()).map_err(|_kind| format!("must be a string, not {}", fields::kind(value)))?;
-    Timestamp::parse(&text).map_err(|error| error.to_string())
+    read(text).map_err(|error| error.to_string())
 }
 
 /// A whole number from 1 to `most`.

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::box_office::{BoxOfficeError, IdempotencyKey, Scheduled};
-use crate::domain::{AuditoriumId, AuditoriumVersion, Listing, Row, SeatMap, SeatMapError, Timestamp};
+use crate::domain::{AuditoriumId, AuditoriumVersion, Listing, Row, SeatMap, SeatMapError};
 use crate::http::auditoriums::stored_plan;
 use crate::http::problem::{Code, FieldError, Problem};
 use crate::http::request::body::MediaType;
@@ -28,21 +28,20 @@ pub(super) struct ScheduleBody {
     /// What is shown: 1 to 200 characters.
     #[schema(min_length = 1, max_length = 200)]
     movie_title: String,
-    /// When it starts, RFC 3339.
-    #[schema(value_type = String, format = DateTime)]
-    start_time: Timestamp,
-    /// When the sale begins; absent: at once.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    on_sale_from: Option<Timestamp>,
-    /// When the sale ends; absent: when the showtime starts.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    on_sale_until: Option<Timestamp>,
+    /// When it starts: RFC 3339 such as `2026-12-24T20:00:00+01:00`, or with `timeZone` local time such as `2026-12-24T20:00`.
+    start_time: String,
+    /// When the sale begins, in the same forms; absent: at once.
+    on_sale_from: Option<String>,
+    /// When the sale ends, in the same forms; absent: when the showtime starts.
+    on_sale_until: Option<String>,
     /// Most places in one booking.
     #[schema(minimum = 1, maximum = 20)]
     places_per_booking: Option<u32>,
     /// Most places in all live bookings of one customer (`userId`).
     #[schema(minimum = 1)]
     places_per_customer: Option<u32>,
+    /// The venue's time zone in the IANA database, such as `Europe/Berlin`. A local time that its clocks skip or show twice is refused.
+    time_zone: Option<String>,
     /// Its rows of numbered seats, at most 200,000 seats in all. Instead of an auditorium.
     #[schema(value_type = Option<Vec<RowBody>>, min_items = 1)]
     rows: Option<SeatMap>,

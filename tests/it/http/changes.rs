@@ -88,6 +88,74 @@ async fn a_showtime_is_made_with_its_terms() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn times_are_given_and_shown_by_the_venues_clocks() {
+    let House { server, _stack, .. } = House::open().await;
+    let body = json!({
+        "movieTitle": "M", "rows": [{"row": "A", "seats": 4}], "timeZone": "europe/berlin", "startTime": "2030-07-01T20:00",
+        "onSaleFrom": "2030-01-01T09:00:00", "onSaleUntil": "2030-07-01T17:00:00Z"
+    });
+    let made = server.post("/api/showtimes", &body).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let told = json!({
+        "timeZone": "Europe/Berlin", "startTime": "2030-07-01T18:00:00Z", "startTimeLocal": "2030-07-01T20:00:00+02:00",
+        "onSaleFrom": "2030-01-01T08:00:00Z", "onSaleUntil": "2030-07-01T17:00:00Z"
+    });
+    let tells = |answer: &Value, told: &Value| {
+        for (name, value) in told.as_object().unwrap() {
+            assert_eq!(answer.get(name), (!value.is_null()).then_some(value), "{name} of {answer}");
+        }
+    };
+    tells(&made.body, &told);
+    let id = made.body["id"].as_str().unwrap();
+    tells(&server.get(&format!("/api/showtimes/{id}?minSequence=1")).await.body, &told);
+    tells(&server.get(&format!("/api/showtimes/{id}/layout")).await.body, &told);
+    let line = server.get("/api/showtimes?title=M&from=2030-07-01T00:00:00Z").await.body["items"][0].clone();
+    tells(&line, &told);
+
+    // The zone that is stored is used. The zone alone moves nothing but the clocks.
+    let changed = change(&server, id, &json!({"startTime": "2030-12-01T20:00"})).await;
+    tells(&changed.body, &json!({"startTime": "2030-12-01T19:00:00Z", "startTimeLocal": "2030-12-01T20:00:00+01:00"}));
+    let moved = change(&server, id, &json!({"timeZone": "Asia/Tokyo"})).await;
+    tells(&moved.body, &json!({"startTime": "2030-12-01T19:00:00Z", "startTimeLocal": "2030-12-02T04:00:00+09:00"}));
+    let both = change(&server, id, &json!({"timeZone": "America/New_York", "startTime": "2030-12-01T20:00"})).await;
+    tells(&both.body, &json!({"startTime": "2030-12-02T01:00:00Z", "startTimeLocal": "2030-12-01T20:00:00-05:00"}));
+    let without = change(&server, id, &json!({"timeZone": null})).await;
+    tells(&without.body, &json!({"startTime": "2030-12-02T01:00:00Z", "timeZone": null, "startTimeLocal": null}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn local_times_that_are_no_points_in_time_are_refused_and_named() {
+    let House { server, showtime, _stack, .. } = House::open().await;
+    let new = |times: Value| {
+        let mut body = json!({"movieTitle": "M", "startTime": "2030-07-01T20:00:00Z", "rows": [{"row": "A", "seats": 4}]});
+        body.as_object_mut().unwrap().extend(times.as_object().unwrap().clone());
+        body
+    };
+    let zone = "Europe/Berlin";
+    for (times, pointer, said) in [
+        (json!({"startTime": "2030-07-01T20:00"}), "/startTime", "has no offset from UTC"),
+        (json!({"onSaleFrom": "2030-03-31T02:30", "timeZone": zone}), "/onSaleFrom", "does not exist in Europe/Berlin"),
+        (json!({"onSaleUntil": "2029-10-28T02:30", "timeZone": zone}), "/onSaleUntil", "first at +02:00, then at +01:00"),
+        (json!({"startTime": "2030-02-30T20:00", "timeZone": zone}), "/startTime", "not a date and time of the calendar"),
+        (json!({"startTime": "2030-07-01T20:00", "timeZone": "Berlin"}), "/timeZone", "IANA"),
+        (json!({"timeZone": 1}), "/timeZone", "must be a string, not a number"),
+    ] {
+        let patched = change(&server, &showtime, &times).await;
+        for refused in [server.post("/api/showtimes", &new(times)).await, patched] {
+            is_problem(&refused, 400, "invalid-fields");
+            names(&refused, "pointer", &[pointer]);
+            assert!(refused.body["errors"][0]["detail"].as_str().unwrap().contains(said), "{refused:?}");
+        }
+    }
+    // In the zone that the showtime has.
+    assert_eq!(change(&server, &showtime, &json!({"timeZone": zone})).await.status, 200);
+    let skipped = change(&server, &showtime, &json!({"startTime": "2030-03-31T02:30"})).await;
+    is_problem(&skipped, 400, "invalid-fields");
+    assert!(skipped.body["message"].as_str().unwrap().contains("where clocks go from +01:00 to +02:00"), "{skipped:?}");
+    assert_eq!(change(&server, &showtime, &json!({"startTime": "2030-03-31T02:30:00+01:00"})).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_makes_no_sense_is_refused_and_named() {
     let House { server, showtime, _stack, .. } = House::open().await;
     let body = json!({

@@ -209,3 +209,28 @@ async fn refusals_are_told_in_words() {
         browser.says("message", words).await;
     }
 }
+
+/// Wherever the browser is, the start is shown by the venue's clocks, and that is said. A change is shown at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_start_is_shown_by_the_venues_clocks() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    // A quarter of an hour that no zone of whole hours shows.
+    let body = json!({
+        "movieTitle": "Metropolis", "timeZone": "Asia/Kathmandu", "startTime": "2030-01-01T20:15", "rows": [{"row": "A", "seats": 4}]
+    });
+    let made = server.post("/api/showtimes", &body).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let showtime = made.body["id"].as_str().unwrap();
+    let browser = Browser::open().await;
+    browser.tell("Emulation.setTimezoneOverride", json!({ "timezoneId": "America/New_York" })).await;
+    show(&browser, &server, showtime).await;
+    browser.says("facts", ":15").await;
+    browser.says("facts", "(Asia/Kathmandu time)").await;
+    browser.says("showtimes", "(Asia/Kathmandu time)").await;
+    let change = server.as_operator(reqwest::Method::PATCH, &format!("/api/showtimes/{showtime}"));
+    assert_eq!(server.send(change.json(&json!({"timeZone": null}))).await.unwrap().status, 200);
+    browser.says("facts", ":30").await;
+    let facts = browser.script("return document.getElementById('facts').textContent").await;
+    assert!(!facts.as_str().unwrap().contains("Kathmandu"), "{facts}");
+}
