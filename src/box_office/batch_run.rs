@@ -206,7 +206,7 @@ impl BatchRun {
         {
             return Ok(Some(LockedOut { conflicts: HashMap::new(), stale: true }));
         }
-        let policy = self.deps.settings.policy();
+        let policy = plan.policy(&self.deps.settings.policy());
         let wanted = decided.iter().filter_map(|(queued, verdict)| {
             let (claim, deadline) = wanted_lock(&queued.request.command, &policy)?;
             let is_new = matches!(verdict, Verdict::Accepted(_)) && owned.showtime.booking(claim.booking_id).is_some();
@@ -218,7 +218,7 @@ impl BatchRun {
             return Ok(None);
         }
         self.board.progress.enter(Step::Locking);
-        let locked_out = self.claims.claim(&self.deps, owned.showtime.facts(), wanted).await?;
+        let locked_out = self.claims.claim(&self.deps, (owned.showtime.facts(), &policy), wanted).await?;
         self.deps.counters.rejected_by_lock.inc_by(u64::try_from(locked_out.conflicts.len()).unwrap_or(u64::MAX));
         Ok((!locked_out.conflicts.is_empty()).then_some(locked_out))
     }

@@ -191,6 +191,11 @@ impl BoxOffice {
         }
     }
 
+    /// The longest total time of a hold, in seconds: no showtime's terms may ask for more.
+    pub fn longest_hold_seconds(&self) -> u32 {
+        u32::try_from(self.deps().settings.policy().max_total.as_secs()).unwrap_or(u32::MAX)
+    }
+
     /// True if the showtime has an actor on this node.
     pub fn is_open(&self, id: ShowtimeId) -> bool {
         self.inner.directory.find(id).is_some()

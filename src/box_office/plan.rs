@@ -51,6 +51,11 @@ impl Plan {
         }
     }
 
+    /// How long holds live in this showtime, on the terms on which the batch's reservations are decided. `policy` is the server's.
+    pub(super) fn policy(&self, policy: &HoldPolicy) -> HoldPolicy {
+        policy.on(&self.listing.terms)
+    }
+
     /// Decides the next command. `Some(i)`: accepted as the batch's event `i`; `None`: it was carried out before.
     pub(super) fn decide(
         &mut self,

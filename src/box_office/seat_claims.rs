@@ -18,8 +18,8 @@ use crate::write_store::StoreError;
 #[derive(Default)]
 pub(super) struct SeatClaims {
     following: Option<JoinHandle<()>>,
-    /// Reservations of the batch at hand that may have their locks.
-    granted: HashSet<BookingId>,
+    /// Reservations of the batch at hand that may have their locks, and until when.
+    granted: HashMap<BookingId, Timestamp>,
     /// Locks of refused reservations, to be given back.
     forgone: Vec<Claim>,
 }
@@ -42,14 +42,14 @@ pub(super) struct LockedOut {
 
 impl SeatClaims {
     /// Claims seats for bookings, in order, each until its hold's deadline: a booking that is then committed needs no further call.
-    /// Ghost locks (their booking is not live) are taken over.
+    /// Ghost locks (their booking is not live) are taken over. `policy` is the showtime's.
     ///
     /// # Errors
     /// Only the write store's, when it has to be asked about the owner of a lock.
     pub(super) async fn claim(
         &mut self,
         deps: &Arc<Dependencies>,
-        showtime: &ShowtimeFacts,
+        (showtime, policy): (&ShowtimeFacts, &HoldPolicy),
         wanted: Vec<(Claim, Timestamp)>,
     ) -> Result<LockedOut, StoreError> {
         self.settle_following().await;
@@ -58,7 +58,7 @@ impl SeatClaims {
             Ok(answers) => answers,
             Err(error) => {
                 // The call may have been executed: whoever is refused later gives back what it may have got.
-                self.granted.extend(bookings);
+                self.granted.extend(wanted.iter().map(|(claim, deadline)| (claim.booking_id, *deadline)));
                 count_failure(deps, &error);
                 return Ok(LockedOut::default());
             }
@@ -68,7 +68,7 @@ impl SeatClaims {
         for ((claim, deadline), answer) in wanted.into_iter().zip(answers) {
             match answer {
                 Claimed::Granted => {
-                    self.granted.insert(claim.booking_id);
+                    self.granted.insert(claim.booking_id, deadline);
                 }
                 Claimed::Refused(obstacles) => refused.push(Refused { claim, deadline, obstacles }),
             }
@@ -76,19 +76,19 @@ impl SeatClaims {
         if refused.is_empty() {
             return Ok(LockedOut::default());
         }
-        self.judge(deps, showtime, refused, &bookings).await
+        self.judge(deps, (showtime, policy), refused, &bookings).await
     }
 
     /// The booking has its locks, or may have them.
     pub(super) fn may_have(&self, booking_id: BookingId) -> bool {
-        self.granted.contains(&booking_id)
+        self.granted.contains_key(&booking_id)
     }
 
     /// Looks at the owners of the locks in the way: live, not yet stored, or a ghost.
     async fn judge(
         &mut self,
         deps: &Arc<Dependencies>,
-        showtime: &ShowtimeFacts,
+        (showtime, policy): (&ShowtimeFacts, &HoldPolicy),
         refused: Vec<Refused>,
         wanted: &HashSet<BookingId>,
     ) -> Result<LockedOut, StoreError> {
@@ -96,7 +96,7 @@ impl SeatClaims {
         let owners: HashSet<BookingId> = refused
             .iter()
             .flat_map(|refused| refused.obstacles.iter().map(|obstacle| obstacle.owner))
-            .filter(|owner| !wanted.contains(owner) && !self.granted.contains(owner))
+            .filter(|owner| !wanted.contains(owner) && !self.granted.contains_key(owner))
             .collect();
         let stored: HashMap<BookingId, bool> = if owners.is_empty() {
             HashMap::new()
@@ -109,13 +109,13 @@ impl SeatClaims {
             let (ghosts, real): (Vec<Obstacle>, Vec<Obstacle>) = obstacles
                 .into_iter()
                 .filter(|obstacle| owners.contains(&obstacle.owner))
-                .partition(|obstacle| is_ghost(deps, &stored, obstacle));
+                .partition(|obstacle| is_ghost((deps, policy), &stored, obstacle));
             let mut in_the_way = real;
             if in_the_way.is_empty() && !ghosts.is_empty() {
                 in_the_way = take_over(deps, showtime.id, &claim, deadline, &ghosts).await;
             }
             if in_the_way.is_empty() {
-                self.granted.insert(claim.booking_id);
+                self.granted.insert(claim.booking_id, deadline);
                 continue;
             }
             locked_out.stale |= in_the_way.iter().any(|obstacle| stored.get(&obstacle.owner) == Some(&true));
@@ -126,15 +126,18 @@ impl SeatClaims {
     }
 
     /// After a commit: locks of extended holds are kept until the new deadline, those of ended holds and of sales are released. New
-    /// holds have their locks already. Not awaited.
+    /// holds have their locks already, but until another deadline if the time for holds was changed meanwhile. Not awaited.
     pub(super) fn follow(&mut self, deps: &Arc<Dependencies>, showtime: &Showtime, events: &[Event]) {
         let mut keep: HashMap<BookingId, (Claim, Timestamp)> = HashMap::new();
         let mut release: Vec<Claim> = std::mem::take(&mut self.forgone);
         for event in events {
             let Some(booking_id) = event.booking_id() else { continue };
             let seats = event.seats_status().seat_ids;
-            self.granted.remove(&booking_id);
+            let granted = self.granted.remove(&booking_id);
             match event {
+                Event::SeatsReserved { expires_at, .. } if granted.is_some_and(|until| until != *expires_at) => {
+                    keep.insert(booking_id, (claim(booking_id, seats), *expires_at));
+                }
                 Event::HoldExtended { expires_at, .. } => {
                     keep.insert(booking_id, (claim(booking_id, seats), *expires_at));
                 }
@@ -154,7 +157,7 @@ impl SeatClaims {
     /// A refused reservation may have got its locks: they are given back with [`SeatClaims::settle`] or the next follow-up.
     pub(super) fn forgo(&mut self, queued: &QueuedCommand) {
         let Command::ReserveSeats { booking_id, seats, .. } = &queued.request.command else { return };
-        if self.granted.remove(booking_id) {
+        if self.granted.remove(booking_id).is_some() {
             self.forgone.push(claim(*booking_id, seats.as_slice()));
         }
     }
@@ -219,11 +222,16 @@ fn claim(booking_id: BookingId, seats: &[SeatId]) -> Claim {
 }
 
 /// A lock whose booking has ended; or whose booking is not stored, though it was asked for longer than a lease ago. (The lock was
-/// set to fall a whole hold after that; no reservation of this policy's has a longer one.)
-fn is_ghost(deps: &Dependencies, stored: &HashMap<BookingId, bool>, obstacle: &Obstacle) -> bool {
+/// set to fall a whole hold after that; no reservation of this policy's has a longer one. If the showtime's holds are shorter or longer since then,
+/// its fence was raised: that reservation has to be decided anew.)
+fn is_ghost(
+    (deps, policy): (&Dependencies, &HoldPolicy),
+    stored: &HashMap<BookingId, bool>,
+    obstacle: &Obstacle,
+) -> bool {
     match stored.get(&obstacle.owner) {
         Some(live) => !live,
-        None => match deps.settings.policy().first_hold().checked_sub(obstacle.remaining) {
+        None => match policy.first_hold().checked_sub(obstacle.remaining) {
             Some(age) => age > deps.settings.lease(),
             None => true,
         },

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::domain::{
-    BestAvailable, BookingId, CancelReason, ListingChange, PaymentReference, SeatSelection, Timestamp, TokenHash,
-    UserId,
+    BestAvailable, BookingId, CancelReason, ListingChange, PaymentReference, SeatSelection, Terms, Timestamp,
+    TokenHash, UserId,
 };
 
 /// A request to change one showtime. Every command may be repeated: a second time it changes nothing and is answered as the first time.
@@ -134,7 +134,7 @@ pub enum Credential {
     Operator,
 }
 
-/// How long holds live.
+/// How long holds live: by the server's settings, or, after [`HoldPolicy::on`], in one showtime.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HoldPolicy {
     /// From the reservation, or from an extension, to the deadline.
@@ -144,6 +144,12 @@ pub struct HoldPolicy {
 }
 
 impl HoldPolicy {
+    /// The policy of a showtime on these terms, where this is the server's: its holds are as long as it says, within the same longest total time.
+    #[must_use]
+    pub fn on(&self, terms: &Terms) -> Self {
+        Self { hold: terms.hold_seconds.map_or(self.hold, |seconds| Duration::from_secs(seconds.into())), ..*self }
+    }
+
     /// From a reservation to the first deadline of its hold.
     pub fn first_hold(&self) -> Duration {
         self.hold.min(self.max_total)

@@ -30,11 +30,13 @@ impl Credential {
 }
 
 impl Showtime {
-    /// Decides a command on this state. Pure: the same state, command and time give the same answer.
+    /// Decides a command on this state. Pure: the same state, command and time give the same answer. `policy` is the server's; the showtime's
+    /// terms may say otherwise.
     ///
     /// # Errors
     /// The [`Rejection`] says why nothing will change.
     pub fn decide(&self, command: &Command, now: Timestamp, policy: &HoldPolicy) -> Result<Decision, Rejection> {
+        let policy = &policy.on(&self.listing().terms);
         match command {
             Command::ReserveSeats { booking_id, seats, user_id, token, asked_at } => {
                 if let Some(booking) = self.booking(*booking_id) {

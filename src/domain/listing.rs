@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{CancelReason, Event, GivenTime, ListingChange, ListingError, Rejection, TermChange, Terms, Timestamp};
+use crate::domain::{
+    CancelReason, Event, GivenTime, ListingChange, ListingError, Rejection, TermChange, Terms, Timestamp,
+};
 
 /// A showtime's listing.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -96,6 +98,7 @@ impl Listing {
             on_sale_until: term("onSaleUntil", change.on_sale_until, self.terms.on_sale_until)?,
             places_per_booking: change.places_per_booking.of(self.terms.places_per_booking),
             places_per_customer: change.places_per_customer.of(self.terms.places_per_customer),
+            hold_seconds: change.hold_seconds.of(self.terms.hold_seconds),
             time_zone,
         };
         let changed = Self {
@@ -212,7 +215,9 @@ mod tests {
         let berlin = before.changed(&berlin).unwrap();
         assert_eq!(berlin.start_time.to_string(), "2026-12-24T19:00:00Z");
         assert_eq!(berlin.terms.on_sale_from.unwrap().to_string(), "2026-12-01T08:00:00Z");
-        assert!(berlin.members().ends_with(r#""timeZone":"Europe/Berlin","startTimeLocal":"2026-12-24T20:00:00+01:00""#));
+        assert!(
+            berlin.members().ends_with(r#""timeZone":"Europe/Berlin","startTimeLocal":"2026-12-24T20:00:00+01:00""#)
+        );
         // The zone stays with the next change.
         assert_eq!(berlin.changed(&start("2026-12-25T20:00")).unwrap().start_time.to_string(), "2026-12-25T19:00:00Z");
 

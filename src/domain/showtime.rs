@@ -180,23 +180,23 @@ impl Showtime {
         self.given_up.settle();
     }
 
-    /// Since when the user has held any of these seats without a break; `asked_at` if this is a new hold.
+    /// Since when the user has held any of these seats without a break; `asked_at` if this is a new hold. `policy` is the server's.
     pub fn held_since(&self, seats: &[SeatId], user: &UserId, asked_at: Timestamp, policy: &HoldPolicy) -> Timestamp {
         let indices = seats.iter().map(|seat_id| seat_id.index());
-        let since = self
-            .given_up
-            .held_since(indices, user, asked_at - policy.break_between_holds(), |id| self.bookings.get(&id));
+        let broken_before = asked_at - policy.on(&self.listing.terms).break_between_holds();
+        let since = self.given_up.held_since(indices, user, broken_before, |id| self.bookings.get(&id));
         since.unwrap_or(asked_at).min(asked_at)
     }
 
-    /// Bookings that ended on other nodes and that a reservation of these seats may follow: to be recalled before it is decided.
+    /// Bookings that ended on other nodes and that a reservation of these seats may follow: to be recalled before it is decided. `policy` is the
+    /// server's.
     pub fn unknown_holders<'a>(
         &'a self,
         seats: &'a [SeatId],
         asked_at: Timestamp,
         policy: &HoldPolicy,
     ) -> impl Iterator<Item = BookingId> + 'a {
-        let broken_before = asked_at - policy.break_between_holds();
+        let broken_before = asked_at - policy.on(&self.listing.terms).break_between_holds();
         seats.iter().filter_map(move |seat_id| self.given_up.unknown_holder(seat_id.index(), broken_before))
     }
 

@@ -24,6 +24,9 @@ pub struct Terms {
     /// Most places in all live bookings of one customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub places_per_customer: Option<u32>,
+    /// Seconds for which a reservation, or an extension, holds seats; without it, as long as the server's settings say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_seconds: Option<u32>,
     /// The time zone of its venue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<TimeZone>,
@@ -56,6 +59,9 @@ pub struct ListingChange {
     /// See [`Terms::places_per_customer`].
     #[serde(skip_serializing_if = "TermChange::is_keep")]
     pub places_per_customer: TermChange<u32>,
+    /// See [`Terms::hold_seconds`]. Holds that were made before keep their deadline.
+    #[serde(skip_serializing_if = "TermChange::is_keep")]
+    pub hold_seconds: TermChange<u32>,
     /// See [`Terms::time_zone`]. Local times of the same change are read in the new zone; what is not changed stays where it is in time.
     #[serde(skip_serializing_if = "TermChange::is_keep")]
     pub time_zone: TermChange<TimeZone>,

@@ -1,11 +1,12 @@
-//! Seats given up and taken again at once by the same user: the longest time of a hold counts from the first.
+//! How long holds live: as the showtime's terms say, and counted from the first if the same user gives seats up and takes them again at once.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use turnstile::domain::{
-    Booking, BookingId, Command, Credential, Decision, Event, HoldPolicy, HoldToken, Listing, RecordedEvent, Rejection,
-    Row, SeatId, SeatMap, SeatSelection, Showtime, ShowtimeFacts, ShowtimeId, Stamp, Timestamp, UserId,
+    Booking, BookingId, Command, Credential, Decision, Event, HoldPolicy, HoldToken, Listing, ListingChange,
+    RecordedEvent, Rejection, Row, SeatId, SeatMap, SeatSelection, Showtime, ShowtimeFacts, ShowtimeId, Stamp,
+    TermChange, Timestamp, UserId,
 };
 use uuid::Uuid;
 
@@ -55,6 +56,23 @@ impl Story {
     fn end(&mut self, command: &Command, now: i64) {
         let Ok(Decision::Accepted(event)) = self.showtime.decide(command, at(now), &POLICY) else { panic!("it ends") };
         self.showtime.evolve(&event, self.showtime.sequence() + 1, at(now), None);
+    }
+
+    /// An operator changes the time for holds.
+    fn hold_seconds(&mut self, seconds: Option<u32>, now: i64) {
+        let change = ListingChange { hold_seconds: TermChange::Set(seconds), ..ListingChange::default() };
+        self.end(&Command::ChangeShowtime { change }, now);
+    }
+
+    /// The deadline that an extension of the last booking would give, or the one that it has if that is no earlier.
+    fn extended(&self, now: i64) -> Result<Timestamp, Rejection> {
+        let booking_id = BookingId(Uuid::from_u128(self.bookings));
+        let command = Command::ExtendHold { booking_id, credential: Credential::Operator, asked_at: at(now) };
+        match self.showtime.decide(&command, at(now), &POLICY)? {
+            Decision::Accepted(Event::HoldExtended { expires_at, .. }) => Ok(expires_at),
+            Decision::Accepted(other) => panic!("{other:?}"),
+            Decision::AlreadyDone => Ok(self.showtime.booking(booking_id).unwrap().expires_at),
+        }
     }
 
     fn cancel(&mut self, now: i64) {
@@ -107,6 +125,48 @@ fn other_seats_other_users_and_a_break_start_anew() {
     story.cancel(593);
     // The last who had it was bob.
     assert_eq!(story.reserve("ada", &[0], 594), Ok(at(1_194)));
+}
+
+/// Where holds live for 5 s, a break of 5 s ends one.
+#[test]
+fn a_break_is_no_longer_than_a_hold_of_the_showtime() {
+    let mut story = Story::begin();
+    story.hold_seconds(Some(5), 0);
+    assert_eq!(story.reserve("ada", &[0], 0), Ok(at(5)));
+    story.cancel(4);
+    assert_eq!(story.reserve("ada", &[0], 8), Ok(at(13)));
+    story.cancel(9);
+    let since = |milliseconds: i64| {
+        let asked_at = Timestamp::from_millis(milliseconds);
+        story.showtime.held_since(&[SeatId::new(ID, 0)], &user("ada"), asked_at, &POLICY)
+    };
+    assert_eq!(since(13_000), at(0));
+    assert_eq!(since(14_001), Timestamp::from_millis(14_001));
+}
+
+#[test]
+fn a_hold_lives_as_long_as_the_showtimes_terms_say() {
+    // Shorter and longer than the server's ten minutes, and never longer than its half an hour in all.
+    for (hold, expected) in [(20, 20), (1_000, 1_000), (1_800, 1_800), (1_801, 1_800)] {
+        let mut story = Story::begin();
+        story.hold_seconds(Some(hold), 0);
+        assert_eq!(story.reserve("ada", &[0], 0), Ok(at(expected)), "a hold of {hold} s");
+    }
+    let mut story = Story::begin();
+    story.hold_seconds(Some(20), 0);
+    assert_eq!(story.reserve("ada", &[0], 0), Ok(at(20)));
+    assert_eq!(story.extended(15), Ok(at(35)));
+    // The terms change: the hold keeps its deadline, and is extended as the new terms say. New holds live as long as those say.
+    story.hold_seconds(Some(40), 16);
+    assert_eq!(story.showtime.next_deadline(), Some(at(20)));
+    assert_eq!(story.extended(17), Ok(at(57)));
+    assert_eq!(story.reserve("bob", &[1], 17), Ok(at(57)));
+    // Without the term, the server's hold counts.
+    story.hold_seconds(None, 18);
+    assert_eq!(story.reserve("eve", &[2], 18), Ok(at(618)));
+    // A hold that lives longer than the terms now say is not cut short by an extension.
+    story.hold_seconds(Some(5), 19);
+    assert_eq!(story.extended(19), Ok(at(618)));
 }
 
 /// A node that has only read the journal asks the store for the booking before it decides.

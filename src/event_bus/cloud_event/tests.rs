@@ -14,15 +14,17 @@ fn timestamp() -> impl Strategy<Value = Timestamp> {
 }
 
 fn terms() -> impl Strategy<Value = Terms> {
-    let limits = (prop::option::of(1..20_u32), prop::option::of(any::<u32>()));
-    let zone = prop::sample::select(vec!["Europe/Berlin", "America/St_Johns"]).prop_map(|name| TimeZone::parse(name).unwrap());
+    let limits = (prop::option::of(1..20_u32), prop::option::of(any::<u32>()), prop::option::of(any::<u32>()));
+    let zone =
+        prop::sample::select(vec!["Europe/Berlin", "America/St_Johns"]).prop_map(|name| TimeZone::parse(name).unwrap());
     (prop::option::of(timestamp()), prop::option::of(timestamp()), limits, prop::option::of(zone)).prop_map(
-        |(on_sale_from, on_sale_until, (places_per_booking, places_per_customer), time_zone)| Terms {
+        |(on_sale_from, on_sale_until, (places_per_booking, places_per_customer, hold_seconds), time_zone)| Terms {
             auditorium: None,
             on_sale_from,
             on_sale_until,
             places_per_booking,
             places_per_customer,
+            hold_seconds,
             time_zone,
         },
     )

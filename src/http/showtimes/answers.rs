@@ -70,6 +70,9 @@ pub(super) struct ListingAnswer {
     /// Most places in all live bookings of one customer.
     #[schema(nullable = false)]
     places_per_customer: Option<u32>,
+    /// Seconds for which a reservation, or an extension, holds seats; absent: the server's default.
+    #[schema(nullable = false)]
+    hold_seconds: Option<u32>,
     /// The venue's time zone in the IANA database.
     #[schema(nullable = false)]
     time_zone: Option<String>,

@@ -40,6 +40,10 @@ pub(super) struct ChangeBody {
     /// Most places in all live bookings of one customer (`userId`).
     #[schema(minimum = 1)]
     places_per_customer: Option<u32>,
+    /// Seconds for which a reservation, or an extension, holds seats: at most the server's longest total time of a hold. Absent: the server's
+    /// default. Holds that were made before keep their deadline.
+    #[schema(minimum = 1)]
+    hold_seconds: Option<u32>,
     /// The venue's time zone in the IANA database. Local times of the same change are read in it; times that are not changed stay where they are.
     time_zone: Option<String>,
 }
@@ -80,7 +84,7 @@ pub(super) async fn change(
 ) -> Result<HttpResponse, Problem> {
     let (id, context, body) = command(&state, &request, payload).await?;
     let mut fields = body.fields()?;
-    let change = read_change(&mut fields);
+    let change = read_change(&mut fields, state.box_office.longest_hold_seconds());
     let change = fields.finish(Some(change))?;
     Ok(answer(id, state.box_office.change_showtime(id, change, context).await?))
 }
@@ -111,11 +115,11 @@ async fn command(
     Ok((id, context, body::json(request, payload, state.settings.booking_bounds()).await?))
 }
 
-/// The listing of a new showtime; `None` after noting what is wrong.
-pub(super) fn new(fields: &mut Fields<'_>) -> Option<Listing> {
+/// The listing of a new showtime, whose holds may have so many seconds at most; `None` after noting what is wrong.
+pub(super) fn new(fields: &mut Fields<'_>, longest_hold: u32) -> Option<Listing> {
     let title = fields.text("movieTitle", movie_title);
     let start = fields.text("startTime", GivenTime::parse);
-    let terms = ListingChange { start_time: start, ..read_terms(fields) };
+    let terms = ListingChange { start_time: start, ..read_terms(fields, longest_hold) };
     start?;
     // The zone in which local times would be read is not known.
     if fields.names("/timeZone") {
@@ -130,13 +134,13 @@ pub(super) fn new(fields: &mut Fields<'_>) -> Option<Listing> {
     None
 }
 
-fn read_change(fields: &mut Fields<'_>) -> ListingChange {
+fn read_change(fields: &mut Fields<'_>, longest_hold: u32) -> ListingChange {
     let movie_title = fields.new_text("movieTitle", movie_title);
     let start_time = fields.new_text("startTime", GivenTime::parse);
-    ListingChange { movie_title, start_time, ..read_terms(fields) }
+    ListingChange { movie_title, start_time, ..read_terms(fields, longest_hold) }
 }
 
-fn read_terms(fields: &mut Fields<'_>) -> ListingChange {
+fn read_terms(fields: &mut Fields<'_>, longest_hold: u32) -> ListingChange {
     ListingChange {
         movie_title: None,
         start_time: None,
@@ -144,6 +148,7 @@ fn read_terms(fields: &mut Fields<'_>) -> ListingChange {
         on_sale_until: fields.new_value("onSaleUntil", |value| text(value, GivenTime::parse)),
         places_per_booking: fields.new_value("placesPerBooking", |value| count(value, MOST_PER_BOOKING)),
         places_per_customer: fields.new_value("placesPerCustomer", |value| count(value, u32::MAX)),
+        hold_seconds: fields.new_value("holdSeconds", |value| count(value, longest_hold)),
         time_zone: fields.new_value("timeZone", |value| text(value, TimeZone::parse)),
     }
 }

@@ -40,6 +40,10 @@ pub(super) struct ScheduleBody {
     /// Most places in all live bookings of one customer (`userId`).
     #[schema(minimum = 1)]
     places_per_customer: Option<u32>,
+    /// Seconds for which a reservation, or an extension, holds seats: at most the server's longest total time of a hold. Absent: the server's
+    /// default.
+    #[schema(minimum = 1)]
+    hold_seconds: Option<u32>,
     /// The venue's time zone in the IANA database, such as `Europe/Berlin`. A local time that its clocks skip or show twice is refused.
     time_zone: Option<String>,
     /// Its rows of numbered seats, at most 200,000 seats in all. Instead of an auditorium.
@@ -85,8 +89,8 @@ pub(super) async fn schedule(
     credential::require_operator(&state, &request)?;
     Query::none(&request)?;
     let key = credential::idempotency_key(&request)?;
-    let most_bytes = state.settings.showtime_rows_bytes;
-    let read = move |body: &mut dyn Read| read_showtime(body, most_bytes);
+    let (most_bytes, longest_hold) = (state.settings.showtime_rows_bytes, state.box_office.longest_hold_seconds());
+    let read = move |body: &mut dyn Read| read_showtime(body, most_bytes, longest_hold);
     let (new, _place) = state.intake.clone().read(&request, payload, MediaType::Json, read).await?;
     let new = ready(&state, new?, most_bytes).await?;
     let seats = new.seat_map.seat_count();
@@ -160,11 +164,11 @@ fn no_seat_map(error: &SeatMapError) -> Problem {
     Problem::field(FieldError::pointer("/auditoriumId", format!("names an auditorium that cannot be sold: {error}")))
 }
 
-fn read_showtime(body: &mut dyn Read, most_bytes: usize) -> Result<Wanted, Problem> {
+fn read_showtime(body: &mut dyn Read, most_bytes: usize, longest_hold: u32) -> Result<Wanted, Problem> {
     let WithLongList { rest, list } =
         long_list::read(body, LongListOf { name: "rows", most: MOST_ROWS, read: read_row })?;
     let mut fields = Fields::of(&rest)?;
-    let listing = listing::new(&mut fields);
+    let listing = listing::new(&mut fields, longest_hold);
     let house = read_house(list, &mut fields);
     let made = listing.zip(house).map(|(listing, house)| Wanted { listing, house });
     let made = fields.finish(made)?;

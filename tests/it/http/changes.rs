@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::http::{House, NOWHERE, is_problem, names};
-use crate::stack::{Answer, Server};
+use crate::stack::{Answer, Server, Stack};
 
 async fn change(server: &Server, showtime: &str, body: &Value) -> Answer {
     let request = server.as_operator(Method::PATCH, &format!("/api/showtimes/{showtime}"));
@@ -127,7 +127,8 @@ async fn times_are_given_and_shown_by_the_venues_clocks() {
 async fn local_times_that_are_no_points_in_time_are_refused_and_named() {
     let House { server, showtime, _stack, .. } = House::open().await;
     let new = |times: Value| {
-        let mut body = json!({"movieTitle": "M", "startTime": "2030-07-01T20:00:00Z", "rows": [{"row": "A", "seats": 4}]});
+        let mut body =
+            json!({"movieTitle": "M", "startTime": "2030-07-01T20:00:00Z", "rows": [{"row": "A", "seats": 4}]});
         body.as_object_mut().unwrap().extend(times.as_object().unwrap().clone());
         body
     };
@@ -135,8 +136,16 @@ async fn local_times_that_are_no_points_in_time_are_refused_and_named() {
     for (times, pointer, said) in [
         (json!({"startTime": "2030-07-01T20:00"}), "/startTime", "has no offset from UTC"),
         (json!({"onSaleFrom": "2030-03-31T02:30", "timeZone": zone}), "/onSaleFrom", "does not exist in Europe/Berlin"),
-        (json!({"onSaleUntil": "2029-10-28T02:30", "timeZone": zone}), "/onSaleUntil", "first at +02:00, then at +01:00"),
-        (json!({"startTime": "2030-02-30T20:00", "timeZone": zone}), "/startTime", "not a date and time of the calendar"),
+        (
+            json!({"onSaleUntil": "2029-10-28T02:30", "timeZone": zone}),
+            "/onSaleUntil",
+            "first at +02:00, then at +01:00",
+        ),
+        (
+            json!({"startTime": "2030-02-30T20:00", "timeZone": zone}),
+            "/startTime",
+            "not a date and time of the calendar",
+        ),
         (json!({"startTime": "2030-07-01T20:00", "timeZone": "Berlin"}), "/timeZone", "IANA"),
         (json!({"timeZone": 1}), "/timeZone", "must be a string, not a number"),
     ] {
@@ -153,6 +162,53 @@ async fn local_times_that_are_no_points_in_time_are_refused_and_named() {
     is_problem(&skipped, 400, "invalid-fields");
     assert!(skipped.body["message"].as_str().unwrap().contains("where clocks go from +01:00 to +02:00"), "{skipped:?}");
     assert_eq!(change(&server, &showtime, &json!({"startTime": "2030-03-31T02:30:00+01:00"})).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_showtime_has_its_own_time_for_holds() {
+    let House { server, _stack, .. } = House::open_on(Stack::embedded().with("HOLD_TOTAL_SECONDS", 1_000)).await;
+    let body = |hold: Value| json!({"movieTitle": "M", "startTime": "2030-01-01T20:00:00Z", "rows": [{"row": "A", "seats": 9}], "holdSeconds": hold});
+    let made = server.post("/api/showtimes", &body(json!(100))).await;
+    assert_eq!((made.status, &made.body["holdSeconds"]), (201, &json!(100)), "{made:?}");
+    let id = made.body["id"].as_str().unwrap();
+    let seats: Vec<String> = server.seats(id, 1).await.into_iter().map(|(seat, _)| seat).collect();
+    // To the second below the deadline, which was reckoned a moment ago.
+    let lives = |answer: &Answer, seconds: u64| {
+        let left = answer.body["expiresInSeconds"].as_f64().unwrap_or_else(|| panic!("{answer:?}"));
+        let most = f64::from(u32::try_from(seconds).unwrap());
+        assert!(left <= most && left > most - 10.0, "{seconds} s: {answer:?}");
+    };
+    let first = server.reserve(id, &seats[..1], "ada").await;
+    lives(&first, 100);
+    let best = json!({"showtimeId": id, "bestAvailable": {"quantity": 2}, "userId": "bob"});
+    lives(&server.post("/api/bookings", &best).await, 100);
+
+    // Made before, a hold keeps its deadline. Its extension, and new holds, are as the new terms say.
+    assert_eq!(change(&server, id, &json!({"holdSeconds": 500})).await.body["holdSeconds"], 500);
+    let held = crate::stack::Held::from(&first.body);
+    assert_eq!(server.booking(&held).await.body["expiresAt"], first.body["expiresAt"]);
+    let extend = async || {
+        let path = format!("/api/bookings/{}/extend", held.booking_id);
+        server.post(&path, &json!({"holdToken": held.hold_token})).await
+    };
+    lives(&extend().await, 500);
+    lives(&server.reserve(id, &seats[8..9], "eve").await, 500);
+    let without = change(&server, id, &json!({"holdSeconds": null})).await;
+    assert_eq!(without.body.get("holdSeconds"), None);
+    lives(&server.reserve(id, &seats[1..2], "eve").await, 600);
+    assert_eq!(change(&server, id, &json!({"holdSeconds": 1_000})).await.status, 200);
+    lives(&extend().await, 1_000);
+
+    for wrong in [json!(0), json!(1_001), json!(-1), json!(1.5), json!("60"), json!([60])] {
+        for refused in [
+            server.post("/api/showtimes", &body(wrong.clone())).await,
+            change(&server, id, &json!({"holdSeconds": wrong})).await,
+        ] {
+            is_problem(&refused, 400, "invalid-fields");
+            names(&refused, "pointer", &["/holdSeconds"]);
+            assert_eq!(refused.body["errors"][0]["detail"], "must be a whole number from 1 to 1000", "{refused:?}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

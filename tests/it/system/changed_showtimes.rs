@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 
 use crate::faults::watcher::Watcher;
 use crate::services;
-use crate::stack::{Held, Stack, eventually};
+use crate::stack::{Held, Server, Stack, eventually};
+use crate::system::valkey::Valkey;
 
 /// Both nodes have the showtime open. What one of them is told of the terms holds on the other from the answer on.
 #[tokio::test(flavor = "multi_thread")]
@@ -168,4 +169,63 @@ async fn a_customers_limit_holds_on_two_nodes_at_once() {
     assert_eq!(one.status, 201, "{one:?}");
     assert_eq!(nodes[0].reserve(&showtime, &seats[58..59], "somebody").await.body["code"], "customer-limit");
     stack.check().await;
+}
+
+/// Both nodes sell while the time for holds changes. From the answer to a change on, every new hold is as long as it says, on both nodes, and
+/// so is the lock of its seat.
+#[tokio::test(flavor = "multi_thread")]
+async fn holds_are_as_long_as_the_terms_that_another_node_has_set() {
+    let stack = Stack::real(services::shared()).await;
+    let locks = Valkey::of(&stack.services().valkey).await;
+    let nodes = Arc::new([stack.start(), stack.start()]);
+    let (showtime, seats) = nodes[0].schedule(13).await;
+    let path = format!("/api/showtimes/{showtime}");
+    let lives = |left: f64, seconds: u32| left <= f64::from(seconds) && left > f64::from(seconds) - 15.0;
+    let mut before = 600;
+    for (round, hold) in [30, 1_200, 60, 300].into_iter().enumerate() {
+        let change = nodes[round % 2].as_operator(Method::PATCH, &path).json(&json!({"holdSeconds": hold}));
+        let herd = |first: usize| {
+            let made = (first..first + 16).map(|seat| reserved_at_last(&nodes[seat % 2], &showtime, &seats[seat]));
+            futures_util::future::join_all(made)
+        };
+        let (changed, meanwhile) = tokio::join!(nodes[round % 2].send(change), herd(32 * round));
+        assert_eq!(changed.unwrap().status, 200);
+        for left in meanwhile {
+            assert!(lives(left, before) || lives(left, hold), "{left} s left, {before} s or {hold} s are right");
+        }
+        for left in herd(32 * round + 16).await {
+            assert!(lives(left, hold), "{left} s left, {hold} s are right");
+        }
+        for seat in 32 * round + 16..32 * round + 32 {
+            // A lock that was taken on the terms of before is set anew soon after the answer.
+            eventually("the lock lasts as long", Duration::from_secs(5), async || {
+                let (milliseconds, _owner) = locks.left(&showtime, u32::try_from(seat).unwrap()).await;
+                lives(f64::from(i32::try_from(milliseconds).unwrap()) / 1_000.0, hold)
+            })
+            .await;
+        }
+        before = hold;
+    }
+    // A short hold ends in time, and its seat is sold through the other node.
+    let change = nodes[0].as_operator(Method::PATCH, &path).json(&json!({"holdSeconds": 1}));
+    assert_eq!(nodes[0].send(change).await.unwrap().status, 200);
+    let made = nodes[0].reserve(&showtime, &seats[128..129], "somebody").await;
+    assert_eq!(made.status, 201, "{made:?}");
+    eventually("the seat is sold again", Duration::from_secs(4), async || {
+        nodes[1].reserve(&showtime, &seats[128..129], "another").await.status == 201
+    })
+    .await;
+    stack.check().await;
+}
+
+/// The seconds that a hold of the seat has left when it is made. A node that has lost too many races tells its client to come back.
+async fn reserved_at_last(node: &Server, showtime: &str, seat: &String) -> f64 {
+    loop {
+        let answer = node.reserve(showtime, std::slice::from_ref(seat), "somebody").await;
+        if answer.status == 201 {
+            return answer.body["expiresInSeconds"].as_f64().unwrap();
+        }
+        assert_eq!(answer.body["code"], "overloaded", "{answer:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
