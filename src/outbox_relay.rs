@@ -313,6 +313,7 @@ mod tests {
                     booking_id: crate::domain::BookingId(Uuid::nil()),
                     seat_ids: vec![],
                     payment_reference: PaymentReference::parse("p").unwrap(),
+                    late_for: None,
                 },
             })
             .collect();

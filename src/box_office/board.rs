@@ -107,12 +107,9 @@ impl Board {
         for seat_id in wanted {
             let index = usize::try_from(seat_id.index_under(self.prefix)?).ok()?;
             let code = seats.get(index)?.load(Ordering::Acquire);
-            let reason = match SeatStatus::from_code(code)? {
-                SeatStatus::Available => continue,
-                SeatStatus::Reserved => ConflictReason::Reserved,
-                SeatStatus::Sold => ConflictReason::Sold,
-            };
-            conflicts.push(facts.conflict(*seat_id, reason));
+            if let Some(reason) = ConflictReason::of(SeatStatus::from_code(code)?) {
+                conflicts.push(facts.conflict(*seat_id, reason));
+            }
         }
         (!conflicts.is_empty()).then_some(conflicts)
     }

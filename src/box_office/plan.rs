@@ -56,16 +56,18 @@ impl Plan {
         policy.on(&self.listing.terms)
     }
 
-    /// Decides the next command. `Some(i)`: accepted as the batch's event `i`; `None`: it was carried out before.
+    /// Decides the next command. `Some(i)`: accepted as the batch's event `i`; `None`: it was carried out before. A refused one may have an
+    /// event, too.
     pub(super) fn decide(
         &mut self,
         showtime: &mut Showtime,
         command: &Command,
         policy: &HoldPolicy,
     ) -> Result<Option<usize>, Rejection> {
-        let event = match showtime.decide(command, self.now, policy)? {
+        let (event, refusal) = match showtime.decide(command, self.now, policy)? {
             Decision::AlreadyDone => return Ok(None),
-            Decision::Accepted(event) => event,
+            Decision::Accepted(event) => (event, None),
+            Decision::Refused(event, refusal) => (event, Some(refusal)),
         };
         let index = self.events.len();
         self.note(showtime, &event, index);
@@ -82,7 +84,7 @@ impl Plan {
             showtime.evolve(&event, sequence, self.now, None);
         }
         self.events.push(event);
-        Ok(Some(index))
+        refusal.map_or(Ok(Some(index)), Err)
     }
 
     /// Remembers a request's answer under its idempotency key in the same commit.
@@ -107,8 +109,7 @@ impl Plan {
 
     /// Whether a decision would be another one if somebody else had made a booking of other seats meanwhile: a customer's places are limited.
     fn rests_on_all_bookings(&self) -> bool {
-        self.listing.terms.places_per_customer.is_some()
-            && self.events.iter().any(|event| event.kind() == EventKind::SeatsReserved)
+        self.listing.terms.places_per_customer.is_some() && self.events.iter().any(Event::takes_places)
     }
 
     /// Whether the batch changes the listing. `showtime` is the state after all decisions.

@@ -148,7 +148,8 @@ impl SeatClaims {
                 Event::SeatsReserved { .. }
                 | Event::ShowtimeScheduled { .. }
                 | Event::ShowtimeChanged { .. }
-                | Event::ShowtimeCancelled { .. } => {}
+                | Event::ShowtimeCancelled { .. }
+                | Event::PaymentRefused { .. } => {}
             }
         }
         self.spawn(deps, showtime.id(), keep.into_values().collect(), release);

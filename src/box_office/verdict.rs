@@ -27,7 +27,7 @@ pub(super) struct Bench<'a> {
     pub tried_before: bool,
     /// Reservations that the seat lock refuses, with the seats in the way.
     pub locked_out: &'a HashMap<BookingId, Vec<SeatConflict>>,
-    /// Bookings that payments have confirmed: those known to the caller, and those of this batch.
+    /// Bookings that payments were used for: those known to the caller, and those of this batch.
     pub paid: HashMap<PaymentReference, BookingId>,
 }
 
@@ -81,14 +81,19 @@ impl Bench<'_> {
         if let Some(conflicts) = booking_id.and_then(|id| self.locked_out.get(&id)) {
             return Verdict::Refused(Rejection::SeatsTaken { conflicts: conflicts.clone() }.into());
         }
-        if let Some(rejection) = self.paid_for_another(&request.command) {
+        if let Some(rejection) = self.used_payment(&request.command) {
             return Verdict::Refused(rejection.into());
         }
         let event = match self.plan.decide(self.showtime, &request.command, &self.policy) {
             Ok(event) => event,
             // The hold lasts as long as it can: what this command asked for, if it is the one that brought it there.
             Err(Rejection::ExtensionExhausted { .. }) if self.tried_before || request.repeated => None,
-            Err(rejection) => return Verdict::Refused(rejection.into()),
+            Err(rejection) => {
+                if matches!(rejection, Rejection::PaymentTooLate { .. }) {
+                    self.use_payment(&request.command);
+                }
+                return Verdict::Refused(rejection.into());
+            }
         };
         let told = match booking_id.map(|id| self.showtime.booking(id)) {
             None => Told::listing_of(self.showtime),
@@ -105,9 +110,7 @@ impl Bench<'_> {
                 Err(error) => return Verdict::Refused(error),
             }
         }
-        if let (Some(reference), Some(booking_id)) = (request.command.payment_reference(), booking_id) {
-            self.paid.insert(reference.clone(), booking_id);
-        }
+        self.use_payment(&request.command);
         Verdict::Accepted(answer)
     }
 
@@ -122,13 +125,27 @@ impl Bench<'_> {
         Outcome { choice: Some(explain(&self.showtime.facts().seat_map, is_free, &seats)), ..outcome }
     }
 
-    /// Refuses a confirmation that nothing else stands in the way of, if its payment has confirmed another booking.
-    fn paid_for_another(&self, command: &Command) -> Option<Rejection> {
+    /// No other command of the batch is to use the payment.
+    fn use_payment(&mut self, command: &Command) {
+        if let (Some(reference), Some(booking_id)) = (command.payment_reference(), command.booking_id()) {
+            self.paid.insert(reference.clone(), booking_id);
+        }
+    }
+
+    /// Refuses a confirmation that nothing else stands in the way of, if its payment was used before: for another booking, or for this one
+    /// and too late, so that it is to be returned.
+    fn used_payment(&self, command: &Command) -> Option<Rejection> {
         let reference = command.payment_reference()?;
-        self.paid.get(reference).filter(|booking_id| Some(**booking_id) != command.booking_id())?;
+        let used_for = self.paid.get(reference)?;
         match self.showtime.decide(command, self.now, &self.policy) {
-            Ok(Decision::Accepted(_)) => Some(Rejection::PaymentUsed { payment_reference: reference.clone() }),
             Ok(Decision::AlreadyDone) | Err(_) => None,
+            Ok(Decision::Accepted(_) | Decision::Refused(..)) => {
+                let same = self.showtime.booking(*used_for).filter(|_| Some(*used_for) == command.booking_id());
+                Some(match same {
+                    Some(booking) => self.showtime.payment_too_late(booking),
+                    None => Rejection::PaymentUsed { payment_reference: reference.clone() },
+                })
+            }
         }
     }
 }

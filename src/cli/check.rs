@@ -274,6 +274,7 @@ fn tell(told: &mut HashMap<BookingId, Told>, recorded: &RecordedEvent) {
         Event::ShowtimeScheduled { .. }
         | Event::ShowtimeChanged { .. }
         | Event::ShowtimeCancelled { .. }
+        | Event::PaymentRefused { .. }
         | Event::SeatsReserved { .. } => {}
     }
 }

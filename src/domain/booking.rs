@@ -1,8 +1,11 @@
 //! Bookings: who holds which seats, until when, and where that stands.
 
-use crate::domain::{BookingId, CancelReason, PaymentReference, SeatId, ShowtimeId, Timestamp, TokenHash, UserId};
+use crate::domain::{
+    BookingId, CancelReason, PaymentReference, RefusedPayment, SeatId, ShowtimeId, Timestamp, TokenHash, UserId,
+};
 
-/// Where a booking stands in its life: pending, then one of the other three. A confirmed one is cancelled with its showtime.
+/// Where a booking stands in its life: pending, then one of the other three. A confirmed one is cancelled with its showtime; an expired one is
+/// confirmed by a late payment if its seats are still free.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum BookingStatus {
@@ -85,6 +88,8 @@ pub struct Booking {
     pub payment_reference: Option<PaymentReference>,
     /// Why it was cancelled, if its showtime was.
     pub cancel_reason: Option<CancelReason>,
+    /// The last payment that came too late for it and is to be returned.
+    pub refused_payment: Option<RefusedPayment>,
     /// Sequence of the last event about it; its version for optimistic concurrency.
     pub version: u64,
 }

@@ -25,6 +25,9 @@ impl Customers {
             Event::SeatsReserved { booking_id, seat_ids, user_id, .. } => {
                 self.note(*booking_id, user_id, places(seat_ids));
             }
+            Event::BookingConfirmed { booking_id, seat_ids, late_for: Some(user_id), .. } => {
+                self.note(*booking_id, user_id, places(seat_ids));
+            }
             Event::BookingCancelled { booking_id, .. } | Event::HoldExpired { booking_id, .. } => {
                 self.forget(*booking_id);
             }
@@ -32,7 +35,8 @@ impl Customers {
             | Event::ShowtimeChanged { .. }
             | Event::ShowtimeCancelled { .. }
             | Event::HoldExtended { .. }
-            | Event::BookingConfirmed { .. } => {}
+            | Event::BookingConfirmed { late_for: None, .. }
+            | Event::PaymentRefused { .. } => {}
         }
     }
 

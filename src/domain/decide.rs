@@ -2,8 +2,7 @@
 
 use crate::domain::{
     Booking, BookingId, BookingStatus, CancelReason, Command, ConflictReason, Credential, Event, HoldPolicy, Listing,
-    ListingChange, PaymentReference, Rejection, SeatSelection, SeatStatus, Showtime, Terms, Timestamp, TokenHash,
-    UserId,
+    ListingChange, Rejection, SeatId, SeatSelection, SeatStatus, Showtime, Terms, Timestamp, TokenHash, UserId,
 };
 
 /// What `decide` answers when a command is not refused.
@@ -13,6 +12,8 @@ pub enum Decision {
     Accepted(Event),
     /// The command was carried out before; there is nothing to record.
     AlreadyDone,
+    /// The command is refused, and this event records what others must know of it.
+    Refused(Event, Rejection),
 }
 
 impl Credential {
@@ -60,9 +61,7 @@ impl Showtime {
                 self.decide_reservation((*booking_id, user_id), &seats, (*asked_at, now), policy)
             }
             Command::ConfirmBooking { booking_id, credential, payment_reference, asked_at } => {
-                let booking = self.owned(*booking_id, credential)?;
-                self.check_not_cancelled(booking)?;
-                decide_confirm(booking, payment_reference, *asked_at)
+                self.decide_confirm(self.owned(*booking_id, credential)?, payment_reference, *asked_at)
             }
             Command::CancelBooking { booking_id, credential } => {
                 decide_cancel(self.owned(*booking_id, credential)?, now)
@@ -95,7 +94,7 @@ impl Showtime {
         (asked_at, now): (Timestamp, Timestamp),
         policy: &HoldPolicy,
     ) -> Result<Decision, Rejection> {
-        self.check_free(seats)?;
+        self.check_free(seats.as_slice())?;
         let since = self.held_since(seats.as_slice(), user_id, asked_at, policy);
         let expires_at = policy.first_deadline(asked_at).min(since + policy.max_total);
         if since < asked_at && expires_at <= now {
@@ -115,7 +114,7 @@ impl Showtime {
     }
 
     /// A cancelled showtime's bookings are over, though the event that ends this one may be still to come.
-    fn check_not_cancelled(&self, booking: &Booking) -> Result<(), Rejection> {
+    pub(super) fn check_not_cancelled(&self, booking: &Booking) -> Result<(), Rejection> {
         match &self.listing().cancelled {
             Some(reason) if booking.status.is_live() => Err(Rejection::ShowtimeCancelled { reason: reason.clone() }),
             Some(_) | None => Ok(()),
@@ -125,29 +124,31 @@ impl Showtime {
     /// Whether the terms allow a customer so many places more, asked for at this time.
     fn check_terms(&self, wanted: u32, user: &UserId, asked_at: Timestamp) -> Result<(), Rejection> {
         self.listing().check_on_sale(asked_at)?;
-        let Terms { places_per_booking, places_per_customer, .. } = self.listing().terms;
+        let Terms { places_per_booking, .. } = self.listing().terms;
         if let Some(most) = places_per_booking.filter(|most| wanted > *most) {
             return Err(Rejection::TooManyPlaces { wanted, most });
         }
+        self.check_customer(user, wanted)
+    }
+
+    /// Whether a customer may have so many places more.
+    pub(super) fn check_customer(&self, user: &UserId, wanted: u32) -> Result<(), Rejection> {
         let held = self.places_of(user);
-        match places_per_customer {
+        match self.listing().terms.places_per_customer {
             Some(most) if held.saturating_add(wanted) > most => Err(Rejection::CustomerLimit { held, wanted, most }),
             Some(_) | None => Ok(()),
         }
     }
 
-    fn check_free(&self, seats: &SeatSelection) -> Result<(), Rejection> {
+    fn check_free(&self, seats: &[SeatId]) -> Result<(), Rejection> {
         let mut unknown = Vec::new();
         let mut conflicts = Vec::new();
-        for seat_id in seats.as_slice().iter().copied() {
+        for seat_id in seats.iter().copied() {
             let known = seat_id.index_under(self.seat_prefix()).and_then(|index| self.seat(index));
-            match known.map(|(status, _)| status) {
+            match known.map(|(status, _)| ConflictReason::of(status)) {
                 None => unknown.push(seat_id),
-                Some(SeatStatus::Available) => {}
-                Some(SeatStatus::Reserved) => {
-                    conflicts.push(self.facts().conflict(seat_id, ConflictReason::Reserved));
-                }
-                Some(SeatStatus::Sold) => conflicts.push(self.facts().conflict(seat_id, ConflictReason::Sold)),
+                Some(None) => {}
+                Some(Some(reason)) => conflicts.push(self.facts().conflict(seat_id, reason)),
             }
         }
         if !unknown.is_empty() {
@@ -171,24 +172,6 @@ fn already_reserved(booking: &Booking, seats: &SeatSelection, token: &TokenHash)
         Ok(Decision::AlreadyDone)
     } else {
         Err(Rejection::NotHolder)
-    }
-}
-
-/// A payment that arrived before the deadline counts, however late it is decided, as long as nobody has ended the hold.
-fn decide_confirm(booking: &Booking, reference: &PaymentReference, asked_at: Timestamp) -> Result<Decision, Rejection> {
-    match booking.status {
-        BookingStatus::Confirmed if booking.payment_reference.as_ref() == Some(reference) => Ok(Decision::AlreadyDone),
-        BookingStatus::Confirmed => Err(Rejection::PaidOtherwise),
-        BookingStatus::Cancelled => Err(Rejection::BookingNotPending { status: booking.status }),
-        BookingStatus::Expired => Err(Rejection::HoldExpired { expired_at: booking.expires_at }),
-        BookingStatus::Pending if booking.expires_at <= asked_at => {
-            Err(Rejection::HoldExpired { expired_at: booking.expires_at })
-        }
-        BookingStatus::Pending => Ok(Decision::Accepted(Event::BookingConfirmed {
-            booking_id: booking.id,
-            seat_ids: booking.seat_ids.clone(),
-            payment_reference: reference.clone(),
-        })),
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    BookingId, CancelReason, PaymentReference, SeatId, SeatMap, SeatStatus, ShowtimeId, Terms, Timestamp, UserId,
+    BookingId, CancelReason, PaymentReference, SeatId, SeatMap, SeatStatus, ShowtimeId, TakenSeat, Terms, Timestamp,
+    UserId,
 };
 
 /// Called before a node tells anybody how a showtime stands after the event with this sequence, so that it never contradicts itself.
@@ -63,7 +64,7 @@ pub enum Event {
         /// The new deadline.
         expires_at: Timestamp,
     },
-    /// The booking was paid; its seats are sold.
+    /// The booking was paid; its seats are sold. If its hold had ended before, they are taken again, all in this one step.
     BookingConfirmed {
         /// The booking.
         booking_id: BookingId,
@@ -71,6 +72,18 @@ pub enum Event {
         seat_ids: Vec<SeatId>,
         /// What the payment provider calls the payment.
         payment_reference: PaymentReference,
+        /// If the payment came after the deadline: who booked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        late_for: Option<UserId>,
+    },
+    /// A payment came after the deadline, and the seats could not be taken again: it is to be returned. The booking stays expired.
+    PaymentRefused {
+        /// The booking that it was for.
+        booking_id: BookingId,
+        /// Its seats that others have; none if the customer may not have so many places any more.
+        taken: Vec<TakenSeat>,
+        /// The payment to be returned.
+        refund: PaymentReference,
     },
     /// The holder gave the seats back, or the showtime was cancelled.
     BookingCancelled {
@@ -109,6 +122,8 @@ pub enum EventKind {
     HoldExtended,
     /// [`Event::BookingConfirmed`]
     BookingConfirmed,
+    /// [`Event::PaymentRefused`]
+    PaymentRefused,
     /// [`Event::BookingCancelled`]
     BookingCancelled,
     /// [`Event::HoldExpired`]
@@ -125,6 +140,7 @@ impl EventKind {
             Self::SeatsReserved => "SeatsReserved",
             Self::HoldExtended => "HoldExtended",
             Self::BookingConfirmed => "BookingConfirmed",
+            Self::PaymentRefused => "PaymentRefused",
             Self::BookingCancelled => "BookingCancelled",
             Self::HoldExpired => "HoldExpired",
         }
@@ -150,18 +166,21 @@ impl Event {
             Self::SeatsReserved { .. } => EventKind::SeatsReserved,
             Self::HoldExtended { .. } => EventKind::HoldExtended,
             Self::BookingConfirmed { .. } => EventKind::BookingConfirmed,
+            Self::PaymentRefused { .. } => EventKind::PaymentRefused,
             Self::BookingCancelled { .. } => EventKind::BookingCancelled,
             Self::HoldExpired { .. } => EventKind::HoldExpired,
         }
     }
 
     /// The seats it is about and their status afterwards. Setting the status again changes nothing.
-    /// Events about the whole showtime name no seats; after [`Event::ShowtimeScheduled`] all are available.
+    /// Events about the whole showtime, or about a payment that is to be returned, name no seats; after [`Event::ShowtimeScheduled`] all are
+    /// available.
     pub fn seats_status(&self) -> SeatsStatus<'_> {
         match self {
-            Self::ShowtimeScheduled { .. } | Self::ShowtimeChanged { .. } | Self::ShowtimeCancelled { .. } => {
-                SeatsStatus { seat_ids: &[], status: SeatStatus::Available }
-            }
+            Self::ShowtimeScheduled { .. }
+            | Self::ShowtimeChanged { .. }
+            | Self::ShowtimeCancelled { .. }
+            | Self::PaymentRefused { .. } => SeatsStatus { seat_ids: &[], status: SeatStatus::Available },
             Self::SeatsReserved { seat_ids, .. } | Self::HoldExtended { seat_ids, .. } => {
                 SeatsStatus { seat_ids, status: SeatStatus::Reserved }
             }
@@ -179,8 +198,24 @@ impl Event {
             Self::SeatsReserved { booking_id, .. }
             | Self::HoldExtended { booking_id, .. }
             | Self::BookingConfirmed { booking_id, .. }
+            | Self::PaymentRefused { booking_id, .. }
             | Self::BookingCancelled { booking_id, .. }
             | Self::HoldExpired { booking_id, .. } => Some(*booking_id),
+        }
+    }
+
+    /// Whether it may give a customer more places than the booking had before.
+    pub fn takes_places(&self) -> bool {
+        match self {
+            Self::SeatsReserved { .. } | Self::BookingConfirmed { late_for: Some(_), .. } => true,
+            Self::ShowtimeScheduled { .. }
+            | Self::ShowtimeChanged { .. }
+            | Self::ShowtimeCancelled { .. }
+            | Self::HoldExtended { .. }
+            | Self::BookingConfirmed { late_for: None, .. }
+            | Self::PaymentRefused { .. }
+            | Self::BookingCancelled { .. }
+            | Self::HoldExpired { .. } => false,
         }
     }
 }

@@ -73,6 +73,7 @@ impl Listing {
             | Event::SeatsReserved { .. }
             | Event::HoldExtended { .. }
             | Event::BookingConfirmed { .. }
+            | Event::PaymentRefused { .. }
             | Event::BookingCancelled { .. }
             | Event::HoldExpired { .. } => None,
         }

@@ -4,6 +4,7 @@ pub mod auditorium;
 mod best_available;
 mod booking;
 mod command;
+mod confirm;
 mod customers;
 mod decide;
 mod event;
@@ -39,7 +40,7 @@ pub use ids::{
     AuditoriumId, AuditoriumVersion, BookingId, SeatId, SeatIdPrefix, SeatIndex, ShowtimeId, ShowtimeMark, UserId,
 };
 pub use listing::{Listing, ShownListing};
-pub use payment::PaymentReference;
+pub use payment::{PaymentReference, RefusedPayment, TakenSeat};
 pub use rejection::{ConflictReason, Rejection, SeatConflict};
 pub use seat_kind::SeatKind;
 pub use seat_map::{

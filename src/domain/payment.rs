@@ -1,6 +1,27 @@
 //! Payments, as far as the box office knows them: by what their provider calls them.
 
 use crate::domain::text::{self, TextError};
+use crate::domain::{SeatId, SeatStatus};
+
+/// A payment that came after its hold's deadline and is to be returned, since the seats could not be taken again.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefusedPayment {
+    /// The payment.
+    pub refund: PaymentReference,
+    /// The seats that others had; none if the customer might not have so many places any more.
+    pub taken: Vec<TakenSeat>,
+}
+
+/// A seat that another booking had when a payment came too late.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TakenSeat {
+    /// The seat.
+    pub seat_id: SeatId,
+    /// Reserved or sold.
+    pub status: SeatStatus,
+}
 
 /// What the payment provider calls a payment: 1 to 200 characters.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]

@@ -1,6 +1,8 @@
 //! Rejections: why a command is refused. Expected outcomes, not errors; each states a fact.
 
-use crate::domain::{BookingStatus, CancelReason, ListingError, PaymentReference, SeatId, SeatPlace, Timestamp};
+use crate::domain::{
+    BookingStatus, CancelReason, ListingError, PaymentReference, SeatId, SeatPlace, SeatStatus, Timestamp,
+};
 
 /// Why a seat could not be taken.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -14,6 +16,15 @@ pub enum ConflictReason {
 }
 
 impl ConflictReason {
+    /// Why a seat with this status cannot be taken; `None` if it can.
+    pub fn of(status: SeatStatus) -> Option<Self> {
+        match status {
+            SeatStatus::Available => None,
+            SeatStatus::Reserved => Some(Self::Reserved),
+            SeatStatus::Sold => Some(Self::Sold),
+        }
+    }
+
     /// The word on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -146,6 +157,14 @@ pub enum Rejection {
         /// The deadline.
         expired_at: Timestamp,
     },
+    /// The payment came after the deadline, and the seats could not be taken again. It is to be returned; an event says so.
+    #[error("the hold expired at {expired_at}, and {}: the payment is to be returned", gone(conflicts))]
+    PaymentTooLate {
+        /// The deadline.
+        expired_at: Timestamp,
+        /// The seats that others have; none if the customer may not have so many places any more.
+        conflicts: Vec<SeatConflict>,
+    },
     /// The booking is confirmed or cancelled, and the command needs a pending one.
     #[error("the booking is {}", status.as_str())]
     BookingNotPending {
@@ -181,6 +200,14 @@ pub enum Rejection {
 /// `1 seat is`, `2 seats are`
 fn several(count: u32, what: &str) -> String {
     if count == 1 { format!("1 {what} is") } else { format!("{count} {what}s are") }
+}
+
+/// Why a late payment did not take its seats again.
+fn gone(conflicts: &[SeatConflict]) -> String {
+    if conflicts.is_empty() {
+        return "this customer may not have so many places any more".to_owned();
+    }
+    taken(conflicts)
 }
 
 /// `seat F3 is taken`; `seats F3, F4 and F5 are taken`.

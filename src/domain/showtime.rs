@@ -7,7 +7,8 @@ use std::sync::Arc;
 use crate::domain::given_up::GivenUp;
 use crate::domain::{
     Booking, BookingId, BookingStatus, ConflictReason, Customers, Event, HoldPolicy, Listing, RecordedEvent,
-    SeatConflict, SeatId, SeatIdPrefix, SeatIndex, SeatMap, SeatStatus, ShowtimeId, Timestamp, TokenHash, UserId,
+    RefusedPayment, SeatConflict, SeatId, SeatIdPrefix, SeatIndex, SeatMap, SeatStatus, ShowtimeId, Timestamp,
+    TokenHash, UserId,
 };
 
 /// What never changes of a showtime.
@@ -258,6 +259,11 @@ impl Showtime {
         if let Some(customers) = &mut self.customers {
             customers.follow(event);
         }
+        self.evolve_booking(event, sequence, recorded_at, token);
+    }
+
+    /// What the event changes of its booking, if that is in memory.
+    fn evolve_booking(&mut self, event: &Event, sequence: u64, recorded_at: Timestamp, token: Option<TokenHash>) {
         match event {
             Event::ShowtimeScheduled { .. } | Event::ShowtimeChanged { .. } | Event::ShowtimeCancelled { .. } => {}
             Event::SeatsReserved { booking_id, seat_ids, user_id, expires_at } => match token {
@@ -273,6 +279,7 @@ impl Showtime {
                     expires_at: *expires_at,
                     payment_reference: None,
                     cancel_reason: None,
+                    refused_payment: None,
                     version: sequence,
                 }),
             },
@@ -284,6 +291,10 @@ impl Showtime {
                     booking.status = BookingStatus::Confirmed;
                     booking.payment_reference = Some(payment_reference.clone());
                 });
+            }
+            Event::PaymentRefused { booking_id, taken, refund } => {
+                let refused = RefusedPayment { refund: refund.clone(), taken: taken.clone() };
+                self.change(*booking_id, sequence, |booking| booking.refused_payment = Some(refused));
             }
             Event::BookingCancelled { booking_id, seat_ids, reason, refund: _ } => {
                 self.given_up.note(

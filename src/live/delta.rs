@@ -137,6 +137,7 @@ fn changed_listing(event: &Event) -> Option<String> {
         | Event::SeatsReserved { .. }
         | Event::HoldExtended { .. }
         | Event::BookingConfirmed { .. }
+        | Event::PaymentRefused { .. }
         | Event::BookingCancelled { .. }
         | Event::HoldExpired { .. } => None,
     }

@@ -268,7 +268,7 @@ async function act(booking, verb, body) {
     say(answer.message, "good");
   } catch (refusal) {
     if (refusal.unknown) news = {};
-    else if (refusal.code === "hold-expired") news.status = "Expired";
+    else if (refusal.code === "hold-expired" || refusal.code === "payment-too-late") news.status = "Expired";
     else if (refusal.problem.bookingStatus) news.status = refusal.problem.bookingStatus;
     say(refusal.message);
   }

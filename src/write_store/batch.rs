@@ -62,7 +62,7 @@ pub struct NewKey {
 /// How long an idempotency key is remembered.
 pub const IDEMPOTENCY_KEPT: std::time::Duration = std::time::Duration::from_hours(24);
 
-/// All that one commit changes in one showtime. A payment that one of its events confirms a booking with is used up by it.
+/// All that one commit changes in one showtime. A payment that one of its events confirms a booking with, or refuses, is used up by it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Batch {
     /// The showtime.
@@ -124,10 +124,13 @@ impl Batch {
         self.fence + u64::from(self.listing.is_some())
     }
 
-    /// The payments that the batch uses up, each with the booking that it confirms.
+    /// The payments that the batch uses up, each with the booking that it was for. One that is to be returned must not pay for another.
     pub(crate) fn payments(&self) -> impl Iterator<Item = (&PaymentReference, BookingId)> {
         self.events.iter().filter_map(|event| match event {
-            Event::BookingConfirmed { booking_id, payment_reference, .. } => Some((payment_reference, *booking_id)),
+            Event::BookingConfirmed { booking_id, payment_reference, .. }
+            | Event::PaymentRefused { booking_id, refund: payment_reference, .. } => {
+                Some((payment_reference, *booking_id))
+            }
             Event::ShowtimeScheduled { .. }
             | Event::ShowtimeChanged { .. }
             | Event::ShowtimeCancelled { .. }

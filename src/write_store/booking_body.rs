@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::{
-    Booking, BookingId, BookingStatus, CancelReason, PaymentReference, SeatId, SeatIdPrefix, SeatIndex, ShowtimeId,
-    Timestamp, TokenHash, UserId,
+    Booking, BookingId, BookingStatus, CancelReason, PaymentReference, RefusedPayment, SeatId, SeatIdPrefix, SeatIndex,
+    ShowtimeId, Timestamp, TokenHash, UserId,
 };
 
 /// The body. Fields may be added; none may change its meaning, since bookings are kept for good.
@@ -22,6 +22,8 @@ struct Body {
     payment_reference: Option<PaymentReference>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cancel_reason: Option<CancelReason>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused_payment: Option<RefusedPayment>,
 }
 
 /// The body of a booking, as JSON.
@@ -32,6 +34,7 @@ pub(super) fn body(booking: &Booking) -> Result<String, String> {
         reserved_at: booking.reserved_at.as_millis(),
         payment_reference: booking.payment_reference.clone(),
         cancel_reason: booking.cancel_reason.clone(),
+        refused_payment: booking.refused_payment.clone(),
     };
     serde_json::to_string(&body).map_err(|error| format!("a booking has no JSON form: {error}"))
 }
@@ -78,6 +81,7 @@ impl Reader {
             expires_at,
             payment_reference: body.payment_reference,
             cancel_reason: body.cancel_reason,
+            refused_payment: body.refused_payment,
             version,
         })
     }

@@ -211,8 +211,8 @@ pub trait Ledger: Journal + Roles {
     /// The bookings with these ids, in no order; unknown ids are left out.
     async fn bookings(&self, ids: Vec<BookingId>) -> Result<Vec<Booking>, StoreError>;
 
-    /// The bookings that these payments have confirmed, in no order; unused payments are left out. Of bookings that one payment confirmed
-    /// before this was checked, the earliest.
+    /// The bookings that these payments have confirmed, or came too late for, in no order; unused payments are left out. Of bookings that one
+    /// payment confirmed before this was checked, the earliest.
     async fn payments(
         &self,
         references: Vec<PaymentReference>,

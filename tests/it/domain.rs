@@ -95,11 +95,15 @@ struct ModelBooking {
     reserved_at: i64,
     expires_at: i64,
     payment: Option<u8>,
+    /// The last payment that is to be returned.
+    refused: Option<u8>,
 }
 
 #[derive(PartialEq, Debug)]
 enum Said {
     Changed,
+    /// No, and a payment is to be returned.
+    ToBeReturned,
     Same,
     No,
 }
@@ -126,6 +130,7 @@ impl Model {
                     reserved_at: now,
                     expires_at: now + hold,
                     payment: None,
+                    refused: None,
                 };
                 self.bookings.insert(*booking, made);
                 Said::Changed
@@ -133,15 +138,7 @@ impl Model {
             Step::Confirm { stranger: true, .. }
             | Step::Cancel { stranger: true, .. }
             | Step::Extend { stranger: true, .. } => Said::No,
-            Step::Confirm { booking, payment, .. } => match self.bookings.get_mut(booking) {
-                Some(b) if b.status == BookingStatus::Confirmed && b.payment == Some(*payment) => Said::Same,
-                Some(b) if b.status == BookingStatus::Pending && now < b.expires_at => {
-                    b.status = BookingStatus::Confirmed;
-                    b.payment = Some(*payment);
-                    Said::Changed
-                }
-                Some(_) | None => Said::No,
-            },
+            Step::Confirm { booking, payment, .. } => self.confirm(*booking, *payment),
             Step::Cancel { booking, .. } => match self.bookings.get_mut(booking) {
                 Some(b) if b.status == BookingStatus::Cancelled => Said::Same,
                 Some(b) if b.status == BookingStatus::Pending && now < b.expires_at => {
@@ -174,6 +171,26 @@ impl Model {
                 Some(_) => Said::Same,
             },
         }
+    }
+
+    /// An expired booking's seats are taken again if they are free. A payment that was refused stays refused.
+    fn confirm(&mut self, booking: u8, payment: u8) -> Said {
+        let Some(before) = self.bookings.get(&booking) else { return Said::No };
+        let is_free = !before.seats.iter().any(|seat| self.taken(*seat));
+        let Some(b) = self.bookings.get_mut(&booking) else { return Said::No };
+        match b.status {
+            BookingStatus::Confirmed if b.payment == Some(payment) => return Said::Same,
+            BookingStatus::Confirmed | BookingStatus::Cancelled => return Said::No,
+            _ if b.refused == Some(payment) => return Said::No,
+            BookingStatus::Expired if !is_free => {
+                b.refused = Some(payment);
+                return Said::ToBeReturned;
+            }
+            BookingStatus::Pending | BookingStatus::Expired => {}
+        }
+        b.status = BookingStatus::Confirmed;
+        b.payment = Some(payment);
+        Said::Changed
     }
 
     fn status(&self, seat: u32) -> SeatStatus {
@@ -225,6 +242,13 @@ proptest! {
                     Said::Changed
                 }
                 Ok(Decision::AlreadyDone) => Said::Same,
+                Ok(Decision::Refused(event, _)) => {
+                    let sequence = showtime.sequence() + 1;
+                    showtime.evolve(&event, sequence, at, None);
+                    prop_assert_eq!(event.seats_status().seat_ids.len(), 0);
+                    journal.push((event, sequence, at));
+                    Said::ToBeReturned
+                }
                 Err(_) => Said::No,
             };
             prop_assert_eq!(said, model.apply(step, now), "at {:?}", step);
@@ -308,15 +332,6 @@ fn held() -> Showtime {
     };
     showtime.evolve(&event, 2, Timestamp::from_millis(0), Some(token(1).hash()));
     showtime
-}
-
-#[test]
-fn a_confirmation_that_came_after_the_deadline_loses_even_before_the_clock_has_ended_the_hold() {
-    let showtime = held();
-    let confirm = Step::Confirm { booking: 1, stranger: false, payment: 0 };
-    let deadline = Timestamp::from_millis(60_000);
-    let late = showtime.decide(&command(&confirm, deadline), deadline, &POLICY);
-    assert_eq!(late, Err(Rejection::HoldExpired { expired_at: deadline }));
 }
 
 #[test]

@@ -16,6 +16,7 @@
 
 mod answer;
 mod architecture;
+mod changed_bookings;
 mod domain;
 mod fake_clock;
 mod faults;

@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{CancelReason, PaymentReference, Row, SeatId, SeatMap, Stamp, Terms, TimeZone, UserId};
+use crate::domain::{
+    CancelReason, PaymentReference, Row, SeatId, SeatMap, SeatStatus, Stamp, TakenSeat, Terms, TimeZone, UserId,
+};
 
 fn showtime() -> impl Strategy<Value = ShowtimeId> {
     any::<u128>().prop_map(|id| ShowtimeId(Uuid::from_u128(id)))
@@ -56,8 +58,16 @@ fn event() -> impl Strategy<Value = Event> {
         (booking.clone(), seats.clone(), timestamp()).prop_map(|(booking_id, seat_ids, expires_at)| {
             Event::HoldExtended { booking_id, seat_ids, expires_at }
         }),
+        (booking.clone(), seats.clone(), "[^\\p{Cc}\\s]{1,20}", prop::option::of("[a-z]{1,9}")).prop_map(
+            |(booking_id, seat_ids, reference, late_for)| {
+                let (payment_reference, late_for) = (PaymentReference::stored(reference), late_for.map(UserId::stored));
+                Event::BookingConfirmed { booking_id, seat_ids, payment_reference, late_for }
+            }
+        ),
         (booking.clone(), seats.clone(), "[^\\p{Cc}\\s]{1,20}").prop_map(|(booking_id, seat_ids, reference)| {
-            Event::BookingConfirmed { booking_id, seat_ids, payment_reference: PaymentReference::stored(reference) }
+            let taken = |seat_id| TakenSeat { seat_id, status: SeatStatus::Sold };
+            let (taken, refund) = (seat_ids.into_iter().map(taken).collect(), PaymentReference::stored(reference));
+            Event::PaymentRefused { booking_id, taken, refund }
         }),
         (booking.clone(), seats.clone(), prop::option::of((".{1,20}", ".{1,20}"))).prop_map(
             |(booking_id, seat_ids, ended)| {

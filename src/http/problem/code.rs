@@ -94,7 +94,9 @@ codes! {
     NotTogether = "not-together", CONFLICT, "Not as many seats together",
         "Enough seats are free, but not as they may lie; `longest` says how many are free next to each other. Nothing was reserved.";
     HoldExpired = "hold-expired", CONFLICT, "The hold has expired",
-        "The deadline passed before the command; the seats are free again. `expiredAt` says when.";
+        "The deadline passed before the command; the seats are free again. `expiredAt` says when. A payment may still come: it takes the seats again if they are free.";
+    PaymentTooLate = "payment-too-late", CONFLICT, "The payment came too late",
+        "The payment came after the hold's deadline, and not all of its seats could be taken again: `conflicts` names those that others have. Nothing was sold, and the payment is to be returned: the event `PaymentRefused` says so once. This reference is used up.";
     BookingNotPending = "booking-not-pending", CONFLICT, "The booking is not pending",
         "The booking is confirmed or cancelled already; `bookingStatus` says which.";
     PaidOtherwise = "paid-otherwise", CONFLICT, "Confirmed with another payment",

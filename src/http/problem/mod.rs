@@ -14,7 +14,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 
 use crate::box_office::BoxOfficeError;
-use crate::domain::{ListingError, Rejection, SelectionError};
+use crate::domain::{ListingError, Rejection, SeatConflict, SelectionError};
 use crate::http::problem::document::{Conflict, Kind};
 use crate::live::LiveError;
 use crate::read_model::ReadError;
@@ -98,6 +98,13 @@ impl Problem {
     #[must_use]
     pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
         self.0.errors = errors;
+        self
+    }
+
+    /// Names the seats that could not be taken.
+    #[must_use]
+    fn with_conflicts(mut self, conflicts: &[SeatConflict]) -> Self {
+        self.0.conflicts = conflicts.iter().map(Conflict::from).collect();
         self
     }
 
@@ -252,11 +259,7 @@ impl From<Rejection> for Problem {
         let detail = rejection.to_string();
         match rejection {
             Rejection::UnknownShowtime => Self::new(Code::UnknownShowtime, detail),
-            Rejection::SeatsTaken { conflicts } => {
-                let mut problem = Self::new(Code::SeatsTaken, detail);
-                problem.0.conflicts = conflicts.iter().map(Conflict::from).collect();
-                problem
-            }
+            Rejection::SeatsTaken { conflicts } => Self::new(Code::SeatsTaken, detail).with_conflicts(&conflicts),
             Rejection::UnknownSeats { seat_ids } => {
                 let name = |_seat| FieldError::pointer("/seatIds", "names a seat that does not exist in this showtime");
                 Self::new(Code::UnknownSeats, detail).with_errors(seat_ids.iter().map(name).collect())
@@ -296,6 +299,11 @@ impl From<Rejection> for Problem {
             Rejection::NotHolder => Self::new(Code::NotHolder, detail),
             Rejection::HoldExpired { expired_at } => Self::new(Code::HoldExpired, detail)
                 .with(Further { expired_at: Some(expired_at), ..Further::default() }),
+            Rejection::PaymentTooLate { expired_at, conflicts } => {
+                let problem = Self::new(Code::PaymentTooLate, detail)
+                    .with(Further { expired_at: Some(expired_at), ..Further::default() });
+                problem.with_conflicts(&conflicts)
+            }
             Rejection::BookingNotPending { status } => Self::new(Code::BookingNotPending, detail)
                 .with(Further { booking_status: Some(status.as_str()), ..Further::default() }),
             Rejection::PaidOtherwise => Self::new(Code::PaidOtherwise, detail),

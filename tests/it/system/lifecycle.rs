@@ -136,15 +136,15 @@ async fn holds_end_in_time(stack: &Stack, servers: &[Server]) {
     })
     .await;
     let late = servers[0].confirm(&held, "too late").await;
-    assert_eq!((late.status, late.body["code"].as_str()), (409, Some("hold-expired")), "{late:?}");
-    // One expiry, one new hold, then the new hold's expiry: every node's clock rang, only one event each.
+    assert_eq!((late.status, late.body["code"].as_str()), (409, Some("payment-too-late")), "{late:?}");
+    // One expiry, one new hold, one payment to be returned, then the new hold's expiry: every node's clock rang, only one event each.
     eventually("the second hold ends too", limit, || async {
-        let showtime = other.get(&format!("/api/showtimes/{showtime}?minSequence=5")).await;
+        let showtime = other.get(&format!("/api/showtimes/{showtime}?minSequence=6")).await;
         showtime.body["seats"][0]["status"] == "Available"
     })
     .await;
     let sequence = other.get(&format!("/api/showtimes/{showtime}")).await.body["sequence"].as_u64();
-    assert_eq!(sequence, Some(5));
+    assert_eq!(sequence, Some(6));
     if servers.len() > 1 {
         stack.check().await;
     }

@@ -100,6 +100,7 @@ impl Old {
             expires_at: deadline(),
             payment_reference: None,
             cancel_reason: None,
+            refused_payment: None,
             version,
         };
         let cancelled = booking([3, 2], BookingStatus::Cancelled, recorded_at(), 3);
@@ -130,7 +131,7 @@ impl Old {
             },
             reserved(pending),
             reserved(confirmed),
-            Event::BookingConfirmed { booking_id, seat_ids, payment_reference },
+            Event::BookingConfirmed { booking_id, seat_ids, payment_reference, late_for: None },
         ];
         let recorded = |(sequence, event)| (sequence, recorded_at() + Duration::from_millis(sequence), event);
         (1..).zip(events).map(recorded).collect()

@@ -91,7 +91,7 @@ impl Journal {
             3 => Event::HoldExtended { booking_id, seat_ids, expires_at },
             _ => {
                 let payment_reference = PaymentReference::parse("paid").unwrap();
-                Event::BookingConfirmed { booking_id, seat_ids, payment_reference }
+                Event::BookingConfirmed { booking_id, seat_ids, payment_reference, late_for: None }
             }
         }
     }

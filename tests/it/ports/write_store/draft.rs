@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use turnstile::domain::{
-    Booking, BookingId, BookingStatus, CancelReason, Event, Listing, PaymentReference, Row, SeatId, SeatIndex, SeatMap,
-    SeatStatus, ShowtimeId, Stamp, Timestamp, TokenHash, UserId,
+    Booking, BookingId, BookingStatus, CancelReason, Event, Listing, PaymentReference, RefusedPayment, Row, SeatId,
+    SeatIndex, SeatMap, SeatStatus, ShowtimeId, Stamp, TakenSeat, Timestamp, TokenHash, UserId,
 };
 use turnstile::write_store::{Batch, BookingChange, IdempotencyRecord, NewKey, NewShowtime, SeatChange, WriteStore};
 use uuid::Uuid;
@@ -55,6 +55,7 @@ pub fn booking(showtime_id: ShowtimeId, seats: &[SeatIndex]) -> Booking {
         expires_at: at(10) + HOLD,
         payment_reference: None,
         cancel_reason: None,
+        refused_payment: None,
         version: 0,
     }
 }
@@ -122,17 +123,29 @@ impl Draft {
         self
     }
 
-    /// Sells the seats of a booking, stored or of this draft.
+    /// Sells the seats of a booking, stored or of this draft; an expired one's are taken again.
     pub fn confirm(mut self, booking: &Booking, payment: &str) -> Self {
         let payment_reference = PaymentReference::parse(payment).unwrap();
+        let late_for = (booking.status == BookingStatus::Expired).then(|| booking.user_id.clone());
         let event = self.event(Event::BookingConfirmed {
             booking_id: booking.id,
             seat_ids: booking.seat_ids.clone(),
             payment_reference: payment_reference.clone(),
+            late_for,
         });
         self.seats(booking, booking.version, SeatStatus::Sold, event);
         let payment_reference = Some(payment_reference);
         self.change(&Booking { status: BookingStatus::Confirmed, payment_reference, ..booking.clone() }, event);
+        self
+    }
+
+    /// Refuses a late payment for a stored booking: another booking has its first seat.
+    pub fn refuse(mut self, booking: &Booking, payment: &str) -> Self {
+        let refund = PaymentReference::parse(payment).unwrap();
+        let taken = vec![TakenSeat { seat_id: booking.seat_ids[0], status: SeatStatus::Sold }];
+        let event = Event::PaymentRefused { booking_id: booking.id, taken: taken.clone(), refund: refund.clone() };
+        let event = self.event(event);
+        self.change(&Booking { refused_payment: Some(RefusedPayment { refund, taken }), ..booking.clone() }, event);
         self
     }
 

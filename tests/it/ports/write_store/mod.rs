@@ -153,6 +153,7 @@ macro_rules! contract_tests {
             }
             payments {
                 a_payment_confirms_one_booking
+                a_late_payment_takes_free_seats_again_or_is_kept_from_paying_for_others
                 a_payment_twice_in_one_batch_changes_nothing
                 of_two_confirmations_at_once_with_one_payment_one_wins_and_takes_nobody_with_it
             }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use turnstile::domain::{
-    Booking, BookingId, BookingStatus, Event, Listing, RecordedEvent, SeatId, SeatIndex, SeatStatus, Showtime,
-    ShowtimeFacts, ShowtimeId, Stored,
+    Booking, BookingId, BookingStatus, Event, Listing, RecordedEvent, RefusedPayment, SeatId, SeatIndex, SeatStatus,
+    Showtime, ShowtimeFacts, ShowtimeId, Stored,
 };
 use turnstile::write_store::{Audit, OutboxEntry, WriteStore};
 
@@ -109,6 +109,7 @@ fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) 
                     expires_at: *expires_at,
                     payment_reference: None,
                     cancel_reason: None,
+                    refused_payment: None,
                     version: *sequence,
                 };
                 assert_eq!(bookings.insert(*booking_id, booking), None, "a booking is reserved once");
@@ -118,10 +119,21 @@ fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) 
                 let booking = change(&mut bookings, *booking_id, *sequence, BookingStatus::Pending);
                 booking.expires_at = *expires_at;
             }
-            Event::BookingConfirmed { booking_id, seat_ids, payment_reference } => {
+            Event::BookingConfirmed { booking_id, seat_ids, payment_reference, late_for } => {
                 take(&mut seats, seat_ids, (SeatStatus::Sold, *sequence, Some(*booking_id)));
+                let booking = bookings.get_mut(booking_id).expect("only a reserved booking is confirmed");
+                if let Some(user) = late_for {
+                    assert_eq!(*user, booking.user_id, "the seats go back to who had them");
+                    booking.status = BookingStatus::Pending;
+                }
                 let booking = change(&mut bookings, *booking_id, *sequence, BookingStatus::Confirmed);
                 booking.payment_reference = Some(payment_reference.clone());
+            }
+            Event::PaymentRefused { booking_id, taken, refund } => {
+                let booking = bookings.get_mut(booking_id).expect("a payment is for a booking");
+                assert_eq!(booking.status, BookingStatus::Expired, "only a late payment is refused");
+                booking.refused_payment = Some(RefusedPayment { refund: refund.clone(), taken: taken.clone() });
+                booking.version = *sequence;
             }
             Event::BookingCancelled { booking_id, seat_ids, reason, refund } => {
                 take(&mut seats, seat_ids, (SeatStatus::Available, *sequence, None));
@@ -138,12 +150,12 @@ fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) 
     (seats, bookings)
 }
 
-/// Sets seats, and checks that a reservation took free seats and everything else the booking's own.
+/// Sets seats, and checks that free seats were taken, or the booking's own.
 fn take(seats: &mut [Seat], seat_ids: &[SeatId], after: Seat) {
     for seat_id in seat_ids {
         let seat = &mut seats[usize::try_from(seat_id.index()).unwrap()];
         let (before, _, holder) = *seat;
-        let reserving = after.0 == SeatStatus::Reserved && holder != after.2;
+        let reserving = after.0 != SeatStatus::Available && holder != after.2;
         assert!(!reserving || before == SeatStatus::Available, "seat {seat_id} was reserved while {before:?}");
         *seat = after;
     }

@@ -36,6 +36,31 @@ pub async fn a_payment_confirms_one_booking<A: Adapter>() {
     check(&store, two).await;
 }
 
+pub async fn a_late_payment_takes_free_seats_again_or_is_kept_from_paying_for_others<A: Adapter>() {
+    let adapter = A::fresh().await;
+    let store = adapter.store();
+    let id = scheduled(&store, 3).await;
+    let (one, two) = (reserved(&store, id, &[0, 1], 1).await, reserved(&store, id, &[2], 1).await);
+    store.commit(Draft::kept(&store, id).await.expire(&one).expire(&two).done()).await.unwrap();
+    let (one, two) = (stored(&store, one.id).await, stored(&store, two.id).await);
+    let next = reserved(&store, id, &[2], two.version).await;
+    let before = picture(&store, id).await;
+    let stolen = store.commit(Draft::kept(&store, id).await.confirm(&two, "pay 2").done()).await;
+    assert!(matches!(stolen, Err(CommitError::Conflict)), "{stolen:?}");
+    assert_eq!(picture(&store, id).await, before, "the new owner keeps the seat, the payment is unused");
+
+    store.commit(Draft::kept(&store, id).await.confirm(&one, "pay 1").refuse(&two, "pay 2").done()).await.unwrap();
+    assert_eq!(stored(&store, one.id).await.status, BookingStatus::Confirmed);
+    let refused = stored(&store, two.id).await;
+    assert_eq!((refused.status, refused.refused_payment.unwrap().refund), (BookingStatus::Expired, reference("pay 2")));
+    let mut used = store.payments(vec![reference("pay 1"), reference("pay 2")]).await.unwrap();
+    used.sort_unstable_by(|one, two| one.0.as_str().cmp(two.0.as_str()));
+    assert_eq!(used, [(reference("pay 1"), one.id), (reference("pay 2"), two.id)]);
+    let other = store.commit(Draft::kept(&store, id).await.confirm(&next, "pay 2").done()).await;
+    assert!(matches!(other, Err(CommitError::PaymentUsed)), "{other:?}");
+    check(&store, id).await;
+}
+
 pub async fn a_payment_twice_in_one_batch_changes_nothing<A: Adapter>() {
     let adapter = A::fresh().await;
     let store = adapter.store();

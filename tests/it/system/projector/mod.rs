@@ -327,7 +327,7 @@ fn a_document_of_another_history_is_made_anew_by_the_next_event() {
         for recorded in &mut lost[8..] {
             let (booking_id, seat_ids) = (BookingId(Uuid::nil()), (0..12).map(|seat| SeatId::new(id, seat)).collect());
             let payment_reference = PaymentReference::parse("lost").unwrap();
-            recorded.event = Event::BookingConfirmed { booking_id, seat_ids, payment_reference };
+            recorded.event = Event::BookingConfirmed { booking_id, seat_ids, payment_reference, late_for: None };
             recorded.follows = std::mem::replace(&mut follows, Stamp(recorded.stamp.0 ^ 1));
             recorded.stamp = follows;
         }

@@ -1,0 +1,71 @@
+//! Confirmations: a payment in time makes a hold a sale; a late one takes the seats again, or is to be returned.
+
+use crate::domain::{
+    Booking, BookingStatus, ConflictReason, Decision, Event, PaymentReference, Rejection, SeatStatus, Showtime,
+    TakenSeat, Timestamp,
+};
+
+impl Showtime {
+    /// A payment that came before the deadline counts, however late it is decided. One that came later takes the seats again if nobody
+    /// else has one of them and the customer may still have so many. Neither asks whether the sale is still open.
+    ///
+    /// A holder who cancelled has given the seats up, and a cancelled showtime sells nothing: those bookings are not brought back.
+    pub(super) fn decide_confirm(
+        &self,
+        booking: &Booking,
+        reference: &PaymentReference,
+        asked_at: Timestamp,
+    ) -> Result<Decision, Rejection> {
+        self.check_not_cancelled(booking)?;
+        let has_ended = match booking.status {
+            BookingStatus::Confirmed if booking.payment_reference.as_ref() == Some(reference) => {
+                return Ok(Decision::AlreadyDone);
+            }
+            BookingStatus::Confirmed => return Err(Rejection::PaidOtherwise),
+            BookingStatus::Cancelled => return Err(Rejection::BookingNotPending { status: booking.status }),
+            BookingStatus::Pending => false,
+            BookingStatus::Expired => true,
+        };
+        if booking.refused_payment.as_ref().is_some_and(|refused| refused.refund == *reference) {
+            return Err(self.payment_too_late(booking));
+        }
+        if let Some(reason) = &self.listing().cancelled {
+            return Err(Rejection::ShowtimeCancelled { reason: reason.clone() });
+        }
+        if has_ended && let Some(taken) = self.in_the_way_of(booking) {
+            let refusal = self.too_late(booking, &taken);
+            let event = Event::PaymentRefused { booking_id: booking.id, taken, refund: reference.clone() };
+            return Ok(Decision::Refused(event, refusal));
+        }
+        let is_late = has_ended || booking.expires_at <= asked_at;
+        Ok(Decision::Accepted(Event::BookingConfirmed {
+            booking_id: booking.id,
+            seat_ids: booking.seat_ids.clone(),
+            payment_reference: reference.clone(),
+            late_for: is_late.then(|| booking.user_id.clone()),
+        }))
+    }
+
+    /// The answer to a payment that was refused before: the same as then, if it was the last one for this booking.
+    pub fn payment_too_late(&self, booking: &Booking) -> Rejection {
+        self.too_late(booking, booking.refused_payment.as_ref().map_or(&[], |refused| &refused.taken))
+    }
+
+    fn too_late(&self, booking: &Booking, taken: &[TakenSeat]) -> Rejection {
+        let conflict = |taken: &TakenSeat| {
+            ConflictReason::of(taken.status).map(|reason| self.facts().conflict(taken.seat_id, reason))
+        };
+        let conflicts = taken.iter().filter_map(conflict).collect();
+        Rejection::PaymentTooLate { expired_at: booking.expires_at, conflicts }
+    }
+
+    /// Why the seats of a booking that has ended cannot be taken again: those that are not free, or none of them if the customer may not
+    /// have so many any more. `None` if they can.
+    fn in_the_way_of(&self, booking: &Booking) -> Option<Vec<TakenSeat>> {
+        let status_of = |seat_id| Some(TakenSeat { seat_id, status: self.seat(seat_id.index())?.0 });
+        let seats = booking.seat_ids.iter().copied().filter_map(status_of);
+        let taken: Vec<TakenSeat> = seats.filter(|seat| seat.status != SeatStatus::Available).collect();
+        let places = u32::try_from(booking.seat_ids.len()).unwrap_or(u32::MAX);
+        (!taken.is_empty() || self.check_customer(&booking.user_id, places).is_err()).then_some(taken)
+    }
+}

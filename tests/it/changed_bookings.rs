@@ -1,0 +1,171 @@
+//! Bookings that change after they were made: given their state, when a command comes, then these events.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use turnstile::domain::{
+    Booking, BookingId, BookingStatus, CancelReason, Command, ConflictReason, Credential, Decision, Event, HoldPolicy,
+    HoldToken, Listing, ListingChange, PaymentReference, Rejection, Row, SeatId, SeatMap, SeatSelection, SeatStatus,
+    Showtime, ShowtimeFacts, ShowtimeId, TermChange, Timestamp, UserId,
+};
+use uuid::Uuid;
+
+const ID: ShowtimeId = ShowtimeId(Uuid::from_u128(7));
+const POLICY: HoldPolicy = HoldPolicy { hold: Duration::from_secs(10), max_total: Duration::from_secs(30) };
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(seconds * 1_000)
+}
+
+fn id(number: u128) -> BookingId {
+    BookingId(Uuid::from_u128(number))
+}
+
+fn seats(indices: &[u32]) -> Vec<SeatId> {
+    indices.iter().map(|index| SeatId::new(ID, *index)).collect()
+}
+
+fn payment(name: &str) -> PaymentReference {
+    PaymentReference::parse(name).unwrap()
+}
+
+/// A showtime of one row of ten seats, and what has happened in it.
+struct Story {
+    showtime: Showtime,
+}
+
+impl Story {
+    fn begin() -> Self {
+        let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: 10 }]).unwrap());
+        let facts = ShowtimeFacts { id: ID, seat_map };
+        Self { showtime: Showtime::scheduled(facts, Listing::new("M", Timestamp::MAX)) }
+    }
+
+    /// Decides a command and applies its events.
+    fn when(&mut self, command: &Command, now: i64) -> Result<Vec<Event>, Rejection> {
+        let (events, refusal) = match self.showtime.decide(command, at(now), &POLICY)? {
+            Decision::Accepted(event) => (vec![event], None),
+            Decision::AlreadyDone => (Vec::new(), None),
+            Decision::Refused(event, refusal) => (vec![event], Some(refusal)),
+        };
+        let token = command.new_hold().map(|(token, _)| token);
+        for event in &events {
+            self.showtime.evolve(event, self.showtime.sequence() + 1, at(now), token);
+        }
+        refusal.map_or(Ok(events), Err)
+    }
+
+    fn reserve(&mut self, number: u128, user: &str, wanted: &[u32], now: i64) -> Result<Vec<Event>, Rejection> {
+        let token = HoldToken::from_bytes([1; 32]).hash();
+        let (seats, user_id) = (SeatSelection::new(ID, seats(wanted)).unwrap(), UserId::parse(user).unwrap());
+        self.when(&Command::ReserveSeats { booking_id: id(number), seats, user_id, token, asked_at: at(now) }, now)
+    }
+
+    fn confirm(&mut self, number: u128, reference: &str, now: i64) -> Result<Vec<Event>, Rejection> {
+        let (credential, payment_reference) = (Credential::Operator, payment(reference));
+        let command =
+            Command::ConfirmBooking { booking_id: id(number), credential, payment_reference, asked_at: at(now) };
+        self.when(&command, now)
+    }
+
+    /// A booking of ada's that has ended at its deadline, 10.
+    fn expired(wanted: &[u32]) -> Self {
+        let mut story = Self::begin();
+        story.reserve(1, "ada", wanted, 0).unwrap();
+        story.when(&Command::ExpireHold { booking_id: id(1) }, 10).unwrap();
+        story
+    }
+
+    fn limit_customers(&mut self, most: u32) {
+        let change = ListingChange { places_per_customer: TermChange::Set(Some(most)), ..ListingChange::default() };
+        self.when(&Command::ChangeShowtime { change }, 0).unwrap();
+    }
+
+    fn booking(&self, number: u128) -> &Booking {
+        self.showtime.booking(id(number)).unwrap()
+    }
+
+    fn status(&self, seat: u32) -> SeatStatus {
+        self.showtime.seat(seat).unwrap().0
+    }
+}
+
+#[test]
+fn a_late_payment_takes_free_seats_again_in_one_event() {
+    let mut story = Story::expired(&[0, 1]);
+    let events = story.confirm(1, "pay", 11).unwrap();
+    let late_for = Some(UserId::parse("ada").unwrap());
+    let (booking_id, seat_ids, payment_reference) = (id(1), seats(&[0, 1]), payment("pay"));
+    assert_eq!(events, [Event::BookingConfirmed { booking_id, seat_ids, payment_reference, late_for }]);
+    assert_eq!((story.status(0), story.status(1)), (SeatStatus::Sold, SeatStatus::Sold));
+    assert_eq!(story.booking(1).status, BookingStatus::Confirmed);
+    assert_eq!(story.confirm(1, "pay", 12), Ok(vec![]), "asked again, nothing new");
+}
+
+#[test]
+fn a_payment_in_time_says_nothing_of_lateness() {
+    let mut story = Story::begin();
+    story.reserve(1, "ada", &[0], 0).unwrap();
+    let events = story.confirm(1, "pay", 9).unwrap();
+    assert!(matches!(events.as_slice(), [Event::BookingConfirmed { late_for: None, .. }]), "{events:?}");
+    // Nobody has ended the hold yet, so it still has its seats.
+    let mut story = Story::begin();
+    story.reserve(1, "ada", &[0], 0).unwrap();
+    let events = story.confirm(1, "pay", 10).unwrap();
+    assert!(matches!(events.as_slice(), [Event::BookingConfirmed { late_for: Some(_), .. }]), "{events:?}");
+}
+
+#[test]
+fn a_late_payment_for_taken_seats_is_to_be_returned_once() {
+    let mut story = Story::expired(&[0, 1]);
+    story.reserve(2, "bob", &[1, 2], 11).unwrap();
+    story.confirm(2, "pay of bob", 12).unwrap();
+    let refused = story.confirm(1, "pay", 12).unwrap_err();
+    let Rejection::PaymentTooLate { expired_at, conflicts } = &refused else { panic!("{refused:?}") };
+    let named: Vec<_> = conflicts.iter().map(|conflict| (conflict.seat_id.index(), conflict.reason)).collect();
+    assert_eq!((*expired_at, named), (at(10), vec![(1, ConflictReason::Sold)]));
+    assert!(refused.to_string().contains("seat A2 is taken"), "{refused}");
+    assert_eq!(story.booking(1).refused_payment.as_ref().unwrap().refund, payment("pay"));
+    assert_eq!((story.status(0), story.status(1)), (SeatStatus::Available, SeatStatus::Sold));
+    let sequence = story.showtime.sequence();
+    assert_eq!(story.confirm(1, "pay", 13), Err(refused.clone()), "the same answer");
+    assert_eq!(story.showtime.sequence(), sequence, "and no second event");
+}
+
+#[test]
+fn a_returned_payment_buys_nothing_though_the_seats_are_free_again() {
+    let mut story = Story::expired(&[0]);
+    story.reserve(2, "bob", &[0], 11).unwrap();
+    let refused = story.confirm(1, "pay", 12).unwrap_err();
+    story.when(&Command::ExpireHold { booking_id: id(2) }, 30).unwrap();
+    assert_eq!(story.confirm(1, "pay", 31), Err(refused));
+    // Another payment is another chance.
+    assert_eq!(story.confirm(1, "another", 32).unwrap().len(), 1);
+}
+
+#[test]
+fn a_late_payment_gives_no_customer_more_than_he_may_have() {
+    let mut story = Story::expired(&[0, 1]);
+    story.limit_customers(2);
+    story.reserve(2, "ada", &[5], 11).unwrap();
+    let refused = story.confirm(1, "pay", 12).unwrap_err();
+    assert!(matches!(&refused, Rejection::PaymentTooLate { conflicts, .. } if conflicts.is_empty()), "{refused:?}");
+    assert_eq!(story.confirm(1, "pay", 13), Err(refused));
+    story.when(&Command::CancelBooking { booking_id: id(2), credential: Credential::Operator }, 14).unwrap();
+    story.confirm(1, "pay 2", 15).unwrap();
+    let more = story.reserve(3, "ada", &[6], 80);
+    assert_eq!(more, Err(Rejection::CustomerLimit { held: 2, wanted: 1, most: 2 }), "they count again");
+}
+
+#[test]
+fn what_its_holder_or_its_showtime_has_cancelled_is_not_brought_back() {
+    let mut story = Story::begin();
+    story.reserve(1, "ada", &[0], 0).unwrap();
+    story.when(&Command::CancelBooking { booking_id: id(1), credential: Credential::Operator }, 1).unwrap();
+    let status = BookingStatus::Cancelled;
+    assert_eq!(story.confirm(1, "pay", 2), Err(Rejection::BookingNotPending { status }));
+    let mut story = Story::expired(&[0]);
+    let reason = CancelReason::parse("storm").unwrap();
+    story.when(&Command::CancelShowtime { reason: reason.clone() }, 11).unwrap();
+    assert_eq!(story.confirm(1, "pay", 12), Err(Rejection::ShowtimeCancelled { reason }));
+}
