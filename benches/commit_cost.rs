@@ -109,6 +109,7 @@ fn batch(id: ShowtimeId, fence: u64, seats: std::ops::Range<SeatIndex>) -> Batch
             expires_at: recorded_at + Duration::from_mins(10),
             payment_reference: None,
             cancel_reason: None,
+            refunded: Vec::new(),
             refused_payment: None,
             version: 0,
         })

@@ -1,4 +1,4 @@
-//! Arrivals: confirmations and extensions that have come and are not answered yet. No expiry decided meanwhile beats one that came in time.
+//! Arrivals: confirmations, extensions and changes of seats that have come and are not answered yet. No expiry decided meanwhile beats one that came in time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

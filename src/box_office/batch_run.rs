@@ -198,7 +198,7 @@ impl BatchRun {
         // the state must not be older than the request.
         let rests_on_state = |(queued, verdict): &(QueuedCommand, Verdict)| {
             !matches!(verdict, Verdict::Accepted(_))
-                && queued.request.command.booking_id().is_none_or(|id| !locked_out.contains_key(&id))
+                && queued.request.command.named_seats().is_none_or(|(id, ..)| !locked_out.contains_key(&id))
         };
         let last_arrival = decided.iter().map(|(queued, _)| queued.request.arrived).max();
         if last_arrival.is_some_and(|arrived| owned.is_from_before(arrived))

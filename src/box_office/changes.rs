@@ -1,4 +1,4 @@
-//! Changes: brings a booking's confirmation, cancellation or extension to the actor of its showtime, and a showtime's own changes; shows bookings.
+//! Changes: brings a booking's confirmation, cancellation, refund, extension or change of seats to the actor of its showtime, and a showtime's own changes; shows bookings.
 //!
 //! Who asks is checked before the actor is: an answer recorded under an idempotency key is for the booking's holder only.
 
@@ -10,7 +10,8 @@ use crate::box_office::arrivals::Arrival;
 use crate::box_office::request::{KeyedRequest, Request, RequestContext};
 use crate::box_office::{BoxOffice, BoxOfficeError, Listed, Outcome};
 use crate::domain::{
-    Booking, BookingId, CancelReason, Command, Credential, ListingChange, PaymentReference, Rejection, ShowtimeId,
+    Booking, BookingId, CancelReason, Command, Credential, ListingChange, PaymentReference, Rejection, SeatExchange,
+    SeatId, ShowtimeId,
 };
 
 impl BoxOffice {
@@ -36,6 +37,32 @@ impl BoxOffice {
         context: RequestContext,
     ) -> Result<Outcome, BoxOfficeError> {
         self.change((Command::CancelBooking { booking_id, credential }, booking_id), credential, context, None).await
+    }
+
+    /// Gives seats of a confirmed booking back (all of them, if `seats` is empty); their payment is to be returned. For operators, whom the
+    /// caller has authenticated.
+    pub async fn refund(
+        &self,
+        booking_id: BookingId,
+        seats: Vec<SeatId>,
+        reason: Option<CancelReason>,
+        context: RequestContext,
+    ) -> Result<Outcome, BoxOfficeError> {
+        let command = Command::RefundBooking { booking_id, seats, reason };
+        self.change((command, booking_id), Credential::Operator, context, None).await
+    }
+
+    /// Takes seats for a booking and gives others of it back, in one step.
+    pub async fn change_seats(
+        &self,
+        booking_id: BookingId,
+        credential: Credential,
+        exchange: SeatExchange,
+        context: RequestContext,
+    ) -> Result<Outcome, BoxOfficeError> {
+        let arrival = self.arrival(booking_id);
+        let command = Command::ChangeSeats { booking_id, credential, exchange, asked_at: arrival.asked_at };
+        self.change((command, booking_id), credential, context, Some(arrival)).await
     }
 
     /// Moves a hold's deadline, within the policy's bound.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Booking, BookingId, BookingStatus, HoldToken, Listing, SeatId, ShowtimeId, Timestamp};
+use crate::domain::{
+    Booking, BookingId, BookingStatus, HoldToken, Listing, PaymentReference, SeatId, ShowtimeId, Timestamp,
+};
 
 /// What a command has made of a booking.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,6 +21,8 @@ pub struct Outcome {
     pub status: BookingStatus,
     /// The hold's deadline.
     pub expires_at: Timestamp,
+    /// The payment, once confirmed.
+    pub payment_reference: Option<PaymentReference>,
     /// Sequence of the event that made it so.
     pub sequence: u64,
     /// An earlier request with the same idempotency key did it; this tells what has become of the booking since.
@@ -36,6 +40,7 @@ impl Outcome {
             seat_ids: booking.seat_ids.clone(),
             status: booking.status,
             expires_at: booking.expires_at,
+            payment_reference: booking.payment_reference.clone(),
             sequence: booking.version,
             replayed: false,
             choice: None,

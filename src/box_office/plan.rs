@@ -56,7 +56,7 @@ impl Plan {
         policy.on(&self.listing.terms)
     }
 
-    /// Decides the next command. `Some(i)`: accepted as the batch's event `i`; `None`: it was carried out before. A refused one may have an
+    /// Decides the next command. `Some(i)`: accepted, and the batch's event `i` is its last; `None`: it was carried out before. A refused one may have an
     /// event, too.
     pub(super) fn decide(
         &mut self,
@@ -64,11 +64,21 @@ impl Plan {
         command: &Command,
         policy: &HoldPolicy,
     ) -> Result<Option<usize>, Rejection> {
-        let (event, refusal) = match showtime.decide(command, self.now, policy)? {
-            Decision::AlreadyDone => return Ok(None),
-            Decision::Accepted(event) => (event, None),
-            Decision::Refused(event, refusal) => (event, Some(refusal)),
-        };
+        match showtime.decide(command, self.now, policy)? {
+            Decision::AlreadyDone => Ok(None),
+            Decision::Accepted(event) => Ok(Some(self.apply(showtime, command, event, policy))),
+            Decision::AcceptedAll(events) => {
+                Ok(events.into_iter().map(|event| self.apply(showtime, command, event, policy)).last())
+            }
+            Decision::Refused(event, refusal) => {
+                self.apply(showtime, command, event, policy);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Makes an event the batch's next, and returns its position.
+    fn apply(&mut self, showtime: &mut Showtime, command: &Command, event: Event, policy: &HoldPolicy) -> usize {
         let index = self.events.len();
         self.note(showtime, &event, index);
         let sequence = self.base + sequence_offset(index);
@@ -81,10 +91,14 @@ impl Plan {
                 showtime.continue_hold(*booking_id, since);
             }
         } else {
+            let earlier = earlier_hold(showtime, command, &event, policy);
             showtime.evolve(&event, sequence, self.now, None);
+            if let Some((booking_id, since)) = earlier {
+                showtime.continue_hold(booking_id, since);
+            }
         }
         self.events.push(event);
-        refusal.map_or(Ok(Some(index)), Err)
+        index
     }
 
     /// Remembers a request's answer under its idempotency key in the same commit.
@@ -203,6 +217,19 @@ impl PlannedSeat {
             event: self.event,
         }
     }
+}
+
+/// Of a hold that takes seats which its user had before: since when he has held them.
+fn earlier_hold(
+    showtime: &Showtime,
+    command: &Command,
+    event: &Event,
+    policy: &HoldPolicy,
+) -> Option<(BookingId, Timestamp)> {
+    let Event::BookingChanged { booking_id, confirmed: false, .. } = event else { return None };
+    let (_, taken, asked_at) = command.named_seats()?;
+    let user = &showtime.booking(*booking_id)?.user_id;
+    Some((*booking_id, showtime.held_since(taken, user, asked_at, policy)))
 }
 
 fn sequence_offset(index: usize) -> u64 {

@@ -38,8 +38,13 @@ impl BatchRun {
                 Command::ReserveBest { booking_id, .. } => {
                     (repeated || queued.request.repeated) && wanted.insert(*booking_id)
                 }
+                Command::ChangeSeats { booking_id, exchange, asked_at, .. } => {
+                    wanted.extend(owned.showtime.unknown_holders(&exchange.add, *asked_at, &policy));
+                    wanted.insert(*booking_id)
+                }
                 Command::ConfirmBooking { booking_id, .. }
                 | Command::CancelBooking { booking_id, .. }
+                | Command::RefundBooking { booking_id, .. }
                 | Command::ExtendHold { booking_id, .. }
                 | Command::ExpireHold { booking_id } => wanted.insert(*booking_id),
                 Command::ChangeShowtime { .. } | Command::CancelShowtime { .. } => false,

@@ -90,7 +90,7 @@ impl KeyedRequest {
         let booking = booking_id.as_ref().map_or(&[][..], |id| id.0.as_bytes());
         Some(match command {
             Command::ReserveSeats { seats, user_id, .. } => {
-                let seats: Vec<u8> = seats.as_slice().iter().flat_map(|seat| *seat.0.as_bytes()).collect();
+                let seats = ids_of(seats.as_slice());
                 Self::new(key, &[b"reserve", user_id.as_str().as_bytes()], &[place, &seats], nonce)
             }
             Command::ReserveBest { best, user_id, .. } => {
@@ -101,6 +101,14 @@ impl KeyedRequest {
                 Self::new(key, &[b"confirm", booking], &[payment_reference.as_str().as_bytes()], nonce)
             }
             Command::CancelBooking { .. } => Self::new(key, &[b"cancel", booking], &[], nonce),
+            Command::RefundBooking { seats, reason, .. } => {
+                let reason = reason.as_ref().map_or("", |reason| reason.as_str());
+                Self::new(key, &[b"refund", booking], &[&ids_of(seats), reason.as_bytes()], nonce)
+            }
+            Command::ChangeSeats { exchange, .. } => {
+                let meaning = [ids_of(&exchange.add), ids_of(&exchange.remove)];
+                Self::new(key, &[b"seats", booking], &[&meaning[0], &meaning[1]], nonce)
+            }
             Command::ExtendHold { .. } => Self::new(key, &[b"extend", booking], &[], nonce),
             Command::ChangeShowtime { change } => {
                 Self::new(key, &[b"change", place], &[&serde_json::to_vec(change).ok()?], nonce)
@@ -111,6 +119,10 @@ impl KeyedRequest {
             Command::ExpireHold { .. } => return None,
         })
     }
+}
+
+fn ids_of(seats: &[SeatId]) -> Vec<u8> {
+    seats.iter().flat_map(|seat| *seat.0.as_bytes()).collect()
 }
 
 /// Each part with its length, so that no two lists of parts hash alike.

@@ -8,8 +8,8 @@ use tokio::task::JoinHandle;
 use crate::box_office::Dependencies;
 use crate::box_office::request::QueuedCommand;
 use crate::domain::{
-    BookingId, Command, ConflictReason, Event, HoldPolicy, SeatConflict, SeatId, Showtime, ShowtimeFacts, ShowtimeId,
-    Timestamp,
+    Booking, BookingId, Command, ConflictReason, Event, HoldPolicy, SeatConflict, SeatId, Showtime, ShowtimeFacts,
+    ShowtimeId, Timestamp,
 };
 use crate::seat_lock::{Claim, Claimed, LockError, Obstacle};
 use crate::write_store::StoreError;
@@ -98,11 +98,11 @@ impl SeatClaims {
             .flat_map(|refused| refused.obstacles.iter().map(|obstacle| obstacle.owner))
             .filter(|owner| !wanted.contains(owner) && !self.granted.contains_key(owner))
             .collect();
-        let stored: HashMap<BookingId, bool> = if owners.is_empty() {
+        let stored: HashMap<BookingId, Booking> = if owners.is_empty() {
             HashMap::new()
         } else {
             let bookings = deps.ledger.bookings(owners.iter().copied().collect()).await?;
-            bookings.into_iter().map(|booking| (booking.id, booking.status.is_live())).collect()
+            bookings.into_iter().map(|booking| (booking.id, booking)).collect()
         };
         let mut locked_out = LockedOut::default();
         for Refused { claim, deadline, obstacles } in refused {
@@ -118,15 +118,15 @@ impl SeatClaims {
                 self.granted.insert(claim.booking_id, deadline);
                 continue;
             }
-            locked_out.stale |= in_the_way.iter().any(|obstacle| stored.get(&obstacle.owner) == Some(&true));
+            locked_out.stale |= in_the_way.iter().any(|obstacle| has(&stored, obstacle));
             let conflicts = conflicts(&in_the_way, &stored, showtime);
             locked_out.conflicts.insert(claim.booking_id, conflicts);
         }
         Ok(locked_out)
     }
 
-    /// After a commit: locks of extended holds are kept until the new deadline, those of ended holds and of sales are released. New
-    /// holds have their locks already, but until another deadline if the time for holds was changed meanwhile. Not awaited.
+    /// After a commit: locks of extended and changed holds are kept until their deadline, those of seats given back and of sales are released.
+    /// New holds have their locks already, but until another deadline if the time for holds was changed meanwhile. Not awaited.
     pub(super) fn follow(&mut self, deps: &Arc<Dependencies>, showtime: &Showtime, events: &[Event]) {
         let mut keep: HashMap<BookingId, (Claim, Timestamp)> = HashMap::new();
         let mut release: Vec<Claim> = std::mem::take(&mut self.forgone);
@@ -141,7 +141,16 @@ impl SeatClaims {
                 Event::HoldExtended { expires_at, .. } => {
                     keep.insert(booking_id, (claim(booking_id, seats), *expires_at));
                 }
-                Event::BookingConfirmed { .. } | Event::BookingCancelled { .. } | Event::HoldExpired { .. } => {
+                Event::SeatsReleased { .. } => release.push(claim(booking_id, seats)),
+                Event::BookingChanged { confirmed: false, .. } => {
+                    if let Some(booking) = showtime.booking(booking_id) {
+                        keep.insert(booking_id, (claim(booking_id, seats), booking.expires_at));
+                    }
+                }
+                Event::BookingConfirmed { .. }
+                | Event::BookingChanged { confirmed: true, .. }
+                | Event::BookingCancelled { .. }
+                | Event::HoldExpired { .. } => {
                     keep.remove(&booking_id);
                     release.push(claim(booking_id, seats));
                 }
@@ -157,9 +166,9 @@ impl SeatClaims {
 
     /// A refused reservation may have got its locks: they are given back with [`SeatClaims::settle`] or the next follow-up.
     pub(super) fn forgo(&mut self, queued: &QueuedCommand) {
-        let Command::ReserveSeats { booking_id, seats, .. } = &queued.request.command else { return };
-        if self.granted.remove(booking_id).is_some() {
-            self.forgone.push(claim(*booking_id, seats.as_slice()));
+        let Some((booking_id, seats, _)) = queued.request.command.named_seats() else { return };
+        if self.granted.remove(&booking_id).is_some() {
+            self.forgone.push(claim(booking_id, seats));
         }
     }
 
@@ -211,31 +220,39 @@ impl SeatClaims {
     }
 }
 
-/// The locks that a reservation wants, and until when: its hold's deadline. `None` for every other command, also for seats that the server
-/// chooses: it chooses free ones, and between nodes the version check decides.
+/// The locks that a command wants for the seats that it takes by name, and until when: the deadline of a hold that begins now. A booking that
+/// takes more seats keeps them until its own deadline once that is committed. `None` for every other command, also for seats that the
+/// server chooses: it chooses free ones, and between nodes the version check decides.
 pub(super) fn wanted_lock(command: &Command, policy: &HoldPolicy) -> Option<(Claim, Timestamp)> {
-    let Command::ReserveSeats { booking_id, seats, asked_at, .. } = command else { return None };
-    Some((claim(*booking_id, seats.as_slice()), policy.first_deadline(*asked_at)))
+    let (booking_id, seats, asked_at) = command.named_seats()?;
+    Some((claim(booking_id, seats), policy.first_deadline(asked_at)))
 }
 
 fn claim(booking_id: BookingId, seats: &[SeatId]) -> Claim {
     Claim { booking_id, seats: seats.iter().map(|seat| seat.index()).collect() }
 }
 
-/// A lock whose booking has ended; or whose booking is not stored, though it was asked for longer than a lease ago. (The lock was
-/// set to fall a whole hold after that; no reservation of this policy's has a longer one. If the showtime's holds are shorter or longer since then,
-/// its fence was raised: that reservation has to be decided anew.)
+/// Whether the owner of a lock is a live booking that has the seat.
+fn has(stored: &HashMap<BookingId, Booking>, obstacle: &Obstacle) -> bool {
+    stored.get(&obstacle.owner).is_some_and(|booking| {
+        booking.status.is_live() && booking.seat_ids.iter().any(|seat| seat.index() == obstacle.seat)
+    })
+}
+
+/// A lock whose booking has ended, or does not have the seat (any more, if it was exchanged); or whose booking is not stored, though it was
+/// asked for longer than a lease ago. (The lock was set to fall a whole hold after that; no reservation of this policy's has a longer one. If
+/// the showtime's holds are shorter or longer since then, its fence was raised: that reservation has to be decided anew.)
 fn is_ghost(
     (deps, policy): (&Dependencies, &HoldPolicy),
-    stored: &HashMap<BookingId, bool>,
+    stored: &HashMap<BookingId, Booking>,
     obstacle: &Obstacle,
 ) -> bool {
-    match stored.get(&obstacle.owner) {
-        Some(live) => !live,
-        None => match policy.first_hold().checked_sub(obstacle.remaining) {
-            Some(age) => age > deps.settings.lease(),
-            None => true,
-        },
+    if stored.contains_key(&obstacle.owner) {
+        return !has(stored, obstacle);
+    }
+    match policy.first_hold().checked_sub(obstacle.remaining) {
+        Some(age) => age > deps.settings.lease(),
+        None => true,
     }
 }
 
@@ -260,10 +277,13 @@ async fn take_over(
     }
 }
 
-fn conflicts(obstacles: &[Obstacle], stored: &HashMap<BookingId, bool>, showtime: &ShowtimeFacts) -> Vec<SeatConflict> {
+fn conflicts(
+    obstacles: &[Obstacle],
+    stored: &HashMap<BookingId, Booking>,
+    showtime: &ShowtimeFacts,
+) -> Vec<SeatConflict> {
     let conflict = |obstacle: &Obstacle| {
-        let live = stored.get(&obstacle.owner) == Some(&true);
-        let reason = if live { ConflictReason::Reserved } else { ConflictReason::Locked };
+        let reason = if has(stored, obstacle) { ConflictReason::Reserved } else { ConflictReason::Locked };
         showtime.conflict(SeatId::new(showtime.id, obstacle.seat), reason)
     };
     obstacles.iter().map(conflict).collect()

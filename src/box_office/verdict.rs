@@ -78,7 +78,8 @@ impl Bench<'_> {
 
     fn decide(&mut self, request: &Request) -> Verdict {
         let booking_id = request.command.booking_id();
-        if let Some(conflicts) = booking_id.and_then(|id| self.locked_out.get(&id)) {
+        let claimed = request.command.named_seats();
+        if let Some(conflicts) = claimed.and_then(|(id, ..)| self.locked_out.get(&id)) {
             return Verdict::Refused(Rejection::SeatsTaken { conflicts: conflicts.clone() }.into());
         }
         if let Some(rejection) = self.used_payment(&request.command) {
@@ -139,7 +140,7 @@ impl Bench<'_> {
         let used_for = self.paid.get(reference)?;
         match self.showtime.decide(command, self.now, &self.policy) {
             Ok(Decision::AlreadyDone) | Err(_) => None,
-            Ok(Decision::Accepted(_) | Decision::Refused(..)) => {
+            Ok(Decision::Accepted(_) | Decision::AcceptedAll(_) | Decision::Refused(..)) => {
                 let same = self.showtime.booking(*used_for).filter(|_| Some(*used_for) == command.booking_id());
                 Some(match same {
                     Some(booking) => self.showtime.payment_too_late(booking),

@@ -270,11 +270,13 @@ fn tell(told: &mut HashMap<BookingId, Told>, recorded: &RecordedEvent) {
         Event::HoldExtended { expires_at, .. } => booking.expires_at = *expires_at,
         Event::BookingConfirmed { .. } => booking.status = BookingStatus::Confirmed,
         Event::BookingCancelled { .. } => booking.status = BookingStatus::Cancelled,
+        Event::BookingChanged { seat_ids, .. } => booking.seats = seat_ids.iter().map(|seat| seat.index()).collect(),
         Event::HoldExpired { .. } => booking.status = BookingStatus::Expired,
         Event::ShowtimeScheduled { .. }
         | Event::ShowtimeChanged { .. }
         | Event::ShowtimeCancelled { .. }
         | Event::PaymentRefused { .. }
+        | Event::SeatsReleased { .. }
         | Event::SeatsReserved { .. } => {}
     }
 }

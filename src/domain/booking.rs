@@ -4,7 +4,8 @@ use crate::domain::{
     BookingId, CancelReason, PaymentReference, RefusedPayment, SeatId, ShowtimeId, Timestamp, TokenHash, UserId,
 };
 
-/// Where a booking stands in its life: pending, then one of the other three. A confirmed one is cancelled with its showtime; an expired one is
+/// Where a booking stands in its life: pending, then one of the other three. A confirmed one is cancelled with its showtime, or when it is
+/// refunded; an expired one is
 /// confirmed by a late payment if its seats are still free.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
@@ -13,7 +14,7 @@ pub enum BookingStatus {
     Pending = 0,
     /// Paid; its seats are sold.
     Confirmed = 1,
-    /// Given up by its holder, or cancelled with its showtime.
+    /// Given up by its holder, refunded as a whole, or cancelled with its showtime.
     Cancelled = 2,
     /// Ended by its deadline.
     Expired = 3,
@@ -86,8 +87,10 @@ pub struct Booking {
     pub expires_at: Timestamp,
     /// The payment, once confirmed.
     pub payment_reference: Option<PaymentReference>,
-    /// Why it was cancelled, if its showtime was.
+    /// Why it was cancelled, if its showtime was, or if it was refunded for a reason.
     pub cancel_reason: Option<CancelReason>,
+    /// The seats that were refunded while it kept others.
+    pub refunded: Vec<SeatId>,
     /// The last payment that came too late for it and is to be returned.
     pub refused_payment: Option<RefusedPayment>,
     /// Sequence of the last event about it; its version for optimistic concurrency.

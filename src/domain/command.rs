@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::domain::{
-    BestAvailable, BookingId, CancelReason, ListingChange, PaymentReference, SeatSelection, Terms, Timestamp,
-    TokenHash, UserId,
+    BestAvailable, BookingId, CancelReason, ListingChange, PaymentReference, SeatExchange, SeatId, SeatSelection, Terms,
+    Timestamp, TokenHash, UserId,
 };
 
 /// A request to change one showtime. Every command may be repeated: a second time it changes nothing and is answered as the first time.
@@ -54,6 +54,26 @@ pub enum Command {
         /// Who asks.
         credential: Credential,
     },
+    /// Give seats of a confirmed booking back, and return their payment. Asked by operators only.
+    RefundBooking {
+        /// The booking.
+        booking_id: BookingId,
+        /// Which of its seats; none: all of them.
+        seats: Vec<SeatId>,
+        /// Why, for people.
+        reason: Option<CancelReason>,
+    },
+    /// Take and give back seats in one step; the deadline stays. The holder of a pending booking, or an operator also of a confirmed one.
+    ChangeSeats {
+        /// The booking.
+        booking_id: BookingId,
+        /// Who asks.
+        credential: Credential,
+        /// Which seats.
+        exchange: SeatExchange,
+        /// When it was asked: in time if that was before the deadline.
+        asked_at: Timestamp,
+    },
     /// Move a hold's deadline, within [`HoldPolicy::max_total`].
     ExtendHold {
         /// The booking.
@@ -89,6 +109,8 @@ impl Command {
             | Self::ReserveBest { booking_id, .. }
             | Self::ConfirmBooking { booking_id, .. }
             | Self::CancelBooking { booking_id, .. }
+            | Self::RefundBooking { booking_id, .. }
+            | Self::ChangeSeats { booking_id, .. }
             | Self::ExtendHold { booking_id, .. }
             | Self::ExpireHold { booking_id } => Some(*booking_id),
             Self::ChangeShowtime { .. } | Self::CancelShowtime { .. } => None,
@@ -103,6 +125,27 @@ impl Command {
             }
             Self::ConfirmBooking { .. }
             | Self::CancelBooking { .. }
+            | Self::RefundBooking { .. }
+            | Self::ChangeSeats { .. }
+            | Self::ExtendHold { .. }
+            | Self::ExpireHold { .. }
+            | Self::ChangeShowtime { .. }
+            | Self::CancelShowtime { .. } => None,
+        }
+    }
+
+    /// The seats that it takes by name: for which booking, which ones, and when it was asked. `None` if it takes none.
+    pub fn named_seats(&self) -> Option<(BookingId, &[SeatId], Timestamp)> {
+        match self {
+            Self::ReserveSeats { booking_id, seats, asked_at, .. } => Some((*booking_id, seats.as_slice(), *asked_at)),
+            Self::ChangeSeats { booking_id, exchange, asked_at, .. } if !exchange.add.is_empty() => {
+                Some((*booking_id, &exchange.add, *asked_at))
+            }
+            Self::ChangeSeats { .. }
+            | Self::ReserveBest { .. }
+            | Self::ConfirmBooking { .. }
+            | Self::CancelBooking { .. }
+            | Self::RefundBooking { .. }
             | Self::ExtendHold { .. }
             | Self::ExpireHold { .. }
             | Self::ChangeShowtime { .. }
@@ -117,6 +160,8 @@ impl Command {
             Self::ReserveSeats { .. }
             | Self::ReserveBest { .. }
             | Self::CancelBooking { .. }
+            | Self::RefundBooking { .. }
+            | Self::ChangeSeats { .. }
             | Self::ExtendHold { .. }
             | Self::ExpireHold { .. }
             | Self::ChangeShowtime { .. }

@@ -22,11 +22,15 @@ impl Customers {
     /// Applies an event; a second time it changes nothing.
     pub(super) fn follow(&mut self, event: &Event) {
         match event {
-            Event::SeatsReserved { booking_id, seat_ids, user_id, .. } => {
+            Event::SeatsReserved { booking_id, seat_ids, user_id, .. }
+            | Event::BookingConfirmed { booking_id, seat_ids, late_for: Some(user_id), .. } => {
                 self.note(*booking_id, user_id, places(seat_ids));
             }
-            Event::BookingConfirmed { booking_id, seat_ids, late_for: Some(user_id), .. } => {
-                self.note(*booking_id, user_id, places(seat_ids));
+            // A live booking is counted, so its customer is known.
+            Event::BookingChanged { booking_id, seat_ids, .. } => {
+                if let Some((user_id, _)) = self.bookings.get(booking_id).cloned() {
+                    self.note(*booking_id, &user_id, places(seat_ids));
+                }
             }
             Event::BookingCancelled { booking_id, .. } | Event::HoldExpired { booking_id, .. } => {
                 self.forget(*booking_id);
@@ -36,7 +40,8 @@ impl Customers {
             | Event::ShowtimeCancelled { .. }
             | Event::HoldExtended { .. }
             | Event::BookingConfirmed { late_for: None, .. }
-            | Event::PaymentRefused { .. } => {}
+            | Event::PaymentRefused { .. }
+            | Event::SeatsReleased { .. } => {}
         }
     }
 

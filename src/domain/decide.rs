@@ -10,6 +10,8 @@ use crate::domain::{
 pub enum Decision {
     /// The command is accepted; this event makes it so.
     Accepted(Event),
+    /// The same, of several events in this order and in one commit.
+    AcceptedAll(Vec<Event>),
     /// The command was carried out before; there is nothing to record.
     AlreadyDone,
     /// The command is refused, and this event records what others must know of it.
@@ -65,6 +67,16 @@ impl Showtime {
             }
             Command::CancelBooking { booking_id, credential } => {
                 decide_cancel(self.owned(*booking_id, credential)?, now)
+            }
+            Command::RefundBooking { booking_id, seats, reason } => {
+                let booking = self.booking(*booking_id).ok_or(Rejection::UnknownBooking)?;
+                self.decide_refund(booking, seats, reason.as_ref())
+            }
+            Command::ChangeSeats { booking_id, credential, exchange, asked_at } => {
+                let booking = self.owned(*booking_id, credential)?;
+                self.check_not_cancelled(booking)?;
+                check_changeable(booking, credential, *asked_at)?;
+                self.decide_exchange(booking, exchange, (credential, *asked_at), policy)
             }
             Command::ExtendHold { booking_id, credential, asked_at } => {
                 let booking = self.owned(*booking_id, credential)?;
@@ -140,7 +152,7 @@ impl Showtime {
         }
     }
 
-    fn check_free(&self, seats: &[SeatId]) -> Result<(), Rejection> {
+    pub(super) fn check_free(&self, seats: &[SeatId]) -> Result<(), Rejection> {
         let mut unknown = Vec::new();
         let mut conflicts = Vec::new();
         for seat_id in seats.iter().copied() {
@@ -163,6 +175,20 @@ impl Showtime {
     fn owned(&self, id: BookingId, credential: &Credential) -> Result<&Booking, Rejection> {
         let booking = self.booking(id).ok_or(Rejection::UnknownBooking)?;
         credential.check(&booking.token).map(|()| booking)
+    }
+}
+
+/// Whether somebody may change the seats of a booking: its holder while it is pending, an operator also once it is confirmed.
+fn check_changeable(booking: &Booking, credential: &Credential, asked_at: Timestamp) -> Result<(), Rejection> {
+    match (booking.status, credential) {
+        (BookingStatus::Pending, _) if booking.expires_at > asked_at => Ok(()),
+        (BookingStatus::Pending | BookingStatus::Expired, _) => {
+            Err(Rejection::HoldExpired { expired_at: booking.expires_at })
+        }
+        (BookingStatus::Confirmed, Credential::Operator) => Ok(()),
+        (BookingStatus::Confirmed | BookingStatus::Cancelled, _) => {
+            Err(Rejection::BookingNotPending { status: booking.status })
+        }
     }
 }
 

@@ -85,18 +85,40 @@ pub enum Event {
         /// The payment to be returned.
         refund: PaymentReference,
     },
-    /// The holder gave the seats back, or the showtime was cancelled.
+    /// The holder gave the seats back, an operator refunded them, or the showtime was cancelled.
     BookingCancelled {
         /// The booking.
         booking_id: BookingId,
         /// Its seats, available again.
         seat_ids: Vec<SeatId>,
-        /// Why the showtime was cancelled; none if the holder gave the seats back.
+        /// Why the showtime was cancelled, or the booking refunded; none if the holder gave the seats back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<CancelReason>,
         /// The payment to be returned, if the booking was confirmed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         refund: Option<PaymentReference>,
+    },
+    /// Some seats of a booking were given back; it keeps the others. A [`Event::BookingChanged`] follows in the same commit.
+    SeatsReleased {
+        /// The booking.
+        booking_id: BookingId,
+        /// The seats, available again.
+        seat_ids: Vec<SeatId>,
+        /// Why they were refunded, if an operator said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<CancelReason>,
+        /// The payment of which their part is to be returned; none if nothing is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refund: Option<PaymentReference>,
+    },
+    /// A live booking has other seats than before; these are all of them as it is now.
+    BookingChanged {
+        /// The booking.
+        booking_id: BookingId,
+        /// Its seats.
+        seat_ids: Vec<SeatId>,
+        /// Whether it is confirmed: then they are sold, else held.
+        confirmed: bool,
     },
     /// The deadline passed before a confirmation.
     HoldExpired {
@@ -126,6 +148,10 @@ pub enum EventKind {
     PaymentRefused,
     /// [`Event::BookingCancelled`]
     BookingCancelled,
+    /// [`Event::SeatsReleased`]
+    SeatsReleased,
+    /// [`Event::BookingChanged`]
+    BookingChanged,
     /// [`Event::HoldExpired`]
     HoldExpired,
 }
@@ -142,6 +168,8 @@ impl EventKind {
             Self::BookingConfirmed => "BookingConfirmed",
             Self::PaymentRefused => "PaymentRefused",
             Self::BookingCancelled => "BookingCancelled",
+            Self::SeatsReleased => "SeatsReleased",
+            Self::BookingChanged => "BookingChanged",
             Self::HoldExpired => "HoldExpired",
         }
     }
@@ -168,6 +196,8 @@ impl Event {
             Self::BookingConfirmed { .. } => EventKind::BookingConfirmed,
             Self::PaymentRefused { .. } => EventKind::PaymentRefused,
             Self::BookingCancelled { .. } => EventKind::BookingCancelled,
+            Self::SeatsReleased { .. } => EventKind::SeatsReleased,
+            Self::BookingChanged { .. } => EventKind::BookingChanged,
             Self::HoldExpired { .. } => EventKind::HoldExpired,
         }
     }
@@ -181,13 +211,17 @@ impl Event {
             | Self::ShowtimeChanged { .. }
             | Self::ShowtimeCancelled { .. }
             | Self::PaymentRefused { .. } => SeatsStatus { seat_ids: &[], status: SeatStatus::Available },
-            Self::SeatsReserved { seat_ids, .. } | Self::HoldExtended { seat_ids, .. } => {
+            Self::SeatsReserved { seat_ids, .. }
+            | Self::HoldExtended { seat_ids, .. }
+            | Self::BookingChanged { seat_ids, confirmed: false, .. } => {
                 SeatsStatus { seat_ids, status: SeatStatus::Reserved }
             }
-            Self::BookingConfirmed { seat_ids, .. } => SeatsStatus { seat_ids, status: SeatStatus::Sold },
-            Self::BookingCancelled { seat_ids, .. } | Self::HoldExpired { seat_ids, .. } => {
-                SeatsStatus { seat_ids, status: SeatStatus::Available }
+            Self::BookingConfirmed { seat_ids, .. } | Self::BookingChanged { seat_ids, confirmed: true, .. } => {
+                SeatsStatus { seat_ids, status: SeatStatus::Sold }
             }
+            Self::BookingCancelled { seat_ids, .. }
+            | Self::SeatsReleased { seat_ids, .. }
+            | Self::HoldExpired { seat_ids, .. } => SeatsStatus { seat_ids, status: SeatStatus::Available },
         }
     }
 
@@ -200,6 +234,8 @@ impl Event {
             | Self::BookingConfirmed { booking_id, .. }
             | Self::PaymentRefused { booking_id, .. }
             | Self::BookingCancelled { booking_id, .. }
+            | Self::SeatsReleased { booking_id, .. }
+            | Self::BookingChanged { booking_id, .. }
             | Self::HoldExpired { booking_id, .. } => Some(*booking_id),
         }
     }
@@ -207,7 +243,9 @@ impl Event {
     /// Whether it may give a customer more places than the booking had before.
     pub fn takes_places(&self) -> bool {
         match self {
-            Self::SeatsReserved { .. } | Self::BookingConfirmed { late_for: Some(_), .. } => true,
+            Self::SeatsReserved { .. }
+            | Self::BookingConfirmed { late_for: Some(_), .. }
+            | Self::BookingChanged { .. } => true,
             Self::ShowtimeScheduled { .. }
             | Self::ShowtimeChanged { .. }
             | Self::ShowtimeCancelled { .. }
@@ -215,6 +253,7 @@ impl Event {
             | Self::BookingConfirmed { late_for: None, .. }
             | Self::PaymentRefused { .. }
             | Self::BookingCancelled { .. }
+            | Self::SeatsReleased { .. }
             | Self::HoldExpired { .. } => false,
         }
     }

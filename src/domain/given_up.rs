@@ -23,7 +23,7 @@ struct Ended {
 }
 
 impl GivenUp {
-    /// A hold on these seats ended at `at`.
+    /// A hold on these seats ended at `at`. A booking that was paid was a sale, and its end is nobody's hold given up.
     pub(super) fn note(
         &mut self,
         seats: impl Iterator<Item = SeatIndex>,
@@ -31,6 +31,9 @@ impl GivenUp {
         at: Timestamp,
         booking: Option<&Booking>,
     ) {
+        if booking.is_some_and(|booking| booking.payment_reference.is_some()) {
+            return;
+        }
         let holder = booking.map(|booking| (booking.user_id.clone(), booking.reserved_at));
         for seat in seats {
             let before = self.seats.insert(seat, Ended { booking_id, at, holder: holder.clone() });
@@ -52,7 +55,7 @@ impl GivenUp {
             match &ended.holder {
                 Some((holder, since)) => (holder == user).then_some(*since),
                 None => recalled(ended.booking_id)
-                    .filter(|booking| booking.user_id == *user)
+                    .filter(|booking| booking.user_id == *user && booking.payment_reference.is_none())
                     .map(|booking| booking.reserved_at),
             }
         };

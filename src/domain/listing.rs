@@ -75,6 +75,8 @@ impl Listing {
             | Event::BookingConfirmed { .. }
             | Event::PaymentRefused { .. }
             | Event::BookingCancelled { .. }
+            | Event::SeatsReleased { .. }
+            | Event::BookingChanged { .. }
             | Event::HoldExpired { .. } => None,
         }
     }

@@ -14,6 +14,7 @@ mod ids;
 mod listing;
 mod payment;
 mod rejection;
+mod seat_changes;
 mod seat_kind;
 mod seat_map;
 mod seat_status;
@@ -48,7 +49,7 @@ pub use seat_map::{
 };
 pub use seat_status::SeatStatus;
 pub use secret::Secret;
-pub use selection::{SeatSelection, SelectionError};
+pub use selection::{SeatExchange, SeatSelection, SelectionError};
 pub use showtime::{Showtime, ShowtimeFacts, Stored};
 pub use showtime_filter::ShowtimeFilter;
 pub use terms::{CancelReason, ListingChange, ListingError, TermChange, Terms};

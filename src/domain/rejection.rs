@@ -171,6 +171,23 @@ pub enum Rejection {
         /// What the booking is.
         status: BookingStatus,
     },
+    /// The booking was never paid, so there is nothing to refund.
+    #[error("the booking is {}, and only a confirmed one is refunded", status.as_str())]
+    BookingNotConfirmed {
+        /// What the booking is.
+        status: BookingStatus,
+    },
+    /// Seats that the booking does not have.
+    #[error("{} not in this booking", named(places, "is", "are"))]
+    SeatsNotInBooking {
+        /// The ids.
+        seat_ids: Vec<SeatId>,
+        /// The same, as they are printed.
+        places: Vec<SeatPlace>,
+    },
+    /// Without these seats the booking would have none: it is to be cancelled instead.
+    #[error("the booking would have no seat left; cancel it instead")]
+    NoSeatLeft,
     /// The booking is confirmed with another payment.
     #[error("the booking is confirmed with another payment reference")]
     PaidOtherwise,
@@ -212,13 +229,19 @@ fn gone(conflicts: &[SeatConflict]) -> String {
 
 /// `seat F3 is taken`; `seats F3, F4 and F5 are taken`.
 fn taken(conflicts: &[SeatConflict]) -> String {
-    match conflicts {
-        [only] => format!("seat {} is taken", only.place),
+    let places: Vec<SeatPlace> = conflicts.iter().map(|conflict| conflict.place.clone()).collect();
+    format!("{} taken", named(&places, "is", "are"))
+}
+
+/// The seats, and the form of a verb that goes with them.
+fn named(places: &[SeatPlace], one: &str, more: &str) -> String {
+    match places {
+        [only] => format!("seat {only} {one}"),
         [others @ .., last] => {
-            let others: Vec<String> = others.iter().map(|conflict| conflict.place.to_string()).collect();
-            format!("seats {} and {} are taken", others.join(", "), last.place)
+            let others: Vec<String> = others.iter().map(ToString::to_string).collect();
+            format!("seats {} and {last} {more}", others.join(", "))
         }
-        [] => "seats are taken".to_owned(),
+        [] => format!("seats {more}"),
     }
 }
 

@@ -6,6 +6,15 @@ use crate::domain::{SeatId, SeatIdPrefix, SeatIndex, ShowtimeId};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SeatSelection(Vec<SeatId>);
 
+/// Seats that a booking is to have besides, and seats that it is to give back. None is named twice.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SeatExchange {
+    /// The seats to take, at most [`SeatSelection::MAX_SEATS`].
+    pub add: Vec<SeatId>,
+    /// The seats to give back, at most as many.
+    pub remove: Vec<SeatId>,
+}
+
 /// Why seat ids are no [`SeatSelection`]. Positions count from 0.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SelectionError {

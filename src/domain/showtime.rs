@@ -210,12 +210,17 @@ impl Showtime {
 
     /// A hold of a booking that is not in memory ended a while ago, as the journal tells.
     pub fn note_ended(&mut self, recorded: &RecordedEvent) {
-        if let Event::BookingCancelled { booking_id, seat_ids, .. } | Event::HoldExpired { booking_id, seat_ids } =
-            &recorded.event
+        if let Event::BookingCancelled { booking_id, seat_ids, .. }
+        | Event::SeatsReleased { booking_id, seat_ids, .. }
+        | Event::HoldExpired { booking_id, seat_ids } = &recorded.event
         {
-            let seats = seat_ids.iter().map(|seat_id| seat_id.index());
-            self.given_up.note(seats, *booking_id, recorded.recorded_at, self.bookings.get(booking_id));
+            self.note_given_up(*booking_id, seat_ids, recorded.recorded_at);
         }
+    }
+
+    fn note_given_up(&mut self, id: BookingId, seat_ids: &[SeatId], at: Timestamp) {
+        let seats = seat_ids.iter().map(|seat_id| seat_id.index());
+        self.given_up.note(seats, id, at, self.bookings.get(&id));
     }
 
     /// How many ends of holds could still be taken back; see [`Showtime::restore_given_up`].
@@ -279,6 +284,7 @@ impl Showtime {
                     expires_at: *expires_at,
                     payment_reference: None,
                     cancel_reason: None,
+                    refunded: Vec::new(),
                     refused_payment: None,
                     version: sequence,
                 }),
@@ -297,24 +303,28 @@ impl Showtime {
                 self.change(*booking_id, sequence, |booking| booking.refused_payment = Some(refused));
             }
             Event::BookingCancelled { booking_id, seat_ids, reason, refund: _ } => {
-                self.given_up.note(
-                    seat_ids.iter().map(|id| id.index()),
-                    *booking_id,
-                    recorded_at,
-                    self.bookings.get(booking_id),
-                );
+                self.note_given_up(*booking_id, seat_ids, recorded_at);
                 self.change(*booking_id, sequence, |booking| {
                     booking.status = BookingStatus::Cancelled;
                     booking.cancel_reason.clone_from(reason);
                 });
             }
+            Event::SeatsReleased { booking_id, seat_ids, refund, .. } => {
+                self.note_given_up(*booking_id, seat_ids, recorded_at);
+                self.change(*booking_id, sequence, |booking| {
+                    booking.seat_ids.retain(|seat| !seat_ids.contains(seat));
+                    if refund.is_some() {
+                        booking.refunded.retain(|seat| !seat_ids.contains(seat));
+                        booking.refunded.extend(seat_ids);
+                    }
+                });
+            }
+            Event::BookingChanged { booking_id, seat_ids, .. } => self.change(*booking_id, sequence, |booking| {
+                booking.seat_ids.clone_from(seat_ids);
+                booking.refunded.retain(|seat| !seat_ids.contains(seat));
+            }),
             Event::HoldExpired { booking_id, seat_ids } => {
-                self.given_up.note(
-                    seat_ids.iter().map(|id| id.index()),
-                    *booking_id,
-                    recorded_at,
-                    self.bookings.get(booking_id),
-                );
+                self.note_given_up(*booking_id, seat_ids, recorded_at);
                 self.change(*booking_id, sequence, |booking| booking.status = BookingStatus::Expired);
             }
         }

@@ -139,6 +139,8 @@ fn changed_listing(event: &Event) -> Option<String> {
         | Event::BookingConfirmed { .. }
         | Event::PaymentRefused { .. }
         | Event::BookingCancelled { .. }
+        | Event::SeatsReleased { .. }
+        | Event::BookingChanged { .. }
         | Event::HoldExpired { .. } => None,
     }
 }

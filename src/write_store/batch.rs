@@ -137,6 +137,8 @@ impl Batch {
             | Event::SeatsReserved { .. }
             | Event::HoldExtended { .. }
             | Event::BookingCancelled { .. }
+            | Event::SeatsReleased { .. }
+            | Event::BookingChanged { .. }
             | Event::HoldExpired { .. } => None,
         })
     }

@@ -22,6 +22,8 @@ struct Body {
     payment_reference: Option<PaymentReference>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cancel_reason: Option<CancelReason>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    refunded: Vec<SeatIndex>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refused_payment: Option<RefusedPayment>,
 }
@@ -34,6 +36,7 @@ pub(super) fn body(booking: &Booking) -> Result<String, String> {
         reserved_at: booking.reserved_at.as_millis(),
         payment_reference: booking.payment_reference.clone(),
         cancel_reason: booking.cancel_reason.clone(),
+        refunded: booking.refunded.iter().map(|seat| seat.index()).collect(),
         refused_payment: booking.refused_payment.clone(),
     };
     serde_json::to_string(&body).map_err(|error| format!("a booking has no JSON form: {error}"))
@@ -68,10 +71,12 @@ impl Reader {
             Some((of, prefix)) if of == showtime_id => prefix,
             _ => self.prefix.insert((showtime_id, SeatId::prefix(showtime_id))).1,
         };
+        let seats =
+            |indices: Vec<SeatIndex>| indices.into_iter().map(|index| SeatId::with_prefix(prefix, index)).collect();
         Ok(Booking {
             id: BookingId(id),
             showtime_id,
-            seat_ids: body.seats.into_iter().map(|index| SeatId::with_prefix(prefix, index)).collect(),
+            seat_ids: seats(body.seats),
             user_id: UserId::stored(user_id),
             token: unhex(&body.token_hash)
                 .map(TokenHash)
@@ -81,6 +86,7 @@ impl Reader {
             expires_at,
             payment_reference: body.payment_reference,
             cancel_reason: body.cancel_reason,
+            refunded: seats(body.refunded),
             refused_payment: body.refused_payment,
             version,
         })

@@ -103,7 +103,7 @@ pub struct Moment {
 }
 
 /// A live booking that is to be ended, with all that a batch that ends it has to name: a pending hold whose deadline has passed, or any
-/// booking of a cancelled showtime. Its seats have its booking's version: every event about a live booking is about all of its seats.
+/// booking of a cancelled showtime. Its seats have its booking's version: the last event about a live booking is about all of its seats.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DueBooking {
     /// The booking.

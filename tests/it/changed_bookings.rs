@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use turnstile::domain::{
     Booking, BookingId, BookingStatus, CancelReason, Command, ConflictReason, Credential, Decision, Event, HoldPolicy,
-    HoldToken, Listing, ListingChange, PaymentReference, Rejection, Row, SeatId, SeatMap, SeatSelection, SeatStatus,
-    Showtime, ShowtimeFacts, ShowtimeId, TermChange, Timestamp, UserId,
+    HoldToken, Listing, ListingChange, PaymentReference, Rejection, Row, SeatExchange, SeatId, SeatMap, SeatSelection,
+    SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, TermChange, Timestamp, UserId,
 };
 use uuid::Uuid;
 
@@ -45,6 +45,7 @@ impl Story {
     fn when(&mut self, command: &Command, now: i64) -> Result<Vec<Event>, Rejection> {
         let (events, refusal) = match self.showtime.decide(command, at(now), &POLICY)? {
             Decision::Accepted(event) => (vec![event], None),
+            Decision::AcceptedAll(events) => (events, None),
             Decision::AlreadyDone => (Vec::new(), None),
             Decision::Refused(event, refusal) => (vec![event], Some(refusal)),
         };
@@ -66,6 +67,29 @@ impl Story {
         let command =
             Command::ConfirmBooking { booking_id: id(number), credential, payment_reference, asked_at: at(now) };
         self.when(&command, now)
+    }
+
+    fn refund(&mut self, number: u128, of: &[u32], now: i64) -> Result<Vec<Event>, Rejection> {
+        self.when(&Command::RefundBooking { booking_id: id(number), seats: seats(of), reason: None }, now)
+    }
+
+    fn exchange(
+        &mut self,
+        number: u128,
+        by: Credential,
+        (add, remove): (&[u32], &[u32]),
+        now: i64,
+    ) -> Result<Vec<Event>, Rejection> {
+        let exchange = SeatExchange { add: seats(add), remove: seats(remove) };
+        self.when(&Command::ChangeSeats { booking_id: id(number), credential: by, exchange, asked_at: at(now) }, now)
+    }
+
+    /// A confirmed booking of ada's.
+    fn sold(wanted: &[u32]) -> Self {
+        let mut story = Self::begin();
+        story.reserve(1, "ada", wanted, 0).unwrap();
+        story.confirm(1, "pay", 1).unwrap();
+        story
     }
 
     /// A booking of ada's that has ended at its deadline, 10.
@@ -168,4 +192,172 @@ fn what_its_holder_or_its_showtime_has_cancelled_is_not_brought_back() {
     let reason = CancelReason::parse("storm").unwrap();
     story.when(&Command::CancelShowtime { reason: reason.clone() }, 11).unwrap();
     assert_eq!(story.confirm(1, "pay", 12), Err(Rejection::ShowtimeCancelled { reason }));
+}
+
+#[test]
+fn some_seats_are_refunded_and_the_booking_keeps_the_others() {
+    let mut story = Story::sold(&[0, 1, 2]);
+    let events = story.refund(1, &[1], 40).unwrap();
+    let (booking_id, refund) = (id(1), Some(payment("pay")));
+    let released = Event::SeatsReleased { booking_id, seat_ids: seats(&[1]), reason: None, refund };
+    assert_eq!(events, [released, Event::BookingChanged { booking_id, seat_ids: seats(&[0, 2]), confirmed: true }]);
+    let statuses = [0, 1, 2].map(|seat| story.status(seat));
+    assert_eq!(statuses, [SeatStatus::Sold, SeatStatus::Available, SeatStatus::Sold]);
+    assert_eq!(
+        (story.booking(1).seat_ids.clone(), story.booking(1).status),
+        (seats(&[0, 2]), BookingStatus::Confirmed)
+    );
+    assert_eq!(story.refund(1, &[1], 40), Ok(vec![]), "a second time nothing is given back");
+    // Free for everybody, also for the customer who had it: longer than a hold may last, but as a sale.
+    story.reserve(2, "ada", &[1], 41).unwrap();
+    let stranger = story.refund(1, &[5, 1, 0], 42);
+    let Err(Rejection::SeatsNotInBooking { places, .. }) = stranger else { panic!("{stranger:?}") };
+    assert_eq!(places.iter().map(ToString::to_string).collect::<Vec<_>>(), ["A6"]);
+    assert!(matches!(story.refund(1, &[77], 42), Err(Rejection::UnknownSeats { .. })));
+}
+
+/// A booking that is read from the store may be newer than its showtime's state, which then catches up.
+#[test]
+fn events_that_a_booking_has_seen_change_nothing_in_it() {
+    let mut story = Story::sold(&[0, 1, 2]);
+    let events = story.refund(1, &[1], 2).unwrap();
+    let before = story.booking(1).clone();
+    for (sequence, event) in (story.showtime.sequence() - 1..).zip(&events) {
+        story.showtime.evolve(event, sequence, at(2), None);
+    }
+    assert_eq!(*story.booking(1), before);
+}
+
+#[test]
+fn a_booking_that_is_refunded_as_a_whole_is_cancelled() {
+    for wanted in [&[][..], &[0, 2]] {
+        let mut story = Story::sold(&[0, 1, 2]);
+        story.refund(1, &[1], 2).unwrap();
+        let events = story.refund(1, wanted, 3).unwrap();
+        let (booking_id, refund) = (id(1), Some(payment("pay")));
+        assert_eq!(events, [Event::BookingCancelled { booking_id, seat_ids: seats(&[0, 2]), reason: None, refund }]);
+        assert_eq!((story.booking(1).status, story.status(0)), (BookingStatus::Cancelled, SeatStatus::Available));
+        for again in [wanted, &[1], &[0]] {
+            assert_eq!(story.refund(1, again, 4), Ok(vec![]));
+        }
+        story.reserve(2, "ada", &[0], 5).unwrap();
+    }
+}
+
+#[test]
+fn only_what_was_paid_is_refunded() {
+    let mut story = Story::begin();
+    story.reserve(1, "ada", &[0], 0).unwrap();
+    let status = BookingStatus::Pending;
+    assert_eq!(story.refund(1, &[], 1), Err(Rejection::BookingNotConfirmed { status }));
+    story.when(&Command::CancelBooking { booking_id: id(1), credential: Credential::Operator }, 2).unwrap();
+    let status = BookingStatus::Cancelled;
+    assert_eq!(story.refund(1, &[], 3), Err(Rejection::BookingNotConfirmed { status }));
+    assert_eq!(story.refund(9, &[], 3), Err(Rejection::UnknownBooking));
+}
+
+fn holder() -> Credential {
+    Credential::Holder(HoldToken::from_bytes([1; 32]).hash())
+}
+
+#[test]
+fn seats_are_exchanged_in_two_events_and_the_deadline_stays() {
+    let mut story = Story::begin();
+    story.reserve(1, "ada", &[0, 1], 0).unwrap();
+    let events = story.exchange(1, holder(), (&[2, 3], &[0]), 5).unwrap();
+    let booking_id = id(1);
+    let released = Event::SeatsReleased { booking_id, seat_ids: seats(&[0]), reason: None, refund: None };
+    let changed = Event::BookingChanged { booking_id, seat_ids: seats(&[1, 2, 3]), confirmed: false };
+    assert_eq!(events, [released, changed]);
+    assert_eq!((story.booking(1).seat_ids.clone(), story.booking(1).expires_at), (seats(&[1, 2, 3]), at(10)));
+    let version = story.booking(1).version;
+    assert!([1, 2, 3].iter().all(|seat| story.showtime.seat(*seat) == Some((SeatStatus::Reserved, version))));
+    assert_eq!(story.status(0), SeatStatus::Available);
+    assert_eq!(story.exchange(1, holder(), (&[2, 3], &[0]), 6), Ok(vec![]), "it is so already");
+    let events = story.exchange(1, holder(), (&[], &[2]), 7).unwrap();
+    assert_eq!(events.len(), 2, "some of several are given back: {events:?}");
+    let events = story.exchange(1, holder(), (&[2], &[]), 8).unwrap();
+    assert_eq!(events, [Event::BookingChanged { booking_id, seat_ids: seats(&[1, 3, 2]), confirmed: false }]);
+}
+
+#[test]
+fn an_exchange_takes_all_or_nothing_and_leaves_one_seat() {
+    let mut story = Story::begin();
+    story.reserve(1, "ada", &[0, 1], 0).unwrap();
+    story.reserve(2, "bob", &[2], 0).unwrap();
+    let before = story.showtime.clone();
+    let taken = story.exchange(1, holder(), (&[3, 2], &[0]), 1);
+    let Err(Rejection::SeatsTaken { conflicts }) = taken else { panic!("{taken:?}") };
+    assert_eq!(conflicts.iter().map(|conflict| conflict.seat_id.index()).collect::<Vec<_>>(), [2]);
+    assert_eq!(story.exchange(1, holder(), (&[], &[1, 0]), 1), Err(Rejection::NoSeatLeft));
+    let foreign = story.exchange(1, holder(), (&[], &[0, 2]), 1);
+    assert!(matches!(foreign, Err(Rejection::SeatsNotInBooking { .. })), "{foreign:?}");
+    assert!(matches!(story.exchange(1, holder(), (&[10], &[]), 1), Err(Rejection::UnknownSeats { .. })));
+    let stranger = Credential::Holder(HoldToken::from_bytes([9; 32]).hash());
+    assert_eq!(story.exchange(1, stranger, (&[3], &[]), 1), Err(Rejection::NotHolder));
+    assert_eq!(story.exchange(1, holder(), (&[3], &[]), 10), Err(Rejection::HoldExpired { expired_at: at(10) }));
+    assert_eq!(story.showtime, before, "nothing of all that changed anything");
+}
+
+#[test]
+fn only_operators_exchange_seats_that_are_sold() {
+    let mut story = Story::sold(&[0, 1]);
+    let status = BookingStatus::Confirmed;
+    assert_eq!(story.exchange(1, holder(), (&[2], &[0]), 2), Err(Rejection::BookingNotPending { status }));
+    let events = story.exchange(1, Credential::Operator, (&[2], &[0]), 2).unwrap();
+    assert!(matches!(events.as_slice(), [_, Event::BookingChanged { confirmed: true, .. }]), "{events:?}");
+    assert_eq!([0, 1, 2].map(|seat| story.status(seat)), [SeatStatus::Available, SeatStatus::Sold, SeatStatus::Sold]);
+    // A seat that was refunded and taken again can be refunded again.
+    story.refund(1, &[2], 3).unwrap();
+    story.exchange(1, Credential::Operator, (&[2], &[]), 4).unwrap();
+    assert_eq!(story.refund(1, &[2], 5).unwrap().len(), 2);
+}
+
+#[test]
+fn the_limits_hold_for_exchanges() {
+    let mut story = Story::begin();
+    let change = ListingChange {
+        places_per_booking: TermChange::Set(Some(3)),
+        places_per_customer: TermChange::Set(Some(4)),
+        ..ListingChange::default()
+    };
+    story.when(&Command::ChangeShowtime { change }, 0).unwrap();
+    story.reserve(1, "ada", &[0, 1], 0).unwrap();
+    story.reserve(2, "ada", &[2], 0).unwrap();
+    let more = story.exchange(1, holder(), (&[3, 4], &[]), 1);
+    assert_eq!(more, Err(Rejection::TooManyPlaces { wanted: 4, most: 3 }));
+    story.exchange(1, holder(), (&[3], &[]), 1).unwrap();
+    let more = story.exchange(2, holder(), (&[4], &[]), 1);
+    assert_eq!(more, Err(Rejection::CustomerLimit { held: 4, wanted: 1, most: 4 }));
+    story.exchange(2, holder(), (&[4], &[2]), 1).unwrap();
+    story.exchange(1, holder(), (&[], &[3]), 2).unwrap();
+    story.exchange(2, holder(), (&[5], &[]), 2).unwrap();
+    // Who has more than a new limit keeps them, and may exchange them.
+    let change = ListingChange { places_per_booking: TermChange::Set(Some(1)), ..ListingChange::default() };
+    story.when(&Command::ChangeShowtime { change }, 3).unwrap();
+    story.exchange(2, holder(), (&[6], &[5]), 3).unwrap();
+    // The sale is over: the holder takes no more, an operator may.
+    let change = ListingChange { on_sale_until: TermChange::Set(Some(at(4))), ..ListingChange::default() };
+    story.when(&Command::ChangeShowtime { change }, 4).unwrap();
+    let over = story.exchange(2, holder(), (&[7], &[6]), 5);
+    assert!(matches!(over, Err(Rejection::SaleEnded { .. })), "{over:?}");
+    story.exchange(2, Credential::Operator, (&[7], &[6]), 5).unwrap();
+    story.exchange(2, holder(), (&[], &[7]), 5).unwrap();
+}
+
+#[test]
+fn an_exchange_does_not_renew_the_time_of_seats_that_were_held_before() {
+    let mut story = Story::begin();
+    story.reserve(1, "ada", &[0, 1], 0).unwrap();
+    for now in [8, 16, 24] {
+        let extend = Command::ExtendHold { booking_id: id(1), credential: holder(), asked_at: at(now) };
+        story.when(&extend, now).unwrap();
+    }
+    story.reserve(2, "ada", &[5], 24).unwrap();
+    story.exchange(1, holder(), (&[], &[0]), 25).unwrap();
+    let again = story.exchange(2, holder(), (&[0], &[]), 26);
+    assert!(matches!(again, Err(Rejection::HeldTooLong { .. })), "its hold ends at 34, the seat's at 30: {again:?}");
+    // Somebody else had not held it.
+    story.reserve(3, "bob", &[6], 26).unwrap();
+    story.exchange(3, holder(), (&[0], &[]), 26).unwrap();
 }

@@ -242,6 +242,7 @@ proptest! {
                     Said::Changed
                 }
                 Ok(Decision::AlreadyDone) => Said::Same,
+                Ok(Decision::AcceptedAll(events)) => panic!("one event each: {events:?}"),
                 Ok(Decision::Refused(event, _)) => {
                     let sequence = showtime.sequence() + 1;
                     showtime.evolve(&event, sequence, at, None);

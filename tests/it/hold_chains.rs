@@ -201,6 +201,7 @@ fn a_hold_that_ended_on_another_node_counts_once_its_booking_is_recalled() {
         expires_at: at(1_800),
         payment_reference: None,
         cancel_reason: None,
+        refunded: Vec::new(),
         refused_payment: None,
         version: 3,
     });

@@ -76,6 +76,15 @@ fn event() -> impl Strategy<Value = Event> {
                 Event::BookingCancelled { booking_id, seat_ids, reason, refund }
             }
         ),
+        (booking.clone(), seats.clone(), prop::option::of((".{1,20}", ".{1,20}"))).prop_map(
+            |(booking_id, seat_ids, refunded)| {
+                let (reason, refund) = refunded.unzip();
+                let (reason, refund) = (reason.map(CancelReason::stored), refund.map(PaymentReference::stored));
+                Event::SeatsReleased { booking_id, seat_ids, reason, refund }
+            }
+        ),
+        (booking.clone(), seats.clone(), any::<bool>())
+            .prop_map(|(booking_id, seat_ids, confirmed)| Event::BookingChanged { booking_id, seat_ids, confirmed }),
         (booking, seats).prop_map(|(booking_id, seat_ids)| Event::HoldExpired { booking_id, seat_ids }),
     ]
 }

@@ -1,12 +1,11 @@
 //! Confirm, cancel and extend: what the holder of a booking does with it.
 
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::ToSchema;
 
 use crate::box_office::Outcome;
 use crate::domain::{BookingId, BookingStatus, Credential, PaymentReference};
-use crate::http::bookings::outcome::{OutcomeAnswer, standing};
+use crate::http::bookings::outcome::{OutcomeAnswer, answer, standing};
 use crate::http::problem::Problem;
 use crate::http::request::body;
 use crate::http::request::query::Query;
@@ -49,7 +48,7 @@ pub(super) async fn confirm(
     let holder = credential::of_booking(&state, &request, hold_token.as_deref())?;
     let context = credential::context(&request)?;
     let outcome = state.box_office.confirm(id, holder, reference, context).await?;
-    Ok(answer(&state, &outcome, standing(outcome.status)))
+    Ok(told(&state, &outcome, standing(outcome.status)))
 }
 
 /// `POST /api/bookings/{id}/cancel`
@@ -63,7 +62,7 @@ pub(super) async fn cancel(
     let holder = holder(&state, &request, payload).await?;
     let context = credential::context(&request)?;
     let outcome = state.box_office.cancel(id, holder, context).await?;
-    Ok(answer(&state, &outcome, standing(outcome.status)))
+    Ok(told(&state, &outcome, standing(outcome.status)))
 }
 
 /// `POST /api/bookings/{id}/extend`
@@ -78,7 +77,7 @@ pub(super) async fn extend(
     let context = credential::context(&request)?;
     let outcome = state.box_office.extend(id, holder, context).await?;
     let is_pending = outcome.status == BookingStatus::Pending;
-    Ok(answer(&state, &outcome, if is_pending { "The hold has a new deadline." } else { standing(outcome.status) }))
+    Ok(told(&state, &outcome, if is_pending { "The hold has a new deadline." } else { standing(outcome.status) }))
 }
 
 async fn holder(state: &AppState, request: &HttpRequest, payload: web::Payload) -> Result<Credential, Problem> {
@@ -89,11 +88,6 @@ async fn holder(state: &AppState, request: &HttpRequest, payload: web::Payload) 
     credential::of_booking(state, request, hold_token.as_deref())
 }
 
-fn answer(state: &AppState, outcome: &Outcome, message: &'static str) -> HttpResponse {
-    let mut response = HttpResponse::Ok();
-    response.insert_header((header::CACHE_CONTROL, "no-store"));
-    if outcome.replayed {
-        response.insert_header(credential::REPLAYED);
-    }
-    response.json(OutcomeAnswer::of(outcome, message, (state.clock)()))
+fn told(state: &AppState, outcome: &Outcome, message: &'static str) -> HttpResponse {
+    answer(outcome, OutcomeAnswer::of(outcome, message, (state.clock)()))
 }

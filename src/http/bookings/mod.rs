@@ -1,33 +1,36 @@
-//! Bookings: reserve, confirm, cancel, extend, and the view that a holder has of its booking.
+//! Bookings: reserve, confirm, cancel, extend, exchange and refund seats, and the view that a holder has of its booking.
 
 mod changes;
 mod outcome;
 mod reservation;
 mod reserve;
+mod seats;
 mod show;
 
 use crate::http::bookings::changes::{ConfirmationBody, HolderBody};
 use crate::http::bookings::outcome::OutcomeAnswer;
 use crate::http::bookings::reserve::{ReservationBody, ReservationHereBody, ReservedAnswer};
+use crate::http::bookings::seats::{ExchangeBody, RefundBody};
 use crate::http::bookings::show::BookingAnswer;
 use crate::http::openapi::Describe;
-use crate::http::paths::{BOOKING, BOOKINGS, CANCEL, CONFIRM, EXTEND, SHOWTIME_BOOKINGS};
+use crate::http::paths::{BOOKING, BOOKING_SEATS, BOOKINGS, CANCEL, CONFIRM, EXTEND, REFUND, SHOWTIME_BOOKINGS};
 use crate::http::route::Route;
 
+const EXCHANGE_RULE: &str = "The booking has its old seats, or all of its new ones: at no moment others. For the holder while it is pending, and for \
+     operators also once it is confirmed. The deadline stays. At least one seat is left: cancel the booking to give back all.";
+const REFUND_RULE: &str = "The seats are free again for everybody. A booking without seats left is `Cancelled`. `refund` in the answer, and in the \
+     event `BookingCancelled` or `SeatsReleased`, names the payment that is to be returned. Who refunds seats a second time changes nothing.";
+
 pub(super) fn routes() -> Vec<Route> {
+    [reservations(), changes()].into_iter().flatten().collect()
+}
+
+fn reservations() -> Vec<Route> {
     let reserving = |name, summary| {
         Describe::new(name, summary, "bookings")
             .public()
             .json::<ReservedAnswer<'_>>(201, "The seats are held", &["Location", "Idempotent-Replayed?"])
             .problems(&[400, 404, 408, 409, 413, 415, 422, 500, 503])
-    };
-    let changing = |name, summary| {
-        Describe::new(name, summary, "bookings")
-            .id("The booking")
-            .key()
-            .holder_or_body()
-            .json::<OutcomeAnswer<'_>>(200, "Done, now or before", &["Idempotent-Replayed?"])
-            .problems(&[400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503])
     };
     vec![
         Route::post(
@@ -52,6 +55,19 @@ pub(super) fn routes() -> Vec<Route> {
                 .json::<BookingAnswer<'_>>(200, "The booking", &[])
                 .problems(&[400, 401, 403, 404, 500, 503]),
         ),
+    ]
+}
+
+fn changes() -> Vec<Route> {
+    let changing = |name, summary| {
+        Describe::new(name, summary, "bookings")
+            .id("The booking")
+            .key()
+            .holder_or_body()
+            .json::<OutcomeAnswer<'_>>(200, "Done, now or before", &["Idempotent-Replayed?"])
+            .problems(&[400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503])
+    };
+    vec![
         Route::post(
             CONFIRM,
             changes::confirm,
@@ -68,6 +84,25 @@ pub(super) fn routes() -> Vec<Route> {
             changes::extend,
             changing("extendHold", "Move a hold's deadline, within its longest total time")
                 .optional_body::<HolderBody>(),
+        ),
+        Route::post(
+            BOOKING_SEATS,
+            seats::exchange,
+            changing("changeSeats", "Exchange seats of a booking for others in one step")
+                .text(EXCHANGE_RULE)
+                .body::<ExchangeBody>(),
+        ),
+        Route::post(
+            REFUND,
+            seats::refund,
+            Describe::new("refundBooking", "Refund a confirmed booking, or some of its seats (operators)", "bookings")
+                .text(REFUND_RULE)
+                .id("The booking")
+                .key()
+                .operator()
+                .optional_body::<RefundBody>()
+                .json::<OutcomeAnswer<'_>>(200, "Done, now or before", &["Idempotent-Replayed?"])
+                .problems(&[400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503]),
         ),
     ]
 }

@@ -1,11 +1,13 @@
 //! The outcome of a command about a booking, as clients read it.
 
+use actix_web::HttpResponse;
+use actix_web::http::header;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::box_office::Outcome;
-use crate::domain::{BookingId, BookingStatus, SeatId, ShowtimeId, Timestamp};
-use crate::http::words;
+use crate::domain::{BookingId, BookingStatus, PaymentReference, SeatId, ShowtimeId, Timestamp};
+use crate::http::{credential, words};
 
 /// What has become of a booking.
 #[derive(Serialize, ToSchema)]
@@ -37,6 +39,10 @@ pub(super) struct OutcomeAnswer<'a> {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     replayed: bool,
+    /// The payment that is to be returned, in whole or in part: only in the answer to a refund.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    refund: Option<&'a PaymentReference>,
     /// For people.
     message: &'static str,
 }
@@ -52,9 +58,25 @@ impl<'a> OutcomeAnswer<'a> {
             expires_in_seconds: outcome.status.seconds_left(outcome.expires_at, now),
             sequence: outcome.sequence,
             replayed: outcome.replayed,
+            refund: None,
             message,
         }
     }
+}
+
+/// The outcome of a refund.
+pub(super) fn refunded<'a>(outcome: &'a Outcome, message: &'static str, now: Timestamp) -> OutcomeAnswer<'a> {
+    OutcomeAnswer { refund: outcome.payment_reference.as_ref(), ..OutcomeAnswer::of(outcome, message, now) }
+}
+
+/// The answer to a command about a booking.
+pub(super) fn answer(outcome: &Outcome, body: OutcomeAnswer<'_>) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    if outcome.replayed {
+        response.insert_header(credential::REPLAYED);
+    }
+    response.json(body)
 }
 
 /// Where a booking stands, for people.

@@ -45,10 +45,18 @@ pub(super) struct BookingAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
     payment_reference: Option<&'a PaymentReference>,
-    /// Why it was cancelled, if its showtime was. A payment is to be returned by whoever took it.
+    /// Why it was cancelled, if its showtime was, or if it was refunded for a reason. A payment is to be returned by whoever took it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
     cancel_reason: Option<&'a CancelReason>,
+    /// Seats that were refunded while it kept others.
+    #[serde(skip_serializing_if = "<[SeatId]>::is_empty")]
+    #[schema(value_type = Vec<Uuid>, required = false)]
+    refunded_seat_ids: &'a [SeatId],
+    /// The last payment that came too late for it and is to be returned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    refused_payment: Option<&'a PaymentReference>,
     /// Sequence of the last change.
     sequence: u64,
 }
@@ -76,6 +84,8 @@ impl<'a> BookingAnswer<'a> {
             expires_in_seconds: booking.status.seconds_left(booking.expires_at, now),
             payment_reference: booking.payment_reference.as_ref(),
             cancel_reason: booking.cancel_reason.as_ref(),
+            refunded_seat_ids: &booking.refunded,
+            refused_payment: booking.refused_payment.as_ref().map(|refused| &refused.refund),
             sequence: booking.version,
         }
     }

@@ -38,6 +38,7 @@ fn requests(schemas: &mut Map<String, Value>) {
         ("Reservation", "userId"),
         ("ReservationHere", "userId"),
         ("Confirmation", "paymentReference"),
+        ("Refund", "reason"),
         ("NewShowtime", "movieTitle"),
         ("Row", "row"),
     ] {
@@ -51,12 +52,28 @@ fn requests(schemas: &mut Map<String, Value>) {
         set(rows, "maxItems", json!(MAX_SEATS_PER_SHOWTIME));
         set(rows, "uniqueItems", json!(true));
     }
+    for (schema, list) in [("SeatExchange", "add"), ("SeatExchange", "remove"), ("Refund", "seatIds")] {
+        if let Some(list) =
+            schemas.get_mut(schema).and_then(|schema| schema.pointer_mut(&format!("/properties/{list}")))
+        {
+            set(list, "uniqueItems", json!(true));
+        }
+    }
     for reservation in ["Reservation", "ReservationHere"] {
         if let Some(reservation) = schemas.get_mut(reservation) {
             one_way_to_name_seats(reservation);
         }
     }
-    for schema in ["Reservation", "ReservationHere", "Confirmation", "HolderProof", "NewShowtime", "Row"] {
+    for schema in [
+        "Reservation",
+        "ReservationHere",
+        "Confirmation",
+        "HolderProof",
+        "SeatExchange",
+        "Refund",
+        "NewShowtime",
+        "Row",
+    ] {
         if let Some(schema) = schemas.get_mut(schema) {
             set(schema, "additionalProperties", json!(false));
         }

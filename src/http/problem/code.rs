@@ -99,6 +99,12 @@ codes! {
         "The payment came after the hold's deadline, and not all of its seats could be taken again: `conflicts` names those that others have. Nothing was sold, and the payment is to be returned: the event `PaymentRefused` says so once. This reference is used up.";
     BookingNotPending = "booking-not-pending", CONFLICT, "The booking is not pending",
         "The booking is confirmed or cancelled already; `bookingStatus` says which.";
+    BookingNotConfirmed = "booking-not-confirmed", CONFLICT, "The booking is not confirmed",
+        "Only a confirmed booking is refunded; `bookingStatus` says what it is. A pending one is cancelled instead.";
+    SeatsNotInBooking = "seats-not-in-booking", CONFLICT, "Seats are not in the booking",
+        "`errors` names every seat that the booking does not have. Nothing was changed.";
+    NoSeatLeft = "no-seat-left", CONFLICT, "The booking would have no seat",
+        "A booking keeps one seat at least. Cancel it to give all of them back; operators refund a confirmed one.";
     PaidOtherwise = "paid-otherwise", CONFLICT, "Confirmed with another payment",
         "The booking is confirmed with another payment reference.";
     PaymentUsed = "payment-used", CONFLICT, "The payment was used before",

@@ -306,6 +306,10 @@ impl From<Rejection> for Problem {
             }
             Rejection::BookingNotPending { status } => Self::new(Code::BookingNotPending, detail)
                 .with(Further { booking_status: Some(status.as_str()), ..Further::default() }),
+            Rejection::BookingNotConfirmed { status } => Self::new(Code::BookingNotConfirmed, detail)
+                .with(Further { booking_status: Some(status.as_str()), ..Further::default() }),
+            Rejection::SeatsNotInBooking { .. } => Self::new(Code::SeatsNotInBooking, detail),
+            Rejection::NoSeatLeft => Self::new(Code::NoSeatLeft, detail),
             Rejection::PaidOtherwise => Self::new(Code::PaidOtherwise, detail),
             Rejection::PaymentUsed { .. } => Self::new(Code::PaymentUsed, detail)
                 .with_errors(vec![FieldError::pointer("/paymentReference", "has confirmed another booking")]),

@@ -97,6 +97,7 @@ fn reservations(showtime_id: ShowtimeId, seats: std::ops::Range<u32>) -> Arc<Bat
             expires_at,
             payment_reference: None,
             cancel_reason: None,
+            refunded: Vec::new(),
             refused_payment: None,
             version: 0,
         };

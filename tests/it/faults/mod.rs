@@ -1,6 +1,7 @@
 //! Faults in mid-traffic: nodes and services are killed, restarted, paused, emptied and cut off while clients reserve; what was acknowledged must hold.
 
 mod audit;
+mod booked_seats;
 mod changes;
 mod ear;
 mod full_disk;

@@ -71,6 +71,8 @@ fn every_resource_of_the_contract_is_described() {
         ("post", "/api/bookings/{id}/confirm"),
         ("post", "/api/bookings/{id}/cancel"),
         ("post", "/api/bookings/{id}/extend"),
+        ("post", "/api/bookings/{id}/refund"),
+        ("post", "/api/bookings/{id}/seats"),
         ("get", "/api/showtimes"),
         ("post", "/api/showtimes"),
         ("get", "/api/showtimes/{id}"),
@@ -104,14 +106,19 @@ fn the_members_of_the_contract_keep_their_names() {
         ("ReservationHere", "bestAvailable seatId seatIds userId"),
         ("BestAvailable", "accessible category quantity section together"),
         ("Confirmation", "holdToken paymentReference"),
-        ("BookingOutcome", "bookingId expiresAt expiresInSeconds message replayed seatIds sequence showtimeId status"),
+        ("SeatExchange", "add holdToken remove"),
+        ("Refund", "reason seatIds"),
+        (
+            "BookingOutcome",
+            "bookingId expiresAt expiresInSeconds message refund replayed seatIds sequence showtimeId status",
+        ),
         (
             "Reserved",
-            "bookingId choice expiresAt expiresInSeconds holdToken message replayed seatIds sequence showtimeId status",
+            "bookingId choice expiresAt expiresInSeconds holdToken message refund replayed seatIds sequence showtimeId status",
         ),
         (
             "Booking",
-            "bookingId cancelReason expiresAt expiresInSeconds paymentReference reservedAt seatIds sequence showtimeId status userId",
+            "bookingId cancelReason expiresAt expiresInSeconds paymentReference refundedSeatIds refusedPayment reservedAt seatIds sequence showtimeId status userId",
         ),
         (
             "NewShowtime",
@@ -259,6 +266,11 @@ fn the_document_tells_good_bodies_from_bad_ones() {
     check("Reservation", &json!({"showtimeId": id, "seatIds": [id], "userId": "u"}), true);
     check("HolderProof", &json!({"seatIds": [id]}), false);
     check("Confirmation", &json!({"paymentReference": "p", "holdToken": null}), true);
+    check("SeatExchange", &json!({"add": [id], "remove": null}), true);
+    check("SeatExchange", &json!({"add": [id, id]}), false);
+    check("Refund", &json!({"seatIds": [id], "reason": "broken"}), true);
+    check("Refund", &json!({"seatIds": [], "reason": "broken"}), false);
+    check("Refund", &json!({"reason": "broken\u{200B}"}), false);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! HTTP: the outside contract, checked against the OpenAPI document; every error a problem; nothing that a client sends a 500.
 
 mod auditoriums;
+mod booked_seats;
 mod changes;
 mod conditional;
 pub mod contract;

@@ -126,6 +126,8 @@ async fn wrong_methods_are_405_with_the_right_ones() {
         (Method::DELETE, "/api/showtimes", vec!["GET", "HEAD", "POST"]),
         (Method::POST, &format!("/api/showtimes/{}", house.showtime), vec!["GET", "HEAD", "PATCH"]),
         (Method::PUT, &format!("/api/bookings/{NOWHERE}/confirm"), vec!["POST"]),
+        (Method::GET, &format!("/api/bookings/{NOWHERE}/seats"), vec!["POST"]),
+        (Method::DELETE, &format!("/api/bookings/{NOWHERE}/refund"), vec!["POST"]),
         (Method::POST, "/readyz", vec!["GET", "HEAD"]),
         (Method::GET, "/hub/bookings/negotiate", vec!["POST"]),
         (Method::DELETE, "/hub/bookings", vec!["GET"]),

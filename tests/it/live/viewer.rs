@@ -91,6 +91,7 @@ impl Owner {
         let policy = HoldPolicy { hold: Duration::from_mins(10), max_total: Duration::from_hours(10) };
         let event = match self.showtime.decide(command, now, &policy).unwrap() {
             Decision::Accepted(event) => event,
+            Decision::AcceptedAll(events) => panic!("{events:?}"),
             Decision::Refused(_, refusal) => panic!("{refusal}"),
             // An extension within the same millisecond changes nothing: give the seats back instead.
             Decision::AlreadyDone => {

@@ -7,6 +7,7 @@ mod clocks;
 mod command_line;
 mod contention;
 mod documents;
+mod exchanges;
 mod late_payments;
 mod lifecycle;
 mod loadtest;

@@ -100,6 +100,7 @@ impl Old {
             expires_at: deadline(),
             payment_reference: None,
             cancel_reason: None,
+            refunded: Vec::new(),
             refused_payment: None,
             version,
         };

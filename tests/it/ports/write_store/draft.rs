@@ -55,6 +55,7 @@ pub fn booking(showtime_id: ShowtimeId, seats: &[SeatIndex]) -> Booking {
         expires_at: at(10) + HOLD,
         payment_reference: None,
         cancel_reason: None,
+        refunded: Vec::new(),
         refused_payment: None,
         version: 0,
     }
@@ -162,6 +163,26 @@ impl Draft {
         self.seats(booking, booking.version, SeatStatus::Available, event);
         let (status, cancel_reason) = (BookingStatus::Cancelled, reason);
         self.change(&Booking { status, cancel_reason, ..booking.clone() }, event);
+        self
+    }
+
+    /// Gives a stored booking other seats, those that it does not have yet at `version`. What a paid one gives back is refunded.
+    pub fn exchange(mut self, booking: &Booking, seats: &[SeatIndex], version: u64) -> Self {
+        let seat_ids: Vec<SeatId> = seats.iter().map(|seat| SeatId::new(booking.showtime_id, *seat)).collect();
+        let of = |seat_ids: Vec<SeatId>| Booking { seat_ids, ..booking.clone() };
+        let (kept, released): (Vec<SeatId>, Vec<SeatId>) =
+            booking.seat_ids.iter().partition(|seat| seat_ids.contains(seat));
+        let taken = seat_ids.iter().copied().filter(|seat| !kept.contains(seat)).collect();
+        let (booking_id, reason, refund) = (booking.id, None, booking.payment_reference.clone());
+        let refunded = if refund.is_some() { released.clone() } else { Vec::new() };
+        let event = self.event(Event::SeatsReleased { booking_id, seat_ids: released.clone(), reason, refund });
+        self.seats(&of(released), booking.version, SeatStatus::Available, event);
+        let confirmed = booking.status == BookingStatus::Confirmed;
+        let status = if confirmed { SeatStatus::Sold } else { SeatStatus::Reserved };
+        let event = self.event(Event::BookingChanged { booking_id, seat_ids: seat_ids.clone(), confirmed });
+        self.seats(&of(kept), booking.version, status, event);
+        self.seats(&of(taken), version, status, event);
+        self.change(&Booking { seat_ids, refunded, ..booking.clone() }, event);
         self
     }
 

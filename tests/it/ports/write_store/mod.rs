@@ -12,6 +12,7 @@ mod booking_lifecycle;
 mod commit;
 pub mod draft;
 mod durability;
+mod exchanges;
 mod idempotency;
 mod journal;
 mod leadership;
@@ -156,6 +157,10 @@ macro_rules! contract_tests {
                 a_late_payment_takes_free_seats_again_or_is_kept_from_paying_for_others
                 a_payment_twice_in_one_batch_changes_nothing
                 of_two_confirmations_at_once_with_one_payment_one_wins_and_takes_nobody_with_it
+            }
+            exchanges {
+                a_booking_changes_its_seats_in_one_step
+                an_exchange_that_loses_its_race_changes_nothing
             }
             auditoriums {
                 an_auditorium_is_found_as_it_was_recorded

@@ -109,6 +109,7 @@ fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) 
                     expires_at: *expires_at,
                     payment_reference: None,
                     cancel_reason: None,
+                    refunded: Vec::new(),
                     refused_payment: None,
                     version: *sequence,
                 };
@@ -140,6 +141,23 @@ fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) 
                 let booking = change(&mut bookings, *booking_id, *sequence, BookingStatus::Cancelled);
                 booking.cancel_reason.clone_from(reason);
                 assert_eq!(*refund, booking.payment_reference, "what was paid is to be returned");
+            }
+            Event::SeatsReleased { booking_id, seat_ids, refund, .. } => {
+                take(&mut seats, seat_ids, (SeatStatus::Available, *sequence, None));
+                let booking = bookings.get_mut(booking_id).expect("only a live booking gives seats back");
+                booking.seat_ids.retain(|seat| !seat_ids.contains(seat));
+                if refund.is_some() {
+                    assert_eq!(*refund, booking.payment_reference, "what was paid is to be returned");
+                    booking.refunded.extend(seat_ids);
+                }
+            }
+            Event::BookingChanged { booking_id, seat_ids, confirmed } => {
+                let status = if *confirmed { SeatStatus::Sold } else { SeatStatus::Reserved };
+                take(&mut seats, seat_ids, (status, *sequence, Some(*booking_id)));
+                let booking = bookings.get_mut(booking_id).expect("only a live booking changes");
+                assert_eq!(booking.status == BookingStatus::Confirmed, *confirmed);
+                booking.seat_ids.clone_from(seat_ids);
+                booking.version = *sequence;
             }
             Event::HoldExpired { booking_id, seat_ids } => {
                 take(&mut seats, seat_ids, (SeatStatus::Available, *sequence, None));

@@ -1,0 +1,134 @@
+//! Changes of a booking's seats: some are refunded, others taken.
+//!
+//! What a booking gives back is one event, and what it has then is another one of the same commit: so each event sets one status, and the
+//! last one about a live booking names all of its seats.
+
+use crate::domain::{
+    Booking, BookingStatus, CancelReason, Credential, Decision, Event, HoldPolicy, Rejection, SeatExchange, SeatId,
+    SeatSelection, Showtime, Timestamp,
+};
+
+impl Showtime {
+    /// A booking that is refunded as a whole is cancelled: that is where its life ends, whoever ended it, and the event names the payment.
+    /// Seats that were refunded before stay so.
+    pub(super) fn decide_refund(
+        &self,
+        booking: &Booking,
+        seats: &[SeatId],
+        reason: Option<&CancelReason>,
+    ) -> Result<Decision, Rejection> {
+        let Some(payment) = booking.payment_reference.clone() else {
+            return Err(Rejection::BookingNotConfirmed { status: booking.status });
+        };
+        self.check_known(seats)?;
+        self.check_in_booking(seats, |seat| booking.seat_ids.contains(seat) || booking.refunded.contains(seat))?;
+        let is_meant = |seat: &SeatId| seats.is_empty() || seats.contains(seat);
+        let (released, kept): (Vec<SeatId>, Vec<SeatId>) = booking.seat_ids.iter().copied().partition(is_meant);
+        if booking.status != BookingStatus::Confirmed || released.is_empty() {
+            return Ok(Decision::AlreadyDone);
+        }
+        let (booking_id, reason) = (booking.id, reason.cloned());
+        if kept.is_empty() {
+            let refund = Some(payment);
+            return Ok(Decision::Accepted(Event::BookingCancelled { booking_id, seat_ids: released, reason, refund }));
+        }
+        let released = Event::SeatsReleased { booking_id, seat_ids: released, reason, refund: Some(payment) };
+        Ok(changed(booking, kept, Some(released)))
+    }
+
+    /// The exchange says what the booking is to have in the end: if that is so already, it was made before. Operators may exchange seats when
+    /// the sale is over; the limits hold for them, too. A booking that has more places than a new limit keeps them.
+    pub(super) fn decide_exchange(
+        &self,
+        booking: &Booking,
+        SeatExchange { add, remove }: &SeatExchange,
+        (credential, asked_at): (&Credential, Timestamp),
+        policy: &HoldPolicy,
+    ) -> Result<Decision, Rejection> {
+        self.check_known(add)?;
+        self.check_known(remove)?;
+        let has = |seat: &SeatId| booking.seat_ids.contains(seat);
+        let taken: Vec<SeatId> = add.iter().copied().filter(|seat| !has(seat)).collect();
+        if taken.is_empty() && !remove.iter().any(has) {
+            return Ok(Decision::AlreadyDone);
+        }
+        self.check_in_booking(remove, has)?;
+        let (released, mut seat_ids): (Vec<SeatId>, Vec<SeatId>) =
+            booking.seat_ids.iter().copied().partition(|seat| remove.contains(seat));
+        seat_ids.extend(&taken);
+        if seat_ids.is_empty() {
+            return Err(Rejection::NoSeatLeft);
+        }
+        if !taken.is_empty() {
+            if let Credential::Holder(_) = credential {
+                self.listing().check_on_sale(asked_at)?;
+            }
+            self.check_growth(booking, count(&seat_ids))?;
+            self.check_free(&taken)?;
+            self.check_held(booking, &taken, asked_at, policy)?;
+        }
+        let (booking_id, reason, refund) = (booking.id, None, None);
+        let event = |seat_ids| Event::SeatsReleased { booking_id, seat_ids, reason, refund };
+        Ok(changed(booking, seat_ids, (!released.is_empty()).then(|| event(released))))
+    }
+
+    /// Whether the terms allow a booking so many places in all.
+    fn check_growth(&self, booking: &Booking, wanted: u32) -> Result<(), Rejection> {
+        let growth = wanted.saturating_sub(count(&booking.seat_ids));
+        if growth == 0 {
+            return Ok(());
+        }
+        let most_of_all = u32::try_from(SeatSelection::MAX_SEATS).unwrap_or(u32::MAX);
+        let most = self.listing().terms.places_per_booking.unwrap_or(most_of_all).min(most_of_all);
+        if wanted > most {
+            return Err(Rejection::TooManyPlaces { wanted, most });
+        }
+        self.check_customer(&booking.user_id, growth)
+    }
+
+    /// Whether a hold that takes seats which the same user has just given up would keep them longer than a hold may live.
+    fn check_held(
+        &self,
+        booking: &Booking,
+        taken: &[SeatId],
+        asked_at: Timestamp,
+        policy: &HoldPolicy,
+    ) -> Result<(), Rejection> {
+        let since = self.held_since(taken, &booking.user_id, asked_at, policy);
+        let is_hold = booking.status == BookingStatus::Pending && since < asked_at;
+        if is_hold && booking.expires_at > since + policy.max_total {
+            let end = self.last_end(taken.iter().map(|seat| seat.index())).unwrap_or(since);
+            return Err(Rejection::HeldTooLong { until: end + policy.break_between_holds() });
+        }
+        Ok(())
+    }
+
+    /// Names the seats that the showtime does not have.
+    fn check_known(&self, seats: &[SeatId]) -> Result<(), Rejection> {
+        let is_known =
+            |seat: &SeatId| seat.index_under(self.seat_prefix()).and_then(|index| self.seat(index)).is_some();
+        let seat_ids: Vec<SeatId> = seats.iter().copied().filter(|seat| !is_known(seat)).collect();
+        if seat_ids.is_empty() { Ok(()) } else { Err(Rejection::UnknownSeats { seat_ids }) }
+    }
+
+    /// Names the seats that are none of the booking's.
+    fn check_in_booking(&self, seats: &[SeatId], is_in: impl Fn(&SeatId) -> bool) -> Result<(), Rejection> {
+        let others: Vec<SeatId> = seats.iter().copied().filter(|seat| !is_in(seat)).collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        let places = others.iter().map(|seat| self.facts().seat_map.printed(seat.index())).collect();
+        Err(Rejection::SeatsNotInBooking { seat_ids: others, places })
+    }
+}
+
+/// What a booking gives back, if anything, and what it has then.
+fn changed(booking: &Booking, seat_ids: Vec<SeatId>, released: Option<Event>) -> Decision {
+    let confirmed = booking.status == BookingStatus::Confirmed;
+    let changed = Event::BookingChanged { booking_id: booking.id, seat_ids, confirmed };
+    Decision::AcceptedAll(released.into_iter().chain([changed]).collect())
+}
+
+fn count(seats: &[SeatId]) -> u32 {
+    u32::try_from(seats.len()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,140 @@
+//! The seats of a booking: exchanged for others, or refunded.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use utoipa::ToSchema;
+
+use crate::box_office::BoxOfficeError;
+use crate::domain::{BookingId, BookingStatus, CancelReason, Rejection, SeatExchange, SeatId, SeatSelection};
+use crate::http::bookings::outcome::{OutcomeAnswer, answer, refunded, standing};
+use crate::http::problem::{FieldError, Problem};
+use crate::http::request::body;
+use crate::http::request::fields::{self, Fields};
+use crate::http::request::query::Query;
+use crate::http::{AppState, credential};
+
+/// Which seats are refunded, and why.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = Refund)]
+#[expect(dead_code, reason = "describes the fields that are read one by one")]
+pub(super) struct RefundBody {
+    /// Seats of the booking; absent: all that it has.
+    #[schema(value_type = Option<Vec<uuid::Uuid>>, min_items = 1, max_items = 20)]
+    seat_ids: Option<Vec<SeatId>>,
+    /// For people.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    reason: Option<CancelReason>,
+}
+
+/// Seats to take, and seats to give back: one of the two at least.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = SeatExchange)]
+#[expect(dead_code, reason = "describes the fields that are read one by one")]
+pub(super) struct ExchangeBody {
+    /// Seats of the showtime that the booking is to have besides.
+    #[schema(value_type = Option<Vec<uuid::Uuid>>, max_items = 20)]
+    add: Option<Vec<SeatId>>,
+    /// Seats of the booking that it is to give back.
+    #[schema(value_type = Option<Vec<uuid::Uuid>>, max_items = 20)]
+    remove: Option<Vec<SeatId>>,
+    /// The hold token, if it is not in the `Authorization` header.
+    hold_token: Option<String>,
+}
+
+/// `POST /api/bookings/{id}/seats`
+pub(super) async fn exchange(
+    state: web::Data<AppState>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    Query::none(&request)?;
+    let id = BookingId(body::path_uuid(&request, "id")?);
+    let body = body::json(&request, payload, state.settings.booking_bounds()).await?;
+    let mut fields = body.fields()?;
+    let hold_token = fields.optional_text("holdToken");
+    let exchange = read_exchange(fields)?;
+    let holder = credential::of_booking(&state, &request, hold_token.as_deref())?;
+    let context = credential::context(&request)?;
+    let outcome = state.box_office.change_seats(id, holder, exchange.clone(), context).await;
+    let lists = [("add", exchange.add.as_slice()), ("remove", exchange.remove.as_slice())];
+    let outcome = outcome.map_err(|error| refused(error, &lists))?;
+    let message = match outcome.status {
+        BookingStatus::Pending => "The seats in seatIds are held until the deadline, which has not moved.",
+        BookingStatus::Confirmed => "The booking has the seats in seatIds.",
+        BookingStatus::Cancelled | BookingStatus::Expired => standing(outcome.status),
+    };
+    Ok(answer(&outcome, OutcomeAnswer::of(&outcome, message, (state.clock)())))
+}
+
+fn read_exchange(mut fields: Fields<'_>) -> Result<SeatExchange, Problem> {
+    let (add, remove) = (read_seats(&mut fields, "add"), read_seats(&mut fields, "remove"));
+    let are_wrong = ["/add", "/remove"].iter().any(|list| fields.names(list));
+    let (add, remove) = (add.unwrap_or_default(), remove.unwrap_or_default());
+    if add.is_empty() && remove.is_empty() && !are_wrong {
+        fields.wrong("/add".to_owned(), "names no seat, and neither does remove; one of them has to");
+    }
+    for position in (0..remove.len()).filter(|position| remove.get(*position).is_some_and(|seat| add.contains(seat))) {
+        fields.wrong(format!("/remove/{position}"), "is in add, too");
+    }
+    fields.finish(Some(SeatExchange { add, remove }))
+}
+
+/// `POST /api/bookings/{id}/refund`
+pub(super) async fn refund(
+    state: web::Data<AppState>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    credential::require_operator(&state, &request)?;
+    Query::none(&request)?;
+    let id = BookingId(body::path_uuid(&request, "id")?);
+    let context = credential::context(&request)?;
+    let body = body::optional_json(&request, payload, state.settings.booking_bounds()).await?;
+    let mut fields = body.fields()?;
+    let seats = read_seats(&mut fields, "seatIds");
+    if seats.as_ref().is_some_and(Vec::is_empty) {
+        fields.wrong("/seatIds".to_owned(), "names no seat; leave it out to refund all of them");
+    }
+    let reason = fields.new_text("reason", CancelReason::parse);
+    let (seats, reason) = fields.finish(Some((seats.unwrap_or_default(), reason)))?;
+    let outcome = state.box_office.refund(id, seats.clone(), reason, context).await;
+    let outcome = outcome.map_err(|error| refused(error, &[("seatIds", seats.as_slice())]))?;
+    let message = match outcome.status {
+        BookingStatus::Cancelled => {
+            "The booking is refunded and cancelled; its seats are free again. Return the payment."
+        }
+        BookingStatus::Pending | BookingStatus::Confirmed | BookingStatus::Expired => {
+            "Refunded: the booking keeps the seats in seatIds, the others are free again. Return their part of the payment."
+        }
+    };
+    Ok(answer(&outcome, refunded(&outcome, message, (state.clock)())))
+}
+
+/// A list of seats, none twice; `None` if it is not there, or after noting what is wrong.
+fn read_seats(fields: &mut Fields<'_>, name: &str) -> Option<Vec<SeatId>> {
+    let seats = fields.optional_list(name, SeatSelection::MAX_SEATS, |value| fields::uuid_entry(value).map(SeatId))?;
+    for (position, seat) in seats.iter().enumerate() {
+        if seats.iter().take(position).any(|earlier| earlier == seat) {
+            fields.wrong(format!("/{name}/{position}"), "is named twice");
+        }
+    }
+    Some(seats)
+}
+
+/// Names the seats that are refused by their place in the body.
+fn refused(error: BoxOfficeError, lists: &[(&str, &[SeatId])]) -> Problem {
+    let (seat_ids, detail) = if let BoxOfficeError::Rejected(Rejection::UnknownSeats { seat_ids }) = &error {
+        (seat_ids.clone(), "does not exist in this showtime")
+    } else if let BoxOfficeError::Rejected(Rejection::SeatsNotInBooking { seat_ids, .. }) = &error {
+        (seat_ids.clone(), "is not in this booking")
+    } else {
+        return error.into();
+    };
+    let place = |seat: &SeatId| {
+        let find = |(name, seats): &(&str, &[SeatId])| {
+            seats.iter().position(|known| known == seat).map(|position| format!("/{name}/{position}"))
+        };
+        FieldError::pointer(lists.iter().find_map(find).unwrap_or_default(), detail)
+    };
+    let errors = seat_ids.iter().map(place).collect();
+    Problem::from(error).with_errors(errors)
+}
