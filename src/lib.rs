@@ -48,7 +48,7 @@
 //! 9. The [`projector`] applies the events to the [`read_model`]: one document for each showtime, many of them in one command. The [`live`] hub of each node
 //!    sends them to its clients. Each event is encoded once. Both go by sequence: an event that comes twice is dropped, a missing one is
 //!    read from the journal.
-//! 10. The hold is confirmed, extended or cancelled in the same way. Its booking's id carries a mark of the showtime ([`domain::BookingId`]), so a
+//! 10. The hold is confirmed, extended, exchanged for other seats or cancelled in the same way; later the sale is exchanged or refunded. Its booking's id carries a mark of the showtime ([`domain::BookingId`]), so a
 //!     node that has the showtime open finds the actor without asking the write store. Other nodes look the booking up.
 //! 11. A hold that is not confirmed is ended at its deadline by a timer of the showtime's actor. Holds whose node has died, or whose actor
 //!     has made room for others, are ended by the sweeper of one node, with commits of its own. So are the bookings of a cancelled showtime.
@@ -61,8 +61,10 @@
 //!   is unknown, the showtime is loaded with a new fence ([`write_store::Ledger::take_over`]): that waits for a transaction in flight and makes a
 //!   later one impossible. Then the same commands are decided again. A command that had been carried out is recognised by its
 //!   booking's id.
-//! - **One payment, one booking.** A table keyed by the payment reference is filled in the transaction that confirms.
-//! - **All seats of a booking or none.** A booking is one event in one transaction.
+//! - **One payment, one booking.** A table keyed by the payment reference is filled in the transaction that confirms; or that records that the
+//!   payment came too late and is to be returned, so that it pays for nothing else.
+//! - **All seats of a booking or none.** A booking is one event in one transaction. An exchange is two events of one transaction: the seats
+//!   given back, then all that the booking has; so each event sets one status, and the last one about a live booking names all its seats.
 //! - **The terms of a sale hold on every node.** A commit that changes a showtime's terms raises its fence, so that no decision on the old ones
 //!   can follow. A decision that rests on all bookings, such as a customer's limit, names the last event that it knew.
 //! - **One event for each change, without a gap in its showtime.** The sequence is taken from the showtime's row inside the transaction.

@@ -50,12 +50,16 @@ async fn the_five_minutes_with_curl_work() {
 async fn the_page_for_sellers_works() {
     let said = run("docs/selling.md", ("# Selling", "\u{0}")).await;
     let lines: Vec<&str> = said.lines().collect();
-    let [accessible, found, choice, extended, refused, confirmed, cancelled, payment] = lines.as_slice() else {
+    let [accessible, found, choice, extended, refused, confirmed, exchanged, refund, cancelled, payment] =
+        lines.as_slice()
+    else {
         panic!("{said}")
     };
     assert_eq!(*accessible, "Stalls row B R1-R2, together, no single seat left");
     // The list may be a moment behind.
     assert!(found.starts_with('['), "{found}");
+    assert_eq!(*exchanged, "The booking has the seats in seatIds.");
+    assert_eq!(refund, payment);
     assert_eq!(*choice, "row A 5-8, together, no single seat left");
     assert!(extended.ends_with('Z'), "{extended}");
     assert_eq!(*refused, "this customer has 4 places and wants 6 more; 8 are allowed at most");
