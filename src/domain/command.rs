@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::domain::{
-    BestAvailable, BookingId, CancelReason, ListingChange, PaymentReference, SeatExchange, SeatId, SeatSelection, Terms,
-    Timestamp, TokenHash, UserId,
+    BestAvailable, BookingId, CancelReason, ListingChange, PaymentReference, SeatExchange, SeatId, SeatSelection,
+    Terms, Timestamp, TokenHash, UserId,
 };
 
 /// A request to change one showtime. Every command may be repeated: a second time it changes nothing and is answered as the first time.

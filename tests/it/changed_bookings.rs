@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use turnstile::domain::{
-    Booking, BookingId, BookingStatus, CancelReason, Command, ConflictReason, Credential, Decision, Event, HoldPolicy,
-    HoldToken, Listing, ListingChange, PaymentReference, Rejection, Row, SeatExchange, SeatId, SeatMap, SeatSelection,
-    SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, TermChange, Timestamp, UserId,
+    Booking, BookingId, BookingStatus, CancelReason, Command, ConflictReason, Credential, Decision, Event, GivenTime,
+    HoldPolicy, HoldToken, Listing, ListingChange, PaymentReference, Rejection, Row, SeatExchange, SeatId, SeatMap,
+    SeatSelection, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, TermChange, Timestamp, UserId,
 };
 use uuid::Uuid;
 
@@ -36,7 +36,7 @@ struct Story {
 
 impl Story {
     fn begin() -> Self {
-        let seat_map = Arc::new(SeatMap::new(vec![Row { row: "A".into(), seats: 10 }]).unwrap());
+        let seat_map = Arc::new(SeatMap::new(vec![Row::numbered("A", 10)]).unwrap());
         let facts = ShowtimeFacts { id: ID, seat_map };
         Self { showtime: Showtime::scheduled(facts, Listing::new("M", Timestamp::MAX)) }
     }
@@ -337,7 +337,8 @@ fn the_limits_hold_for_exchanges() {
     story.when(&Command::ChangeShowtime { change }, 3).unwrap();
     story.exchange(2, holder(), (&[6], &[5]), 3).unwrap();
     // The sale is over: the holder takes no more, an operator may.
-    let change = ListingChange { on_sale_until: TermChange::Set(Some(at(4))), ..ListingChange::default() };
+    let change =
+        ListingChange { on_sale_until: TermChange::Set(Some(GivenTime::At(at(4)))), ..ListingChange::default() };
     story.when(&Command::ChangeShowtime { change }, 4).unwrap();
     let over = story.exchange(2, holder(), (&[7], &[6]), 5);
     assert!(matches!(over, Err(Rejection::SaleEnded { .. })), "{over:?}");

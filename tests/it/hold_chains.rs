@@ -70,7 +70,7 @@ impl Story {
         let command = Command::ExtendHold { booking_id, credential: Credential::Operator, asked_at: at(now) };
         match self.showtime.decide(&command, at(now), &POLICY)? {
             Decision::Accepted(Event::HoldExtended { expires_at, .. }) => Ok(expires_at),
-            Decision::Accepted(other) => panic!("{other:?}"),
+            other @ (Decision::Accepted(_) | Decision::AcceptedAll(_) | Decision::Refused(..)) => panic!("{other:?}"),
             Decision::AlreadyDone => Ok(self.showtime.booking(booking_id).unwrap().expires_at),
         }
     }

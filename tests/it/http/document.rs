@@ -124,7 +124,10 @@ fn the_members_of_the_contract_keep_their_names() {
             "NewShowtime",
             "auditoriumId auditoriumVersion holdSeconds movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer rows startTime timeZone",
         ),
-        ("ShowtimeChange", "holdSeconds movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer startTime timeZone"),
+        (
+            "ShowtimeChange",
+            "holdSeconds movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer startTime timeZone",
+        ),
         ("Cancellation", "reason"),
         (
             "ShowtimeOutcome",
