@@ -112,6 +112,7 @@ fn batch(id: ShowtimeId, fence: u64, seats: std::ops::Range<SeatIndex>) -> Batch
             refunded: Vec::new(),
             refused_payment: None,
             version: 0,
+            price: None,
         })
         .collect();
     Batch {
@@ -125,6 +126,7 @@ fn batch(id: ShowtimeId, fence: u64, seats: std::ops::Range<SeatIndex>) -> Batch
                 seat_ids: booking.seat_ids.clone(),
                 user_id: booking.user_id.clone(),
                 expires_at: booking.expires_at,
+                price: None,
             })
             .collect(),
         follows: None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Booking, BookingId, BookingStatus, HoldToken, Listing, PaymentReference, SeatId, ShowtimeId, Timestamp,
+    Booking, BookingId, BookingStatus, HoldToken, Listing, PaymentReference, Price, SeatId, ShowtimeId, Timestamp,
 };
 
 /// What a command has made of a booking.
@@ -21,6 +21,8 @@ pub struct Outcome {
     pub status: BookingStatus,
     /// The hold's deadline.
     pub expires_at: Timestamp,
+    /// What its seats cost.
+    pub price: Option<Price>,
     /// The payment, once confirmed.
     pub payment_reference: Option<PaymentReference>,
     /// Sequence of the event that made it so.
@@ -40,6 +42,7 @@ impl Outcome {
             seat_ids: booking.seat_ids.clone(),
             status: booking.status,
             expires_at: booking.expires_at,
+            price: booking.price.clone(),
             payment_reference: booking.payment_reference.clone(),
             sequence: booking.version,
             replayed: false,

@@ -90,8 +90,14 @@ impl KeyedRequest {
         let booking = booking_id.as_ref().map_or(&[][..], |id| id.0.as_bytes());
         Some(match command {
             Command::ReserveSeats { seats, user_id, .. } => {
-                let seats = ids_of(seats.as_slice());
-                Self::new(key, &[b"reserve", user_id.as_str().as_bytes()], &[place, &seats], nonce)
+                let ids = ids_of(seats.as_slice());
+                let mut meaning = vec![place, &ids];
+                let tariffs = serde_json::to_vec(seats.tariffs()).ok()?;
+                // As before there were tariffs, so that a request is known again that was first made then.
+                if !seats.tariffs().are_usual() {
+                    meaning.push(&tariffs);
+                }
+                Self::new(key, &[b"reserve", user_id.as_str().as_bytes()], &meaning, nonce)
             }
             Command::ReserveBest { best, user_id, .. } => {
                 let best = serde_json::to_vec(best).ok()?;

@@ -1,7 +1,7 @@
 //! Bookings: who holds which seats, until when, and where that stands.
 
 use crate::domain::{
-    BookingId, CancelReason, PaymentReference, RefusedPayment, SeatId, ShowtimeId, Timestamp, TokenHash, UserId,
+    BookingId, CancelReason, PaymentReference, Price, RefusedPayment, SeatId, ShowtimeId, Timestamp, TokenHash, UserId,
 };
 
 /// Where a booking stands in its life: pending, then one of the other three. A confirmed one is cancelled with its showtime, or when it is
@@ -85,6 +85,8 @@ pub struct Booking {
     pub reserved_at: Timestamp,
     /// The hold's deadline.
     pub expires_at: Timestamp,
+    /// What its seats cost, each in its place; none if the showtime had no prices.
+    pub price: Option<Price>,
     /// The payment, once confirmed.
     pub payment_reference: Option<PaymentReference>,
     /// Why it was cancelled, if its showtime was, or if it was refunded for a reason.

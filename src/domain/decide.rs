@@ -59,7 +59,7 @@ impl Showtime {
                 self.check_terms(best.quantity(), user_id, *asked_at)?;
                 let is_free = |seat| matches!(self.seat(seat), Some((SeatStatus::Available, _)));
                 let chosen = best.choose(&self.facts().seat_map, is_free)?;
-                let seats = SeatSelection::chosen(self.seat_prefix(), chosen);
+                let seats = SeatSelection::chosen(self.seat_prefix(), chosen, best.tariffs());
                 self.decide_reservation((*booking_id, user_id), &seats, (*asked_at, now), policy)
             }
             Command::ConfirmBooking { booking_id, credential, payment_reference, asked_at } => {
@@ -93,7 +93,7 @@ impl Showtime {
                     seat_ids: booking.seat_ids.clone(),
                 }))
             }
-            Command::ChangeShowtime { change } => decide_change(self.listing(), change),
+            Command::ChangeShowtime { change } => self.decide_change(change),
             Command::CancelShowtime { reason } => Ok(decide_cancel_showtime(self.listing(), reason)),
         }
     }
@@ -117,11 +117,13 @@ impl Showtime {
         if expires_at <= now {
             return Err(Rejection::HoldExpired { expired_at: expires_at });
         }
+        let price = self.price(seats)?;
         Ok(Decision::Accepted(Event::SeatsReserved {
             booking_id,
             seat_ids: seats.as_slice().to_vec(),
             user_id: user_id.clone(),
             expires_at,
+            price,
         }))
     }
 
@@ -170,6 +172,21 @@ impl Showtime {
             return Err(Rejection::SeatsTaken { conflicts });
         }
         Ok(())
+    }
+
+    /// A change that changes nothing was made before.
+    fn decide_change(&self, change: &ListingChange) -> Result<Decision, Rejection> {
+        let listing = self.listing();
+        if let Some(reason) = &listing.cancelled {
+            return Err(Rejection::ShowtimeCancelled { reason: reason.clone() });
+        }
+        let changed = listing.changed(change)?;
+        if changed == **listing {
+            return Ok(Decision::AlreadyDone);
+        }
+        changed.check_categories(&self.facts().seat_map)?;
+        let Listing { movie_title, start_time, terms, cancelled: _ } = changed;
+        Ok(Decision::Accepted(Event::ShowtimeChanged { movie_title, start_time, terms }))
     }
 
     fn owned(&self, id: BookingId, credential: &Credential) -> Result<&Booking, Rejection> {
@@ -245,19 +262,6 @@ fn decide_extend(booking: &Booking, asked_at: Timestamp, policy: &HoldPolicy) ->
             }))
         }
     }
-}
-
-/// A change that changes nothing was made before.
-fn decide_change(listing: &Listing, change: &ListingChange) -> Result<Decision, Rejection> {
-    if let Some(reason) = &listing.cancelled {
-        return Err(Rejection::ShowtimeCancelled { reason: reason.clone() });
-    }
-    let changed = listing.changed(change)?;
-    if changed == *listing {
-        return Ok(Decision::AlreadyDone);
-    }
-    let Listing { movie_title, start_time, terms, cancelled: _ } = changed;
-    Ok(Decision::Accepted(Event::ShowtimeChanged { movie_title, start_time, terms }))
 }
 
 /// The first reason stands: a showtime that is cancelled a second time keeps it.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    BookingId, CancelReason, PaymentReference, SeatId, SeatMap, SeatStatus, ShowtimeId, TakenSeat, Terms, Timestamp,
-    UserId,
+    BookingId, CancelReason, PaymentReference, Price, SeatId, SeatMap, SeatStatus, ShowtimeId, TakenSeat, Terms,
+    Timestamp, UserId,
 };
 
 /// Called before a node tells anybody how a showtime stands after the event with this sequence, so that it never contradicts itself.
@@ -54,6 +54,9 @@ pub enum Event {
         user_id: UserId,
         /// The hold's deadline.
         expires_at: Timestamp,
+        /// What they cost, if the showtime has prices.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        price: Option<Price>,
     },
     /// The hold's deadline moved.
     HoldExtended {
@@ -119,6 +122,9 @@ pub enum Event {
         seat_ids: Vec<SeatId>,
         /// Whether it is confirmed: then they are sold, else held.
         confirmed: bool,
+        /// What they cost, if the booking was made with prices.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        price: Option<Price>,
     },
     /// The deadline passed before a confirmation.
     HoldExpired {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    CancelReason, Event, GivenTime, ListingChange, ListingError, Rejection, TermChange, Terms, Timestamp,
+    CancelReason, Event, GivenTime, ListingChange, ListingError, Rejection, SeatMap, TermChange, Terms, Timestamp,
 };
 
 /// A showtime's listing.
@@ -102,6 +102,7 @@ impl Listing {
             places_per_booking: change.places_per_booking.of(self.terms.places_per_booking),
             places_per_customer: change.places_per_customer.of(self.terms.places_per_customer),
             hold_seconds: change.hold_seconds.of(self.terms.hold_seconds),
+            prices: change.prices.of(self.terms.prices.clone()),
             time_zone,
         };
         let changed = Self {
@@ -120,6 +121,16 @@ impl Listing {
         match self.terms.on_sale_from {
             Some(from) if from >= until => Err(ListingError::EmptySale { from, until }),
             Some(_) | None => Ok(()),
+        }
+    }
+
+    /// # Errors
+    /// A category is priced that no seat has.
+    pub fn check_categories(&self, seat_map: &SeatMap) -> Result<(), ListingError> {
+        let unknown = self.terms.prices.as_ref().and_then(|prices| prices.unknown_category(seat_map));
+        match unknown {
+            Some(category) => Err(ListingError::UnknownCategory { category: category.to_owned() }),
+            None => Ok(()),
         }
     }
 

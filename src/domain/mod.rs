@@ -13,6 +13,8 @@ mod hold_token;
 mod ids;
 mod listing;
 mod payment;
+mod prices;
+mod pricing;
 mod rejection;
 mod seat_changes;
 mod seat_kind;
@@ -42,6 +44,7 @@ pub use ids::{
 };
 pub use listing::{Listing, ShownListing};
 pub use payment::{PaymentReference, RefusedPayment, TakenSeat};
+pub use prices::{Currency, PlacePrice, Price, PriceFault, PriceZone, Prices, Tariff};
 pub use rejection::{ConflictReason, Rejection, SeatConflict};
 pub use seat_kind::SeatKind;
 pub use seat_map::{
@@ -49,7 +52,7 @@ pub use seat_map::{
 };
 pub use seat_status::SeatStatus;
 pub use secret::Secret;
-pub use selection::{SeatExchange, SeatSelection, SelectionError};
+pub use selection::{SeatExchange, SeatSelection, SelectionError, Tariffs};
 pub use showtime::{Showtime, ShowtimeFacts, Stored};
 pub use showtime_filter::ShowtimeFilter;
 pub use terms::{CancelReason, ListingChange, ListingError, TermChange, Terms};

@@ -139,6 +139,26 @@ pub enum Rejection {
         /// Most free seats next to each other.
         longest: u32,
     },
+    /// No price is set for a seat.
+    #[error("seat {place} has no price")]
+    NotPriced {
+        /// The seat.
+        place: SeatPlace,
+    },
+    /// A seat's zone has no such tariff.
+    #[error("seat {place} has no tariff {tariff:?}")]
+    UnknownTariff {
+        /// The tariff's key.
+        tariff: String,
+        /// The seat.
+        place: SeatPlace,
+    },
+    /// A tariff is chosen, and the showtime has no prices.
+    #[error("this showtime has no prices, and so no tariff {tariff:?}")]
+    NoTariffs {
+        /// The tariff's key.
+        tariff: String,
+    },
     /// Ids that name no seat of the showtime.
     #[error("{} of the seats do not exist in this showtime", seat_ids.len())]
     UnknownSeats {

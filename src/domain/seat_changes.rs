@@ -33,7 +33,7 @@ impl Showtime {
             return Ok(Decision::Accepted(Event::BookingCancelled { booking_id, seat_ids: released, reason, refund }));
         }
         let released = Event::SeatsReleased { booking_id, seat_ids: released, reason, refund: Some(payment) };
-        Ok(changed(booking, kept, Some(released)))
+        self.changed(booking, kept, Some(released))
     }
 
     /// The exchange says what the booking is to have in the end: if that is so already, it was made before. Operators may exchange seats when
@@ -69,7 +69,20 @@ impl Showtime {
         }
         let (booking_id, reason, refund) = (booking.id, None, None);
         let event = |seat_ids| Event::SeatsReleased { booking_id, seat_ids, reason, refund };
-        Ok(changed(booking, seat_ids, (!released.is_empty()).then(|| event(released))))
+        self.changed(booking, seat_ids, (!released.is_empty()).then(|| event(released)))
+    }
+
+    /// What a booking gives back, if anything, and what it has then.
+    fn changed(
+        &self,
+        booking: &Booking,
+        seat_ids: Vec<SeatId>,
+        released: Option<Event>,
+    ) -> Result<Decision, Rejection> {
+        let price = self.changed_price(booking, &seat_ids)?;
+        let confirmed = booking.status == BookingStatus::Confirmed;
+        let changed = Event::BookingChanged { booking_id: booking.id, seat_ids, confirmed, price };
+        Ok(Decision::AcceptedAll(released.into_iter().chain([changed]).collect()))
     }
 
     /// Whether the terms allow a booking so many places in all.
@@ -120,13 +133,6 @@ impl Showtime {
         let places = others.iter().map(|seat| self.facts().seat_map.printed(seat.index())).collect();
         Err(Rejection::SeatsNotInBooking { seat_ids: others, places })
     }
-}
-
-/// What a booking gives back, if anything, and what it has then.
-fn changed(booking: &Booking, seat_ids: Vec<SeatId>, released: Option<Event>) -> Decision {
-    let confirmed = booking.status == BookingStatus::Confirmed;
-    let changed = Event::BookingChanged { booking_id: booking.id, seat_ids, confirmed };
-    Decision::AcceptedAll(released.into_iter().chain([changed]).collect())
 }
 
 fn count(seats: &[SeatId]) -> u32 {

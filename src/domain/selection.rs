@@ -1,10 +1,37 @@
 //! The seats of one booking, as a client has chosen them or had them chosen.
 
+use serde::Serialize;
+
 use crate::domain::{SeatId, SeatIdPrefix, SeatIndex, ShowtimeId};
 
 /// The seats of one booking: 1 to [`SeatSelection::MAX_SEATS`], no duplicates, all of one showtime, in the client's order.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SeatSelection(Vec<SeatId>);
+pub struct SeatSelection {
+    seats: Vec<SeatId>,
+    tariffs: Tariffs,
+}
+
+/// The tariffs that a client has chosen: none, one for all places, or one for each in the order of the seats.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize)]
+#[serde(transparent)]
+pub struct Tariffs(Vec<String>);
+
+impl Tariffs {
+    /// `None` if they are more than one, and not as many as the places.
+    pub fn new(tariffs: Vec<String>, places: usize) -> Option<Self> {
+        (tariffs.len() <= 1 || tariffs.len() == places).then_some(Self(tariffs))
+    }
+
+    /// Whether none was chosen.
+    pub fn are_usual(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn of_place(&self, position: usize) -> Option<&str> {
+        let tariff = if self.0.len() == 1 { self.0.first() } else { self.0.get(position) };
+        tariff.map(String::as_str)
+    }
+}
 
 /// Seats that a booking is to have besides, and seats that it is to give back. None is named twice.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,22 +94,39 @@ impl SeatSelection {
                 return Err(SelectionError::Duplicate { position, seat });
             }
         }
-        Ok(Self(seats))
+        Ok(Self { seats, tariffs: Tariffs::default() })
     }
 
     /// Seats of one showtime that were chosen for a client, as many as a booking can have and each of them once.
-    pub(super) fn chosen(prefix: SeatIdPrefix, seats: Vec<SeatIndex>) -> Self {
+    pub(super) fn chosen(prefix: SeatIdPrefix, seats: Vec<SeatIndex>, tariffs: &Tariffs) -> Self {
         debug_assert!((1..=Self::MAX_SEATS).contains(&seats.len()) && seats.is_sorted_by(|one, next| one < next));
-        Self(seats.into_iter().map(|seat| SeatId::with_prefix(prefix, seat)).collect())
+        let seats = seats.into_iter().map(|seat| SeatId::with_prefix(prefix, seat)).collect();
+        Self { seats, tariffs: tariffs.clone() }
+    }
+
+    /// The same seats at these tariffs.
+    #[must_use]
+    pub fn at(self, tariffs: Tariffs) -> Self {
+        Self { tariffs, ..self }
+    }
+
+    /// The tariffs that were chosen.
+    pub fn tariffs(&self) -> &Tariffs {
+        &self.tariffs
+    }
+
+    /// The tariff that was chosen for the seat at this position.
+    pub(super) fn tariff(&self, position: usize) -> Option<&str> {
+        self.tariffs.of_place(position)
     }
 
     /// How many they are.
     pub(super) fn len(&self) -> u32 {
-        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.seats.len()).unwrap_or(u32::MAX)
     }
 
     /// The seats, in the client's order.
     pub fn as_slice(&self) -> &[SeatId] {
-        &self.0
+        &self.seats
     }
 }

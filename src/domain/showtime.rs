@@ -271,7 +271,7 @@ impl Showtime {
     fn evolve_booking(&mut self, event: &Event, sequence: u64, recorded_at: Timestamp, token: Option<TokenHash>) {
         match event {
             Event::ShowtimeScheduled { .. } | Event::ShowtimeChanged { .. } | Event::ShowtimeCancelled { .. } => {}
-            Event::SeatsReserved { booking_id, seat_ids, user_id, expires_at } => match token {
+            Event::SeatsReserved { booking_id, seat_ids, user_id, expires_at, price } => match token {
                 None => self.change(*booking_id, sequence, |_| {}),
                 Some(token) => self.recall(Booking {
                     id: *booking_id,
@@ -282,6 +282,7 @@ impl Showtime {
                     status: BookingStatus::Pending,
                     reserved_at: recorded_at,
                     expires_at: *expires_at,
+                    price: price.clone(),
                     payment_reference: None,
                     cancel_reason: None,
                     refunded: Vec::new(),
@@ -319,10 +320,13 @@ impl Showtime {
                     }
                 });
             }
-            Event::BookingChanged { booking_id, seat_ids, .. } => self.change(*booking_id, sequence, |booking| {
-                booking.seat_ids.clone_from(seat_ids);
-                booking.refunded.retain(|seat| !seat_ids.contains(seat));
-            }),
+            Event::BookingChanged { booking_id, seat_ids, price, .. } => {
+                self.change(*booking_id, sequence, |booking| {
+                    booking.seat_ids.clone_from(seat_ids);
+                    booking.price.clone_from(price);
+                    booking.refunded.retain(|seat| !seat_ids.contains(seat));
+                });
+            }
             Event::HoldExpired { booking_id, seat_ids } => {
                 self.note_given_up(*booking_id, seat_ids, recorded_at);
                 self.change(*booking_id, sequence, |booking| booking.status = BookingStatus::Expired);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::text::{self, TextError};
-use crate::domain::{AuditoriumVersion, GivenTime, LocalTimeError, TimeZone, Timestamp};
+use crate::domain::{AuditoriumVersion, GivenTime, LocalTimeError, Prices, TimeZone, Timestamp};
 
 /// The terms of sale: what is sold, when, and how much to whom. What is not set is not limited.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct Terms {
     /// The time zone of its venue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<TimeZone>,
+    /// What its places cost; without them the shop in front knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prices: Option<Prices>,
 }
 
 /// Why a showtime was cancelled: 1 to 200 characters, for people.
@@ -65,6 +68,9 @@ pub struct ListingChange {
     /// See [`Terms::time_zone`]. Local times of the same change are read in the new zone; what is not changed stays where it is in time.
     #[serde(skip_serializing_if = "TermChange::is_keep")]
     pub time_zone: TermChange<TimeZone>,
+    /// See [`Terms::prices`]. Bookings keep the prices that they were made with.
+    #[serde(skip_serializing_if = "TermChange::is_keep")]
+    pub prices: TermChange<Prices>,
 }
 
 /// What becomes of one term.
@@ -102,6 +108,12 @@ pub enum ListingError {
         from: Timestamp,
         /// When it ends: the end that is set, or the start of the showtime if that is earlier.
         until: Timestamp,
+    },
+    /// A category is priced that no seat has.
+    #[error("no seat of this showtime has the category {category:?}, which is priced")]
+    UnknownCategory {
+        /// Its key.
+        category: String,
     },
     /// A local time is no point in time.
     #[error("{member} {error}")]

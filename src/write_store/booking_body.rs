@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::{
-    Booking, BookingId, BookingStatus, CancelReason, PaymentReference, RefusedPayment, SeatId, SeatIdPrefix, SeatIndex,
-    ShowtimeId, Timestamp, TokenHash, UserId,
+    Booking, BookingId, BookingStatus, CancelReason, PaymentReference, Price, RefusedPayment, SeatId, SeatIdPrefix,
+    SeatIndex, ShowtimeId, Timestamp, TokenHash, UserId,
 };
 
 /// The body. Fields may be added; none may change its meaning, since bookings are kept for good.
@@ -18,6 +18,8 @@ struct Body {
     token_hash: String,
     /// Milliseconds since 1970 in UTC.
     reserved_at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    price: Option<Price>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payment_reference: Option<PaymentReference>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,6 +36,7 @@ pub(super) fn body(booking: &Booking) -> Result<String, String> {
         seats: booking.seat_ids.iter().map(|seat| seat.index()).collect(),
         token_hash: hex(&booking.token.0),
         reserved_at: booking.reserved_at.as_millis(),
+        price: booking.price.clone(),
         payment_reference: booking.payment_reference.clone(),
         cancel_reason: booking.cancel_reason.clone(),
         refunded: booking.refunded.iter().map(|seat| seat.index()).collect(),
@@ -84,6 +87,7 @@ impl Reader {
             status,
             reserved_at: Timestamp::from_millis(body.reserved_at),
             expires_at,
+            price: body.price,
             payment_reference: body.payment_reference,
             cancel_reason: body.cancel_reason,
             refunded: seats(body.refunded),

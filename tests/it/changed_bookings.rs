@@ -200,7 +200,10 @@ fn some_seats_are_refunded_and_the_booking_keeps_the_others() {
     let events = story.refund(1, &[1], 40).unwrap();
     let (booking_id, refund) = (id(1), Some(payment("pay")));
     let released = Event::SeatsReleased { booking_id, seat_ids: seats(&[1]), reason: None, refund };
-    assert_eq!(events, [released, Event::BookingChanged { booking_id, seat_ids: seats(&[0, 2]), confirmed: true }]);
+    assert_eq!(
+        events,
+        [released, Event::BookingChanged { booking_id, seat_ids: seats(&[0, 2]), confirmed: true, price: None }]
+    );
     let statuses = [0, 1, 2].map(|seat| story.status(seat));
     assert_eq!(statuses, [SeatStatus::Sold, SeatStatus::Available, SeatStatus::Sold]);
     assert_eq!(
@@ -267,7 +270,7 @@ fn seats_are_exchanged_in_two_events_and_the_deadline_stays() {
     let events = story.exchange(1, holder(), (&[2, 3], &[0]), 5).unwrap();
     let booking_id = id(1);
     let released = Event::SeatsReleased { booking_id, seat_ids: seats(&[0]), reason: None, refund: None };
-    let changed = Event::BookingChanged { booking_id, seat_ids: seats(&[1, 2, 3]), confirmed: false };
+    let changed = Event::BookingChanged { booking_id, seat_ids: seats(&[1, 2, 3]), confirmed: false, price: None };
     assert_eq!(events, [released, changed]);
     assert_eq!((story.booking(1).seat_ids.clone(), story.booking(1).expires_at), (seats(&[1, 2, 3]), at(10)));
     let version = story.booking(1).version;
@@ -277,7 +280,10 @@ fn seats_are_exchanged_in_two_events_and_the_deadline_stays() {
     let events = story.exchange(1, holder(), (&[], &[2]), 7).unwrap();
     assert_eq!(events.len(), 2, "some of several are given back: {events:?}");
     let events = story.exchange(1, holder(), (&[2], &[]), 8).unwrap();
-    assert_eq!(events, [Event::BookingChanged { booking_id, seat_ids: seats(&[1, 3, 2]), confirmed: false }]);
+    assert_eq!(
+        events,
+        [Event::BookingChanged { booking_id, seat_ids: seats(&[1, 3, 2]), confirmed: false, price: None }]
+    );
 }
 
 #[test]

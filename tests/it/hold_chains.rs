@@ -204,6 +204,7 @@ fn a_hold_that_ended_on_another_node_counts_once_its_booking_is_recalled() {
         refunded: Vec::new(),
         refused_payment: None,
         version: 3,
+        price: None,
     });
     assert_eq!(story.reserve("ada", &[0], 1_796), Ok(at(1_800)));
 }

@@ -12,7 +12,7 @@ mod within;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Rejection, SeatIndex, SeatMap, SeatSelection};
+use crate::domain::{Rejection, SeatIndex, SeatMap, SeatSelection, Tariffs};
 
 pub use within::Within;
 
@@ -29,6 +29,9 @@ pub struct BestAvailable {
     /// Where they may be.
     #[serde(flatten)]
     within: Within,
+    /// What is paid for them.
+    #[serde(skip_serializing_if = "Tariffs::are_usual")]
+    tariffs: Tariffs,
 }
 
 /// How the seats of one request may lie. With wheelchair places they always lie together.
@@ -48,7 +51,23 @@ impl BestAvailable {
     pub fn new(quantity: u32, together: Together, within: Within) -> Option<Self> {
         let is_possible =
             usize::try_from(quantity).is_ok_and(|quantity| (1..=SeatSelection::MAX_SEATS).contains(&quantity));
-        (is_possible && within.accessible <= quantity).then_some(Self { quantity, together, within })
+        (is_possible && within.accessible <= quantity).then_some(Self {
+            quantity,
+            together,
+            within,
+            tariffs: Tariffs::default(),
+        })
+    }
+
+    /// The same seats at these tariffs, in seat order.
+    #[must_use]
+    pub fn at(self, tariffs: Tariffs) -> Self {
+        Self { tariffs, ..self }
+    }
+
+    /// The tariffs that were chosen.
+    pub(super) fn tariffs(&self) -> &Tariffs {
+        &self.tariffs
     }
 
     /// Number of seats.
@@ -62,7 +81,7 @@ impl BestAvailable {
     /// [`Rejection::UnknownSection`], [`Rejection::UnknownCategory`], [`Rejection::TooFewSeats`], [`Rejection::TooFewAccessible`],
     /// [`Rejection::NotTogether`].
     pub fn choose(&self, seat_map: &SeatMap, is_free: impl Fn(SeatIndex) -> bool) -> Result<Vec<SeatIndex>, Rejection> {
-        let Self { quantity, together, within } = self;
+        let Self { quantity, together, within, tariffs: _ } = self;
         let wanted = *quantity;
         within.check(seat_map)?;
         let mut rows: Vec<RowPlace<'_>> = rows::rows(seat_map, within).collect();

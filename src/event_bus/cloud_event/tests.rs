@@ -22,6 +22,7 @@ fn terms() -> impl Strategy<Value = Terms> {
     (prop::option::of(timestamp()), prop::option::of(timestamp()), limits, prop::option::of(zone)).prop_map(
         |(on_sale_from, on_sale_until, (places_per_booking, places_per_customer, hold_seconds), time_zone)| Terms {
             auditorium: None,
+            prices: None,
             on_sale_from,
             on_sale_until,
             places_per_booking,
@@ -52,7 +53,8 @@ fn event() -> impl Strategy<Value = Event> {
                 booking_id,
                 seat_ids,
                 user_id: UserId::stored(user),
-                expires_at
+                expires_at,
+                price: None,
             }
         ),
         (booking.clone(), seats.clone(), timestamp()).prop_map(|(booking_id, seat_ids, expires_at)| {
@@ -83,8 +85,9 @@ fn event() -> impl Strategy<Value = Event> {
                 Event::SeatsReleased { booking_id, seat_ids, reason, refund }
             }
         ),
-        (booking.clone(), seats.clone(), any::<bool>())
-            .prop_map(|(booking_id, seat_ids, confirmed)| Event::BookingChanged { booking_id, seat_ids, confirmed }),
+        (booking.clone(), seats.clone(), any::<bool>()).prop_map(|(booking_id, seat_ids, confirmed)| {
+            Event::BookingChanged { booking_id, seat_ids, confirmed, price: None }
+        }),
         (booking, seats).prop_map(|(booking_id, seat_ids)| Event::HoldExpired { booking_id, seat_ids }),
     ]
 }

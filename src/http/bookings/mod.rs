@@ -2,6 +2,7 @@
 
 mod changes;
 mod outcome;
+mod price;
 mod reservation;
 mod reserve;
 mod seats;

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::box_office::Outcome;
 use crate::domain::{BookingId, BookingStatus, PaymentReference, SeatId, ShowtimeId, Timestamp};
+use crate::http::bookings::price::PriceAnswer;
 use crate::http::{credential, words};
 
 /// What has become of a booking.
@@ -26,6 +27,10 @@ pub(super) struct OutcomeAnswer<'a> {
     /// Its seats, in the order of the request.
     #[schema(value_type = Vec<Uuid>)]
     seat_ids: &'a [SeatId],
+    /// What they cost, if the showtime had prices when they were reserved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    price: Option<PriceAnswer<'a>>,
     /// The hold's deadline.
     #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
@@ -54,6 +59,7 @@ impl<'a> OutcomeAnswer<'a> {
             status: outcome.status.as_str(),
             showtime_id: outcome.showtime_id,
             seat_ids: &outcome.seat_ids,
+            price: outcome.price.as_ref().map(|price| PriceAnswer::of(price, &outcome.seat_ids)),
             expires_at: outcome.expires_at,
             expires_in_seconds: outcome.status.seconds_left(outcome.expires_at, now),
             sequence: outcome.sequence,

@@ -1,9 +1,10 @@
 //! A reservation as a client asked for it, and how its refusals name the wrong parts by their place in the body.
 
 use crate::box_office::{self, BoxOfficeError};
-use crate::domain::{BestAvailable, Rejection, SeatId, SeatSelection, SelectionError, ShowtimeId, UserId};
+use crate::domain::{BestAvailable, Rejection, SeatId, SeatSelection, SelectionError, ShowtimeId, Tariffs, UserId};
 use crate::http::AppState;
 use crate::http::problem::{self, Code, FieldError, Problem};
+use crate::http::request::fields::Fields;
 
 /// A reservation as the body has it, every field read by itself.
 pub(super) struct Wanted {
@@ -20,36 +21,57 @@ pub(super) struct Wanted {
 /// Which seats, as the body has it.
 pub(super) enum Seats {
     /// `seatIds`
-    Listed(Vec<SeatId>),
+    Listed(Vec<SeatId>, Tariffs),
     /// `seatId`
-    Single(SeatId),
+    Single(SeatId, Tariffs),
     /// `bestAvailable`
     Best(BestAvailable),
 }
 
 impl Seats {
+    /// The same at these tariffs; `None` after noting that they are not as many.
+    pub(super) fn at(self, tariffs: Vec<String>, fields: &mut Fields<'_>) -> Option<Self> {
+        let places = match &self {
+            Self::Listed(seats, _) => seats.len(),
+            Self::Single(..) => 1,
+            Self::Best(best) => usize::try_from(best.quantity()).unwrap_or(usize::MAX),
+        };
+        let count = tariffs.len();
+        let Some(tariffs) = Tariffs::new(tariffs, places) else {
+            let detail = format!("has {count} tariffs for {places} places; one for each is needed, or one for all");
+            fields.wrong("/tariffs".to_owned(), detail);
+            return None;
+        };
+        Some(match self {
+            Self::Listed(seats, _) => Self::Listed(seats, tariffs),
+            Self::Single(seat, _) => Self::Single(seat, tariffs),
+            Self::Best(best) => Self::Best(best.at(tariffs)),
+        })
+    }
+
     /// The seats, checked against each other and the showtime.
     pub(super) fn checked(&self, showtime: ShowtimeId) -> Result<box_office::Wanted, SelectionError> {
         let named = match self {
             Self::Best(best) => return Ok(box_office::Wanted::Best(best.clone())),
-            Self::Listed(seats) => seats.clone(),
-            Self::Single(seat) => vec![*seat],
+            Self::Listed(seats, tariffs) => (seats.clone(), tariffs),
+            Self::Single(seat, tariffs) => (vec![*seat], tariffs),
         };
-        SeatSelection::new(showtime, named).map(box_office::Wanted::Seats)
+        let (seats, tariffs) = named;
+        SeatSelection::new(showtime, seats).map(|seats| box_office::Wanted::Seats(seats.at(tariffs.clone())))
     }
 
     /// Where in the body the seat at this position is.
     fn place(&self, position: usize) -> String {
         match self {
-            Self::Listed(_) => format!("/seatIds/{position}"),
-            Self::Single(_) | Self::Best(_) => self.list().to_owned(),
+            Self::Listed(..) => format!("/seatIds/{position}"),
+            Self::Single(..) | Self::Best(_) => self.list().to_owned(),
         }
     }
 
     fn list(&self) -> &'static str {
         match self {
-            Self::Listed(_) => "/seatIds",
-            Self::Single(_) => "/seatId",
+            Self::Listed(..) => "/seatIds",
+            Self::Single(..) => "/seatId",
             Self::Best(_) => "/bestAvailable",
         }
     }
@@ -80,8 +102,8 @@ pub(super) fn refused_reservation(error: BoxOfficeError, wanted: &Wanted) -> Pro
     };
     let unknown = |seat: &SeatId| {
         let position = match &wanted.seats {
-            Seats::Listed(seats) => seats.iter().position(|known| known == seat).unwrap_or_default(),
-            Seats::Single(_) | Seats::Best(_) => 0,
+            Seats::Listed(seats, _) => seats.iter().position(|known| known == seat).unwrap_or_default(),
+            Seats::Single(..) | Seats::Best(_) => 0,
         };
         FieldError::pointer(wanted.seats.place(position), "does not exist in this showtime")
     };

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::box_office::Reserved;
 use crate::domain::{
-    BestAvailable, SeatId, SeatSelection, ShowtimeId, TermChange, Timestamp, Together, UserId, Within,
+    BestAvailable, SeatId, SeatSelection, ShowtimeId, Tariffs, TermChange, Timestamp, Together, UserId, Within,
 };
 use crate::http::bookings::outcome::{OutcomeAnswer, standing};
 use crate::http::bookings::reservation::{Seats, Wanted, refused_reservation, refused_selection, unknown_showtime};
@@ -34,6 +34,10 @@ pub(super) struct ReservationBody {
     seat_id: Option<SeatId>,
     /// The best seats that are free, instead of `seatIds`.
     best_available: Option<BestAvailableBody>,
+    /// Keys of the tariffs, if the showtime has prices: one for each place, in the order of the seats, or one for all. Absent: the first of each
+    /// place's zone.
+    #[schema(max_items = 20)]
+    tariffs: Option<Vec<String>>,
     /// Who books: an opaque name.
     #[schema(value_type = String, min_length = 1, max_length = 128)]
     user_id: UserId,
@@ -52,6 +56,10 @@ pub(super) struct ReservationHereBody {
     seat_id: Option<SeatId>,
     /// The best seats that are free, instead of `seatIds`.
     best_available: Option<BestAvailableBody>,
+    /// Keys of the tariffs, if the showtime has prices: one for each place, in the order of the seats, or one for all. Absent: the first of each
+    /// place's zone.
+    #[schema(max_items = 20)]
+    tariffs: Option<Vec<String>>,
     /// Who books: an opaque name.
     #[schema(value_type = String, min_length = 1, max_length = 128)]
     user_id: UserId,
@@ -133,6 +141,7 @@ fn read_reservation(mut fields: Fields<'_>, in_path: Option<Uuid>) -> Result<Wan
         }
     };
     let seats = read_seats(&mut fields);
+    let seats = seats.zip(read_tariffs(&mut fields)).and_then(|(seats, tariffs)| seats.at(tariffs, &mut fields));
     let user = fields.text("userId", UserId::parse);
     let wanted = showtime.zip(seats).zip(user).map(|((showtime, seats), user)| Wanted {
         showtime: ShowtimeId(showtime),
@@ -158,16 +167,24 @@ fn read_seats(fields: &mut Fields<'_>) -> Option<Seats> {
         return None;
     }
     if let Some(seats) = listed {
-        return Some(Seats::Listed(seats));
+        return Some(Seats::Listed(seats, Tariffs::default()));
     }
     if let Some(text) = single {
         let seat = fields::uuid(&text).map_err(|detail| fields.wrong("/seatId".to_owned(), detail)).ok();
-        return seat.map(|seat| Seats::Single(SeatId(seat)));
+        return seat.map(|seat| Seats::Single(SeatId(seat), Tariffs::default()));
     }
     if best.is_none() && !ways.iter().any(|way| fields.names(&format!("/{way}"))) {
         fields.wrong("/seatIds".to_owned(), "is missing");
     }
     best.map(Seats::Best)
+}
+
+/// The chosen tariffs; `None` after noting what is wrong.
+fn read_tariffs(fields: &mut Fields<'_>) -> Option<Vec<String>> {
+    let tariffs = fields.optional_list("tariffs", SeatSelection::MAX_SEATS, |value| {
+        serde_json::from_str(value.get()).map_err(|_kind| ("".into(), "must be a string".to_owned()))
+    });
+    if tariffs.is_none() && fields.names("/tariffs") { None } else { Some(tariffs.unwrap_or_default()) }
 }
 
 fn read_best(value: &RawValue) -> Result<BestAvailable, String> {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{Booking, BookingId, CancelReason, PaymentReference, SeatId, ShowtimeId, Timestamp, UserId};
+use crate::http::bookings::price::PriceAnswer;
 use crate::http::problem::Problem;
 use crate::http::request::body;
 use crate::http::request::query::Query;
@@ -28,6 +29,10 @@ pub(super) struct BookingAnswer<'a> {
     /// Its seats.
     #[schema(value_type = Vec<Uuid>)]
     seat_ids: &'a [SeatId],
+    /// What they cost, if the showtime had prices when they were reserved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    price: Option<PriceAnswer<'a>>,
     /// Who booked.
     #[schema(value_type = String)]
     user_id: &'a UserId,
@@ -78,6 +83,7 @@ impl<'a> BookingAnswer<'a> {
             status: booking.status.as_str(),
             showtime_id: booking.showtime_id,
             seat_ids: &booking.seat_ids,
+            price: booking.price.as_ref().map(|price| PriceAnswer::of(price, &booking.seat_ids)),
             user_id: &booking.user_id,
             reserved_at: booking.reserved_at,
             expires_at: booking.expires_at,

@@ -84,11 +84,15 @@ codes! {
     ShowtimeCancelled = "showtime-cancelled", CONFLICT, "The showtime is cancelled",
         "`reason` says why. Its bookings are ended; a payment is to be returned by whoever took it.";
     InvalidListing = "invalid-listing", CONFLICT, "The showtime would make no sense",
-        "With this change the sale would end before it begins; `detail` says how. Nothing was changed.";
+        "With this change the sale would end before it begins, or a category would be priced that no seat has; `detail` says how. Nothing was changed.";
     TooManyPlaces = "too-many-places", CONFLICT, "More places than one booking may have",
         "`most` says how many places one booking of this showtime may have. Nothing was reserved.";
     CustomerLimit = "customer-limit", CONFLICT, "More places than one customer may have",
         "`most` says how many places a customer may have in all live bookings of this showtime. Nothing was reserved.";
+    UnknownTariff = "unknown-tariff", BAD_REQUEST, "There is no such tariff",
+        "`prices` of the showtime has the tariffs of each zone; `detail` says for which seat this is none. Nothing was reserved.";
+    NotPriced = "not-priced", CONFLICT, "A seat has no price",
+        "No zone of the showtime's prices is for this seat, so it is not sold. Nothing was reserved.";
     TooFewSeats = "too-few-seats", CONFLICT, "Fewer seats are free",
         "`left` says how many seats are free. Nothing was reserved.";
     NotTogether = "not-together", CONFLICT, "Not as many seats together",

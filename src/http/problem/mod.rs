@@ -77,6 +77,12 @@ impl Problem {
         Self::new(Code::InvalidFields, detail).with_errors(errors)
     }
 
+    /// A wrong member of the body, whose fault is all there is to say.
+    fn in_body(code: Code, pointer: &'static str, detail: String) -> Self {
+        let error = FieldError::pointer(pointer, detail.clone());
+        Self::new(code, detail).with_errors(vec![error])
+    }
+
     /// One wrong part of the request.
     pub fn field(error: FieldError) -> Self {
         Self::fields(vec![error])
@@ -275,7 +281,9 @@ impl From<Rejection> for Problem {
             Rejection::ShowtimeCancelled { reason } => {
                 Self::new(Code::ShowtimeCancelled, detail).with(Further { reason: Some(reason), ..Further::default() })
             }
-            Rejection::BadListing(ListingError::EmptySale { .. }) => Self::new(Code::InvalidListing, detail),
+            Rejection::BadListing(ListingError::EmptySale { .. } | ListingError::UnknownCategory { .. }) => {
+                Self::new(Code::InvalidListing, detail)
+            }
             Rejection::BadListing(ListingError::NoSuchTime { member, error }) => {
                 Self::field(FieldError::pointer(format!("/{member}"), error.to_string()))
             }
@@ -285,10 +293,12 @@ impl From<Rejection> for Problem {
             Rejection::CustomerLimit { most, .. } => {
                 Self::new(Code::CustomerLimit, detail).with(Further { most: Some(most), ..Further::default() })
             }
-            Rejection::UnknownSection { .. } => Self::new(Code::UnknownSeats, detail.clone())
-                .with_errors(vec![FieldError::pointer("/bestAvailable/section", detail)]),
-            Rejection::UnknownCategory { .. } => Self::new(Code::UnknownSeats, detail.clone())
-                .with_errors(vec![FieldError::pointer("/bestAvailable/category", detail)]),
+            Rejection::NotPriced { .. } => Self::new(Code::NotPriced, detail),
+            Rejection::UnknownTariff { .. } | Rejection::NoTariffs { .. } => {
+                Self::in_body(Code::UnknownTariff, "/tariffs", detail)
+            }
+            Rejection::UnknownSection { .. } => Self::in_body(Code::UnknownSeats, "/bestAvailable/section", detail),
+            Rejection::UnknownCategory { .. } => Self::in_body(Code::UnknownSeats, "/bestAvailable/category", detail),
             Rejection::TooFewSeats { left, .. } | Rejection::TooFewAccessible { left, .. } => {
                 Self::new(Code::TooFewSeats, detail).with(Further { left: Some(left), ..Further::default() })
             }

@@ -261,7 +261,7 @@ impl<'a> Fields<'a> {
         (list.len() == values.len()).then_some(list)
     }
 
-    /// True if this part is noted as wrong.
+    /// True if this part, or one in it, is noted as wrong.
     pub(crate) fn names(&self, pointer: &str) -> bool {
         self.errors.iter().any(|error| error.is_about(pointer))
     }

@@ -73,6 +73,9 @@ pub(super) struct ListingAnswer {
     /// Seconds for which a reservation, or an extension, holds seats; absent: the server's default.
     #[schema(nullable = false)]
     hold_seconds: Option<u32>,
+    /// What its places cost; absent: the shop knows.
+    #[schema(nullable = false)]
+    prices: Option<PricesBody>,
     /// The venue's time zone in the IANA database.
     #[schema(nullable = false)]
     time_zone: Option<String>,
@@ -82,6 +85,46 @@ pub(super) struct ListingAnswer {
     /// Why the showtime was cancelled; absent: it was not.
     #[schema(nullable = false)]
     cancelled: Option<String>,
+}
+
+/// The prices of a showtime.
+#[derive(ToSchema)]
+#[schema(as = Prices)]
+#[expect(dead_code, reason = "describes the domain's Prices to the OpenAPI document")]
+pub(super) struct PricesBody {
+    /// ISO 4217 code.
+    #[schema(pattern = "^[A-Z]{3}$", min_length = 3, max_length = 3)]
+    currency: String,
+    /// Each category once; at most one zone for all other places.
+    #[schema(min_items = 1, max_items = 100)]
+    zones: Vec<PriceZone>,
+}
+
+/// What the places of one category cost.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the domain's PriceZone to the OpenAPI document")]
+pub(super) struct PriceZone {
+    /// The category's key; absent: all places whose category has no zone of its own, or that have none.
+    #[schema(nullable = false, min_length = 1, max_length = 40)]
+    category: Option<String>,
+    /// The first is for who chooses none.
+    #[schema(min_items = 1, max_items = 100)]
+    tariffs: Vec<Tariff>,
+}
+
+/// A price and for whom it is.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the domain's Tariff to the OpenAPI document")]
+pub(super) struct Tariff {
+    /// What reservations choose it by; unique in its zone.
+    #[schema(min_length = 1, max_length = 40)]
+    key: String,
+    /// What people read; absent: the key.
+    #[schema(nullable = false, min_length = 1, max_length = 100)]
+    name: Option<String>,
+    /// In minor units of the currency; 0 for free places.
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
+    amount: u32,
 }
 
 /// A version of an auditorium, which never changes.

@@ -11,13 +11,14 @@ use utoipa::ToSchema;
 
 use crate::box_office::{Listed, RequestContext};
 use crate::domain::{
-    CancelReason, GivenTime, Listing, ListingChange, ListingError, ShowtimeId, TimeZone, Timestamp, movie_title,
+    CancelReason, GivenTime, Listing, ListingChange, ListingError, PriceFault, Prices, ShowtimeId, TermChange,
+    TimeZone, Timestamp, movie_title,
 };
 use crate::http::problem::Problem;
 use crate::http::request::body::{self, Body};
 use crate::http::request::fields::{self, Fields};
 use crate::http::request::query::Query;
-use crate::http::showtimes::answers::{ListingAnswer, shown};
+use crate::http::showtimes::answers::{ListingAnswer, PricesBody, shown};
 use crate::http::{AppState, credential};
 
 /// New values for parts of a showtime. What is absent stays; `null` takes a term away.
@@ -46,6 +47,8 @@ pub(super) struct ChangeBody {
     hold_seconds: Option<u32>,
     /// The venue's time zone in the IANA database. Local times of the same change are read in it; times that are not changed stay where they are.
     time_zone: Option<String>,
+    /// What its places cost. Bookings keep the prices that they were made with.
+    prices: Option<PricesBody>,
 }
 
 /// Why a showtime is cancelled.
@@ -129,7 +132,9 @@ pub(super) fn new(fields: &mut Fields<'_>, longest_hold: u32) -> Option<Listing>
     match Listing::new(title?, Timestamp::MIN).changed(&terms) {
         Ok(listing) => return Some(listing),
         Err(ListingError::NoSuchTime { member, error }) => fields.wrong(format!("/{member}"), error.to_string()),
-        Err(error @ ListingError::EmptySale { .. }) => fields.wrong("/onSaleFrom".to_owned(), error.to_string()),
+        Err(error @ (ListingError::EmptySale { .. } | ListingError::UnknownCategory { .. })) => {
+            fields.wrong("/onSaleFrom".to_owned(), error.to_string());
+        }
     }
     None
 }
@@ -150,6 +155,25 @@ fn read_terms(fields: &mut Fields<'_>, longest_hold: u32) -> ListingChange {
         places_per_customer: fields.new_value("placesPerCustomer", |value| count(value, u32::MAX)),
         hold_seconds: fields.new_value("holdSeconds", |value| count(value, longest_hold)),
         time_zone: fields.new_value("timeZone", |value| text(value, TimeZone::parse)),
+        prices: read_prices(fields),
+    }
+}
+
+/// New prices; what is wrong in them is named by its place.
+fn read_prices(fields: &mut Fields<'_>) -> TermChange<Prices> {
+    let read = fields.new_value("prices", |value| {
+        let error = |error: serde_json::Error| format!("is not what prices are: {error}");
+        serde_json::from_str::<Prices>(value.get()).map_err(error)
+    });
+    let TermChange::Set(Some(prices)) = read else { return read };
+    match prices.checked() {
+        Ok(prices) => TermChange::Set(Some(prices)),
+        Err(faults) => {
+            for PriceFault { pointer, detail } in faults {
+                fields.wrong(format!("/prices{pointer}"), detail);
+            }
+            TermChange::Keep
+        }
     }
 }
 

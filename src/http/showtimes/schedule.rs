@@ -9,14 +9,14 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::box_office::{BoxOfficeError, IdempotencyKey, Scheduled};
-use crate::domain::{AuditoriumId, AuditoriumVersion, Listing, Row, SeatMap, SeatMapError};
+use crate::domain::{AuditoriumId, AuditoriumVersion, Listing, Prices, Rejection, Row, SeatMap, SeatMapError};
 use crate::http::auditoriums::stored_plan;
 use crate::http::problem::{Code, FieldError, Problem};
 use crate::http::request::body::MediaType;
 use crate::http::request::fields::{self, Fields, Object, Wrong};
 use crate::http::request::long_list::{self, LongList, LongListOf, WithLongList};
 use crate::http::request::query::Query;
-use crate::http::showtimes::answers::{RowBody, SummaryAnswer};
+use crate::http::showtimes::answers::{PricesBody, RowBody, SummaryAnswer};
 use crate::http::showtimes::listing;
 use crate::http::{AppState, credential};
 
@@ -46,6 +46,9 @@ pub(super) struct ScheduleBody {
     hold_seconds: Option<u32>,
     /// The venue's time zone in the IANA database, such as `Europe/Berlin`. A local time that its clocks skip or show twice is refused.
     time_zone: Option<String>,
+    /// What its places cost.
+    #[schema(value_type = Option<PricesBody>)]
+    prices: Option<Prices>,
     /// Its rows of numbered seats, at most 200,000 seats in all. Instead of an auditorium.
     #[schema(value_type = Option<Vec<RowBody>>, min_items = 1)]
     rows: Option<SeatMap>,
@@ -93,6 +96,7 @@ pub(super) async fn schedule(
     let read = move |body: &mut dyn Read| read_showtime(body, most_bytes, longest_hold);
     let (new, _place) = state.intake.clone().read(&request, payload, MediaType::Json, read).await?;
     let new = ready(&state, new?, most_bytes).await?;
+    new.listing.check_categories(&new.seat_map).map_err(Rejection::BadListing)?;
     let seats = new.seat_map.seat_count();
     let scheduled = create(&state, &new, key).await?;
     state.existence.note_created(scheduled.showtime_id);

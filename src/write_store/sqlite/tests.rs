@@ -83,6 +83,7 @@ fn reservations(showtime_id: ShowtimeId, seats: std::ops::Range<u32>) -> Arc<Bat
             seat_ids: seat_ids.clone(),
             user_id: user_id.clone(),
             expires_at,
+            price: None,
         });
         let (status, booking_id) = (SeatStatus::Reserved, Some(id));
         batch.seats.push(SeatChange { seat, expected_version: 1, status, booking_id, event });
@@ -100,6 +101,7 @@ fn reservations(showtime_id: ShowtimeId, seats: std::ops::Range<u32>) -> Arc<Bat
             refunded: Vec::new(),
             refused_payment: None,
             version: 0,
+            price: None,
         };
         batch.bookings.push(BookingChange { booking, expected_version: None, event });
     }

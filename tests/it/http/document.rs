@@ -102,52 +102,57 @@ fn every_resource_of_the_contract_is_described() {
 fn the_members_of_the_contract_keep_their_names() {
     let contract = ours();
     for (schema, members) in [
-        ("Reservation", "bestAvailable seatId seatIds showtimeId userId"),
-        ("ReservationHere", "bestAvailable seatId seatIds userId"),
+        ("Reservation", "bestAvailable seatId seatIds showtimeId tariffs userId"),
+        ("ReservationHere", "bestAvailable seatId seatIds tariffs userId"),
         ("BestAvailable", "accessible category quantity section together"),
         ("Confirmation", "holdToken paymentReference"),
         ("SeatExchange", "add holdToken remove"),
         ("Refund", "reason seatIds"),
         (
             "BookingOutcome",
-            "bookingId expiresAt expiresInSeconds message refund replayed seatIds sequence showtimeId status",
+            "bookingId expiresAt expiresInSeconds message price refund replayed seatIds sequence showtimeId status",
         ),
         (
             "Reserved",
-            "bookingId choice expiresAt expiresInSeconds holdToken message refund replayed seatIds sequence showtimeId status",
+            "bookingId choice expiresAt expiresInSeconds holdToken message price refund replayed seatIds sequence showtimeId status",
         ),
         (
             "Booking",
-            "bookingId cancelReason expiresAt expiresInSeconds paymentReference refundedSeatIds refusedPayment reservedAt seatIds sequence showtimeId status userId",
+            "bookingId cancelReason expiresAt expiresInSeconds paymentReference price refundedSeatIds refusedPayment reservedAt seatIds sequence showtimeId status userId",
         ),
         (
             "NewShowtime",
-            "auditoriumId auditoriumVersion holdSeconds movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer rows startTime timeZone",
+            "auditoriumId auditoriumVersion holdSeconds movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer prices rows startTime timeZone",
         ),
         (
             "ShowtimeChange",
-            "holdSeconds movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer startTime timeZone",
+            "holdSeconds movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer prices startTime timeZone",
         ),
         ("Cancellation", "reason"),
         (
             "ShowtimeOutcome",
-            "auditorium cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer sequence startTime startTimeLocal timeZone",
+            "auditorium cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer prices sequence startTime startTimeLocal timeZone",
         ),
         ("Row", "row seats"),
         (
             "Showtime",
-            "auditorium cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer seats sequence startTime startTimeLocal timeZone",
+            "auditorium cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer prices seats sequence startTime startTimeLocal timeZone",
         ),
         (
             "Layout",
-            "auditorium cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer rows seatIdPrefix startTime startTimeLocal timeZone",
+            "auditorium cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer prices rows seatIdPrefix startTime startTimeLocal timeZone",
         ),
         ("Seat", "category kind label number row seatId section status"),
         ("LayoutRow", "aisleAfter categories labels row seats section special x y"),
         ("AuditoriumVersion", "id version"),
+        ("Prices", "currency zones"),
+        ("PriceZone", "category tariffs"),
+        ("Tariff", "amount key name"),
+        ("BookingPrice", "currency places total"),
+        ("PlacePrice", "amount seatId tariff"),
         (
             "ShowtimeSummary",
-            "auditorium available cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer seats sequence startTime startTimeLocal timeZone",
+            "auditorium available cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer prices seats sequence startTime startTimeLocal timeZone",
         ),
         ("ShowtimePage", "items nextCursor"),
         ("AuditoriumSummary", "id name places seats seatsSince updatedAt version"),

@@ -16,6 +16,7 @@ mod live_messages;
 mod long_bodies;
 mod operators;
 mod pages;
+mod prices;
 mod problems;
 mod seat_maps;
 mod strictness;

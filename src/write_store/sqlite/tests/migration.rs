@@ -103,6 +103,7 @@ impl Old {
             refunded: Vec::new(),
             refused_payment: None,
             version,
+            price: None,
         };
         let cancelled = booking([3, 2], BookingStatus::Cancelled, recorded_at(), 3);
         let pending = booking([1, 0], BookingStatus::Pending, recorded_at(), 4);
@@ -118,6 +119,7 @@ impl Old {
             seat_ids: booking.seat_ids.clone(),
             user_id: booking.user_id.clone(),
             expires_at: booking.expires_at,
+            price: None,
         };
         let Self { new, pending, confirmed, cancelled } = self;
         let (booking_id, seat_ids, payment_reference) = (confirmed.id, confirmed.seat_ids.clone(), payment());

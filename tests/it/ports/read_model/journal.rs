@@ -84,9 +84,13 @@ impl Journal {
         let booking_id = BookingId(Uuid::from_u128(u128::from(dice.roll(u64::MAX))));
         let expires_at = Timestamp::from_millis(1_000);
         match dice.roll(5) {
-            0 | 1 => {
-                Event::SeatsReserved { booking_id, seat_ids, user_id: UserId::parse("someone").unwrap(), expires_at }
-            }
+            0 | 1 => Event::SeatsReserved {
+                booking_id,
+                seat_ids,
+                user_id: UserId::parse("someone").unwrap(),
+                expires_at,
+                price: None,
+            },
             2 => Event::HoldExpired { booking_id, seat_ids },
             3 => Event::HoldExtended { booking_id, seat_ids, expires_at },
             _ => {

@@ -58,6 +58,7 @@ pub fn booking(showtime_id: ShowtimeId, seats: &[SeatIndex]) -> Booking {
         refunded: Vec::new(),
         refused_payment: None,
         version: 0,
+        price: None,
     }
 }
 
@@ -109,6 +110,7 @@ impl Draft {
             seat_ids: booking.seat_ids.clone(),
             user_id: booking.user_id.clone(),
             expires_at: booking.expires_at,
+            price: None,
         });
         self.seats(booking, version, SeatStatus::Reserved, event);
         self.batch.bookings.push(BookingChange { booking: booking.clone(), expected_version: None, event });
@@ -179,7 +181,8 @@ impl Draft {
         self.seats(&of(released), booking.version, SeatStatus::Available, event);
         let confirmed = booking.status == BookingStatus::Confirmed;
         let status = if confirmed { SeatStatus::Sold } else { SeatStatus::Reserved };
-        let event = self.event(Event::BookingChanged { booking_id, seat_ids: seat_ids.clone(), confirmed });
+        let event =
+            self.event(Event::BookingChanged { booking_id, seat_ids: seat_ids.clone(), confirmed, price: None });
         self.seats(&of(kept), booking.version, status, event);
         self.seats(&of(taken), version, status, event);
         self.change(&Booking { seat_ids, refunded, ..booking.clone() }, event);

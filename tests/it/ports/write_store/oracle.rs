@@ -96,7 +96,7 @@ fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) 
                 seats = vec![(SeatStatus::Available, *sequence, None); usize::try_from(rows.seat_count()).unwrap()];
             }
             Event::ShowtimeChanged { .. } | Event::ShowtimeCancelled { .. } => {}
-            Event::SeatsReserved { booking_id, seat_ids, user_id, expires_at } => {
+            Event::SeatsReserved { booking_id, seat_ids, user_id, expires_at, price } => {
                 take(&mut seats, seat_ids, (SeatStatus::Reserved, *sequence, Some(*booking_id)));
                 let booking = Booking {
                     id: *booking_id,
@@ -112,6 +112,7 @@ fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) 
                     refunded: Vec::new(),
                     refused_payment: None,
                     version: *sequence,
+                    price: price.clone(),
                 };
                 assert_eq!(bookings.insert(*booking_id, booking), None, "a booking is reserved once");
             }
@@ -151,12 +152,13 @@ fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) 
                     booking.refunded.extend(seat_ids);
                 }
             }
-            Event::BookingChanged { booking_id, seat_ids, confirmed } => {
+            Event::BookingChanged { booking_id, seat_ids, confirmed, price } => {
                 let status = if *confirmed { SeatStatus::Sold } else { SeatStatus::Reserved };
                 take(&mut seats, seat_ids, (status, *sequence, Some(*booking_id)));
                 let booking = bookings.get_mut(booking_id).expect("only a live booking changes");
                 assert_eq!(booking.status == BookingStatus::Confirmed, *confirmed);
                 booking.seat_ids.clone_from(seat_ids);
+                booking.price.clone_from(price);
                 booking.version = *sequence;
             }
             Event::HoldExpired { booking_id, seat_ids } => {

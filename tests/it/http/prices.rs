@@ -1,0 +1,165 @@
+//! Prices: set by operators, chosen by tariff, kept by bookings.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::http::{is_problem, names};
+use crate::services;
+use crate::stack::{Answer, Held, Server, Stack};
+
+fn prices(gold: u32) -> Value {
+    json!({"currency": "EUR", "zones": [
+        {"category": "gold", "tariffs": [{"key": "full", "name": "Full price", "amount": gold}, {"key": "child", "amount": 1000}]},
+        {"tariffs": [{"key": "full", "amount": 2000}, {"key": "free", "amount": 0}]},
+    ]})
+}
+
+/// A house whose first row is gold and whose second has no category; its seats' ids.
+async fn priced(server: &Server, prices: &Value) -> (String, Vec<String>) {
+    let plan = json!({"name": "House", "categories": [{"key": "gold", "name": "Gold"}], "sections": [{"name": "Stalls", "rows": [
+        {"label": "A", "count": 4, "category": "gold"}, {"label": "B", "count": 4}]}]});
+    let made = server.send(server.as_operator(Method::POST, "/api/auditoriums").json(&plan)).await.unwrap();
+    let body = json!({"movieTitle": "M", "startTime": "2030-01-01T20:00:00Z", "auditoriumId": made.body["id"], "prices": prices});
+    let made = server.post("/api/showtimes", &body).await;
+    assert_eq!((made.status, &made.body["prices"]), (201, prices), "{made:?}");
+    let id = made.body["id"].as_str().unwrap().to_owned();
+    let seats = server.seats(&id, 1).await.into_iter().map(|(seat, _)| seat).collect();
+    (id, seats)
+}
+
+async fn reserve(server: &Server, showtime: &str, members: Value) -> Answer {
+    let mut body = json!({"showtimeId": showtime, "userId": "ada"});
+    body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    server.post("/api/bookings", &body).await
+}
+
+async fn change(server: &Server, showtime: &str, change: &Value) -> Answer {
+    let path = format!("/api/showtimes/{showtime}");
+    server.send(server.as_operator(Method::PATCH, &path).json(change)).await.unwrap()
+}
+
+/// The same on every profile; every other command comes to the other node.
+async fn a_house_is_sold_at_its_prices(server: &Server, other: &Server) {
+    let (showtime, seats) = priced(server, &prices(4500)).await;
+    let wanted = json!({"seatIds": [seats[0], seats[1], seats[4]], "tariffs": ["full", "child", "free"]});
+    let held = reserve(server, &showtime, wanted).await;
+    let price = json!({"currency": "EUR", "total": 5500, "places": [
+        {"seatId": seats[0], "tariff": "full", "amount": 4500},
+        {"seatId": seats[1], "tariff": "child", "amount": 1000},
+        {"seatId": seats[4], "tariff": "free", "amount": 0},
+    ]});
+    assert_eq!((held.status, &held.body["price"]), (201, &price), "{held:?}");
+
+    let changed = change(other, &showtime, &json!({"prices": prices(9900)})).await;
+    assert_eq!(changed.body["prices"], prices(9900), "{changed:?}");
+    let booking = Held::from(&held.body);
+    let confirmed = other.confirm(&booking, &format!("payment for {showtime}")).await;
+    assert_eq!(
+        (confirmed.status, &confirmed.body["price"]),
+        (200, &price),
+        "a hold keeps the prices that it was made with"
+    );
+    let shown = server
+        .send(server.as_operator(Method::GET, &format!("/api/bookings/{}", held.body["bookingId"].as_str().unwrap())));
+    assert_eq!(shown.await.unwrap().body["price"], price);
+
+    let usual = reserve(other, &showtime, json!({"seatIds": [seats[2]]})).await;
+    assert_eq!(usual.body["price"]["total"], 9900);
+    let best =
+        reserve(server, &showtime, json!({"bestAvailable": {"quantity": 2, "category": "gold"}, "tariffs": ["child"]}))
+            .await;
+    is_problem(&best, 409, "too-few-seats");
+    let best =
+        reserve(server, &showtime, json!({"bestAvailable": {"quantity": 1, "category": "gold"}, "tariffs": ["child"]}))
+            .await;
+    assert_eq!((best.status, &best.body["price"]["total"]), (201, &json!(1000)), "{best:?}");
+
+    // A kept seat keeps its price; a new one has the tariff of the first, at the price of today.
+    let path = format!("/api/bookings/{}/seats", held.body["bookingId"].as_str().unwrap());
+    let exchange = json!({"add": [seats[5]], "remove": [seats[4]]});
+    let exchanged = other.send(other.as_operator(Method::POST, &path).json(&exchange)).await.unwrap();
+    let places = json!([
+        {"seatId": seats[0], "tariff": "full", "amount": 4500},
+        {"seatId": seats[1], "tariff": "child", "amount": 1000},
+        {"seatId": seats[5], "tariff": "full", "amount": 2000},
+    ]);
+    assert_eq!(
+        (&exchanged.body["price"]["places"], &exchanged.body["price"]["total"]),
+        (&places, &json!(7500)),
+        "{exchanged:?}"
+    );
+    let path = format!("/api/bookings/{}/refund", held.body["bookingId"].as_str().unwrap());
+    let refunded =
+        server.send(server.as_operator(Method::POST, &path).json(&json!({"seatIds": [seats[0]]}))).await.unwrap();
+    assert_eq!((refunded.status, &refunded.body["price"]["total"]), (200, &json!(3000)), "{refunded:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_house_is_sold_at_its_prices_on_the_embedded_profile() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    a_house_is_sold_at_its_prices(&server, &server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_house_is_sold_at_its_prices_on_two_nodes() {
+    let stack = Stack::real(services::shared()).await;
+    let (one, other) = (stack.start(), stack.start());
+    a_house_is_sold_at_its_prices(&one, &other).await;
+    stack.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tariffs_that_are_none_and_seats_without_a_price_are_refused() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let gold_only = json!({"currency": "EUR", "zones": [prices(100)["zones"][0]]});
+    let (showtime, seats) = priced(&server, &gold_only).await;
+    let refused = reserve(&server, &showtime, json!({"seatIds": [seats[0], seats[4]]})).await;
+    is_problem(&refused, 409, "not-priced");
+    assert_eq!(refused.body["message"], "seat Stalls B1 has no price");
+    let refused = reserve(&server, &showtime, json!({"seatIds": [seats[0]], "tariffs": ["free"]})).await;
+    is_problem(&refused, 400, "unknown-tariff");
+    names(&refused, "pointer", &["/tariffs"]);
+    assert_eq!(refused.body["message"], "seat Stalls A1 has no tariff \"free\"");
+    for (tariffs, pointer) in
+        [(json!(["full", "full"]), "/tariffs"), (json!("full"), "/tariffs"), (json!([1]), "/tariffs/0")]
+    {
+        let members = json!({"seatIds": [seats[0], seats[1], seats[2]], "tariffs": tariffs});
+        names(&reserve(&server, &showtime, members).await, "pointer", &[pointer]);
+    }
+    let (plain, all) = server.schedule(1).await;
+    let refused = reserve(&server, &plain, json!({"seatIds": [all[0]], "tariffs": ["full"]})).await;
+    is_problem(&refused, 400, "unknown-tariff");
+    let held = reserve(&server, &plain, json!({"seatIds": [all[0]]})).await;
+    assert_eq!((held.status, held.body.get("price")), (201, None), "no prices, no price");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_prices_are_named_by_their_place() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let (showtime, _) = priced(&server, &prices(100)).await;
+    for (wrong, pointer) in [
+        (json!({"currency": "euro", "zones": prices(1)["zones"]}), "/prices/currency"),
+        (json!({"currency": "EUR", "zones": []}), "/prices/zones"),
+        (json!({"currency": "EUR", "zones": [{"tariffs": []}]}), "/prices/zones/0/tariffs"),
+        (
+            json!({"currency": "EUR", "zones": [{"tariffs": [{"key": "\u{200b}", "amount": 1}]}]}),
+            "/prices/zones/0/tariffs/0/key",
+        ),
+        (json!({"currency": "EUR", "zones": [{"tariffs": [{"key": "k", "amount": -1}]}]}), "/prices"),
+        (json!({"currency": "EUR", "zones": [{"tariffs": [{"key": "k", "amount": 1, "vat": 7}]}]}), "/prices"),
+        (json!(5), "/prices"),
+    ] {
+        let answer = change(&server, &showtime, &json!({"prices": wrong})).await;
+        assert_eq!(answer.status, 400, "{wrong}: {answer:?}");
+        names(&answer, "pointer", &[pointer]);
+    }
+    let unknown = json!({"currency": "EUR", "zones": [{"category": "tin", "tariffs": [{"key": "k", "amount": 1}]}]});
+    is_problem(&change(&server, &showtime, &json!({"prices": unknown})).await, 409, "invalid-listing");
+    let body = json!({"movieTitle": "M", "startTime": "2030-01-01T20:00:00Z", "rows": [{"row": "A", "seats": 1}], "prices": unknown});
+    is_problem(&server.post("/api/showtimes", &body).await, 409, "invalid-listing");
+    let gone = change(&server, &showtime, &json!({"prices": null})).await;
+    assert_eq!((gone.status, gone.body.get("prices")), (200, None), "prices are taken away like every term");
+}
