@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::SeatMap;
 use crate::domain::text::{self, TextError};
-use crate::domain::{Rejection, Seat, SeatMap};
 
 /// Most zones of a showtime, and most tariffs of a zone.
 const MOST_ENTRIES: usize = 100;
@@ -113,25 +113,6 @@ impl Prices {
         let mut categories = self.zones.iter().filter_map(|zone| zone.category.as_deref());
         categories.find(|category| !seat_map.rows().iter().any(|row| row.has_category(category)))
     }
-
-    /// What a seat costs: at the tariff with this key, or at the first one.
-    ///
-    /// # Errors
-    /// [`Rejection::NotPriced`], [`Rejection::UnknownTariff`].
-    pub fn of(&self, seat: &Seat<'_>, tariff: Option<&str>) -> Result<PlacePrice, Rejection> {
-        let of_category = |category: Option<&str>| self.zones.iter().find(|zone| zone.category.as_deref() == category);
-        let zone = seat.category().and_then(|category| of_category(Some(category))).or_else(|| of_category(None));
-        let zone = zone.ok_or_else(|| Rejection::NotPriced { place: seat.printed() })?;
-        let found = match tariff {
-            None => zone.tariffs.first(),
-            Some(key) => zone.tariffs.iter().find(|tariff| tariff.key == key),
-        };
-        let Tariff { key, amount, .. } = found.ok_or_else(|| Rejection::UnknownTariff {
-            tariff: tariff.unwrap_or_default().to_owned(),
-            place: seat.printed(),
-        })?;
-        Ok(PlacePrice { tariff: key.clone(), amount: *amount })
-    }
 }
 
 impl Price {
@@ -194,35 +175,6 @@ mod tests {
         let prices: Prices = serde_json::from_value(prices).unwrap();
         let said = |fault: PriceFault| format!("{} {}", fault.pointer, fault.detail);
         prices.checked().map_err(|faults| faults.into_iter().map(said).collect())
-    }
-
-    fn house() -> SeatMap {
-        serde_json::from_value(json!([
-            {"row": "A", "seats": 2, "section": "Stalls", "categories": [{"seats": 1, "category": "gold"}, {"seats": 1}]},
-        ]))
-        .unwrap()
-    }
-
-    #[test]
-    fn a_seat_costs_what_its_category_says_or_else_what_the_others_do() {
-        let prices = checked(json!({"currency": "EUR", "zones": [
-            {"category": "gold", "tariffs": [{"key": "full", "amount": 4500}, {"key": "child", "amount": 0}]},
-            {"tariffs": [{"key": "full", "amount": 3000}]},
-        ]}))
-        .unwrap();
-        let map = house();
-        let [gold, other] = [0, 1].map(|seat| map.seat(seat).unwrap());
-        let price = |seat: &Seat<'_>, tariff| prices.of(seat, tariff).map(|price| price.amount);
-        assert_eq!((price(&gold, None), price(&gold, Some("child")), price(&other, None)), (Ok(4500), Ok(0), Ok(3000)));
-        let refused = price(&other, Some("child")).unwrap_err();
-        assert_eq!(refused.to_string(), "seat Stalls A2 has no tariff \"child\"");
-        assert_eq!(prices.unknown_category(&map), None);
-        let gold_only = checked(
-            json!({"currency": "EUR", "zones": [{"category": "gold", "tariffs": [{"key": "k", "amount": 1}]}]}),
-        );
-        assert_eq!(gold_only.clone().unwrap().of(&other, None).unwrap_err().to_string(), "seat Stalls A2 has no price");
-        let plain = SeatMap::new(vec![crate::domain::Row::numbered("A", 1)]).unwrap();
-        assert_eq!(gold_only.unwrap().unknown_category(&plain), Some("gold"));
     }
 
     #[test]

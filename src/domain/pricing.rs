@@ -1,6 +1,6 @@
 //! Pricing: what a booking of these seats costs.
 
-use crate::domain::{Booking, PlacePrice, Price, Rejection, SeatId, SeatSelection, Showtime};
+use crate::domain::{Booking, PlacePrice, Price, Prices, Rejection, Seat, SeatId, SeatSelection, Showtime, Tariff};
 
 impl Showtime {
     /// What these seats cost; nothing if the showtime has no prices.
@@ -39,5 +39,66 @@ impl Showtime {
         };
         let places: Vec<Option<PlacePrice>> = seats.iter().map(of_seat).collect::<Result<_, _>>()?;
         Ok(Some(Price { currency: before.currency.clone(), places: places.into_iter().flatten().collect() }))
+    }
+}
+
+impl Prices {
+    /// What a seat costs: at the tariff with this key, or at the first one.
+    ///
+    /// # Errors
+    /// [`Rejection::NotPriced`], [`Rejection::UnknownTariff`].
+    fn of(&self, seat: &Seat<'_>, tariff: Option<&str>) -> Result<PlacePrice, Rejection> {
+        let of_category = |category: Option<&str>| self.zones.iter().find(|zone| zone.category.as_deref() == category);
+        let zone = seat.category().and_then(|category| of_category(Some(category))).or_else(|| of_category(None));
+        let zone = zone.ok_or_else(|| Rejection::NotPriced { place: seat.printed() })?;
+        let found = match tariff {
+            None => zone.tariffs.first(),
+            Some(key) => zone.tariffs.iter().find(|tariff| tariff.key == key),
+        };
+        let Tariff { key, amount, .. } = found.ok_or_else(|| Rejection::UnknownTariff {
+            tariff: tariff.unwrap_or_default().to_owned(),
+            place: seat.printed(),
+        })?;
+        Ok(PlacePrice { tariff: key.clone(), amount: *amount })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::domain::{Row, SeatMap};
+
+    fn checked(prices: Value) -> Prices {
+        serde_json::from_value::<Prices>(prices).unwrap().checked().unwrap()
+    }
+
+    fn house() -> SeatMap {
+        serde_json::from_value(json!([
+            {"row": "A", "seats": 2, "section": "Stalls", "categories": [{"to": 1, "category": "gold"}, {"to": 2}]},
+        ]))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_seat_costs_what_its_category_says_or_else_what_the_others_do() {
+        let prices = checked(json!({"currency": "EUR", "zones": [
+            {"category": "gold", "tariffs": [{"key": "full", "amount": 4500}, {"key": "child", "amount": 0}]},
+            {"tariffs": [{"key": "full", "amount": 3000}]},
+        ]}));
+        let map = house();
+        let [gold, other] = [0, 1].map(|seat| map.seat(seat).unwrap());
+        let price = |seat: &Seat<'_>, tariff| prices.of(seat, tariff).map(|price| price.amount);
+        assert_eq!((price(&gold, None), price(&gold, Some("child")), price(&other, None)), (Ok(4500), Ok(0), Ok(3000)));
+        let refused = price(&other, Some("child")).unwrap_err();
+        assert_eq!(refused.to_string(), "seat Stalls A2 has no tariff \"child\"");
+        assert_eq!(prices.unknown_category(&map), None);
+        let gold_only = checked(
+            json!({"currency": "EUR", "zones": [{"category": "gold", "tariffs": [{"key": "k", "amount": 1}]}]}),
+        );
+        assert_eq!(gold_only.of(&other, None).unwrap_err().to_string(), "seat Stalls A2 has no price");
+        let plain = SeatMap::new(vec![Row::numbered("A", 1)]).unwrap();
+        assert_eq!(gold_only.unknown_category(&plain), Some("gold"));
     }
 }

@@ -46,6 +46,9 @@ pub struct Services {
     pub metrics: Registry,
 }
 
+/// Filtered lists that are read at once.
+const MOST_FILTERED_LISTS: usize = 8;
+
 /// Everything that handlers share, one per process.
 pub struct AppState {
     pub(super) box_office: BoxOffice,
@@ -62,6 +65,8 @@ pub struct AppState {
     pub(super) sequence_waits: SequenceWaits,
     /// Takes in bodies that may be large.
     pub(super) intake: Intake,
+    /// Places for lists that are filtered, each of which may read thousands of showtimes.
+    pub(super) filtered_lists: Semaphore,
     pub(super) limits: Limits,
     pub(super) totals: TotalLimits,
     pub(super) settings: Settings,
@@ -94,6 +99,7 @@ impl AppState {
                 places: Arc::new(Semaphore::new(settings.large_bodies)),
                 body_timeout: settings.body_timeout(),
             },
+            filtered_lists: Semaphore::new(MOST_FILTERED_LISTS),
             limits: Limits::new(&settings.limits, settings.trusted_proxies.clone()),
             totals: TotalLimits::of(services.journal, &settings.limits),
             settings,

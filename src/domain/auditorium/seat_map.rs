@@ -57,12 +57,13 @@ fn categories(seats: &[SeatView<'_>]) -> Box<[CategoryRun]> {
     if seats.iter().all(|seat| seat.category.is_none()) {
         return Box::default();
     }
-    let runs = seats.chunk_by(|one, next| key(one) == key(next));
-    let run = |run: &[SeatView<'_>]| CategoryRun {
-        seats: (1..).zip(run).last().map_or(0, |(count, _)| count),
-        category: run.first().and_then(key).map(Box::from),
+    let is_last = |position: usize, seat| seats.get(position + 1).is_none_or(|next| key(next) != key(seat));
+    let last = seats.iter().enumerate().filter(|(position, seat)| is_last(*position, seat));
+    let run = |(position, seat): (usize, &SeatView<'_>)| {
+        let to = u32::try_from(position + 1).unwrap_or(u32::MAX);
+        CategoryRun { to, category: key(seat).map(Box::from) }
     };
-    runs.map(run).collect()
+    last.map(run).collect()
 }
 
 fn special_seat(seat: &SeatView<'_>, first: u32) -> SpecialSeat {

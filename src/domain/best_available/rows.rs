@@ -104,7 +104,8 @@ impl RowPlace<'_> {
         }
         let first = block.start - self.seats.start + 1;
         let seats = first..first + length(block);
-        let special = || self.row.special.iter().filter(|special| seats.contains(&special.seat));
+        let place_of = |seat| self.row.special.partition_point(|special| special.seat < seat);
+        let special = || self.row.special.get(place_of(seats.start)..place_of(seats.end)).unwrap_or_default().iter();
         let places = special().filter(|special| special.kind == SeatKind::Wheelchair).count();
         let is_beside_its_own = |place: Option<u32>| place.is_none_or(|place| seats.contains(&place));
         u32::try_from(places) == Ok(within.accessible)

@@ -100,9 +100,9 @@ fn the_auditoriums_focal_point_counts_and_aisles_part_neighbours() {
 fn a_section_or_category_is_kept_to() {
     let row = |section: &str, row: &str, y: i32, categories: serde_json::Value| json!({"row": row, "seats": 4, "section": section, "x": {"from": -150, "step": 100}, "y": {"from": y, "step": 0}, "categories": categories});
     let map = plan(json!([
-        row("Stalls", "A", 0, json!([{"seats": 4, "category": "gold"}])),
-        row("Stalls", "B", 100, json!([{"seats": 2}, {"seats": 2, "category": "silver"}])),
-        row("Circle", "A", 500, json!([{"seats": 4, "category": "gold"}])),
+        row("Stalls", "A", 0, json!([{"to": 4, "category": "gold"}])),
+        row("Stalls", "B", 100, json!([{"to": 2}, {"to": 4, "category": "silver"}])),
+        row("Circle", "A", 500, json!([{"to": 4, "category": "gold"}])),
     ]));
     let section = |name: &str| Within { section: Some(name.to_owned()), ..Within::default() };
     let category = |key: &str| Within { category: Some(key.to_owned()), ..Within::default() };
@@ -208,7 +208,7 @@ proptest! {
         let map = ('A'..).zip(&rows).map(|(label, (seats, place))| {
             let (x, step, y) = place.unwrap_or_default();
             let aisles = (1..).zip(seats).filter(|(place, (_, aisle, _))| *aisle && *place < count(seats.len())).map(|(place, _)| place);
-            let run = |(_, _, is_gold): &(bool, bool, bool)| CategoryRun { seats: 1, category: is_gold.then(|| "gold".into()) };
+            let run = |(to, (_, _, is_gold)): (u32, &(bool, bool, bool))| CategoryRun { to, category: is_gold.then(|| "gold".into()) };
             let row = Row::numbered(label, count(seats.len()));
             if !has_plan {
                 return row;
@@ -217,7 +217,7 @@ proptest! {
                 x: Some(Places::Even { from: x, step }),
                 y: Some(Places::of((0..).zip(seats).map(|(bend, _)| y + bend % 3).collect())),
                 aisle_after: aisles.collect(),
-                categories: seats.iter().map(run).collect(),
+                categories: (1..).zip(seats).map(run).collect(),
                 ..row
             }
         });

@@ -72,8 +72,8 @@ pub enum Places {
 /// Seats side by side with the same category.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct CategoryRun {
-    /// How many.
-    pub seats: u32,
+    /// The last of them.
+    pub to: u32,
     /// Their category's key; absent: they have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub category: Option<Box<str>>,
@@ -184,12 +184,8 @@ impl<'a> Seat<'a> {
 
     /// What its price goes by.
     pub fn category(&self) -> Option<&'a str> {
-        let mut end = 0;
-        let run = self.row.categories.iter().find(|run| {
-            end += run.seats;
-            self.offset < end
-        });
-        run?.category.as_deref()
+        let run = self.row.categories.partition_point(|run| run.to <= self.offset);
+        self.row.categories.get(run)?.category.as_deref()
     }
 
     /// What it is.

@@ -228,7 +228,7 @@ pub(super) struct LayoutRow {
     /// The seats that have an aisle on their right.
     #[schema(nullable = false)]
     aisle_after: Option<Vec<u32>>,
-    /// The seats' categories, from the left: `{seats, category}`.
+    /// The seats' categories, from the left: `{to, category}`, where `to` is the last seat that has it.
     #[schema(value_type = Option<Vec<serde_json::Value>>, nullable = false)]
     categories: Option<Vec<String>>,
     /// Seats that are not like most: `{seat, kind, companionOf, note}`.

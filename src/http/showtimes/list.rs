@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::domain::{MAX_SEATS_PER_SHOWTIME, ShowtimeFilter, ShowtimeId, ShowtimeSummary, Timestamp, TitleSearch};
 use crate::http::AppState;
-use crate::http::problem::{FieldError, Problem};
+use crate::http::problem::{Code, FieldError, Problem};
 use crate::http::request::query::Query;
 use crate::http::showtimes::answers::SummaryAnswer;
 use crate::http::showtimes::seat_maps::unreadable;
@@ -48,6 +48,8 @@ struct Wanted {
     /// Most showtimes on the page.
     limit: u64,
     start: PageStart,
+    /// The first start that is listed.
+    from: Option<Timestamp>,
     /// The first start that is not listed any more.
     to: Option<Timestamp>,
     filter: ShowtimeFilter,
@@ -57,6 +59,8 @@ struct Wanted {
 pub(super) async fn list(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let query = Query::of(&request, &[PAGE.as_slice(), FILTERS.as_slice()].concat())?;
     let wanted = Wanted::read(&query, (state.clock)(), state.settings.page_showtimes)?;
+    let place = if wanted.filter.wants_all() { None } else { Some(state.filtered_lists.try_acquire()) };
+    let _place = place.transpose().map_err(|_full| busy())?;
     let read = async |start, count| state.looks.list(start, count).await.map_err(|error| unreadable(&error));
     let (found, next) = page(&wanted, read).await?;
     let items = found.iter().map(SummaryAnswer::from).collect();
@@ -88,8 +92,14 @@ impl Wanted {
             Some(place) => Some(place),
         };
         let filter = ShowtimeFilter { title, on_sale_at, available: u32::try_from(available).unwrap_or(u32::MAX) };
-        Ok(Self { limit, start: beginning.max(from.and_then(before)), to, filter })
+        // What starts in the second before is read, too, and left out: so requests share what they read.
+        let start = beginning.max(from.and_then(|from| before(whole_seconds(from))));
+        Ok(Self { limit, start, from, to, filter })
     }
+}
+
+fn busy() -> Problem {
+    Problem::new(Code::Overloaded, "other filtered lists are being read")
 }
 
 /// The showtimes of the page, and where the next page begins, if there may be one. `read` reads up to so many showtimes after a place.
@@ -106,7 +116,8 @@ async fn page(
             if wanted.to.is_some_and(|to| showtime.listing.start_time >= to) {
                 return Ok((found, None));
             }
-            if wanted.filter.wants(showtime) {
+            let is_early = wanted.from.is_some_and(|from| showtime.listing.start_time < from);
+            if !is_early && wanted.filter.wants(showtime) {
                 if found.len() == size {
                     return Ok((found, start));
                 }
@@ -212,7 +223,7 @@ mod tests {
     #[tokio::test]
     async fn a_page_ends_with_its_limit_its_time_or_the_showtimes_looked_at() {
         let house = house(10_001);
-        let wanted = |limit, filter| Wanted { limit, start: None, to: None, filter };
+        let wanted = |limit, filter| Wanted { limit, start: None, from: None, to: None, filter };
         assert_eq!(pages(&house[..7], wanted(3, ShowtimeFilter::default())).await, [3, 3, 1]);
         assert_eq!(pages(&house[..6], wanted(3, ShowtimeFilter::default())).await, [3, 3]);
         assert_eq!(pages(&house[..7], wanted(2, titled("metropolis"))).await, [2, 1]);
@@ -222,6 +233,9 @@ mod tests {
         assert_eq!(pages(&house, until(4_000)).await, [3, 1]);
         assert_eq!(pages(&house, until(4_001)).await, [3, 2]);
         assert_eq!(pages(&house, until(0)).await, [0]);
+        let from = Some(Timestamp::from_millis(1_500));
+        let early = Wanted { from, ..until(4_000) };
+        assert_eq!(pages(&house, early).await, [2], "what is read to share it is left out");
     }
 
     #[test]

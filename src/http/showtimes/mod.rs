@@ -60,7 +60,7 @@ fn commands() -> Vec<Route> {
                 .operator()
                 .body::<ScheduleBody>()
                 .json::<SummaryAnswer>(201, "Created", &["Location", "Idempotent-Replayed?"])
-                .problems(&[400, 401, 403, 408, 413, 415, 422, 500, 503]),
+                .problems(&[400, 401, 403, 404, 408, 413, 415, 422, 500, 503]),
         ),
         Route::patch(
             SHOWTIME,

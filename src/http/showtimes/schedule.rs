@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::box_office::{BoxOfficeError, IdempotencyKey, Scheduled};
-use crate::domain::{AuditoriumId, AuditoriumVersion, Listing, Prices, Rejection, Row, SeatMap, SeatMapError};
+use crate::domain::{AuditoriumId, AuditoriumVersion, Listing, ListingError, Prices, Row, SeatMap, SeatMapError};
 use crate::http::auditoriums::stored_plan;
 use crate::http::problem::{Code, FieldError, Problem};
 use crate::http::request::body::MediaType;
@@ -55,7 +55,8 @@ pub(super) struct ScheduleBody {
     /// The auditorium whose seats are sold, instead of rows.
     #[schema(value_type = Option<Uuid>)]
     auditorium_id: Option<AuditoriumId>,
-    /// Its version; absent: the latest. The showtime keeps it.
+    /// Its version; absent: the latest. The showtime keeps it. Name it if you send an `Idempotency-Key`: repeated after a change of the auditorium, a
+    /// request for the latest is another request.
     #[schema(minimum = 1)]
     auditorium_version: Option<u32>,
 }
@@ -96,7 +97,8 @@ pub(super) async fn schedule(
     let read = move |body: &mut dyn Read| read_showtime(body, most_bytes, longest_hold);
     let (new, _place) = state.intake.clone().read(&request, payload, MediaType::Json, read).await?;
     let new = ready(&state, new?, most_bytes).await?;
-    new.listing.check_categories(&new.seat_map).map_err(Rejection::BadListing)?;
+    let wrong_prices = |error: ListingError| Problem::field(FieldError::pointer("/prices", error.to_string()));
+    new.listing.check_categories(&new.seat_map).map_err(wrong_prices)?;
     let seats = new.seat_map.seat_count();
     let scheduled = create(&state, &new, key).await?;
     state.existence.note_created(scheduled.showtime_id);
@@ -212,7 +214,9 @@ fn read_house(rows: Option<LongList<Row>>, fields: &mut Fields<'_>) -> Option<Ho
 fn check_size(seat_map: &SeatMap, most_bytes: usize) -> Result<(), Problem> {
     let bytes = serde_json::to_vec(seat_map).map_err(Problem::bug)?.len();
     if bytes > most_bytes {
-        let detail = format!("the rows have {bytes} bytes, at most {most_bytes} are taken: shorten their labels");
+        let detail = format!(
+            "the rows have {bytes} bytes, at most {most_bytes} are taken: shorten their labels, or sell the house in parts"
+        );
         return Err(Problem::new(Code::PayloadTooLarge, detail));
     }
     Ok(())

@@ -64,7 +64,7 @@ async fn a_house_is_sold(server: &Server, other: &Server) {
     let layout = other.get(&format!("{path}/layout")).await;
     let first = json!({"row": "A", "seats": 6, "section": "Stalls", "labels": {"from": 1, "step": 2}, "aisleAfter": [3],
         "x": [-15_000, -10_000, -5000, 5000, 10_000, 15_000], "y": {"from": 10_000, "step": 0},
-        "categories": [{"seats": 6, "category": "gold"}]});
+        "categories": [{"to": 6, "category": "gold"}]});
     assert_eq!(layout.body["rows"][0], first, "{layout:?}");
 
     for (wanted, choice) in [

@@ -50,12 +50,14 @@ async fn the_five_minutes_with_curl_work() {
 async fn the_page_for_sellers_works() {
     let said = run("docs/selling.md", ("# Selling", "\u{0}")).await;
     let lines: Vec<&str> = said.lines().collect();
-    let [accessible, found, choice, extended, refused, confirmed, exchanged, refund, cancelled, payment] =
+    let [accessible, found, priced, price, choice, extended, refused, confirmed, exchanged, refund, cancelled, payment] =
         lines.as_slice()
     else {
         panic!("{said}")
     };
     assert_eq!(*accessible, "Stalls row B R1-R2, together, no single seat left");
+    assert_eq!(*priced, "3");
+    assert!(price.contains("'total': 6500"), "{price}");
     // The list may be a moment behind.
     assert!(found.starts_with('['), "{found}");
     assert_eq!(*exchanged, "The booking has the seats in seatIds.");

@@ -23,11 +23,11 @@ fn what_follows_a_rule_is_kept_as_the_rule() {
     let stored = json!([
         {"row": "A", "seats": 4, "section": "Stalls", "x": {"from": -7500, "step": 5000}, "y": {"from": 1000, "step": 0}},
         {"row": "B", "seats": 4, "section": "Stalls", "labels": {"from": 1, "step": 2}, "x": [-10_000, -5000, 5000, 10_000],
-         "y": {"from": 10_000, "step": 0}, "aisleAfter": [2], "categories": [{"seats": 4, "category": "gold"}]},
+         "y": {"from": 10_000, "step": 0}, "aisleAfter": [2], "categories": [{"to": 4, "category": "gold"}]},
         {"row": "C", "seats": 3, "section": "Stalls", "labels": {"from": 6, "step": -2}, "x": {"from": -5000, "step": 5000},
          "y": [16_000, 19_000, 16_000]},
         {"row": "D", "seats": 4, "section": "Stalls", "labels": ["1", "12A", "12B", "4"], "x": {"from": -7500, "step": 5000},
-         "y": {"from": 28_000, "step": 0}, "categories": [{"seats": 1, "category": "gold"}, {"seats": 3}],
+         "y": {"from": 28_000, "step": 0}, "categories": [{"to": 1, "category": "gold"}, {"to": 4}],
          "special": [{"seat": 2, "kind": "wheelchair"}, {"seat": 3, "kind": "companion", "companionOf": 2},
                      {"seat": 4, "note": "behind a pillar"}]},
     ]);
