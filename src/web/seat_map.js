@@ -115,7 +115,8 @@ function adopt(head, seats) {
   list(head);
   for (const seat of seats) {
     const last = view.rows[view.rows.length - 1];
-    if (last && last.label === rowName(seat)) last.seats.push(seat); else view.rows.push({ label: rowName(seat), seats: [seat] });
+    if (last && last.name === rowName(seat)) last.seats.push(seat);
+    else view.rows.push({ name: rowName(seat), label: seat.row, section: seat.section, seats: [seat] });
     view.seats.set(seat.seatId, seat);
   }
   for (const id of [...chosen]) if (view.seats.get(id)?.status !== "Available") chosen.delete(id);
@@ -151,8 +152,11 @@ const mine = (id) => bookings.all().some((booking) => booking.showtimeId === vie
 function draw() {
   const focused = document.activeElement?.dataset?.seat;
   const shown = view.rows.slice(view.firstRow, view.firstRow + ROWS_SHOWN);
-  $("seats").replaceChildren(...shown.map((row) => element("div", { className: "row" },
-    element("span", { textContent: row.label, title: row.label }), ...row.seats.map(button))));
+  $("seats").replaceChildren(...shown.flatMap((row, place) => {
+    const seats = element("div", { className: "row" }, element("span", { textContent: row.label, title: row.name }), ...row.seats.map(button));
+    const begins = row.section && row.section !== shown[place - 1]?.section;
+    return begins ? [element("p", { className: "section", textContent: row.section }), seats] : [seats];
+  }));
   $("pager").hidden = view.rows.length <= ROWS_SHOWN;
   $("rows-shown").textContent = "rows " + (view.firstRow + 1) + " to " + (view.firstRow + shown.length) + " of " + view.rows.length;
   $("rows-before").disabled = view.firstRow === 0;
@@ -173,7 +177,7 @@ function paint(made, seat) {
   made.dataset.mine = String(ours && seat.status !== "Available");
   made.setAttribute("aria-pressed", String(chosen.has(seat.seatId)));
   made.setAttribute("aria-disabled", String(seat.status !== "Available"));
-  made.setAttribute("aria-label", "Row " + rowName(seat) + ", seat " + label(seat) + ", " + kind(seat) + (ours && seat.status !== "Available" ? "yours" : seat.status.toLowerCase()));
+  made.setAttribute("aria-label", (seat.section ? seat.section + ", row " : "Row ") + seat.row + ", seat " + label(seat) + ", " + kind(seat) + (ours && seat.status !== "Available" ? "yours" : seat.status.toLowerCase()));
 }
 const kind = (seat) => ({ wheelchair: "wheelchair place, ", companion: "companion's seat, ", restrictedView: "restricted view, " }[seat.kind] ?? "");
 const find = (id) => $("seats").querySelector('[data-seat="' + CSS.escape(id) + '"]');
@@ -335,10 +339,12 @@ function move(event) {
   const from = event.target.closest("[data-seat]");
   if (!from) return;
   const row = from.parentElement;
+  const rows = [...$("seats").querySelectorAll(".row")];
+  const place = rows.indexOf(row);
   const column = [...row.querySelectorAll("button")].indexOf(from);
   const inRow = (other, at) => { const all = other?.querySelectorAll("button"); return all && all[Math.min(at, all.length - 1)]; };
   const to = { ArrowLeft: () => from.previousElementSibling, ArrowRight: () => from.nextElementSibling,
-    ArrowUp: () => inRow(row.previousElementSibling, column), ArrowDown: () => inRow(row.nextElementSibling, column),
+    ArrowUp: () => inRow(rows[place - 1], column), ArrowDown: () => inRow(rows[place + 1], column),
     Home: () => inRow(row, 0), End: () => inRow(row, Infinity) }[event.key]?.();
   if (!to || !to.dataset.seat) return;
   event.preventDefault();

@@ -234,3 +234,36 @@ async fn the_start_is_shown_by_the_venues_clocks() {
     let facts = browser.script("return document.getElementById('facts').textContent").await;
     assert!(!facts.as_str().unwrap().contains("Kathmandu"), "{facts}");
 }
+
+/// A house with sections has a heading for each, seats are called as they are printed, and the arrow keys go from section to section.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_house_is_shown_with_its_sections_and_printed_labels() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let plan = json!({"name": "House", "sections": [
+        {"name": "Stalls", "rows": [{"label": "A", "seats": [{"label": "12A"}, {"label": "12B", "kind": "wheelchair"}]}]},
+        {"name": "Circle", "rows": [{"label": "A", "count": 2}]}]});
+    let made = server.send(server.as_operator(reqwest::Method::POST, "/api/auditoriums").json(&plan)).await.unwrap();
+    let body =
+        json!({"movieTitle": "Metropolis", "startTime": "2030-01-01T20:00:00Z", "auditoriumId": made.body["id"]});
+    let made = server.post("/api/showtimes", &body).await;
+    let browser = Browser::open().await;
+    show(&browser, &server, made.body["id"].as_str().unwrap()).await;
+    browser.says("seats", "Circle").await;
+    let said = "return [...document.querySelectorAll('#seats .section, #seats .seat')].map((part) => part.ariaLabel ?? part.textContent)";
+    let parts = json!([
+        "Stalls",
+        "Stalls, row A, seat 12A, available",
+        "Stalls, row A, seat 12B, wheelchair place, available",
+        "Circle",
+        "Circle, row A, seat 1, available",
+        "Circle, row A, seat 2, available"
+    ]);
+    assert_eq!(browser.script(said).await, parts);
+    let down = "const seats = document.querySelectorAll('#seats .seat'); seats[0].focus(); \
+        seats[0].dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowDown', bubbles: true})); \
+        return document.activeElement === seats[2]";
+    assert_eq!(browser.script(down).await, true);
+    reserve(&browser, 1).await;
+    browser.says("bookings", "Stalls A12A").await;
+}
