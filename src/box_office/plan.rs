@@ -91,11 +91,7 @@ impl Plan {
                 showtime.continue_hold(*booking_id, since);
             }
         } else {
-            let earlier = earlier_hold(showtime, command, &event, policy);
             showtime.evolve(&event, sequence, self.now, None);
-            if let Some((booking_id, since)) = earlier {
-                showtime.continue_hold(booking_id, since);
-            }
         }
         self.events.push(event);
         index
@@ -217,19 +213,6 @@ impl PlannedSeat {
             event: self.event,
         }
     }
-}
-
-/// Of a hold that takes seats which its user had before: since when he has held them.
-fn earlier_hold(
-    showtime: &Showtime,
-    command: &Command,
-    event: &Event,
-    policy: &HoldPolicy,
-) -> Option<(BookingId, Timestamp)> {
-    let Event::BookingChanged { booking_id, confirmed: false, .. } = event else { return None };
-    let (_, taken, asked_at) = command.named_seats()?;
-    let user = &showtime.booking(*booking_id)?.user_id;
-    Some((*booking_id, showtime.held_since(taken, user, asked_at, policy)))
 }
 
 fn sequence_offset(index: usize) -> u64 {

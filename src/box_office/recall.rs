@@ -67,7 +67,7 @@ impl BatchRun {
         Ok(())
     }
 
-    /// Finds out which payments of the batch have confirmed other bookings. One that is only just being used by another showtime's
+    /// Finds out which payments of the batch were used before: each has confirmed a booking, or came too late for one. One that is only just being used by another showtime's
     /// batch is found when that is committed: the next commit waits for it.
     pub(super) async fn look_up_payments(&mut self) -> Result<(), StoreError> {
         self.board.progress.enter(Step::Reading);

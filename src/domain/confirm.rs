@@ -1,8 +1,8 @@
 //! Confirmations: a payment in time makes a hold a sale; a late one takes the seats again, or is to be returned.
 
 use crate::domain::{
-    Booking, BookingStatus, ConflictReason, Decision, Event, PaymentReference, Rejection, SeatStatus, Showtime,
-    TakenSeat, Timestamp,
+    Booking, BookingStatus, ConflictReason, Decision, Event, PaymentReference, RefusedPayment, Rejection, SeatStatus,
+    Showtime, TakenSeat, Timestamp,
 };
 
 impl Showtime {
@@ -26,13 +26,19 @@ impl Showtime {
             BookingStatus::Pending => false,
             BookingStatus::Expired => true,
         };
-        if booking.refused_payment.as_ref().is_some_and(|refused| refused.refund == *reference) {
+        let refused = booking.refused_payment.as_ref();
+        if refused.is_some_and(|refused| refused.names(reference)) {
             return Err(self.payment_too_late(booking));
         }
         if let Some(reason) = &self.listing().cancelled {
             return Err(Rejection::ShowtimeCancelled { reason: reason.clone() });
         }
         if has_ended && let Some(taken) = self.in_the_way_of(booking) {
+            // No booking needs so many payments. A client that sends ever new references leaves no more traces; who really took the money knows
+            // from the answer that it bought nothing.
+            if refused.is_some_and(|refused| refused.earlier.len() + 1 >= RefusedPayment::MOST) {
+                return Err(Rejection::TooManyLatePayments { expired_at: booking.expires_at });
+            }
             let refusal = self.too_late(booking, &taken);
             let event = Event::PaymentRefused { booking_id: booking.id, taken, refund: reference.clone() };
             return Ok(Decision::Refused(event, refusal));
@@ -46,7 +52,7 @@ impl Showtime {
         }))
     }
 
-    /// The answer to a payment that was refused before: the same as then, if it was the last one for this booking.
+    /// The answer to a payment that was refused before. It names the seats that were in the way of the booking's last refused payment.
     pub fn payment_too_late(&self, booking: &Booking) -> Rejection {
         self.too_late(booking, booking.refused_payment.as_ref().map_or(&[], |refused| &refused.taken))
     }

@@ -75,6 +75,9 @@ impl Showtime {
             Command::ChangeSeats { booking_id, credential, exchange, asked_at } => {
                 let booking = self.owned(*booking_id, credential)?;
                 self.check_not_cancelled(booking)?;
+                if self.is_exchanged(booking, exchange)? {
+                    return Ok(Decision::AlreadyDone);
+                }
                 check_changeable(booking, credential, *asked_at)?;
                 self.decide_exchange(booking, exchange, (credential, *asked_at), policy)
             }

@@ -97,7 +97,7 @@ pub enum Event {
         /// Why the showtime was cancelled, or the booking refunded; none if the holder gave the seats back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<CancelReason>,
-        /// The payment to be returned, if the booking was confirmed.
+        /// The payment of which the part for these seats is to be returned, if the booking was confirmed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         refund: Option<PaymentReference>,
     },
@@ -125,6 +125,9 @@ pub enum Event {
         /// What they cost, if the booking was made with prices.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         price: Option<Price>,
+        /// If its user had held one of the seats taken, and gave it up a moment before: since when. The hold's total time counts from then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held_since: Option<Timestamp>,
     },
     /// The deadline passed before a confirmation.
     HoldExpired {

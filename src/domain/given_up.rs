@@ -23,7 +23,8 @@ struct Ended {
 }
 
 impl GivenUp {
-    /// A hold on these seats ended at `at`. A booking that was paid was a sale, and its end is nobody's hold given up.
+    /// A hold on these seats ended at `at`. A booking that was paid was a sale: its end is nobody's hold given up, and whoever held the seats
+    /// before it had left them to others.
     pub(super) fn note(
         &mut self,
         seats: impl Iterator<Item = SeatIndex>,
@@ -32,6 +33,11 @@ impl GivenUp {
         booking: Option<&Booking>,
     ) {
         if booking.is_some_and(|booking| booking.payment_reference.is_some()) {
+            for seat in seats {
+                if let Some(before) = self.seats.remove(&seat) {
+                    self.changes.push((seat, Some(before)));
+                }
+            }
             return;
         }
         let holder = booking.map(|booking| (booking.user_id.clone(), booking.reserved_at));

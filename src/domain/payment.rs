@@ -11,6 +11,31 @@ pub struct RefusedPayment {
     pub refund: PaymentReference,
     /// The seats that others had; none if the customer might not have so many places any more.
     pub taken: Vec<TakenSeat>,
+    /// Payments of the same booking that were refused before it, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<PaymentReference>,
+}
+
+impl RefusedPayment {
+    /// Most payments of one booking that are refused with an event, so that nobody fills the journal with payments for an expired booking.
+    pub const MOST: usize = 5;
+
+    /// A refusal that follows those before. Following a second time, in order, gives the same.
+    pub(super) fn after(before: Option<Self>, refund: PaymentReference, taken: Vec<TakenSeat>) -> Self {
+        let mut earlier: Vec<PaymentReference> = before
+            .map(|Self { refund, mut earlier, .. }| {
+                earlier.push(refund);
+                earlier
+            })
+            .unwrap_or_default();
+        earlier.retain(|reference| *reference != refund);
+        Self { refund, taken, earlier }
+    }
+
+    /// Whether this payment is one of them.
+    pub(super) fn names(&self, reference: &PaymentReference) -> bool {
+        self.refund == *reference || self.earlier.contains(reference)
+    }
 }
 
 /// A seat that another booking had when a payment came too late.

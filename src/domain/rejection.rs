@@ -1,7 +1,8 @@
 //! Rejections: why a command is refused. Expected outcomes, not errors; each states a fact.
 
 use crate::domain::{
-    BookingStatus, CancelReason, ListingError, PaymentReference, SeatId, SeatPlace, SeatStatus, Timestamp,
+    BookingStatus, CancelReason, ListingError, PaymentReference, RefusedPayment, SeatId, SeatPlace, SeatStatus,
+    Timestamp,
 };
 
 /// Why a seat could not be taken.
@@ -185,6 +186,15 @@ pub enum Rejection {
         /// The seats that others have; none if the customer may not have so many places any more.
         conflicts: Vec<SeatConflict>,
     },
+    /// Like [`Rejection::PaymentTooLate`], but so many payments came for this booking that no more are recorded.
+    #[error(
+        "the hold expired at {expired_at}, and {} payments for it were refused already: this one was not recorded, and no event tells of it",
+        RefusedPayment::MOST
+    )]
+    TooManyLatePayments {
+        /// The deadline.
+        expired_at: Timestamp,
+    },
     /// The booking is confirmed or cancelled, and the command needs a pending one.
     #[error("the booking is {}", status.as_str())]
     BookingNotPending {
@@ -211,8 +221,8 @@ pub enum Rejection {
     /// The booking is confirmed with another payment.
     #[error("the booking is confirmed with another payment reference")]
     PaidOtherwise,
-    /// The payment has confirmed another booking: one payment, one booking.
-    #[error("payment reference {} has confirmed another booking", payment_reference.as_str())]
+    /// The payment was used for another booking, which it has confirmed or came too late for: one payment, one booking.
+    #[error("payment reference {} was used for another booking", payment_reference.as_str())]
     PaymentUsed {
         /// The payment.
         payment_reference: PaymentReference,

@@ -33,11 +33,24 @@ impl Showtime {
             return Ok(Decision::Accepted(Event::BookingCancelled { booking_id, seat_ids: released, reason, refund }));
         }
         let released = Event::SeatsReleased { booking_id, seat_ids: released, reason, refund: Some(payment) };
-        self.changed(booking, kept, Some(released))
+        self.changed(booking, kept, Some(released), None)
     }
 
-    /// The exchange says what the booking is to have in the end: if that is so already, it was made before. Operators may exchange seats when
-    /// the sale is over; the limits hold for them, too. A booking that has more places than a new limit keeps them.
+    /// The exchange says what the booking is to have in the end: if a live booking has it already, the exchange was made before, and stays made
+    /// when the booking is confirmed or its deadline passes. A booking that has ended has no seats.
+    pub(super) fn is_exchanged(
+        &self,
+        booking: &Booking,
+        SeatExchange { add, remove }: &SeatExchange,
+    ) -> Result<bool, Rejection> {
+        self.check_known(add)?;
+        self.check_known(remove)?;
+        let has = |seat: &SeatId| booking.seat_ids.contains(seat);
+        Ok(booking.status.is_live() && add.iter().all(has) && !remove.iter().any(has))
+    }
+
+    /// An exchange that was not made before. Operators may exchange seats when the sale is over; the limits hold for them, too. A booking that
+    /// has more places than a new limit keeps them.
     pub(super) fn decide_exchange(
         &self,
         booking: &Booking,
@@ -45,13 +58,8 @@ impl Showtime {
         (credential, asked_at): (&Credential, Timestamp),
         policy: &HoldPolicy,
     ) -> Result<Decision, Rejection> {
-        self.check_known(add)?;
-        self.check_known(remove)?;
         let has = |seat: &SeatId| booking.seat_ids.contains(seat);
         let taken: Vec<SeatId> = add.iter().copied().filter(|seat| !has(seat)).collect();
-        if taken.is_empty() && !remove.iter().any(has) {
-            return Ok(Decision::AlreadyDone);
-        }
         self.check_in_booking(remove, has)?;
         let (released, mut seat_ids): (Vec<SeatId>, Vec<SeatId>) =
             booking.seat_ids.iter().copied().partition(|seat| remove.contains(seat));
@@ -59,17 +67,18 @@ impl Showtime {
         if seat_ids.is_empty() {
             return Err(Rejection::NoSeatLeft);
         }
+        let mut held_since = None;
         if !taken.is_empty() {
             if let Credential::Holder(_) = credential {
                 self.listing().check_on_sale(asked_at)?;
             }
             self.check_growth(booking, count(&seat_ids))?;
             self.check_free(&taken)?;
-            self.check_held(booking, &taken, asked_at, policy)?;
+            held_since = self.check_held(booking, &taken, asked_at, policy)?;
         }
         let (booking_id, reason, refund) = (booking.id, None, None);
         let event = |seat_ids| Event::SeatsReleased { booking_id, seat_ids, reason, refund };
-        self.changed(booking, seat_ids, (!released.is_empty()).then(|| event(released)))
+        self.changed(booking, seat_ids, (!released.is_empty()).then(|| event(released)), held_since)
     }
 
     /// What a booking gives back, if anything, and what it has then.
@@ -78,10 +87,11 @@ impl Showtime {
         booking: &Booking,
         seat_ids: Vec<SeatId>,
         released: Option<Event>,
+        held_since: Option<Timestamp>,
     ) -> Result<Decision, Rejection> {
         let price = self.changed_price(booking, &seat_ids)?;
         let confirmed = booking.status == BookingStatus::Confirmed;
-        let changed = Event::BookingChanged { booking_id: booking.id, seat_ids, confirmed, price };
+        let changed = Event::BookingChanged { booking_id: booking.id, seat_ids, confirmed, price, held_since };
         Ok(Decision::AcceptedAll(released.into_iter().chain([changed]).collect()))
     }
 
@@ -99,21 +109,22 @@ impl Showtime {
         self.check_customer(&booking.user_id, growth)
     }
 
-    /// Whether a hold that takes seats which the same user has just given up would keep them longer than a hold may live.
+    /// Since when the user of a hold has held the seats that it takes, if he gave them up a moment before. Refused if it would keep them longer
+    /// than a hold may live.
     fn check_held(
         &self,
         booking: &Booking,
         taken: &[SeatId],
         asked_at: Timestamp,
         policy: &HoldPolicy,
-    ) -> Result<(), Rejection> {
+    ) -> Result<Option<Timestamp>, Rejection> {
         let since = self.held_since(taken, &booking.user_id, asked_at, policy);
         let is_hold = booking.status == BookingStatus::Pending && since < asked_at;
         if is_hold && booking.expires_at > since + policy.max_total {
             let end = self.last_end(taken.iter().map(|seat| seat.index())).unwrap_or(since);
             return Err(Rejection::HeldTooLong { until: end + policy.break_between_holds() });
         }
-        Ok(())
+        Ok((is_hold && since < booking.reserved_at).then_some(since))
     }
 
     /// Names the seats that the showtime does not have.

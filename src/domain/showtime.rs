@@ -300,8 +300,10 @@ impl Showtime {
                 });
             }
             Event::PaymentRefused { booking_id, taken, refund } => {
-                let refused = RefusedPayment { refund: refund.clone(), taken: taken.clone() };
-                self.change(*booking_id, sequence, |booking| booking.refused_payment = Some(refused));
+                self.change(*booking_id, sequence, |booking| {
+                    let before = booking.refused_payment.take();
+                    booking.refused_payment = Some(RefusedPayment::after(before, refund.clone(), taken.clone()));
+                });
             }
             Event::BookingCancelled { booking_id, seat_ids, reason, refund: _ } => {
                 self.note_given_up(*booking_id, seat_ids, recorded_at);
@@ -320,8 +322,9 @@ impl Showtime {
                     }
                 });
             }
-            Event::BookingChanged { booking_id, seat_ids, price, .. } => {
+            Event::BookingChanged { booking_id, seat_ids, price, held_since, .. } => {
                 self.change(*booking_id, sequence, |booking| {
+                    booking.reserved_at = held_since.unwrap_or(booking.reserved_at).min(booking.reserved_at);
                     booking.seat_ids.clone_from(seat_ids);
                     booking.price.clone_from(price);
                     booking.refunded.retain(|seat| !seat_ids.contains(seat));

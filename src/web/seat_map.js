@@ -272,7 +272,7 @@ async function act(booking, verb, body) {
     say(answer.message, "good");
   } catch (refusal) {
     if (refusal.unknown) news = {};
-    else if (refusal.code === "hold-expired" || refusal.code === "payment-too-late") news.status = "Expired";
+    else if (["hold-expired", "payment-too-late", "too-many-late-payments"].includes(refusal.code)) news.status = "Expired";
     else if (refusal.problem.bookingStatus) news.status = refusal.problem.bookingStatus;
     say(refusal.message);
   }

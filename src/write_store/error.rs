@@ -34,8 +34,8 @@ pub enum CommitError {
     /// An idempotency key of the batch is already recorded. Rolled back. Look the keys up and decide again.
     #[error("an idempotency key is already recorded")]
     DuplicateKey,
-    /// A payment that the batch confirms a booking with has confirmed another one. Rolled back. Look the payments up and decide again.
-    #[error("a payment has confirmed another booking")]
+    /// A payment of the batch was used before, for this booking or another one. Rolled back. Look the payments up and decide again.
+    #[error("a payment was used before")]
     PaymentUsed,
     /// Certainly not committed.
     #[error(transparent)]

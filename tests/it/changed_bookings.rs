@@ -1,12 +1,14 @@
 //! Bookings that change after they were made: given their state, when a command comes, then these events.
 
+mod exchanges;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use turnstile::domain::{
-    Booking, BookingId, BookingStatus, CancelReason, Command, ConflictReason, Credential, Decision, Event, GivenTime,
-    HoldPolicy, HoldToken, Listing, ListingChange, PaymentReference, Rejection, Row, SeatExchange, SeatId, SeatMap,
-    SeatSelection, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, TermChange, Timestamp, UserId,
+    Booking, BookingId, BookingStatus, CancelReason, Command, ConflictReason, Credential, Decision, Event, HoldPolicy,
+    HoldToken, Listing, ListingChange, PaymentReference, Rejection, Row, SeatExchange, SeatId, SeatMap, SeatSelection,
+    SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, TermChange, Timestamp, UserId,
 };
 use uuid::Uuid;
 
@@ -202,7 +204,16 @@ fn some_seats_are_refunded_and_the_booking_keeps_the_others() {
     let released = Event::SeatsReleased { booking_id, seat_ids: seats(&[1]), reason: None, refund };
     assert_eq!(
         events,
-        [released, Event::BookingChanged { booking_id, seat_ids: seats(&[0, 2]), confirmed: true, price: None }]
+        [
+            released,
+            Event::BookingChanged {
+                booking_id,
+                seat_ids: seats(&[0, 2]),
+                confirmed: true,
+                price: None,
+                held_since: None
+            }
+        ]
     );
     let statuses = [0, 1, 2].map(|seat| story.status(seat));
     assert_eq!(statuses, [SeatStatus::Sold, SeatStatus::Available, SeatStatus::Sold]);
@@ -259,112 +270,61 @@ fn only_what_was_paid_is_refunded() {
     assert_eq!(story.refund(9, &[], 3), Err(Rejection::UnknownBooking));
 }
 
-fn holder() -> Credential {
-    Credential::Holder(HoldToken::from_bytes([1; 32]).hash())
-}
-
 #[test]
-fn seats_are_exchanged_in_two_events_and_the_deadline_stays() {
+fn a_sale_in_between_breaks_a_hold() {
     let mut story = Story::begin();
-    story.reserve(1, "ada", &[0, 1], 0).unwrap();
-    let events = story.exchange(1, holder(), (&[2, 3], &[0]), 5).unwrap();
-    let booking_id = id(1);
-    let released = Event::SeatsReleased { booking_id, seat_ids: seats(&[0]), reason: None, refund: None };
-    let changed = Event::BookingChanged { booking_id, seat_ids: seats(&[1, 2, 3]), confirmed: false, price: None };
-    assert_eq!(events, [released, changed]);
-    assert_eq!((story.booking(1).seat_ids.clone(), story.booking(1).expires_at), (seats(&[1, 2, 3]), at(10)));
-    let version = story.booking(1).version;
-    assert!([1, 2, 3].iter().all(|seat| story.showtime.seat(*seat) == Some((SeatStatus::Reserved, version))));
-    assert_eq!(story.status(0), SeatStatus::Available);
-    assert_eq!(story.exchange(1, holder(), (&[2, 3], &[0]), 6), Ok(vec![]), "it is so already");
-    let events = story.exchange(1, holder(), (&[], &[2]), 7).unwrap();
-    assert_eq!(events.len(), 2, "some of several are given back: {events:?}");
-    let events = story.exchange(1, holder(), (&[2], &[]), 8).unwrap();
-    assert_eq!(
-        events,
-        [Event::BookingChanged { booking_id, seat_ids: seats(&[1, 3, 2]), confirmed: false, price: None }]
-    );
-}
-
-#[test]
-fn an_exchange_takes_all_or_nothing_and_leaves_one_seat() {
-    let mut story = Story::begin();
-    story.reserve(1, "ada", &[0, 1], 0).unwrap();
-    story.reserve(2, "bob", &[2], 0).unwrap();
+    story.reserve(1, "ada", &[0], 0).unwrap();
+    story.when(&Command::CancelBooking { booking_id: id(1), credential: Credential::Operator }, 6).unwrap();
+    story.reserve(2, "bob", &[0], 7).unwrap();
+    story.confirm(2, "pay of bob", 8).unwrap();
+    let mark = story.showtime.given_up();
     let before = story.showtime.clone();
-    let taken = story.exchange(1, holder(), (&[3, 2], &[0]), 1);
-    let Err(Rejection::SeatsTaken { conflicts }) = taken else { panic!("{taken:?}") };
-    assert_eq!(conflicts.iter().map(|conflict| conflict.seat_id.index()).collect::<Vec<_>>(), [2]);
-    assert_eq!(story.exchange(1, holder(), (&[], &[1, 0]), 1), Err(Rejection::NoSeatLeft));
-    let foreign = story.exchange(1, holder(), (&[], &[0, 2]), 1);
-    assert!(matches!(foreign, Err(Rejection::SeatsNotInBooking { .. })), "{foreign:?}");
-    assert!(matches!(story.exchange(1, holder(), (&[10], &[]), 1), Err(Rejection::UnknownSeats { .. })));
-    let stranger = Credential::Holder(HoldToken::from_bytes([9; 32]).hash());
-    assert_eq!(story.exchange(1, stranger, (&[3], &[]), 1), Err(Rejection::NotHolder));
-    assert_eq!(story.exchange(1, holder(), (&[3], &[]), 10), Err(Rejection::HoldExpired { expired_at: at(10) }));
-    assert_eq!(story.showtime, before, "nothing of all that changed anything");
+    story.refund(2, &[], 9).unwrap();
+    let since =
+        |showtime: &Showtime| showtime.held_since(&seats(&[0]), &UserId::parse("ada").unwrap(), at(10), &POLICY);
+    assert_eq!(since(&story.showtime), at(10), "a new hold");
+    story.showtime.restore_given_up(mark);
+    assert_eq!(since(&story.showtime), since(&before), "as if nothing had been refunded");
+    assert_eq!(since(&before), at(0));
 }
 
 #[test]
-fn only_operators_exchange_seats_that_are_sold() {
-    let mut story = Story::sold(&[0, 1]);
-    let status = BookingStatus::Confirmed;
-    assert_eq!(story.exchange(1, holder(), (&[2], &[0]), 2), Err(Rejection::BookingNotPending { status }));
-    let events = story.exchange(1, Credential::Operator, (&[2], &[0]), 2).unwrap();
-    assert!(matches!(events.as_slice(), [_, Event::BookingChanged { confirmed: true, .. }]), "{events:?}");
-    assert_eq!([0, 1, 2].map(|seat| story.status(seat)), [SeatStatus::Available, SeatStatus::Sold, SeatStatus::Sold]);
-    // A seat that was refunded and taken again can be refunded again.
-    story.refund(1, &[2], 3).unwrap();
-    story.exchange(1, Credential::Operator, (&[2], &[]), 4).unwrap();
-    assert_eq!(story.refund(1, &[2], 5).unwrap().len(), 2);
-}
-
-#[test]
-fn the_limits_hold_for_exchanges() {
-    let mut story = Story::begin();
-    let change = ListingChange {
-        places_per_booking: TermChange::Set(Some(3)),
-        places_per_customer: TermChange::Set(Some(4)),
-        ..ListingChange::default()
-    };
-    story.when(&Command::ChangeShowtime { change }, 0).unwrap();
-    story.reserve(1, "ada", &[0, 1], 0).unwrap();
-    story.reserve(2, "ada", &[2], 0).unwrap();
-    let more = story.exchange(1, holder(), (&[3, 4], &[]), 1);
-    assert_eq!(more, Err(Rejection::TooManyPlaces { wanted: 4, most: 3 }));
-    story.exchange(1, holder(), (&[3], &[]), 1).unwrap();
-    let more = story.exchange(2, holder(), (&[4], &[]), 1);
-    assert_eq!(more, Err(Rejection::CustomerLimit { held: 4, wanted: 1, most: 4 }));
-    story.exchange(2, holder(), (&[4], &[2]), 1).unwrap();
-    story.exchange(1, holder(), (&[], &[3]), 2).unwrap();
-    story.exchange(2, holder(), (&[5], &[]), 2).unwrap();
-    // Who has more than a new limit keeps them, and may exchange them.
-    let change = ListingChange { places_per_booking: TermChange::Set(Some(1)), ..ListingChange::default() };
-    story.when(&Command::ChangeShowtime { change }, 3).unwrap();
-    story.exchange(2, holder(), (&[6], &[5]), 3).unwrap();
-    // The sale is over: the holder takes no more, an operator may.
-    let change =
-        ListingChange { on_sale_until: TermChange::Set(Some(GivenTime::At(at(4)))), ..ListingChange::default() };
-    story.when(&Command::ChangeShowtime { change }, 4).unwrap();
-    let over = story.exchange(2, holder(), (&[7], &[6]), 5);
-    assert!(matches!(over, Err(Rejection::SaleEnded { .. })), "{over:?}");
-    story.exchange(2, Credential::Operator, (&[7], &[6]), 5).unwrap();
-    story.exchange(2, holder(), (&[], &[7]), 5).unwrap();
-}
-
-#[test]
-fn an_exchange_does_not_renew_the_time_of_seats_that_were_held_before() {
-    let mut story = Story::begin();
-    story.reserve(1, "ada", &[0, 1], 0).unwrap();
-    for now in [8, 16, 24] {
-        let extend = Command::ExtendHold { booking_id: id(1), credential: holder(), asked_at: at(now) };
-        story.when(&extend, now).unwrap();
+fn so_many_late_payments_of_one_booking_are_recorded_and_no_more() {
+    let mut story = Story::expired(&[0]);
+    story.reserve(2, "bob", &[0], 11).unwrap();
+    for number in 0..5 {
+        let refused = story.confirm(1, &format!("pay {number}"), 12).unwrap_err();
+        assert!(matches!(refused, Rejection::PaymentTooLate { .. }), "{number}: {refused:?}");
     }
-    story.reserve(2, "ada", &[5], 24).unwrap();
-    story.exchange(1, holder(), (&[], &[0]), 25).unwrap();
-    let again = story.exchange(2, holder(), (&[0], &[]), 26);
-    assert!(matches!(again, Err(Rejection::HeldTooLong { .. })), "its hold ends at 34, the seat's at 30: {again:?}");
-    // Somebody else had not held it.
-    story.reserve(3, "bob", &[6], 26).unwrap();
-    story.exchange(3, holder(), (&[0], &[]), 26).unwrap();
+    let sequence = story.showtime.sequence();
+    assert_eq!(story.confirm(1, "pay 5", 13), Err(Rejection::TooManyLatePayments { expired_at: at(10) }));
+    for number in 0..5 {
+        let again = story.confirm(1, &format!("pay {number}"), 13);
+        assert!(matches!(again, Err(Rejection::PaymentTooLate { .. })), "asked again, the same: {again:?}");
+    }
+    assert_eq!(story.showtime.sequence(), sequence, "no event of all that");
+    // Once the seats are free, a payment that is not to be returned buys them.
+    story.when(&Command::ExpireHold { booking_id: id(2) }, 30).unwrap();
+    assert!(matches!(story.confirm(1, "pay 4", 31), Err(Rejection::PaymentTooLate { .. })));
+    assert_eq!(story.confirm(1, "pay 5", 31).unwrap().len(), 1);
+}
+
+#[test]
+fn refused_payments_that_a_booking_has_seen_change_nothing_in_it() {
+    let mut story = Story::expired(&[0]);
+    story.reserve(2, "bob", &[0], 11).unwrap();
+    let first = story.showtime.sequence() + 1;
+    for number in 0..3 {
+        story.confirm(1, &format!("pay {number}"), 12).unwrap_err();
+    }
+    let before = story.booking(1).clone();
+    for number in 0..3_u64 {
+        let event = Event::PaymentRefused {
+            booking_id: id(1),
+            taken: before.refused_payment.clone().unwrap().taken,
+            refund: payment(&format!("pay {number}")),
+        };
+        story.showtime.evolve(&event, first + number, at(12), None);
+    }
+    assert_eq!(*story.booking(1), before);
 }

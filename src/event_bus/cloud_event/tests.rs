@@ -85,9 +85,15 @@ fn event() -> impl Strategy<Value = Event> {
                 Event::SeatsReleased { booking_id, seat_ids, reason, refund }
             }
         ),
-        (booking.clone(), seats.clone(), any::<bool>()).prop_map(|(booking_id, seat_ids, confirmed)| {
-            Event::BookingChanged { booking_id, seat_ids, confirmed, price: None }
-        }),
+        (booking.clone(), seats.clone(), any::<bool>(), prop::option::of(timestamp())).prop_map(
+            |(booking_id, seat_ids, confirmed, held_since)| Event::BookingChanged {
+                booking_id,
+                seat_ids,
+                confirmed,
+                price: None,
+                held_since,
+            },
+        ),
         (booking, seats).prop_map(|(booking_id, seat_ids)| Event::HoldExpired { booking_id, seat_ids }),
     ]
 }

@@ -86,9 +86,9 @@ codes! {
     InvalidListing = "invalid-listing", CONFLICT, "The showtime would make no sense",
         "With this change the sale would end before it begins, or a category would be priced that no seat has; `detail` says how. Nothing was changed.";
     TooManyPlaces = "too-many-places", CONFLICT, "More places than one booking may have",
-        "`most` says how many places one booking of this showtime may have. Nothing was reserved.";
+        "`most` says how many places one booking of this showtime may have. Nothing was changed.";
     CustomerLimit = "customer-limit", CONFLICT, "More places than one customer may have",
-        "`most` says how many places a customer may have in all live bookings of this showtime. Nothing was reserved.";
+        "`most` says how many places a customer may have in all live bookings of this showtime. Nothing was changed.";
     UnknownTariff = "unknown-tariff", BAD_REQUEST, "There is no such tariff",
         "`prices` of the showtime has the tariffs of each zone; `detail` says for which seat this is none. Nothing was reserved.";
     NotPriced = "not-priced", CONFLICT, "A seat has no price",
@@ -98,9 +98,11 @@ codes! {
     NotTogether = "not-together", CONFLICT, "Not as many seats together",
         "Enough seats are free, but not as they may lie; `longest` says how many are free next to each other. Nothing was reserved.";
     HoldExpired = "hold-expired", CONFLICT, "The hold has expired",
-        "The deadline passed before the command; the seats are free again. `expiredAt` says when. A payment may still come: it takes the seats again if they are free.";
+        "The deadline passed before the command; the seats are free again. `expiredAt` says when. A payment that is under way takes them if they are still free, and is to be returned if not.";
     PaymentTooLate = "payment-too-late", CONFLICT, "The payment came too late",
-        "The payment came after the hold's deadline, and not all of its seats could be taken again: `conflicts` names those that others have. Nothing was sold, and the payment is to be returned: the event `PaymentRefused` says so once. This reference is used up.";
+        "The payment came after the hold's deadline, and its seats could not be taken again: `conflicts` names those that others have; it is empty if the customer may not have so many places any more. Nothing was sold, and the payment is to be returned: the event `PaymentRefused` says so once. This reference is used up.";
+    TooManyLatePayments = "too-many-late-payments", CONFLICT, "Too many payments came too late",
+        "Several payments for this booking came after the hold's deadline and were refused with `payment-too-late`. This one bought nothing either, and it was not recorded: no event asks to return it, so whoever has taken it returns it. This does not use its reference up.";
     BookingNotPending = "booking-not-pending", CONFLICT, "The booking is not pending",
         "The booking is confirmed or cancelled already; `bookingStatus` says which.";
     BookingNotConfirmed = "booking-not-confirmed", CONFLICT, "The booking is not confirmed",
@@ -112,7 +114,7 @@ codes! {
     PaidOtherwise = "paid-otherwise", CONFLICT, "Confirmed with another payment",
         "The booking is confirmed with another payment reference.";
     PaymentUsed = "payment-used", CONFLICT, "The payment was used before",
-        "One payment confirms one booking, and this payment reference has confirmed another one. Nothing was changed.";
+        "One payment confirms one booking, and this payment reference was used for another one, which it has confirmed or came too late for. Nothing was changed.";
     ExtensionExhausted = "extension-exhausted", CONFLICT, "The hold cannot be extended further",
         "Extensions have reached the longest time that a hold may live; `limit` is its last possible deadline.";
     HeldTooLong = "held-too-long", CONFLICT, "The seats were held too long",

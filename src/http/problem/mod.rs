@@ -14,7 +14,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 
 use crate::box_office::BoxOfficeError;
-use crate::domain::{ListingError, Rejection, SeatConflict, SelectionError};
+use crate::domain::{ListingError, Rejection, SeatConflict, SelectionError, Timestamp};
 use crate::http::problem::document::{Conflict, Kind};
 use crate::live::LiveError;
 use crate::read_model::ReadError;
@@ -81,6 +81,11 @@ impl Problem {
     fn in_body(code: Code, pointer: &'static str, detail: String) -> Self {
         let error = FieldError::pointer(pointer, detail.clone());
         Self::new(code, detail).with_errors(vec![error])
+    }
+
+    /// The hold's deadline had passed.
+    fn expired(code: Code, detail: String, expired_at: Timestamp) -> Self {
+        Self::new(code, detail).with(Further { expired_at: Some(expired_at), ..Further::default() })
     }
 
     /// One wrong part of the request.
@@ -307,12 +312,12 @@ impl From<Rejection> for Problem {
             }
             Rejection::UnknownBooking => Self::new(Code::UnknownBooking, detail),
             Rejection::NotHolder => Self::new(Code::NotHolder, detail),
-            Rejection::HoldExpired { expired_at } => Self::new(Code::HoldExpired, detail)
-                .with(Further { expired_at: Some(expired_at), ..Further::default() }),
+            Rejection::HoldExpired { expired_at } => Self::expired(Code::HoldExpired, detail, expired_at),
             Rejection::PaymentTooLate { expired_at, conflicts } => {
-                let problem = Self::new(Code::PaymentTooLate, detail)
-                    .with(Further { expired_at: Some(expired_at), ..Further::default() });
-                problem.with_conflicts(&conflicts)
+                Self::expired(Code::PaymentTooLate, detail, expired_at).with_conflicts(&conflicts)
+            }
+            Rejection::TooManyLatePayments { expired_at } => {
+                Self::expired(Code::TooManyLatePayments, detail, expired_at)
             }
             Rejection::BookingNotPending { status } => Self::new(Code::BookingNotPending, detail)
                 .with(Further { booking_status: Some(status.as_str()), ..Further::default() }),
@@ -322,7 +327,7 @@ impl From<Rejection> for Problem {
             Rejection::NoSeatLeft => Self::new(Code::NoSeatLeft, detail),
             Rejection::PaidOtherwise => Self::new(Code::PaidOtherwise, detail),
             Rejection::PaymentUsed { .. } => Self::new(Code::PaymentUsed, detail)
-                .with_errors(vec![FieldError::pointer("/paymentReference", "has confirmed another booking")]),
+                .with_errors(vec![FieldError::pointer("/paymentReference", "was used for another booking")]),
             Rejection::ExtensionExhausted { limit } => {
                 Self::new(Code::ExtensionExhausted, detail).with(Further { limit: Some(limit), ..Further::default() })
             }

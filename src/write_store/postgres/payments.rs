@@ -1,4 +1,4 @@
-//! Which booking a payment has confirmed.
+//! Which booking a payment has confirmed, or came too late for.
 
 use diesel::prelude::{ExpressionMethods, QueryDsl};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};

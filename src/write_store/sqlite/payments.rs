@@ -1,4 +1,4 @@
-//! Which booking a payment has confirmed.
+//! Which booking a payment has confirmed, or came too late for.
 
 use diesel::RunQueryDsl;
 use diesel::sql_types::{Binary, Text};
@@ -17,7 +17,7 @@ statement!(
         SELECT reference, booking_id FROM payments WHERE reference IN (SELECT value FROM json_each(?))"
 );
 
-/// Records the payments that the batch uses up; [`CommitError::PaymentUsed`] if one has confirmed a booking before, or confirms two.
+/// Records the payments that the batch uses up; [`CommitError::PaymentUsed`] if one was used before, or is used twice.
 pub(super) fn record(connection: &mut SqliteConnection, batch: &Batch) -> Result<(), CommitError> {
     for (reference, id) in batch.payments() {
         InsertPayment
@@ -28,7 +28,7 @@ pub(super) fn record(connection: &mut SqliteConnection, batch: &Batch) -> Result
     Ok(())
 }
 
-/// The bookings that these payments have confirmed.
+/// The bookings that these payments have confirmed, or came too late for.
 pub(super) fn find(
     connection: &mut SqliteConnection,
     references: &[PaymentReference],

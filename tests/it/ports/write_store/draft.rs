@@ -148,7 +148,13 @@ impl Draft {
         let taken = vec![TakenSeat { seat_id: booking.seat_ids[0], status: SeatStatus::Sold }];
         let event = Event::PaymentRefused { booking_id: booking.id, taken: taken.clone(), refund: refund.clone() };
         let event = self.event(event);
-        self.change(&Booking { refused_payment: Some(RefusedPayment { refund, taken }), ..booking.clone() }, event);
+        self.change(
+            &Booking {
+                refused_payment: Some(RefusedPayment { refund, taken, earlier: Vec::new() }),
+                ..booking.clone()
+            },
+            event,
+        );
         self
     }
 
@@ -181,8 +187,13 @@ impl Draft {
         self.seats(&of(released), booking.version, SeatStatus::Available, event);
         let confirmed = booking.status == BookingStatus::Confirmed;
         let status = if confirmed { SeatStatus::Sold } else { SeatStatus::Reserved };
-        let event =
-            self.event(Event::BookingChanged { booking_id, seat_ids: seat_ids.clone(), confirmed, price: None });
+        let event = self.event(Event::BookingChanged {
+            booking_id,
+            seat_ids: seat_ids.clone(),
+            confirmed,
+            price: None,
+            held_since: None,
+        });
         self.seats(&of(kept), booking.version, status, event);
         self.seats(&of(taken), version, status, event);
         self.change(&Booking { seat_ids, refunded, ..booking.clone() }, event);

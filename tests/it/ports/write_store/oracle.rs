@@ -134,7 +134,10 @@ fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) 
             Event::PaymentRefused { booking_id, taken, refund } => {
                 let booking = bookings.get_mut(booking_id).expect("a payment is for a booking");
                 assert_eq!(booking.status, BookingStatus::Expired, "only a late payment is refused");
-                booking.refused_payment = Some(RefusedPayment { refund: refund.clone(), taken: taken.clone() });
+                let before = booking.refused_payment.take();
+                let earlier = before.map(|before| [before.earlier, vec![before.refund]].concat()).unwrap_or_default();
+                booking.refused_payment =
+                    Some(RefusedPayment { refund: refund.clone(), taken: taken.clone(), earlier });
                 booking.version = *sequence;
             }
             Event::BookingCancelled { booking_id, seat_ids, reason, refund } => {
@@ -152,13 +155,14 @@ fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) 
                     booking.refunded.extend(seat_ids);
                 }
             }
-            Event::BookingChanged { booking_id, seat_ids, confirmed, price } => {
+            Event::BookingChanged { booking_id, seat_ids, confirmed, price, held_since } => {
                 let status = if *confirmed { SeatStatus::Sold } else { SeatStatus::Reserved };
                 take(&mut seats, seat_ids, (status, *sequence, Some(*booking_id)));
                 let booking = bookings.get_mut(booking_id).expect("only a live booking changes");
                 assert_eq!(booking.status == BookingStatus::Confirmed, *confirmed);
                 booking.seat_ids.clone_from(seat_ids);
                 booking.price.clone_from(price);
+                booking.reserved_at = held_since.map_or(booking.reserved_at, |since| since.min(booking.reserved_at));
                 booking.version = *sequence;
             }
             Event::HoldExpired { booking_id, seat_ids } => {
