@@ -49,7 +49,8 @@
 //!    sends them to its clients. Each event is encoded once. Both go by sequence: an event that comes twice is dropped, a missing one is
 //!    read from the journal.
 //! 10. The hold is confirmed, extended, exchanged for other seats or cancelled in the same way; later the sale is exchanged or refunded. Its booking's id carries a mark of the showtime ([`domain::BookingId`]), so a
-//!     node that has the showtime open finds the actor without asking the write store. Other nodes look the booking up.
+//!     node that has the showtime open finds the actor without asking the write store. Other nodes look the booking up. A node keeps no booking
+//!     that is not pending: for a refund, or an exchange of a sale, the actor reads it from the write store.
 //! 11. A hold that is not confirmed is ended at its deadline by a timer of the showtime's actor. Holds whose node has died, or whose actor
 //!     has made room for others, are ended by the sweeper of one node, with commits of its own. So are the bookings of a cancelled showtime.
 //!

@@ -14,9 +14,9 @@ use crate::box_office::progress::Step;
 use crate::box_office::refusal::Refusal;
 use crate::box_office::request::QueuedCommand;
 use crate::box_office::seat_claims::{LockedOut, SeatClaims, wanted_lock};
-use crate::box_office::verdict::{Bench, Verdict};
+use crate::box_office::verdict::{Bench, Verdict, locked_seats};
 use crate::box_office::{BoxOfficeError, Dependencies};
-use crate::domain::{BookingId, Command, PaymentReference, Rejection, SeatConflict, ShowtimeId};
+use crate::domain::{BookingId, Command, PaymentReference, Rejection, SeatConflict, Showtime, ShowtimeId};
 use crate::write_store::{CommitError, Committed, Loaded, StoreError};
 
 /// How often a batch is decided again because another writer was faster, before its commands are refused as overload.
@@ -41,7 +41,7 @@ pub(super) struct BatchRun {
     pub claims: SeatClaims,
     pub board: Arc<Board>,
     pub arrivals: Arc<Arrivals>,
-    /// Bookings that payments of this batch have confirmed, as far as a commit was refused for it.
+    /// Bookings that payments of this batch have confirmed, or came too late for; looked up once a commit was refused for it.
     pub paid: HashMap<PaymentReference, BookingId>,
 }
 
@@ -141,7 +141,9 @@ impl BatchRun {
                 }
             };
             self.take_back(plan, &mut owned, decided);
-            locked_out.extend(in_the_way.conflicts);
+            for (booking_id, conflicts) in in_the_way.conflicts {
+                locked_out.entry(booking_id).or_insert_with(Vec::new).extend(conflicts);
+            }
             is_new_to_state = in_the_way.stale;
             if in_the_way.stale
                 && let Err(error) = owned.catch_up(self.deps.ledger.as_ref()).await
@@ -197,8 +199,7 @@ impl BatchRun {
         // What is accepted is checked by the commit. But a refusal rests on the state, as does "that was done before" and the end of a hold:
         // the state must not be older than the request.
         let rests_on_state = |(queued, verdict): &(QueuedCommand, Verdict)| {
-            !matches!(verdict, Verdict::Accepted(_))
-                && queued.request.command.named_seats().is_none_or(|(id, ..)| !locked_out.contains_key(&id))
+            !matches!(verdict, Verdict::Accepted(_)) && locked_seats(&queued.request.command, locked_out).is_empty()
         };
         let last_arrival = decided.iter().map(|(queued, _)| queued.request.arrived).max();
         if last_arrival.is_some_and(|arrived| owned.is_from_before(arrived))
@@ -231,7 +232,7 @@ impl BatchRun {
 
     async fn commit(&mut self, plan: Plan, mut owned: Owned, decided: Vec<(QueuedCommand, Verdict)>) -> Attempt {
         if plan.is_empty() {
-            self.answer(decided, |sequence| sequence);
+            self.answer(&owned.showtime, decided, |sequence| sequence);
             owned.showtime.forget_ended();
             return Attempt::Done(owned);
         }
@@ -268,7 +269,9 @@ impl BatchRun {
         if is_next {
             owned.agreed_at(asked);
         }
-        self.answer(decided, |sequence| committed.first_sequence + sequence.saturating_sub(plan.base() + 1));
+        self.answer(&owned.showtime, decided, |sequence| {
+            committed.first_sequence + sequence.saturating_sub(plan.base() + 1)
+        });
         if !is_next {
             // Others wrote in between; or the journal ends earlier, since the store was restored to an earlier moment.
             let listing = Arc::clone(owned.showtime.listing());
@@ -335,7 +338,7 @@ impl BatchRun {
     }
 
     /// Answers what was decided. `committed`: from the sequence that an event was decided with to the one that it has got.
-    fn answer(&mut self, decided: Vec<(QueuedCommand, Verdict)>, committed: impl Fn(u64) -> u64) {
+    fn answer(&mut self, showtime: &Showtime, decided: Vec<(QueuedCommand, Verdict)>, committed: impl Fn(u64) -> u64) {
         let counters = &self.deps.counters;
         for (queued, verdict) in decided {
             match verdict {
@@ -350,7 +353,7 @@ impl BatchRun {
                 }
                 Verdict::Refused(error) => {
                     counters.commands_rejected.inc();
-                    self.claims.forgo(&queued);
+                    self.claims.forgo(&queued, Some(showtime));
                     queued.answer(Err(error));
                 }
             }
@@ -358,7 +361,7 @@ impl BatchRun {
     }
 
     fn missing(mut self) -> (Finished, SeatClaims) {
-        self.refuse_each(|_| Rejection::UnknownShowtime.into());
+        self.refuse_each(None, |_| Rejection::UnknownShowtime.into());
         let (finished, claims) = self.finish(None);
         (Finished { missing: true, ..finished }, claims)
     }
@@ -367,15 +370,16 @@ impl BatchRun {
         let (retry_after, now) = (self.deps.settings.retry_after(), Instant::now());
         self.deps.counters.commands_unavailable.inc_by(u64::try_from(self.commands.len()).unwrap_or(u64::MAX));
         let showtime_id = self.showtime_id;
-        self.refuse_each(|command| refusal.error(command, showtime_id, retry_after));
+        let showtime = owned.as_ref().map(|owned| &owned.showtime);
+        self.refuse_each(showtime, |command| refusal.error(command, showtime_id, retry_after));
         let (finished, claims) = self.finish(owned);
         let refused_at = (!matches!(refusal, Refusal::Contended)).then_some(now);
         (Finished { refused_at, ..finished }, claims)
     }
 
-    fn refuse_each(&mut self, why: impl Fn(&Command) -> BoxOfficeError) {
+    fn refuse_each(&mut self, showtime: Option<&Showtime>, why: impl Fn(&Command) -> BoxOfficeError) {
         for queued in self.commands.drain(..) {
-            self.claims.forgo(&queued);
+            self.claims.forgo(&queued, showtime);
             let error = why(&queued.request.command);
             queued.answer(Err(error));
         }

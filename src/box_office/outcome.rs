@@ -29,6 +29,8 @@ pub struct Outcome {
     pub sequence: u64,
     /// An earlier request with the same idempotency key did it; this tells what has become of the booking since.
     pub replayed: bool,
+    /// It was so before the command, which has changed nothing.
+    pub done_before: bool,
     /// Why it has these seats, if they were chosen for it by this very command.
     pub choice: Option<String>,
 }
@@ -46,6 +48,7 @@ impl Outcome {
             payment_reference: booking.payment_reference.clone(),
             sequence: booking.version,
             replayed: false,
+            done_before: false,
             choice: None,
         }
     }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::domain::{
-    Booking, BookingId, Command, Decision, Event, EventKind, HoldPolicy, Listing, Rejection, SeatIndex, SeatStatus,
-    Showtime, Stamp, Timestamp,
+    Booking, BookingId, BookingStatus, Command, Decision, Event, EventKind, HoldPolicy, Listing, Rejection, SeatIndex,
+    SeatStatus, Showtime, Stamp, Timestamp,
 };
 use crate::write_store::{Batch, BookingChange, IdempotencyRecord, NewKey, SeatChange};
 
@@ -75,6 +75,23 @@ impl Plan {
                 Err(refusal)
             }
         }
+    }
+
+    /// What a command asks for that was done before may be undone later, as seats of a live booking are taken again after a refund. So that a
+    /// repetition under the same idempotency key does nothing then, the key needs an event: one that says what the booking has.
+    pub(super) fn restate(&mut self, showtime: &mut Showtime, command: &Command, policy: &HoldPolicy) -> Option<usize> {
+        let (Command::ChangeSeats { booking_id, .. } | Command::RefundBooking { booking_id, .. }) = command else {
+            return None;
+        };
+        let booking = showtime.booking(*booking_id).filter(|booking| booking.status.is_live())?;
+        let event = Event::BookingChanged {
+            booking_id: *booking_id,
+            seat_ids: booking.seat_ids.clone(),
+            confirmed: booking.status == BookingStatus::Confirmed,
+            price: booking.price.clone(),
+            held_since: None,
+        };
+        Some(self.apply(showtime, command, event, policy))
     }
 
     /// Makes an event the batch's next, and returns its position.
@@ -223,8 +240,8 @@ fn sequence_offset(index: usize) -> u64 {
 mod tests {
     use super::*;
     use crate::domain::{
-        BestAvailable, BookingStatus, Credential, HoldToken, ListingChange, Row, SeatId, SeatMap, SeatSelection,
-        ShowtimeFacts, ShowtimeId, Together, UserId, Within,
+        BestAvailable, Credential, HoldToken, ListingChange, Row, SeatId, SeatMap, SeatSelection, ShowtimeFacts,
+        ShowtimeId, Together, UserId, Within,
     };
     use std::time::Duration;
     use uuid::Uuid;

@@ -120,7 +120,7 @@ impl SeatClaims {
             }
             locked_out.stale |= in_the_way.iter().any(|obstacle| has(&stored, obstacle));
             let conflicts = conflicts(&in_the_way, &stored, showtime);
-            locked_out.conflicts.insert(claim.booking_id, conflicts);
+            locked_out.conflicts.entry(claim.booking_id).or_default().extend(conflicts);
         }
         Ok(locked_out)
     }
@@ -164,11 +164,22 @@ impl SeatClaims {
         self.spawn(deps, showtime.id(), keep.into_values().collect(), release);
     }
 
-    /// A refused reservation may have got its locks: they are given back with [`SeatClaims::settle`] or the next follow-up.
-    pub(super) fn forgo(&mut self, queued: &QueuedCommand) {
-        let Some((booking_id, seats, _)) = queued.request.command.named_seats() else { return };
-        if self.granted.remove(&booking_id).is_some() {
-            self.forgone.push(claim(booking_id, seats));
+    /// A refused command may have got its locks: they are given back with [`SeatClaims::settle`] or the next follow-up. Those of seats that its
+    /// booking has are kept; if it is unknown which, the locks of an exchange fall by themselves.
+    pub(super) fn forgo(&mut self, queued: &QueuedCommand, showtime: Option<&Showtime>) {
+        let command = &queued.request.command;
+        let Some((booking_id, seats, _)) = command.named_seats() else { return };
+        if self.granted.remove(&booking_id).is_none() {
+            return;
+        }
+        match showtime.map(|showtime| showtime.booking(booking_id)) {
+            None if command.new_hold().is_none() => {}
+            None | Some(None) => self.forgone.push(claim(booking_id, seats)),
+            Some(Some(booking)) => {
+                let others: Vec<SeatId> =
+                    seats.iter().copied().filter(|seat| !booking.seat_ids.contains(seat)).collect();
+                self.forgone.push(claim(booking_id, &others));
+            }
         }
     }
 

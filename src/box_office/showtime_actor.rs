@@ -145,7 +145,7 @@ impl ShowtimeActor {
     fn refuse_queued(&mut self, refused_at: Instant) {
         let retry_after = self.deps.settings.retry_after();
         while let Some(queued) = self.queue.pop_front_if(|first| first.request.arrived <= refused_at) {
-            self.claims.get_or_insert_default().forgo(&queued);
+            self.claims.get_or_insert_default().forgo(&queued, None);
             self.deps.counters.commands_unavailable.inc();
             queued.answer(Err(BoxOfficeError::Unavailable { retry_after }));
         }
@@ -159,7 +159,7 @@ impl ShowtimeActor {
         let now = Instant::now();
         while let Some(queued) = self.queue.pop_front_if(|first| first.deadline <= now) {
             let claims = self.claims.get_or_insert_default();
-            claims.forgo(&queued);
+            claims.forgo(&queued, None);
             self.deps.counters.commands_unavailable.inc();
             queued.answer(Err(BoxOfficeError::Overloaded { retry_after: self.deps.settings.retry_after() }));
         }

@@ -25,7 +25,7 @@ pub(super) struct Bench<'a> {
     pub now: Timestamp,
     /// The commands may have been carried out in an attempt of unknown outcome.
     pub tried_before: bool,
-    /// Reservations that the seat lock refuses, with the seats in the way.
+    /// Bookings that the seat lock refuses seats to, with the seats in the way.
     pub locked_out: &'a HashMap<BookingId, Vec<SeatConflict>>,
     /// Bookings that payments were used for: those known to the caller, and those of this batch.
     pub paid: HashMap<PaymentReference, BookingId>,
@@ -78,9 +78,9 @@ impl Bench<'_> {
 
     fn decide(&mut self, request: &Request) -> Verdict {
         let booking_id = request.command.booking_id();
-        let claimed = request.command.named_seats();
-        if let Some(conflicts) = claimed.and_then(|(id, ..)| self.locked_out.get(&id)) {
-            return Verdict::Refused(Rejection::SeatsTaken { conflicts: conflicts.clone() }.into());
+        let conflicts = locked_seats(&request.command, self.locked_out);
+        if !conflicts.is_empty() {
+            return Verdict::Refused(Rejection::SeatsTaken { conflicts }.into());
         }
         if let Some(rejection) = self.used_payment(&request.command) {
             return Verdict::Refused(rejection.into());
@@ -96,9 +96,16 @@ impl Bench<'_> {
                 return Verdict::Refused(rejection.into());
             }
         };
+        let is_done_before = event.is_none();
+        let event = event.or_else(|| {
+            let _key = request.key.as_ref()?;
+            self.plan.restate(self.showtime, &request.command, &self.policy)
+        });
         let told = match booking_id.map(|id| self.showtime.booking(id)) {
             None => Told::listing_of(self.showtime),
-            Some(Some(booking)) => Told::Booking(self.told(&request.command, booking)),
+            Some(Some(booking)) => {
+                Told::Booking(Outcome { done_before: is_done_before, ..self.told(&request.command, booking) })
+            }
             Some(None) => {
                 return Verdict::Refused(BoxOfficeError::Bug("a decided booking is not in the state".to_owned()));
             }
@@ -151,6 +158,13 @@ impl Bench<'_> {
     }
 }
 
+/// The seats of this very command that the seat lock refuses: a batch may have several exchanges of one booking.
+pub(super) fn locked_seats(command: &Command, locked_out: &HashMap<BookingId, Vec<SeatConflict>>) -> Vec<SeatConflict> {
+    let Some((booking_id, seats, _)) = command.named_seats() else { return Vec::new() };
+    let conflicts = locked_out.get(&booking_id).into_iter().flatten();
+    conflicts.filter(|conflict| seats.contains(&conflict.seat_id)).cloned().collect()
+}
+
 /// A reservation whose hold has ended before its outcome could be settled is not confirmed to anybody as a hold.
 fn done_before(request: &Request, answer: Answer) -> Verdict {
     match (&request.command, &answer.told) {
@@ -161,5 +175,36 @@ fn done_before(request: &Request, answer: Answer) -> Verdict {
             Verdict::Refused(BoxOfficeError::OutcomeUnknown { booking_id: *booking_id })
         }
         _ => Verdict::AlreadyDone(answer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::{ConflictReason, Credential, SeatExchange, SeatId, SeatPlace, ShowtimeId};
+
+    #[test]
+    fn of_two_exchanges_of_a_booking_only_the_one_that_names_a_locked_seat_is_locked_out() {
+        let (showtime, booking_id) = (ShowtimeId(Uuid::from_u128(7)), BookingId(Uuid::from_u128(1)));
+        let exchange = |seats: &[u32]| Command::ChangeSeats {
+            booking_id,
+            credential: Credential::Operator,
+            exchange: SeatExchange {
+                add: seats.iter().map(|seat| SeatId::new(showtime, *seat)).collect(),
+                remove: Vec::new(),
+            },
+            asked_at: Timestamp::MAX,
+        };
+        let conflict = |seat| SeatConflict {
+            seat_id: SeatId::new(showtime, seat),
+            place: SeatPlace::numbered("A", seat + 1),
+            reason: ConflictReason::Locked,
+        };
+        let locked_out = HashMap::from([(booking_id, vec![conflict(2), conflict(3)])]);
+        assert_eq!(locked_seats(&exchange(&[1, 2]), &locked_out), [conflict(2)]);
+        assert_eq!(locked_seats(&exchange(&[4]), &locked_out), []);
+        assert_eq!(locked_seats(&exchange(&[2]), &HashMap::new()), []);
     }
 }

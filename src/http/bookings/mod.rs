@@ -20,7 +20,8 @@ use crate::http::route::Route;
 const EXCHANGE_RULE: &str = "The booking has its old seats, or all of its new ones: at no moment others. For the holder while it is pending, and for \
      operators also once it is confirmed. The deadline stays. At least one seat is left: cancel the booking to give back all.";
 const REFUND_RULE: &str = "The seats are free again for everybody. A booking without seats left is `Cancelled`. `refund` in the answer, and in the \
-     event `BookingCancelled` or `SeatsReleased`, names the payment that is to be returned. Who refunds seats a second time changes nothing.";
+     event `BookingCancelled` or `SeatsReleased`, names the payment that is to be returned. Seats that were refunded \
+     before are not refunded again: a request for such seats only changes nothing, and its answer has no `refund`.";
 
 pub(super) fn routes() -> Vec<Route> {
     [reservations(), changes()].into_iter().flatten().collect()

@@ -44,7 +44,7 @@ pub(super) struct OutcomeAnswer<'a> {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     replayed: bool,
-    /// The payment that is to be returned, in whole or in part: only in the answer to a refund.
+    /// The payment that is to be returned, in whole or in part: only in the answer to the request that refunded it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
     refund: Option<&'a PaymentReference>,
@@ -91,6 +91,8 @@ pub(super) fn standing(status: BookingStatus) -> &'static str {
         BookingStatus::Pending => "The seats are held until the deadline; confirm before it passes.",
         BookingStatus::Confirmed => "The booking is confirmed; the seats are sold.",
         BookingStatus::Cancelled => "The booking is cancelled; the seats are free again.",
-        BookingStatus::Expired => "The hold has expired; the seats are free again. Do not pay for it.",
+        BookingStatus::Expired => {
+            "The hold has expired; the seats are free again. A payment that is under way takes them if they are still free, and is to be returned if not."
+        }
     }
 }

@@ -98,6 +98,12 @@ pub(super) async fn refund(
     let (seats, reason) = fields.finish(Some((seats.unwrap_or_default(), reason)))?;
     let outcome = state.box_office.refund(id, seats.clone(), reason, context).await;
     let outcome = outcome.map_err(|error| refused(error, &[("seatIds", seats.as_slice())]))?;
+    // Nobody is told twice to return the same payment.
+    if outcome.done_before || outcome.replayed {
+        let message =
+            "These seats were refunded before; nothing was changed now. The event of the refund names its payment.";
+        return Ok(answer(&outcome, OutcomeAnswer::of(&outcome, message, (state.clock)())));
+    }
     let message = match outcome.status {
         BookingStatus::Cancelled => {
             "The booking is refunded and cancelled; its seats are free again. Return the payment."

@@ -130,8 +130,14 @@ async fn seats_are_refunded_once_and_free_for_everybody() {
         refunded.sort_unstable();
         assert_eq!(refunded, row[..3], "each of them once");
         assert!(rival(&nodes[number % 2], &showtime, &row[..3]).await.is_some());
+        let (one, two) = tokio::join!(refund(&nodes[0], &row[..3]), refund(&nodes[1], &row[1..2]));
+        for answer in [one, two] {
+            assert_eq!((answer.status, answer.body.get("refund")), (200, None), "once is enough: {answer:?}");
+            assert!(answer.body["message"].as_str().unwrap().contains("refunded before"), "{answer:?}");
+        }
         let rest = refund(&nodes[1], &row[3..4]).await;
         assert_eq!((rest.status, &rest.body["status"]), (200, &json!("Cancelled")), "{rest:?}");
+        assert_eq!(rest.body["refund"], Value::from(format!("payment {number}")), "{rest:?}");
     }
     stack.check().await;
 }
