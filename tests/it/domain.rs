@@ -95,8 +95,8 @@ struct ModelBooking {
     reserved_at: i64,
     expires_at: i64,
     payment: Option<u8>,
-    /// The last payment that is to be returned.
-    refused: Option<u8>,
+    /// The payments that are to be returned, five at most.
+    refused: Vec<u8>,
 }
 
 #[derive(PartialEq, Debug)]
@@ -130,7 +130,7 @@ impl Model {
                     reserved_at: now,
                     expires_at: now + hold,
                     payment: None,
-                    refused: None,
+                    refused: Vec::new(),
                 };
                 self.bookings.insert(*booking, made);
                 Said::Changed
@@ -181,9 +181,10 @@ impl Model {
         match b.status {
             BookingStatus::Confirmed if b.payment == Some(payment) => return Said::Same,
             BookingStatus::Confirmed | BookingStatus::Cancelled => return Said::No,
-            _ if b.refused == Some(payment) => return Said::No,
+            _ if b.refused.contains(&payment) => return Said::No,
+            BookingStatus::Expired if !is_free && b.refused.len() >= 5 => return Said::No,
             BookingStatus::Expired if !is_free => {
-                b.refused = Some(payment);
+                b.refused.push(payment);
                 return Said::ToBeReturned;
             }
             BookingStatus::Pending | BookingStatus::Expired => {}
