@@ -114,8 +114,7 @@ impl Model {
     }
 
     fn apply(&mut self, step: &Step, now: i64) -> Said {
-        let hold = 60_000;
-        let total = 150_000;
+        let (hold, total) = (60_000, 150_000);
         match step {
             Step::Reserve { booking, seats } => {
                 if let Some(known) = self.bookings.get(booking) {

@@ -84,7 +84,7 @@ impl ShowtimeShelf {
     }
 
     /// The showtime if it is there at `sequence` or later.
-    pub(crate) fn kept(&self, id: ShowtimeId, sequence: u64) -> Option<Arc<EncodedShowtime>> {
+    fn kept(&self, id: ShowtimeId, sequence: u64) -> Option<Arc<EncodedShowtime>> {
         self.contents.recall(id, sequence)
     }
 

@@ -35,8 +35,8 @@ const CANCEL_RULE: &str = "For good. Nothing is sold any more from the answer on
 
 const MIN_SEQUENCE: &str =
     "Wait, for a bounded time, until the view has this sequence. Without it the view may be 25 ms old";
-const LAYOUT_RULE: &str = "Seats are counted from 0, row by row in the order of `rows`, in each row from number 1 to `seats`. The id of a seat is \
-     `seatIdPrefix` followed by its count as eight lower-case hexadecimal digits. Rows and ids never change; title and start time may.";
+const LAYOUT_RULE: &str = "Seats are counted from 0, row by row in the order of `rows`. The id of a seat is \
+     `seatIdPrefix` followed by its count as eight lower-case hexadecimal digits. Rows and ids never change; title, times and prices may, so the layout is asked for again each time, which costs a 304 if nothing has.";
 const STATUS_RULE: &str = "The seat with count `n` in the layout has the bits `2 * (n % 4)` and one above it, counted from the lowest, of \
      byte `n / 4`: 0 available, 1 reserved, 2 sold. The last byte is filled up with 0. The sequence stands in `Turnstile-Sequence`.";
 

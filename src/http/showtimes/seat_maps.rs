@@ -26,8 +26,6 @@ pub(crate) const SOURCE: HeaderName = HeaderName::from_static("turnstile-source"
 const WRITE_STORE: HeaderValue = HeaderValue::from_static("write-store");
 /// To be asked for again each time; it costs a 304 if nothing has changed.
 const LIVE: HeaderValue = HeaderValue::from_static("no-cache");
-/// Rows and seat ids never change, title and start may: shared caches keep it for minutes, then it costs a 304.
-const MINUTES: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
 /// `GET /api/showtimes/{id}`
 pub(super) async fn show(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -43,11 +41,7 @@ pub(super) async fn status(state: web::Data<AppState>, request: HttpRequest) -> 
 pub(super) async fn layout(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let id = ShowtimeId(body::path_uuid(&request, "id")?);
     Query::none(&request)?;
-    // Any sequence will do.
-    let found = match state.showtimes.kept(id, 0) {
-        Some(kept) => (kept, Origin::ReadModel),
-        None => current(&state, id, 0).await?,
-    };
+    let found = current(&state, id, 0).await?;
     answer(&state, &request, id, found, Form::Layout).await
 }
 
@@ -144,13 +138,9 @@ fn described<'a>(
     form: Form,
     tag: &HeaderValue,
 ) -> &'a mut HttpResponseBuilder {
-    let cache_control = match form {
-        Form::Whole | Form::Status => LIVE,
-        Form::Layout => MINUTES,
-    };
     response
         .insert_header((header::ETAG, tag.clone()))
-        .insert_header((header::CACHE_CONTROL, cache_control))
+        .insert_header((header::CACHE_CONTROL, LIVE))
         .insert_header(VARY);
     if origin == Origin::WriteStore {
         response.insert_header((SOURCE, WRITE_STORE));

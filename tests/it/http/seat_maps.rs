@@ -5,7 +5,7 @@ use std::io::Read as _;
 use futures_util::future::join_all;
 use reqwest::Method;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, IF_NONE_MATCH};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::http::{House, NOWHERE, contract, is_problem, names};
 use crate::stack::Stack;
@@ -117,10 +117,10 @@ async fn a_crowd_costs_one_compression_for_each_sequence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_layout_is_kept_for_minutes_and_tells_every_seat_id() {
+async fn the_layout_costs_a_304_until_the_listing_changes_and_tells_every_seat_id() {
     let house = large(3).await;
     let first = get(&house, LAYOUT, &[]).await;
-    assert_eq!((first.status, first.header("cache-control")), (200, "public, max-age=300"));
+    assert_eq!((first.status, first.header("cache-control")), (200, "no-cache"));
     assert_eq!(first.header("vary"), "Accept-Encoding");
     let layout: Value = serde_json::from_slice(&first.bytes).unwrap();
     let prefix = layout["seatIdPrefix"].as_str().unwrap();
@@ -132,6 +132,13 @@ async fn the_layout_is_kept_for_minutes_and_tells_every_seat_id() {
     assert_eq!((later.plain(), later.header("content-encoding")), (first.bytes.clone(), "gzip"));
     let known = get(&house, LAYOUT, &[(IF_NONE_MATCH, first.header("etag"))]).await;
     assert_eq!((known.status, known.header("cache-control")), (304, first.header("cache-control")));
+    let path = format!("/api/showtimes/{}", house.showtime);
+    let change = house.server.as_operator(Method::PATCH, &path).json(&json!({"movieTitle": "Vertigo"}));
+    let sequence = house.server.send(change).await.unwrap().body["sequence"].as_u64().unwrap();
+    house.server.seats(&house.showtime, sequence).await;
+    let changed = get(&house, LAYOUT, &[(IF_NONE_MATCH, first.header("etag"))]).await;
+    let layout: Value = serde_json::from_slice(&changed.plain()).unwrap();
+    assert_eq!((changed.status, &layout["movieTitle"]), (200, &json!("Vertigo")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,8 +164,8 @@ async fn the_status_has_two_bits_a_seat_at_its_sequence() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_house_in_a_small_answer() {
     let house = House::open().await;
-    let rows: Vec<Value> = (0..1_000).map(|row| serde_json::json!({"row": format!("R{row}"), "seats": 100})).collect();
-    let body = serde_json::json!({"movieTitle": "Metropolis", "startTime": "2030-01-01T20:00:00Z", "rows": rows});
+    let rows: Vec<Value> = (0..1_000).map(|row| json!({"row": format!("R{row}"), "seats": 100})).collect();
+    let body = json!({"movieTitle": "Metropolis", "startTime": "2030-01-01T20:00:00Z", "rows": rows});
     let created = house.server.post("/api/showtimes", &body).await;
     let house = House { showtime: created.body["id"].as_str().unwrap().to_owned(), ..house };
     let path = format!("{STATUS}?minSequence=1");
