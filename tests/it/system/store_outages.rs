@@ -1,5 +1,7 @@
 //! A write store that takes no bookings for a while: everybody is told so in time, and its return is noticed without a restart.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::postgres_pair::free_port;
@@ -106,6 +108,15 @@ async fn a_postgres_that_refuses_rows_is_noticed() {
     stack.check().await;
 }
 
+/// Asks over a connection of its own each time. Each must be answered, whoever answers.
+async fn ask_again_and_again(address: String, is_up: Arc<AtomicBool>) {
+    let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
+    while !is_up.load(Ordering::Relaxed) {
+        let answer = client.get(format!("{address}/livez")).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_waits_for_postgres_and_says_so() {
     let services = services::shared();
@@ -129,8 +140,15 @@ async fn a_start_waits_for_postgres_and_says_so() {
         assert_eq!(server.get("/livez").await.status, 200);
     }
     assert!(server.is_running());
+    let is_up = Arc::new(AtomicBool::new(false));
+    let asking: Vec<_> =
+        (0..32).map(|_| tokio::spawn(ask_again_and_again(server.address().to_owned(), Arc::clone(&is_up)))).collect();
     proxy.set(Mode::Forward);
     eventually("the node is ready", Duration::from_secs(10), || is_ready(&server)).await;
+    is_up.store(true, Ordering::Relaxed);
+    for asking in asking {
+        asking.await.unwrap();
+    }
     let (showtime, seats) = server.schedule(1).await;
     server.hold(&showtime, &seats[..1]).await;
     stack.check().await;
