@@ -17,7 +17,10 @@ use crate::box_office::request::{Answer, Counted, KeyedRequest, QueuedCommand, R
 use crate::box_office::showtime_actor::Submit;
 use crate::box_office::{BoxOfficeError, Dependencies, Reserved};
 use crate::coalesce::Flights;
-use crate::domain::{BestAvailable, BookingId, Command, HoldToken, NoteTold, SeatSelection, ShowtimeId, UserId};
+use crate::domain::{
+    BestAvailable, BookingId, Command, HoldPolicy, HoldToken, NoteTold, SeatSelection, ShowtimeId, Timestamp,
+    TokenHash, UserId,
+};
 
 /// How often a command is brought to a fresh actor because the one before was lost.
 const MAX_DELIVERIES: u32 = 5;
@@ -29,6 +32,16 @@ pub enum Wanted {
     Seats(SeatSelection),
     /// The best that are free.
     Best(BestAvailable),
+}
+
+impl Wanted {
+    /// The command that holds it.
+    pub fn command(&self, booking_id: BookingId, user_id: UserId, token: TokenHash, asked_at: Timestamp) -> Command {
+        match self.clone() {
+            Self::Seats(seats) => Command::ReserveSeats { booking_id, seats, user_id, token, asked_at },
+            Self::Best(best) => Command::ReserveBest { booking_id, best, user_id, token, asked_at },
+        }
+    }
 }
 
 /// The way to every showtime of this node.
@@ -104,10 +117,7 @@ impl BoxOffice {
             None => HoldToken::from_bytes(rand::random()),
         };
         let (token, asked_at) = (hold_token.hash(), (self.inner.deps.clock)());
-        let command = match wanted {
-            Wanted::Seats(seats) => Command::ReserveSeats { booking_id, seats, user_id, token, asked_at },
-            Wanted::Best(best) => Command::ReserveBest { booking_id, best, user_id, token, asked_at },
-        };
+        let command = wanted.command(booking_id, user_id, token, asked_at);
         let key = context.key.as_ref();
         let keyed = key.and_then(|key| KeyedRequest::for_command(key, showtime_id, &command, nonce));
         let request =
@@ -193,7 +203,12 @@ impl BoxOffice {
 
     /// The longest total time of a hold, in seconds: no showtime's terms may ask for more.
     pub fn longest_hold_seconds(&self) -> u32 {
-        u32::try_from(self.deps().settings.policy().max_total.as_secs()).unwrap_or(u32::MAX)
+        u32::try_from(self.hold_policy().max_total.as_secs()).unwrap_or(u32::MAX)
+    }
+
+    /// How long holds live, where a showtime's terms say nothing else.
+    pub fn hold_policy(&self) -> HoldPolicy {
+        self.deps().settings.policy()
     }
 
     /// True if the showtime has an actor on this node.

@@ -7,7 +7,7 @@ use crate::box_office::request::{Answer, QueuedCommand, Request, Told};
 use crate::box_office::{BoxOfficeError, Outcome};
 use crate::domain::{
     Booking, BookingId, BookingStatus, Command, Decision, HoldPolicy, PaymentReference, Rejection, SeatConflict,
-    SeatIndex, SeatStatus, Showtime, Timestamp, explain,
+    Showtime, Timestamp,
 };
 
 /// What a command will be answered.
@@ -128,9 +128,7 @@ impl Bench<'_> {
         if !matches!(command, Command::ReserveBest { .. }) {
             return outcome;
         }
-        let seats: Vec<SeatIndex> = booking.seat_ids.iter().map(|seat| seat.index()).collect();
-        let is_free = |seat| matches!(self.showtime.seat(seat), Some((SeatStatus::Available, _)));
-        Outcome { choice: Some(explain(&self.showtime.facts().seat_map, is_free, &seats)), ..outcome }
+        Outcome { choice: Some(self.showtime.explain(&booking.seat_ids)), ..outcome }
     }
 
     /// No other command of the batch is to use the payment.

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     Booking, BookingId, BookingStatus, CancelReason, Command, ConflictReason, Credential, Event, HoldPolicy, Listing,
-    ListingChange, Rejection, SeatId, SeatSelection, SeatStatus, Showtime, Terms, Timestamp, TokenHash, UserId,
+    ListingChange, Rejection, SeatId, SeatSelection, Showtime, Terms, Timestamp, TokenHash, UserId,
 };
 
 /// What `decide` answers when a command is not refused.
@@ -46,6 +46,8 @@ impl Showtime {
                     return already_reserved(booking, seats, token);
                 }
                 self.check_terms(seats.len(), user_id, *asked_at)?;
+                self.check_free(seats.as_slice())?;
+                self.check_orphans(&[], seats.as_slice())?;
                 self.decide_reservation((*booking_id, user_id), seats, (*asked_at, now), policy)
             }
             Command::ReserveBest { booking_id, best, user_id, token, asked_at } => {
@@ -57,8 +59,9 @@ impl Showtime {
                     };
                 }
                 self.check_terms(best.quantity(), user_id, *asked_at)?;
-                let is_free = |seat| matches!(self.seat(seat), Some((SeatStatus::Available, _)));
-                let chosen = best.choose(&self.facts().seat_map, is_free)?;
+                let are_for_all = self.listing().terms.accessible_for_all_from.is_some_and(|from| from <= *asked_at);
+                let best = if are_for_all { best.clone().of_all_places() } else { best.clone() };
+                let chosen = best.choose(&self.facts().seat_map, |seat| self.is_free(seat))?;
                 let seats = SeatSelection::chosen(self.seat_prefix(), chosen, best.tariffs());
                 self.decide_reservation((*booking_id, user_id), &seats, (*asked_at, now), policy)
             }
@@ -101,7 +104,7 @@ impl Showtime {
         }
     }
 
-    /// A reservation of these seats, whoever has chosen them, on terms that allow it.
+    /// A reservation of these free seats, whoever has chosen them, on terms that allow it.
     fn decide_reservation(
         &self,
         (booking_id, user_id): (BookingId, &UserId),
@@ -109,7 +112,6 @@ impl Showtime {
         (asked_at, now): (Timestamp, Timestamp),
         policy: &HoldPolicy,
     ) -> Result<Decision, Rejection> {
-        self.check_free(seats.as_slice())?;
         let since = self.held_since(seats.as_slice(), user_id, asked_at, policy);
         let expires_at = policy.first_deadline(asked_at).min(since + policy.max_total);
         if since < asked_at && expires_at <= now {

@@ -102,6 +102,12 @@ impl Listing {
             places_per_booking: change.places_per_booking.of(self.terms.places_per_booking),
             places_per_customer: change.places_per_customer.of(self.terms.places_per_customer),
             hold_seconds: change.hold_seconds.of(self.terms.hold_seconds),
+            orphans: change.orphans.of(Some(self.terms.orphans)).unwrap_or_default(),
+            accessible_for_all_from: term(
+                "accessibleForAllFrom",
+                change.accessible_for_all_from,
+                self.terms.accessible_for_all_from,
+            )?,
             prices: change.prices.of(self.terms.prices.clone()),
             time_zone,
         };

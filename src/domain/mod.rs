@@ -12,6 +12,8 @@ mod given_up;
 mod hold_token;
 mod ids;
 mod listing;
+mod offers;
+mod orphans;
 mod payment;
 mod prices;
 mod pricing;
@@ -31,7 +33,7 @@ mod timestamp;
 mod view;
 
 pub use auditorium::Auditorium;
-pub use best_available::{BestAvailable, Together, Within, explain};
+pub use best_available::{BestAvailable, Together, Within};
 pub use booking::{Booking, BookingStatus};
 pub use command::{Command, Credential, HoldPolicy};
 pub use customers::Customers;
@@ -45,7 +47,7 @@ pub use ids::{
 pub use listing::{Listing, ShownListing};
 pub use payment::{PaymentReference, RefusedPayment, TakenSeat};
 pub use prices::{Currency, PlacePrice, Price, PriceFault, PriceZone, Prices, Tariff};
-pub use rejection::{ConflictReason, Rejection, SeatConflict};
+pub use rejection::{Alternative, ConflictReason, Rejection, SeatConflict};
 pub use seat_kind::SeatKind;
 pub use seat_map::{
     CategoryRun, Labels, MAX_SEATS_PER_SHOWTIME, Places, Row, Seat, SeatMap, SeatMapError, SeatPlace, SpecialSeat,
@@ -55,7 +57,7 @@ pub use secret::Secret;
 pub use selection::{SeatExchange, SeatSelection, SelectionError, Tariffs};
 pub use showtime::{Showtime, ShowtimeFacts, Stored};
 pub use showtime_filter::ShowtimeFilter;
-pub use terms::{CancelReason, ListingChange, ListingError, TermChange, Terms};
+pub use terms::{CancelReason, ListingChange, ListingError, Orphans, TermChange, Terms};
 pub use text::search::TitleSearch;
 pub use text::{Fault, TextError, movie_title, text_pattern};
 pub use time_zone::{GivenTime, LocalTimeError, TimeZone, UnknownTimeZone, UtcOffset};

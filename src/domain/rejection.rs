@@ -47,6 +47,15 @@ pub struct SeatConflict {
     pub reason: ConflictReason,
 }
 
+/// Seats that a customer may take instead of others.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Alternative {
+    /// The seats, in seat order, next to each other.
+    pub seat_ids: Vec<SeatId>,
+    /// Which they are, for people: `row C 7-10, together, no single seat left`.
+    pub choice: String,
+}
+
 /// Why a command was refused. A refused command changed nothing.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Rejection {
@@ -131,6 +140,14 @@ pub enum Rejection {
     UnknownCategory {
         /// Its key.
         category: String,
+    },
+    /// The reservation would leave a seat alone that need not be, and the terms refuse that.
+    #[error("seat {place} would be left alone{}", offered(instead))]
+    SeatLeftAlone {
+        /// The seat.
+        place: SeatPlace,
+        /// What may be taken instead: one block, or none.
+        instead: Vec<Alternative>,
     },
     /// Enough seats are free, but not as they may lie.
     #[error("there are no {wanted} free seats together as wanted; the longest block in one row has {longest}")]
@@ -247,6 +264,11 @@ pub enum Rejection {
 /// `1 seat is`, `2 seats are`
 fn several(count: u32, what: &str) -> String {
     if count == 1 { format!("1 {what} is") } else { format!("{count} {what}s are") }
+}
+
+/// `; instead there is row A 4-5, together, no single seat left`
+fn offered(instead: &[Alternative]) -> String {
+    instead.first().map(|block| format!("; instead there is {}", block.choice)).unwrap_or_default()
 }
 
 /// Why a late payment did not take its seats again.

@@ -76,6 +76,9 @@ impl Showtime {
             self.check_free(&taken)?;
             held_since = self.check_held(booking, &taken, asked_at, policy)?;
         }
+        if let Credential::Holder(_) = credential {
+            self.check_orphans(&booking.seat_ids, &seat_ids)?;
+        }
         let (booking_id, reason, refund) = (booking.id, None, None);
         let event = |seat_ids| Event::SeatsReleased { booking_id, seat_ids, reason, refund };
         self.changed(booking, seat_ids, (!released.is_empty()).then(|| event(released)), held_since)

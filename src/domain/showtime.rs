@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crate::domain::given_up::GivenUp;
 use crate::domain::{
     Booking, BookingId, BookingStatus, ConflictReason, Customers, Event, HoldPolicy, Listing, RecordedEvent,
-    RefusedPayment, SeatConflict, SeatId, SeatIdPrefix, SeatIndex, SeatMap, SeatStatus, ShowtimeId, Timestamp,
-    TokenHash, UserId,
+    RefusedPayment, SeatConflict, SeatId, SeatIdPrefix, SeatIndex, SeatMap, SeatStatus, ShowtimeId, ShowtimeView,
+    Timestamp, TokenHash, UserId,
 };
 
 /// What never changes of a showtime.
@@ -91,6 +91,14 @@ impl Showtime {
             showtime.recall(booking);
         }
         showtime
+    }
+
+    /// As its readers see it: without bookings and customers.
+    pub fn seen(view: &ShowtimeView) -> Self {
+        let facts = ShowtimeFacts { id: view.id, seat_map: Arc::clone(&view.seat_map) };
+        let seats = view.statuses.iter().map(|status| (*status, view.sequence)).collect();
+        let (listing, sequence) = (Arc::clone(&view.listing), view.sequence);
+        Self::restore(facts, Stored { listing, sequence, seats, pending: Vec::new(), customers: None })
     }
 
     /// Its id.

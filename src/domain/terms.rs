@@ -27,12 +27,37 @@ pub struct Terms {
     /// Seconds for which a reservation, or an extension, holds seats; without it, as long as the server's settings say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold_seconds: Option<u32>,
+    /// Whether reservations may leave a seat alone.
+    #[serde(default, skip_serializing_if = "Orphans::are_allowed")]
+    pub orphans: Orphans,
+    /// From when on wheelchair places and companions' seats are chosen for everybody; without it, only for who asks for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accessible_for_all_from: Option<Timestamp>,
     /// The time zone of its venue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<TimeZone>,
     /// What its places cost; without them the shop in front knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prices: Option<Prices>,
+}
+
+/// What becomes of a reservation of named seats that leaves a seat alone.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Orphans {
+    /// It is accepted.
+    #[default]
+    Allow,
+    /// It is refused.
+    Refuse,
+}
+
+impl Orphans {
+    /// Whether it is accepted.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    pub(super) fn are_allowed(&self) -> bool {
+        *self == Self::Allow
+    }
 }
 
 /// Why a showtime was cancelled: 1 to 200 characters, for people.
@@ -65,6 +90,12 @@ pub struct ListingChange {
     /// See [`Terms::hold_seconds`]. Holds that were made before keep their deadline.
     #[serde(skip_serializing_if = "TermChange::is_keep")]
     pub hold_seconds: TermChange<u32>,
+    /// See [`Terms::orphans`]; `None`: they are allowed.
+    #[serde(skip_serializing_if = "TermChange::is_keep")]
+    pub orphans: TermChange<Orphans>,
+    /// See [`Terms::accessible_for_all_from`].
+    #[serde(skip_serializing_if = "TermChange::is_keep")]
+    pub accessible_for_all_from: TermChange<GivenTime>,
     /// See [`Terms::time_zone`]. Local times of the same change are read in the new zone; what is not changed stays where it is in time.
     #[serde(skip_serializing_if = "TermChange::is_keep")]
     pub time_zone: TermChange<TimeZone>,

@@ -38,7 +38,7 @@ pub struct ShowtimeView {
     /// Stamp of the event with that sequence.
     pub stamp: Stamp,
     /// Its rows.
-    pub seat_map: SeatMap,
+    pub seat_map: Arc<SeatMap>,
     /// Every seat's status, in order of index.
     pub statuses: Vec<SeatStatus>,
 }
@@ -104,7 +104,7 @@ impl ShowtimeView {
             listing: Arc::new(Listing::scheduled(&first.event)?),
             sequence: first.sequence,
             stamp: first.stamp,
-            seat_map: rows.clone(),
+            seat_map: Arc::new(rows.clone()),
             statuses: vec![SeatStatus::Available; seats],
         })
     }

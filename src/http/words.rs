@@ -39,3 +39,12 @@ pub(super) enum Together {
     Rows,
     Preferred,
 }
+
+/// What becomes of a reservation of named seats that leaves a seat alone.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "describes the domain's words to the OpenAPI document")]
+pub(super) enum Orphans {
+    Allow,
+    Refuse,
+}

@@ -99,7 +99,7 @@ mod tests {
             listing: Arc::new(Listing::new("The \"Usual\"\n Suspects", Timestamp::from_millis(0))),
             sequence: 31,
             stamp: Stamp::default(),
-            seat_map: SeatMap::new(vec![row("A\"", 3), row("B", 4)]).unwrap(),
+            seat_map: Arc::new(SeatMap::new(vec![row("A\"", 3), row("B", 4)]).unwrap()),
             statuses,
         };
         for part_seats in [0, 1, 3, 7, 100] {

@@ -161,7 +161,7 @@ pub trait Journal: Send + Sync + 'static {
             listing: Arc::clone(showtime.listing()),
             sequence: showtime.sequence(),
             stamp,
-            seat_map: SeatMap::clone(&showtime.facts().seat_map),
+            seat_map: Arc::clone(&showtime.facts().seat_map),
             statuses: showtime.statuses().to_vec(),
         })))
     }

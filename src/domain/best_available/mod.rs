@@ -4,6 +4,8 @@
 //! single seats behind, a free seat with no free neighbour; then it is nearer to the focal point, by the sum of its seats' squared
 //! distances; then it comes first in seat order. The focal point is the auditorium's, or the middle of the first row.
 
+mod explain;
+mod near;
 mod rows;
 mod search;
 #[cfg(test)]
@@ -14,9 +16,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Rejection, SeatIndex, SeatMap, SeatSelection, Tariffs};
 
+pub(super) use explain::explain;
+pub(super) use near::near;
 pub use within::Within;
 
-use rows::{Candidates, RowPlace};
+use rows::{Candidates, Focus, RowPlace};
 
 /// What a customer asks for.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -65,6 +69,13 @@ impl BestAvailable {
         Self { tariffs, ..self }
     }
 
+    /// The same request once the house has given up to keep accessible places for those who ask for them.
+    #[must_use]
+    pub(super) fn of_all_places(mut self) -> Self {
+        self.within.accessible_for_all = true;
+        self
+    }
+
     /// The tariffs that were chosen.
     pub(super) fn tariffs(&self) -> &Tariffs {
         &self.tariffs
@@ -84,7 +95,7 @@ impl BestAvailable {
         let Self { quantity, together, within, tariffs: _ } = self;
         let wanted = *quantity;
         within.check(seat_map)?;
-        let mut rows: Vec<RowPlace<'_>> = rows::rows(seat_map, within).collect();
+        let mut rows: Vec<RowPlace<'_>> = rows::rows(seat_map, within, Focus::default()).collect();
         let candidates = Candidates { is_free: &is_free, within };
         if let Some(block) = search::best_block(&rows, &candidates, wanted) {
             return Ok(block.seats().collect());
@@ -110,31 +121,5 @@ impl BestAvailable {
             }
         };
         chosen.ok_or(Rejection::NotTogether { wanted, longest })
-    }
-}
-
-/// Why these seats, which are in seat order, for people: `row C 7-10, together, no single seat left`. `is_free` tells how the house is once
-/// they are taken.
-pub fn explain(seat_map: &SeatMap, is_free: impl Fn(SeatIndex) -> bool, seats: &[SeatIndex]) -> String {
-    let blocks: Vec<&[SeatIndex]> =
-        seats.chunk_by(|one, other| one.checked_add(1) == Some(*other) && seat_map.is_beside(*one, *other)).collect();
-    let name = |block: &&[SeatIndex]| {
-        let (first, last) = (block.first().copied().unwrap_or_default(), block.last().copied().unwrap_or_default());
-        let (from, to) = (seat_map.printed(first), seat_map.printed(last));
-        let section = from.section.map(|section| section + " ").unwrap_or_default();
-        let place = format!("{section}row {} {}", from.row, from.label);
-        if first == last { place } else { format!("{place}-{}", to.label) }
-    };
-    let names = blocks.iter().map(name).collect::<Vec<_>>().join(" and ");
-    let together = if blocks.len() == 1 && seats.len() > 1 { ", together" } else { "" };
-    let beside = |seat: SeatIndex| {
-        let sides = [seat.checked_sub(1), seat.checked_add(1)];
-        sides.into_iter().flatten().filter(move |other| seat_map.is_beside(seat, *other))
-    };
-    let is_single = |seat: &SeatIndex| is_free(*seat) && !beside(*seat).any(&is_free);
-    let single = seats.iter().flat_map(|seat| beside(*seat)).find(is_single);
-    match single {
-        None => format!("{names}{together}, no single seat left"),
-        Some(seat) => format!("{names}{together}, leaves seat {} alone", seat_map.printed(seat)),
     }
 }

@@ -15,16 +15,43 @@ pub(super) struct Candidates<'a, F> {
 pub(super) struct RowPlace<'a> {
     pub(super) row: &'a Row,
     pub(super) seats: Range<SeatIndex>,
-    pub(super) depth: u64,
+    pub(super) depth: i64,
     pub(super) longest: u32,
+    focus: Focus,
+}
+
+/// The point to which seats are to be near, in the units of [`RowPlace::point`]; the auditorium's focal point, if nothing else is said.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Focus {
+    x: i64,
+    y: i64,
+}
+
+impl Focus {
+    /// The middle of some seats; `None` if they are none of the house.
+    pub(super) fn middle_of(seat_map: &SeatMap, seats: &[SeatIndex]) -> Option<Self> {
+        let within = Within::default();
+        let (mut count, mut sum) = (0, Self::default());
+        for row in rows(seat_map, &within, Self::default()) {
+            for seat in seats.iter().filter(|seat| row.seats.contains(*seat)) {
+                let (x, y) = row.point(*seat);
+                (count, sum) = (count + 1, Self { x: sum.x + x, y: sum.y + y });
+            }
+        }
+        Some(Self { x: sum.x.checked_div(count)?, y: sum.y.checked_div(count)? })
+    }
 }
 
 /// The rows of the wanted section.
-pub(super) fn rows<'a>(seat_map: &'a SeatMap, within: &'a Within) -> impl Iterator<Item = RowPlace<'a>> {
-    (0_u64..)
+pub(super) fn rows<'a>(seat_map: &'a SeatMap, within: &'a Within, focus: Focus) -> impl Iterator<Item = RowPlace<'a>> {
+    (0_i64..)
         .zip(seat_map.numbered_rows())
         .filter(|(_, (row, _))| within.section.is_none() || row.section.as_deref() == within.section.as_deref())
-        .map(|(depth, (row, seats))| RowPlace { row, seats, depth, longest: row.seats })
+        .map(move |(depth, (row, seats))| RowPlace { row, seats, depth, longest: row.seats, focus })
+}
+
+fn square(length: u64) -> u128 {
+    u128::from(length) * u128::from(length)
 }
 
 pub(super) fn length(run: &Range<SeatIndex>) -> u32 {
@@ -53,30 +80,37 @@ impl RowPlace<'_> {
         free.map(|_| 1).sum()
     }
 
-    /// The squared distance from the focal point. In a row without positions: in quarters of a square seat, half seats to the side, rows
-    /// to the back.
-    pub(super) fn distance(&self, seat: SeatIndex) -> u128 {
+    /// Where a seat is, from the focal point: in hundredths of the auditorium's unit. In a row without positions: in half seats to the right of its
+    /// middle, two for each row to the back.
+    fn point(&self, seat: SeatIndex) -> (i64, i64) {
         let offset = seat - self.seats.start;
-        let square = |length: u64| u128::from(length) * u128::from(length);
         match (&self.row.x, &self.row.y) {
-            (Some(x), Some(y)) => square(x.at(offset).unsigned_abs()) + square(y.at(offset).unsigned_abs()),
-            (None, _) | (_, None) => {
-                square((2 * u64::from(offset)).abs_diff(u64::from(self.row.seats - 1))) + 4 * square(self.depth)
-            }
+            (Some(x), Some(y)) => (x.at(offset), y.at(offset)),
+            (None, _) | (_, None) => (2 * i64::from(offset) - i64::from(self.row.seats - 1), 2 * self.depth),
         }
     }
 
-    /// No seat of the row is nearer to the focal point.
+    /// The squared distance from the focus.
+    pub(super) fn distance(&self, seat: SeatIndex) -> u128 {
+        let (x, y) = self.point(seat);
+        square(x.abs_diff(self.focus.x)) + square(y.abs_diff(self.focus.y))
+    }
+
+    /// No seat of the row is nearer to the focus.
     pub(super) fn nearest(&self) -> u128 {
-        let depth = match &self.row.y {
-            None => return 4 * u128::from(self.depth) * u128::from(self.depth),
-            Some(Places::Even { from, step }) => {
+        let from_focus = |y: i64| y.abs_diff(self.focus.y);
+        let depth = match (&self.row.x, &self.row.y) {
+            (None, _) | (_, None) => from_focus(2 * self.depth),
+            (Some(_), Some(Places::Even { from, step })) => {
                 let last = from + step * i64::from(self.row.seats.saturating_sub(1));
-                if from.signum() == last.signum() { from.unsigned_abs().min(last.unsigned_abs()) } else { 0 }
+                let is_between = (*from.min(&last)..=*from.max(&last)).contains(&self.focus.y);
+                if is_between { 0 } else { from_focus(*from).min(from_focus(last)) }
             }
-            Some(Places::Each(places)) => places.iter().map(|place| place.unsigned_abs()).min().unwrap_or_default(),
+            (Some(_), Some(Places::Each(places))) => {
+                places.iter().map(|place| from_focus(*place)).min().unwrap_or_default()
+            }
         };
-        u128::from(depth) * u128::from(depth)
+        square(depth)
     }
 
     /// The longest stretches of free seats next to each other.
@@ -93,7 +127,7 @@ impl RowPlace<'_> {
     fn is_wanted(&self, seat: SeatIndex, within: &Within) -> bool {
         let seat = self.seat(seat);
         let is_for_all = !matches!(seat.kind(), SeatKind::Wheelchair | SeatKind::Companion);
-        (is_for_all || within.accessible > 0)
+        (is_for_all || within.accessible > 0 || within.accessible_for_all)
             && (within.category.is_none() || seat.category() == within.category.as_deref())
     }
 

@@ -17,6 +17,9 @@ pub struct Within {
     /// So many of them are wheelchair places, and no others are; a companion's seat is taken with its wheelchair place only.
     #[serde(skip_serializing_if = "is_none")]
     pub accessible: u32,
+    /// Wheelchair places and companions' seats are for everybody by now.
+    #[serde(skip)]
+    pub accessible_for_all: bool,
 }
 
 impl Within {

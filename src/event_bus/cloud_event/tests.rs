@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{
-    CancelReason, PaymentReference, Row, SeatId, SeatMap, SeatStatus, Stamp, TakenSeat, Terms, TimeZone, UserId,
+    CancelReason, Orphans, PaymentReference, Row, SeatId, SeatMap, SeatStatus, Stamp, TakenSeat, Terms, TimeZone,
+    UserId,
 };
 
 fn showtime() -> impl Strategy<Value = ShowtimeId> {
@@ -28,6 +29,8 @@ fn terms() -> impl Strategy<Value = Terms> {
             places_per_booking,
             places_per_customer,
             hold_seconds,
+            orphans: if on_sale_from.is_some() { Orphans::Refuse } else { Orphans::Allow },
+            accessible_for_all_from: on_sale_until,
             time_zone,
         },
     )

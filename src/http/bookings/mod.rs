@@ -2,6 +2,7 @@
 
 mod changes;
 mod outcome;
+mod preview;
 mod price;
 mod reservation;
 mod reserve;
@@ -10,6 +11,7 @@ mod show;
 
 use crate::http::bookings::changes::{ConfirmationBody, HolderBody};
 use crate::http::bookings::outcome::OutcomeAnswer;
+use crate::http::bookings::preview::{MOST_ALTERNATIVES, PreviewAnswer};
 use crate::http::bookings::reserve::{ReservationBody, ReservationHereBody, ReservedAnswer};
 use crate::http::bookings::seats::{ExchangeBody, RefundBody};
 use crate::http::bookings::show::BookingAnswer;
@@ -17,6 +19,9 @@ use crate::http::openapi::Describe;
 use crate::http::paths::{BOOKING, BOOKING_SEATS, BOOKINGS, CANCEL, CONFIRM, EXTEND, REFUND, SHOWTIME_BOOKINGS};
 use crate::http::route::Route;
 
+const RESERVE_RULE: &str = "With `preview`, the rules are those of a reservation, but for the limit of places of a customer; somebody else may be \
+     faster. A 409 `seats-taken` has `alternatives` if they are asked for: as many free seats next to each other, near to the named ones, of \
+     their category if they share one, with as many wheelchair places.";
 const EXCHANGE_RULE: &str = "The booking has its old seats, or all of its new ones: at no moment others. For the holder while it is pending, and for \
      operators also once it is confirmed. The deadline stays. At least one seat is left: cancel the booking to give back all.";
 const REFUND_RULE: &str = "The seats are free again for everybody. A booking without seats left is `Cancelled`. `refund` in the answer, and in the \
@@ -31,6 +36,10 @@ fn reservations() -> Vec<Route> {
     let reserving = |name, summary| {
         Describe::new(name, summary, "bookings")
             .public()
+            .text(RESERVE_RULE)
+            .flag("preview", "Tell what the reservation would come to, and hold nothing")
+            .number("alternatives", "Offer so many blocks if the seats are taken", 0, MOST_ALTERNATIVES)
+            .json::<PreviewAnswer<'_>>(200, "What the reservation would come to; nothing is held", &[])
             .json::<ReservedAnswer<'_>>(201, "The seats are held", &["Location", "Idempotent-Replayed?"])
             .problems(&[400, 404, 408, 409, 413, 415, 422, 500, 503])
     };

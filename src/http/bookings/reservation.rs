@@ -1,6 +1,6 @@
 //! A reservation as a client asked for it, and how its refusals name the wrong parts by their place in the body.
 
-use crate::box_office::{self, BoxOfficeError};
+use crate::box_office;
 use crate::domain::{BestAvailable, Rejection, SeatId, SeatSelection, SelectionError, ShowtimeId, Tariffs, UserId};
 use crate::http::AppState;
 use crate::http::problem::{self, Code, FieldError, Problem};
@@ -60,6 +60,15 @@ impl Seats {
         SeatSelection::new(showtime, seats).map(|seats| box_office::Wanted::Seats(seats.at(tariffs.clone())))
     }
 
+    /// The seats that are named.
+    pub(super) fn named(&self) -> &[SeatId] {
+        match self {
+            Self::Listed(seats, _) => seats,
+            Self::Single(seat, _) => std::slice::from_ref(seat),
+            Self::Best(_) => &[],
+        }
+    }
+
     /// Where in the body the seat at this position is.
     fn place(&self, position: usize) -> String {
         match self {
@@ -90,10 +99,7 @@ pub(super) async fn refused_selection(state: &AppState, wanted: &Wanted, error: 
 }
 
 /// Names wrong parts by their place in the body.
-pub(super) fn refused_reservation(error: BoxOfficeError, wanted: &Wanted) -> Problem {
-    let BoxOfficeError::Rejected(rejection) = error else {
-        return error.into();
-    };
+pub(super) fn refused_reservation(rejection: Rejection, wanted: &Wanted) -> Problem {
     if rejection == Rejection::UnknownShowtime {
         return unknown_showtime(wanted);
     }

@@ -7,16 +7,16 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::box_office::Reserved;
+use crate::box_office::{BoxOfficeError, Reserved};
 use crate::domain::{
     BestAvailable, SeatId, SeatSelection, ShowtimeId, Tariffs, TermChange, Timestamp, Together, UserId, Within,
 };
 use crate::http::bookings::outcome::{OutcomeAnswer, standing};
-use crate::http::bookings::reservation::{Seats, Wanted, refused_reservation, refused_selection, unknown_showtime};
+use crate::http::bookings::preview::{self, Asked};
+use crate::http::bookings::reservation::{Seats, Wanted, refused_selection, unknown_showtime};
 use crate::http::problem::Problem;
 use crate::http::request::body;
 use crate::http::request::fields::{self, Fields, Object};
-use crate::http::request::query::Query;
 use crate::http::{AppState, credential, words};
 
 /// Seats to reserve: `seatIds`, or one `seatId`, or `bestAvailable`.
@@ -110,10 +110,10 @@ pub(super) async fn reserve(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    Query::none(&request)?;
+    let asked = Asked::of(&request)?;
     let body = body::json(&request, payload, state.settings.booking_bounds()).await?;
     let wanted = read_reservation(body.fields()?, None)?;
-    place(&state, &request, wanted).await
+    place(&state, &request, wanted, &asked).await
 }
 
 /// `POST /api/showtimes/{id}/bookings`
@@ -122,11 +122,11 @@ pub(super) async fn reserve_at(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    Query::none(&request)?;
+    let asked = Asked::of(&request)?;
     let showtime = body::path_uuid(&request, "id")?;
     let body = body::json(&request, payload, state.settings.booking_bounds()).await?;
     let wanted = read_reservation(body.fields()?, Some(showtime))?;
-    place(&state, &request, wanted).await
+    place(&state, &request, wanted, &asked).await
 }
 
 fn read_reservation(mut fields: Fields<'_>, in_path: Option<Uuid>) -> Result<Wanted, Problem> {
@@ -208,25 +208,37 @@ fn read_best(value: &RawValue) -> Result<BestAvailable, String> {
     let Some(accessible) = accessible else {
         return Err("accessible must be a whole number".to_owned());
     };
-    let within = Within { category, section, accessible };
+    let within = Within { category, section, accessible, accessible_for_all: false };
     let best = quantity.and_then(|quantity| BestAvailable::new(quantity, together, within));
     let most = SeatSelection::MAX_SEATS;
     best.ok_or_else(|| format!("quantity must be a whole number from 1 to {most}, and not below accessible"))
 }
 
-async fn place(state: &AppState, request: &HttpRequest, wanted: Wanted) -> Result<HttpResponse, Problem> {
+async fn place(
+    state: &AppState,
+    request: &HttpRequest,
+    wanted: Wanted,
+    asked: &Asked,
+) -> Result<HttpResponse, Problem> {
     let context = credential::context(request)?;
     credential::require_secret(&context)?;
     let seats = match wanted.seats.checked(wanted.showtime) {
         Ok(seats) => seats,
         Err(error) => return Err(refused_selection(state, &wanted, &error).await),
     };
+    if asked.preview {
+        return preview::preview(state, asked, (seats, &wanted)).await;
+    }
     // Ask before an actor is opened: a flood of ids that nobody knows shares few queries.
     if !state.box_office.is_open(wanted.showtime) && !state.existence.ask(wanted.showtime).await? {
         return Err(unknown_showtime(&wanted));
     }
     let outcome = state.box_office.reserve(wanted.showtime, seats, wanted.user.clone(), context).await;
-    let reserved = outcome.map_err(|error| refused_reservation(error, &wanted))?;
+    let reserved = match outcome {
+        Ok(reserved) => reserved,
+        Err(BoxOfficeError::Rejected(refused)) => return Err(asked.offer(state, refused, &wanted).await),
+        Err(error) => return Err(error.into()),
+    };
     state.metrics.booking_accepted();
     Ok(created(&reserved, (state.clock)()))
 }

@@ -60,7 +60,7 @@ pub(crate) struct Layout {
 struct Facts {
     id: ShowtimeId,
     listing: Arc<Listing>,
-    seat_map: SeatMap,
+    seat_map: Arc<SeatMap>,
 }
 
 impl EncodedShowtime {
@@ -114,7 +114,7 @@ impl EncodedShowtime {
 impl Layout {
     fn of(view: &ShowtimeView) -> Self {
         let facts =
-            Arc::new(Facts { id: view.id, listing: Arc::clone(&view.listing), seat_map: view.seat_map.clone() });
+            Arc::new(Facts { id: view.id, listing: Arc::clone(&view.listing), seat_map: Arc::clone(&view.seat_map) });
         let digest = facts.digest();
         let shown = {
             let facts = Arc::clone(&facts);
@@ -226,7 +226,7 @@ mod tests {
             listing: Arc::new(Listing::new("\"Quoted\" \u{1F3AC} title", Timestamp::from_millis(1_000))),
             sequence,
             stamp: Stamp::default(),
-            seat_map: SeatMap::new(rows).unwrap(),
+            seat_map: Arc::new(SeatMap::new(rows).unwrap()),
             statuses: vec![free, held, status, free, held],
         }
     }

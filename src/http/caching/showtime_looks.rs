@@ -228,7 +228,7 @@ mod tests {
                 listing: Arc::new(Listing::new("M", Timestamp::MAX)),
                 sequence,
                 stamp: Stamp::default(),
-                seat_map: SeatMap::new(vec![Row::numbered("A", 1)]).unwrap(),
+                seat_map: Arc::new(SeatMap::new(vec![Row::numbered("A", 1)]).unwrap()),
                 statuses: vec![SeatStatus::Available],
             };
             let over = self.model.inner.place(ID).await.unwrap();

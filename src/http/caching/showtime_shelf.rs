@@ -11,7 +11,7 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use crate::coalesce::Flights;
-use crate::domain::ShowtimeId;
+use crate::domain::{ShowtimeId, ShowtimeView};
 use crate::http::caching::encoded_showtime::{EncodedShowtime, Form, Layout};
 use crate::http::caching::representation::{Body, Coding, Representation};
 use crate::http::caching::showtime_source::{Look, ShowtimeSource};
@@ -30,6 +30,7 @@ type Loaded = Result<Option<Arc<EncodedShowtime>>, Arc<ReadError>>;
 pub(crate) struct ShowtimeShelf {
     source: Arc<ShowtimeSource>,
     loads: Flights<ShowtimeId, Loaded>,
+    views: Flights<ShowtimeId, Result<Option<Arc<ShowtimeView>>, Arc<ReadError>>>,
     contents: Contents,
     made: Made,
 }
@@ -58,7 +59,7 @@ struct Contents {
 impl ShowtimeShelf {
     pub(crate) fn new(source: Arc<ShowtimeSource>, most_showtimes: usize, most_bytes: usize) -> Self {
         let contents = Contents::new(most_showtimes, most_bytes);
-        Self { source, loads: Flights::default(), contents, made: Made::default() }
+        Self { source, loads: Flights::default(), views: Flights::default(), contents, made: Made::default() }
     }
 
     /// The showtime as its source had it when `look` was asked for, or later. What was made before and is further has been taken
@@ -122,6 +123,13 @@ impl ShowtimeShelf {
             return Ok(make());
         }
         tokio::task::spawn_blocking(make).await.map_err(|error| ReadError { reason: error.to_string() })
+    }
+
+    /// The showtime with all its seats as its source has it; who asks while it is being read shares what comes.
+    pub(crate) async fn view(&self, id: ShowtimeId) -> Result<Option<Arc<ShowtimeView>>, Arc<ReadError>> {
+        let source = Arc::clone(&self.source);
+        let load = move || async move { source.showtime(id).await.map_err(Arc::new) }.boxed();
+        self.views.join_running(id, load).await
     }
 
     async fn load(&self, id: ShowtimeId) -> Loaded {
@@ -206,7 +214,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{Listing, Row, SeatMap, SeatStatus, ShowtimeView, Stamp, Timestamp};
+    use crate::domain::{Listing, Row, SeatMap, SeatStatus, Stamp, Timestamp};
     use crate::read_model::embedded::EmbeddedReadModel;
 
     /// Long enough to be made off the workers.
@@ -223,7 +231,7 @@ mod tests {
             listing: Arc::new(Listing::new("M", Timestamp::from_millis(1_000))),
             sequence,
             stamp: Stamp::default(),
-            seat_map: SeatMap::new(rows).unwrap(),
+            seat_map: Arc::new(SeatMap::new(rows).unwrap()),
             statuses: vec![SeatStatus::Available; usize::try_from(SEATS).unwrap()],
         };
         Arc::new(EncodedShowtime::of(&view, None))

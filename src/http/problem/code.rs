@@ -97,6 +97,8 @@ codes! {
         "`left` says how many seats are free. Nothing was reserved.";
     NotTogether = "not-together", CONFLICT, "Not as many seats together",
         "Enough seats are free, but not as they may lie; `longest` says how many are free next to each other. Nothing was reserved.";
+    SeatLeftAlone = "seat-left-alone", CONFLICT, "A seat would be left alone",
+        "The showtime refuses bookings that leave a free seat without a free neighbour, where other seats of the same stretch would not. `alternatives` has what may be taken instead. Nothing was reserved.";
     HoldExpired = "hold-expired", CONFLICT, "The hold has expired",
         "The deadline passed before the command; the seats are free again. `expiredAt` says when. A payment that is under way takes them if they are still free, and is to be returned if not.";
     PaymentTooLate = "payment-too-late", CONFLICT, "The payment came too late",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::{BookingId, CancelReason, SeatConflict, SeatPlace, ShowtimeId, Timestamp};
+use crate::domain::{Alternative, BookingId, CancelReason, SeatConflict, SeatPlace, ShowtimeId, Timestamp};
 use crate::http::health::DependencyReport;
 use crate::http::problem::code::Code;
 use crate::http::words::{BookingStatus, ConflictReason};
@@ -86,6 +86,26 @@ impl From<&SeatConflict> for Conflict {
     }
 }
 
+/// Seats that may be taken instead.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Alternative)]
+pub(crate) struct AlternativeAnswer {
+    /// The seats, next to each other.
+    #[schema(value_type = Vec<uuid::Uuid>)]
+    seat_ids: Vec<crate::domain::SeatId>,
+    /// Which they are, for people.
+    #[schema(example = "row C 7-10, together, no single seat left")]
+    choice: String,
+}
+
+impl From<&Alternative> for AlternativeAnswer {
+    fn from(alternative: &Alternative) -> Self {
+        let Alternative { seat_ids, choice } = alternative.clone();
+        Self { seat_ids, choice }
+    }
+}
+
 /// An error, RFC 9457. Further members say more where a code's meaning announces them.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -159,6 +179,10 @@ pub(crate) struct Further {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) longest: Option<u32>,
+    /// What may be taken instead, the best first. All are free at the moment; other customers may be offered the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) alternatives: Option<Vec<AlternativeAnswer>>,
     /// What the booking is instead of pending.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BookingStatus>, nullable = false)]

@@ -14,8 +14,8 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 
 use crate::box_office::BoxOfficeError;
-use crate::domain::{ListingError, Rejection, SeatConflict, SelectionError, Timestamp};
-use crate::http::problem::document::{Conflict, Kind};
+use crate::domain::{Alternative, ListingError, Rejection, SeatConflict, SelectionError, Timestamp};
+use crate::http::problem::document::{AlternativeAnswer, Conflict, Kind};
 use crate::live::LiveError;
 use crate::read_model::ReadError;
 use crate::write_store::StoreError;
@@ -88,6 +88,11 @@ impl Problem {
         Self::new(code, detail).with(Further { expired_at: Some(expired_at), ..Further::default() })
     }
 
+    /// More is wanted than may be had.
+    fn limited(code: Code, detail: String, most: u32) -> Self {
+        Self::new(code, detail).with(Further { most: Some(most), ..Further::default() })
+    }
+
     /// One wrong part of the request.
     pub fn field(error: FieldError) -> Self {
         Self::fields(vec![error])
@@ -116,6 +121,14 @@ impl Problem {
     #[must_use]
     fn with_conflicts(mut self, conflicts: &[SeatConflict]) -> Self {
         self.0.conflicts = conflicts.iter().map(Conflict::from).collect();
+        self
+    }
+
+    /// Offers other seats.
+    #[must_use]
+    pub(super) fn offering(mut self, alternatives: &[Alternative]) -> Self {
+        let answers = || alternatives.iter().map(AlternativeAnswer::from).collect();
+        self.0.further.alternatives = (!alternatives.is_empty()).then(answers);
         self
     }
 
@@ -292,12 +305,8 @@ impl From<Rejection> for Problem {
             Rejection::BadListing(ListingError::NoSuchTime { member, error }) => {
                 Self::field(FieldError::pointer(format!("/{member}"), error.to_string()))
             }
-            Rejection::TooManyPlaces { most, .. } => {
-                Self::new(Code::TooManyPlaces, detail).with(Further { most: Some(most), ..Further::default() })
-            }
-            Rejection::CustomerLimit { most, .. } => {
-                Self::new(Code::CustomerLimit, detail).with(Further { most: Some(most), ..Further::default() })
-            }
+            Rejection::TooManyPlaces { most, .. } => Self::limited(Code::TooManyPlaces, detail, most),
+            Rejection::CustomerLimit { most, .. } => Self::limited(Code::CustomerLimit, detail, most),
             Rejection::NotPriced { .. } => Self::new(Code::NotPriced, detail),
             Rejection::UnknownTariff { .. } | Rejection::NoTariffs { .. } => {
                 Self::in_body(Code::UnknownTariff, "/tariffs", detail)
@@ -307,6 +316,7 @@ impl From<Rejection> for Problem {
             Rejection::TooFewSeats { left, .. } | Rejection::TooFewAccessible { left, .. } => {
                 Self::new(Code::TooFewSeats, detail).with(Further { left: Some(left), ..Further::default() })
             }
+            Rejection::SeatLeftAlone { instead, .. } => Self::new(Code::SeatLeftAlone, detail).offering(&instead),
             Rejection::NotTogether { longest, .. } => {
                 Self::new(Code::NotTogether, detail).with(Further { longest: Some(longest), ..Further::default() })
             }

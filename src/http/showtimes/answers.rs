@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::{Listing, ShowtimeId, ShowtimeSummary};
-use crate::http::words::SeatStatus;
+use crate::http::words::{self, SeatStatus};
 
 /// A line of the list of showtimes.
 #[derive(Serialize, ToSchema)]
@@ -73,6 +73,12 @@ pub(super) struct ListingAnswer {
     /// Seconds for which a reservation, or an extension, holds seats; absent: the server's default.
     #[schema(nullable = false)]
     hold_seconds: Option<u32>,
+    /// `refuse`: a reservation of named seats may not leave a free seat without a free neighbour. Absent: it may.
+    #[schema(nullable = false)]
+    orphans: Option<words::Orphans>,
+    /// From when on `bestAvailable` chooses wheelchair places and companions' seats for everybody; absent: only for who asks for them.
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+    accessible_for_all_from: Option<String>,
     /// What its places cost; absent: the shop knows.
     #[schema(nullable = false)]
     prices: Option<PricesBody>,

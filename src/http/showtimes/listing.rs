@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::box_office::{Listed, RequestContext};
 use crate::domain::{
-    CancelReason, GivenTime, Listing, ListingChange, ListingError, PriceFault, Prices, ShowtimeId, TermChange,
+    CancelReason, GivenTime, Listing, ListingChange, ListingError, Orphans, PriceFault, Prices, ShowtimeId, TermChange,
     TimeZone, Timestamp, movie_title,
 };
 use crate::http::problem::Problem;
@@ -19,7 +19,7 @@ use crate::http::request::body::{self, Body};
 use crate::http::request::fields::{self, Fields};
 use crate::http::request::query::Query;
 use crate::http::showtimes::answers::{ListingAnswer, PricesBody, shown};
-use crate::http::{AppState, credential};
+use crate::http::{AppState, credential, words};
 
 /// New values for parts of a showtime. What is absent stays; `null` takes a term away.
 #[derive(ToSchema)]
@@ -45,6 +45,12 @@ pub(super) struct ChangeBody {
     /// default. Holds that were made before keep their deadline.
     #[schema(minimum = 1)]
     hold_seconds: Option<u32>,
+    /// `allow` (if absent), or `refuse`: a reservation of named seats that leaves a free seat without a free neighbour is refused, if as many seats of
+    /// the same stretch could be taken without that.
+    orphans: Option<words::Orphans>,
+    /// From when on, in the same forms, `bestAvailable` chooses wheelchair places and companions' seats for everybody; absent: only for who asks for
+    /// them.
+    accessible_for_all_from: Option<String>,
     /// The venue's time zone in the IANA database. Local times of the same change are read in it; times that are not changed stay where they are.
     time_zone: Option<String>,
     /// What its places cost. Bookings keep the prices that they were made with.
@@ -154,6 +160,8 @@ fn read_terms(fields: &mut Fields<'_>, longest_hold: u32) -> ListingChange {
         places_per_booking: fields.new_value("placesPerBooking", |value| count(value, MOST_PER_BOOKING)),
         places_per_customer: fields.new_value("placesPerCustomer", |value| count(value, u32::MAX)),
         hold_seconds: fields.new_value("holdSeconds", |value| count(value, longest_hold)),
+        orphans: fields.new_value("orphans", orphans),
+        accessible_for_all_from: fields.new_value("accessibleForAllFrom", |value| text(value, GivenTime::parse)),
         time_zone: fields.new_value("timeZone", |value| text(value, TimeZone::parse)),
         prices: read_prices(fields),
     }
@@ -181,6 +189,10 @@ fn text<T, E: Display>(value: &RawValue, read: impl FnOnce(String) -> Result<T, 
     let text =
         serde_json::from_str(value.get()).map_err(|_kind| format!("must be a string, not {}", fields::kind(value)))?;
     read(text).map_err(|error| error.to_string())
+}
+
+fn orphans(value: &RawValue) -> Result<Orphans, String> {
+    serde_json::from_str(value.get()).map_err(|_other| "must be allow or refuse".to_owned())
 }
 
 /// A whole number from 1 to `most`.

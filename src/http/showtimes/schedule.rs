@@ -18,7 +18,7 @@ use crate::http::request::long_list::{self, LongList, LongListOf, WithLongList};
 use crate::http::request::query::Query;
 use crate::http::showtimes::answers::{PricesBody, RowBody, SummaryAnswer};
 use crate::http::showtimes::listing;
-use crate::http::{AppState, credential};
+use crate::http::{AppState, credential, words};
 
 /// A showtime to create.
 #[derive(ToSchema)]
@@ -44,6 +44,12 @@ pub(super) struct ScheduleBody {
     /// default.
     #[schema(minimum = 1)]
     hold_seconds: Option<u32>,
+    /// `allow` (if absent), or `refuse`: a reservation of named seats that leaves a free seat without a free neighbour is refused, if as many seats of
+    /// the same stretch could be taken without that.
+    orphans: Option<words::Orphans>,
+    /// From when on, in the same forms, `bestAvailable` chooses wheelchair places and companions' seats for everybody; absent: only for who asks for
+    /// them.
+    accessible_for_all_from: Option<String>,
     /// The venue's time zone in the IANA database, such as `Europe/Berlin`. A local time that its clocks skip or show twice is refused.
     time_zone: Option<String>,
     /// What its places cost.

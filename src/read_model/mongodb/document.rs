@@ -128,7 +128,7 @@ pub(super) fn view(document: &Document) -> Result<ShowtimeView, Damaged> {
         return Err(damaged("seatCount"));
     }
     let statuses = statuses(document)?;
-    Ok(ShowtimeView { id, listing, sequence, stamp, seat_map, statuses })
+    Ok(ShowtimeView { id, listing, sequence, stamp, seat_map: Arc::new(seat_map), statuses })
 }
 
 /// All fields of a view's document but its id.
@@ -210,7 +210,7 @@ mod tests {
             listing: Arc::new(listing),
             sequence: u64::MAX >> 1,
             stamp: Stamp(u64::MAX),
-            seat_map,
+            seat_map: Arc::new(seat_map),
             statuses,
         }
     }

@@ -122,25 +122,25 @@ fn the_members_of_the_contract_keep_their_names() {
         ),
         (
             "NewShowtime",
-            "auditoriumId auditoriumVersion holdSeconds movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer prices rows startTime timeZone",
+            "accessibleForAllFrom auditoriumId auditoriumVersion holdSeconds movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices rows startTime timeZone",
         ),
         (
             "ShowtimeChange",
-            "holdSeconds movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer prices startTime timeZone",
+            "accessibleForAllFrom holdSeconds movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices startTime timeZone",
         ),
         ("Cancellation", "reason"),
         (
             "ShowtimeOutcome",
-            "auditorium cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer prices sequence startTime startTimeLocal timeZone",
+            "accessibleForAllFrom auditorium cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices sequence startTime startTimeLocal timeZone",
         ),
         ("Row", "row seats"),
         (
             "Showtime",
-            "auditorium cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer prices seats sequence startTime startTimeLocal timeZone",
+            "accessibleForAllFrom auditorium cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices seats sequence startTime startTimeLocal timeZone",
         ),
         (
             "Layout",
-            "auditorium cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer prices rows seatIdPrefix startTime startTimeLocal timeZone",
+            "accessibleForAllFrom auditorium cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices rows seatIdPrefix startTime startTimeLocal timeZone",
         ),
         ("Seat", "category kind label number row seatId section status"),
         ("LayoutRow", "aisleAfter categories labels row seats section special x y"),
@@ -152,7 +152,7 @@ fn the_members_of_the_contract_keep_their_names() {
         ("PlacePrice", "amount seatId tariff"),
         (
             "ShowtimeSummary",
-            "auditorium available cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil placesPerBooking placesPerCustomer prices seats sequence startTime startTimeLocal timeZone",
+            "accessibleForAllFrom auditorium available cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices seats sequence startTime startTimeLocal timeZone",
         ),
         ("ShowtimePage", "items nextCursor"),
         ("AuditoriumSummary", "id name places seats seatsSince updatedAt version"),
@@ -160,11 +160,13 @@ fn the_members_of_the_contract_keep_their_names() {
         ("Auditorium", "$schema areas categories focalPoint name sections"),
         ("Readiness", "dependencies status"),
         ("Dependency", "detail required status"),
+        ("Alternative", "choice seatIds"),
+        ("ReservationPreview", "choice price seatIds sequence showtimeId"),
         ("Conflict", "label number reason row seatId section"),
         ("FieldError", "detail header parameter pointer"),
         (
             "Problem",
-            "bookingId bookingStatus code conflicts dependencies detail errors expiredAt instance left limit longest message most onSaleFrom onSaleUntil \
+            "alternatives bookingId bookingStatus code conflicts dependencies detail errors expiredAt instance left limit longest message most onSaleFrom onSaleUntil \
              reason sequence showtimeId startedAt status title traceId type until",
         ),
     ] {

@@ -14,6 +14,7 @@ mod limits;
 mod listing;
 mod live_messages;
 mod long_bodies;
+mod offers;
 mod operators;
 mod pages;
 mod prices;

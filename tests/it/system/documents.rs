@@ -50,11 +50,12 @@ async fn the_five_minutes_with_curl_work() {
 async fn the_page_for_sellers_works() {
     let said = run("docs/selling.md", ("# Selling", "\u{0}")).await;
     let lines: Vec<&str> = said.lines().collect();
-    let [accessible, found, priced, price, choice, extended, refused, confirmed, exchanged, refund, cancelled, payment] =
-        lines.as_slice()
-    else {
+    let [accessible, found, priced, price, choice, tried, after @ ..] = lines.as_slice() else { panic!("{said}") };
+    let [extended, refused, offered, confirmed, exchanged, refund, cancelled, payment] = after else {
         panic!("{said}")
     };
+    assert_eq!(*tried, "row B 6-8, together, no single seat left");
+    assert_eq!(offered.matches("'choice': ").count(), 3, "{offered}");
     assert_eq!(*accessible, "Stalls row B R1-R2, together, no single seat left");
     assert_eq!(*priced, "3");
     assert!(price.contains("'total': 6500"), "{price}");

@@ -1,0 +1,29 @@
+//! Near: the best seats that are free near to others.
+
+use crate::domain::best_available::rows::{self, Candidates, Focus, RowPlace};
+use crate::domain::best_available::search;
+use crate::domain::best_available::within::Within;
+use crate::domain::{Seat, SeatIndex, SeatKind, SeatMap};
+
+/// As many free seats as are named, next to each other: the block that leaves the fewest single seats, and of such the nearest to the middle of
+/// the named ones. If those share a category, the block has it, too; and it has as many wheelchair places.
+pub(crate) fn near(
+    seat_map: &SeatMap,
+    is_free: impl Fn(SeatIndex) -> bool,
+    named: &[SeatIndex],
+) -> Option<Vec<SeatIndex>> {
+    let seats: Vec<Seat<'_>> = named.iter().filter_map(|seat| seat_map.seat(*seat)).collect();
+    let category = seats.first()?.category();
+    let category = category.filter(|category| seats.iter().all(|seat| seat.category() == Some(*category)));
+    let wheelchairs = seats.iter().filter(|seat| seat.kind() == SeatKind::Wheelchair);
+    let within = Within {
+        category: category.map(ToOwned::to_owned),
+        accessible: wheelchairs.map(|_| 1).sum(),
+        ..Within::default()
+    };
+    let focus = Focus::middle_of(seat_map, named)?;
+    let rows: Vec<RowPlace<'_>> = rows::rows(seat_map, &within, focus).collect();
+    let candidates = Candidates { is_free: &is_free, within: &within };
+    let block = search::best_block(&rows, &candidates, u32::try_from(seats.len()).ok()?)?;
+    Some(block.seats().collect())
+}

@@ -1,0 +1,102 @@
+//! Offers: what a customer may take instead of seats that he named and cannot have, and why he has the seats that were chosen for him.
+
+use crate::domain::best_available::{explain, near};
+use crate::domain::orphans::left_alone;
+use crate::domain::{Alternative, SeatId, SeatIndex, Showtime};
+
+/// Blocks that are looked at in vain, because the terms refuse them, before nothing more is offered.
+const MOST_IN_VAIN: usize = 3;
+
+impl Showtime {
+    /// At most so many blocks of as many free seats as are named, the best first; see [`near`].
+    pub fn alternatives(&self, named: &[SeatIndex], most: usize) -> Vec<Alternative> {
+        let map = &self.facts().seat_map;
+        let mut seen: Vec<SeatIndex> = Vec::new();
+        let mut offered = Vec::new();
+        for _ in 0..most + MOST_IN_VAIN {
+            let is_left = |seat| self.is_free(seat) && !seen.contains(&seat);
+            let Some(block) = near(map, is_left, named).filter(|_| offered.len() < most) else { break };
+            seen.extend(&block);
+            let is_refused = !self.listing().terms.orphans.are_allowed()
+                && left_alone(map, |seat| self.is_free(seat), &[], &block).is_some();
+            if !is_refused {
+                let choice = explain(map, |seat| self.is_free(seat) && !block.contains(&seat), &block);
+                let seat_ids = block.into_iter().map(|seat| SeatId::with_prefix(self.seat_prefix(), seat)).collect();
+                offered.push(Alternative { seat_ids, choice });
+            }
+        }
+        offered
+    }
+
+    /// Why a booking has these seats, for people; see [`explain`].
+    pub fn explain(&self, seats: &[SeatId]) -> String {
+        let seats: Vec<SeatIndex> = seats.iter().map(|seat| seat.index()).collect();
+        explain(&self.facts().seat_map, |seat| self.is_free(seat), &seats)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::{Listing, Orphans, SeatMap, SeatStatus, ShowtimeFacts, ShowtimeId, Stored, Terms, Timestamp};
+
+    /// Three rows of eight; the first one and the places B1 to B4 are gold. `x` is taken.
+    fn showtime(marks: [&str; 3], orphans: Orphans) -> Showtime {
+        let gold = |to: u32| json!([{"to": to, "category": "gold"}, {"to": 8, "category": "blue"}]);
+        let seat_map: SeatMap = serde_json::from_value(json!([
+            {"row": "A", "seats": 8, "categories": [{"to": 8, "category": "gold"}]},
+            {"row": "B", "seats": 8, "categories": gold(4)},
+            {"row": "C", "seats": 8, "special": [{"seat": 1, "kind": "wheelchair"}, {"seat": 8, "kind": "wheelchair"}]},
+        ]))
+        .unwrap();
+        let facts = ShowtimeFacts { id: ShowtimeId(Uuid::from_u128(1)), seat_map: Arc::new(seat_map) };
+        let status = |mark| if mark == 'x' { SeatStatus::Sold } else { SeatStatus::Available };
+        let seats = marks.concat().chars().map(|mark| (status(mark), 1)).collect();
+        let terms = Terms { orphans, ..Terms::default() };
+        let listing = Arc::new(Listing { terms, ..Listing::new("M", Timestamp::from_millis(1)) });
+        Showtime::restore(facts, Stored { listing, sequence: 1, seats, pending: Vec::new(), customers: None })
+    }
+
+    fn offered(showtime: &Showtime, named: &[SeatIndex], most: usize) -> Vec<String> {
+        showtime.alternatives(named, most).into_iter().map(|block| block.choice).collect()
+    }
+
+    #[test]
+    fn what_is_near_and_of_the_same_category_is_offered() {
+        let house = showtime(["..xx....", "xx....x.", "........"], Orphans::Allow);
+        let expected = [
+            "row A 1-2, together, no single seat left",
+            "row B 3-4, together, no single seat left",
+            "row A 5-6, together, no single seat left",
+        ];
+        assert_eq!(offered(&house, &[1, 2], 3), expected);
+        assert_eq!(offered(&house, &[1, 2], 1), expected[..1]);
+        let any = "row B 5-6, together, no single seat left";
+        assert_eq!(offered(&house, &[12, 13], 1), [any], "blue");
+        assert_eq!(offered(&house, &[7, 8], 0), Vec::<String>::new());
+        assert_eq!(offered(&house, &[], 3), Vec::<String>::new());
+        assert_eq!(offered(&house, &[99], 3), Vec::<String>::new(), "no seat of the house");
+    }
+
+    #[test]
+    fn who_named_a_wheelchair_place_is_offered_one() {
+        let house = showtime(["........", "........", "x......."], Orphans::Allow);
+        assert_eq!(offered(&house, &[16, 17], 3), ["row C 7-8, together, no single seat left"]);
+        assert_eq!(offered(&house, &[17, 18], 1), ["row C 2-3, together, no single seat left"]);
+    }
+
+    #[test]
+    fn what_the_showtime_would_refuse_is_not_offered() {
+        // The only gold places besides would leave B3 alone.
+        let gold = ["xxxxxxxx", "xx......", "........"];
+        let named = [0];
+        let leaves_none = "row B 3, no single seat left";
+        assert_eq!(offered(&showtime(gold, Orphans::Refuse), &named, 3), [leaves_none]);
+        assert_eq!(offered(&showtime(gold, Orphans::Allow), &named, 3), [leaves_none, "row B 4, leaves seat B3 alone"]);
+    }
+}

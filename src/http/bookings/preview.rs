@@ -1,0 +1,109 @@
+//! Preview: what a reservation would come to, and what may be taken instead of seats that are gone. Decided by the rules of the showtime's actor,
+//! on the showtime as readers see it: nothing is held, and somebody else may be faster.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::box_office;
+use crate::domain::{BookingId, Decision, Event, HoldToken, Rejection, SeatId, Showtime, ShowtimeId};
+use crate::http::AppState;
+use crate::http::bookings::price::PriceAnswer;
+use crate::http::bookings::reservation::{Wanted, refused_reservation, unknown_showtime};
+use crate::http::problem::{Code, Problem};
+use crate::http::request::query::Query;
+
+/// Most blocks that are offered in place of one.
+pub(super) const MOST_ALTERNATIVES: u64 = 3;
+
+/// What the query of a reservation asks for.
+pub(super) struct Asked {
+    /// Tell what it would come to; hold nothing.
+    pub(super) preview: bool,
+    /// Blocks to be offered if the seats are taken.
+    pub(super) alternatives: usize,
+}
+
+/// What a reservation would come to at this moment. Nothing is held.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ReservationPreview)]
+pub(super) struct PreviewAnswer<'a> {
+    /// The showtime.
+    #[schema(value_type = Uuid)]
+    showtime_id: ShowtimeId,
+    /// The seats, in the order of the request.
+    #[schema(value_type = Vec<Uuid>)]
+    seat_ids: &'a [SeatId],
+    /// What they cost, if the showtime has prices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    price: Option<PriceAnswer<'a>>,
+    /// Why these seats, for people, if they were chosen by `bestAvailable`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    choice: Option<String>,
+    /// The sequence at which the showtime was looked at.
+    sequence: u64,
+}
+
+impl Asked {
+    pub(super) fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let query = Query::of(request, &["preview", "alternatives"])?;
+        let alternatives = query.number("alternatives", 0, MOST_ALTERNATIVES)?.unwrap_or(0);
+        Ok(Self { preview: query.flag("preview")?, alternatives: usize::try_from(alternatives).unwrap_or(usize::MAX) })
+    }
+
+    /// The refusal, with what is offered instead if that was asked for and there is any.
+    pub(super) async fn offer(&self, state: &AppState, refused: Rejection, wanted: &Wanted) -> Problem {
+        let is_taken = matches!(refused, Rejection::SeatsTaken { .. });
+        let problem = refused_reservation(refused, wanted);
+        if !is_taken || self.alternatives == 0 {
+            return problem;
+        }
+        // Without a view there is no offer; the refusal stands.
+        let Ok(Some(view)) = state.showtimes.view(wanted.showtime).await else { return problem };
+        let named: Vec<_> = wanted.seats.named().iter().map(|seat| seat.index()).collect();
+        problem.offering(&Showtime::seen(&view).alternatives(&named, self.alternatives))
+    }
+}
+
+/// Decides the reservation without making it.
+pub(super) async fn preview(
+    state: &AppState,
+    asked: &Asked,
+    (seats, wanted): (box_office::Wanted, &Wanted),
+) -> Result<HttpResponse, Problem> {
+    let unreadable = |error| Problem::new(Code::Unavailable, "the read model is unavailable").because(error);
+    let Some(view) = state.showtimes.view(wanted.showtime).await.map_err(unreadable)? else {
+        if !state.existence.ask(wanted.showtime).await? {
+            return Err(unknown_showtime(wanted));
+        }
+        (state.note_missing)(wanted.showtime);
+        return Err(Problem::new(Code::NotCaughtUp, "the view does not have this showtime yet"));
+    };
+    let now = (state.clock)();
+    let (id, token) = (BookingId::new(wanted.showtime, Uuid::now_v7()), HoldToken::from_bytes([0; 32]).hash());
+    let command = seats.command(id, wanted.user.clone(), token, now);
+    let mut showtime = Showtime::seen(&view);
+    let event = match showtime.decide(&command, now, &state.box_office.hold_policy()) {
+        Ok(Decision::Accepted(event)) => event,
+        Ok(other) => return Err(Problem::bug(format!("a new reservation was decided as {other:?}"))),
+        Err(refused) => return Err(asked.offer(state, refused, wanted).await),
+    };
+    showtime.evolve(&event, view.sequence, now, None);
+    let Event::SeatsReserved { seat_ids, price, .. } = &event else {
+        return Err(Problem::bug(format!("a new reservation was decided as {event:?}")));
+    };
+    let was_chosen = matches!(seats, box_office::Wanted::Best(_));
+    let answer = PreviewAnswer {
+        showtime_id: wanted.showtime,
+        seat_ids,
+        price: price.as_ref().map(|price| PriceAnswer::of(price, seat_ids)),
+        choice: was_chosen.then(|| showtime.explain(seat_ids)),
+        sequence: view.sequence,
+    };
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
+}
