@@ -70,18 +70,23 @@ impl Place {
             return Applied::Gap { have: self.sequence };
         }
         for recorded in run.after(self.sequence) {
-            if let Some(after) = listing.after(&recorded.event) {
-                *listing = Arc::new(after);
-            }
-            let change = recorded.event.seats_status();
-            for seat in change.seat_ids {
-                if let Some(status) = usize::try_from(seat.index()).ok().and_then(|index| statuses.get_mut(index)) {
-                    *status = change.status;
-                }
-            }
+            follow(&recorded.event, listing, statuses);
         }
         *self = Self { sequence: run.last_sequence(), stamp: run.last_stamp() };
         Applied::UpTo(self.sequence)
+    }
+}
+
+/// What the event changes of a listing and of the seats' statuses.
+fn follow(event: &Event, listing: &mut Arc<Listing>, statuses: &mut [SeatStatus]) {
+    if let Some(after) = listing.after(event) {
+        *listing = Arc::new(after);
+    }
+    let change = event.seats_status();
+    for seat in change.seat_ids {
+        if let Some(status) = usize::try_from(seat.index()).ok().and_then(|index| statuses.get_mut(index)) {
+            *status = change.status;
+        }
     }
 }
 
@@ -115,6 +120,13 @@ impl ShowtimeView {
         let applied = place.apply(run, &mut self.listing, &mut self.statuses);
         Place { sequence: self.sequence, stamp: self.stamp } = place;
         applied
+    }
+
+    /// Applies the next event of the same journal.
+    pub fn follow(&mut self, next: &RecordedEvent) {
+        debug_assert_eq!(next.sequence, self.sequence + 1, "a journal has no gap");
+        follow(&next.event, &mut self.listing, &mut self.statuses);
+        (self.sequence, self.stamp) = (next.sequence, next.stamp);
     }
 
     /// The last event applied.

@@ -12,6 +12,7 @@ mod caching;
 mod credential;
 mod exchange;
 pub mod health;
+mod history;
 mod limiting;
 pub mod limits;
 mod live;

@@ -46,8 +46,8 @@ pub struct Services {
     pub metrics: Registry,
 }
 
-/// Filtered lists that are read at once.
-const MOST_FILTERED_LISTS: usize = 8;
+/// Long reads under way at once.
+const MOST_LONG_READS: usize = 8;
 
 /// Everything that handlers share, one per process.
 pub struct AppState {
@@ -59,14 +59,16 @@ pub struct AppState {
     pub(super) looks: Arc<ShowtimeLooks>,
     pub(super) showtimes: ShowtimeShelf,
     pub(super) existence: Existence,
+    /// The truth, for who asks how it came about.
+    pub(super) journal: Arc<dyn Journal>,
     pub(super) auditoriums: Arc<dyn Auditoriums>,
     pub(super) plans: PlanShelf,
     pub(super) note_missing: Arc<dyn Fn(ShowtimeId) + Send + Sync>,
     pub(super) sequence_waits: SequenceWaits,
     /// Takes in bodies that may be large.
     pub(super) intake: Intake,
-    /// Places for lists that are filtered, each of which may read thousands of showtimes.
-    pub(super) filtered_lists: Semaphore,
+    /// Places for filtered lists and stories, each of which may read thousands of showtimes or events.
+    pub(super) long_reads: Semaphore,
     pub(super) limits: Limits,
     pub(super) totals: TotalLimits,
     pub(super) settings: Settings,
@@ -91,6 +93,7 @@ impl AppState {
             looks: ShowtimeLooks::new(source),
             showtimes,
             existence: Existence::of(Arc::clone(&services.journal)),
+            journal: Arc::clone(&services.journal),
             auditoriums: services.auditoriums,
             plans: PlanShelf::new(),
             note_missing: services.note_missing,
@@ -99,7 +102,7 @@ impl AppState {
                 places: Arc::new(Semaphore::new(settings.large_bodies)),
                 body_timeout: settings.body_timeout(),
             },
-            filtered_lists: Semaphore::new(MOST_FILTERED_LISTS),
+            long_reads: Semaphore::new(MOST_LONG_READS),
             limits: Limits::new(&settings.limits, settings.trusted_proxies.clone()),
             totals: TotalLimits::of(services.journal, &settings.limits),
             settings,

@@ -59,6 +59,12 @@ impl Describe {
         self.query(name, what, schema.min_length(Some(*characters.start())).max_length(Some(*characters.end())))
     }
 
+    /// An id in the query.
+    pub(crate) fn uuid(self, name: &str, what: &str) -> Self {
+        let format = SchemaFormat::KnownFormat(KnownFormat::Uuid);
+        self.query(name, what, ObjectBuilder::new().schema_type(Type::String).format(Some(format)))
+    }
+
     /// A date and time in the query.
     pub(crate) fn time(self, name: &str, what: &str) -> Self {
         let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);

@@ -5,6 +5,7 @@ use std::fmt;
 
 use actix_web::HttpRequest;
 
+use crate::domain::Timestamp;
 use crate::http::problem::{FieldError, Problem};
 
 /// Highest sequence: stores keep it as a signed number of 64 bits.
@@ -73,6 +74,15 @@ impl<'a> Query<'a> {
     ) -> Result<Option<T>, Problem> {
         let parsed = self.get(name).map(read).transpose();
         parsed.map_err(|error| Problem::field(FieldError::parameter(name, error.to_string())))
+    }
+
+    /// A point in time, if it is there.
+    pub(crate) fn time(&self, name: &str) -> Result<Option<Timestamp>, Problem> {
+        self.parsed(name, |text| {
+            // A + that is not written as %2B is a space.
+            let hint = if text.contains(' ') { "; write + as %2B" } else { "" };
+            Timestamp::parse(text).map_err(|error| format!("is {error}{hint}"))
+        })
     }
 
     /// `true` or `false`; absent is `false`.

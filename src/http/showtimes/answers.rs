@@ -148,7 +148,7 @@ pub(super) struct AuditoriumVersion {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = Showtime)]
 #[expect(dead_code, reason = "describes what encoded_showtime writes by hand")]
-pub(super) struct ShowtimeAnswer {
+pub(crate) struct ShowtimeAnswer {
     /// Its id.
     id: Uuid,
     #[serde(flatten)]

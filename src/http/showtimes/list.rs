@@ -59,7 +59,7 @@ struct Wanted {
 pub(super) async fn list(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let query = Query::of(&request, &[PAGE.as_slice(), FILTERS.as_slice()].concat())?;
     let wanted = Wanted::read(&query, (state.clock)(), state.settings.page_showtimes)?;
-    let place = if wanted.filter.wants_all() { None } else { Some(state.filtered_lists.try_acquire()) };
+    let place = if wanted.filter.wants_all() { None } else { Some(state.long_reads.try_acquire()) };
     let _place = place.transpose().map_err(|_full| busy())?;
     let read = async |start, count| state.looks.list(start, count).await.map_err(|error| unreadable(&error));
     let (found, next) = page(&wanted, read).await?;
@@ -78,7 +78,7 @@ impl Wanted {
         let limit = query.number("limit", 1, most)?.unwrap_or(most.min(50));
         let past = query.flag("past")?;
         let title = query.parsed("title", TitleSearch::parse)?;
-        let (from, to) = (query.parsed("from", time)?, query.parsed("to", time)?);
+        let (from, to) = (query.time("from")?, query.time("to")?);
         if from.zip(to).is_some_and(|(from, to)| from >= to) {
             return Err(Problem::field(FieldError::parameter("to", "must be after from")));
         }
@@ -139,12 +139,6 @@ fn link(query: &Query<'_>, limit: u64, next: &str) -> String {
     parameters.append_pair("limit", &limit.to_string()).append_pair("cursor", next);
     parameters.extend_pairs(FILTERS.iter().filter_map(|name| Some((name, query.get(name)?))));
     format!("</api/showtimes?{}>; rel=\"next\"", parameters.finish())
-}
-
-fn time(text: &str) -> Result<Timestamp, String> {
-    // A + that is not written as %2B is a space.
-    let hint = if text.contains(' ') { "; write + as %2B" } else { "" };
-    Timestamp::parse(text).map_err(|error| format!("is {error}{hint}"))
 }
 
 fn place(showtime: &ShowtimeSummary) -> (Timestamp, ShowtimeId) {

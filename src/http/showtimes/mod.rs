@@ -11,11 +11,12 @@ use crate::http::openapi::Describe;
 use crate::http::paths::{LAYOUT, SHOWTIME, SHOWTIME_CANCEL, SHOWTIMES, STATUS};
 use crate::http::request::query::MOST_SEQUENCE;
 use crate::http::route::Route;
-use crate::http::showtimes::answers::{LayoutAnswer, ShowtimeAnswer, SummaryAnswer};
+use crate::http::showtimes::answers::{LayoutAnswer, SummaryAnswer};
 use crate::http::showtimes::list::{CURSOR, CURSOR_CHARACTERS, PageAnswer};
 use crate::http::showtimes::listing::{CancelBody, ChangeBody, ListedAnswer};
 use crate::http::showtimes::schedule::ScheduleBody;
 
+pub(super) use answers::ShowtimeAnswer;
 pub(super) use seat_maps::{SEQUENCE, SOURCE};
 
 /// Default of the setting `page_showtimes`.

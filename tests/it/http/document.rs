@@ -160,6 +160,8 @@ fn the_members_of_the_contract_keep_their_names() {
         ("Auditorium", "$schema areas categories focalPoint name sections"),
         ("Readiness", "dependencies status"),
         ("Dependency", "detail required status"),
+        ("EventPage", "items nextAfter"),
+        ("RecordedEvent", "event recordedAt sequence"),
         ("Alternative", "choice seatIds"),
         ("ReservationPreview", "choice price seatIds sequence showtimeId"),
         ("Conflict", "label number reason row seatId section"),

@@ -8,6 +8,7 @@ pub mod contract;
 mod credentials;
 mod document;
 mod health;
+mod history;
 mod hostile;
 mod houses;
 mod limits;

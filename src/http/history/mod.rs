@@ -1,0 +1,46 @@
+//! History: the story of a showtime, of its bookings and of its seats, as the journal tells it. For operators.
+
+mod events;
+mod journal;
+mod past;
+
+use crate::http::history::events::{EventsAnswer, MOST_EVENTS};
+use crate::http::openapi::Describe;
+use crate::http::paths::{SHOWTIME_EVENTS, SHOWTIME_PAST};
+use crate::http::request::query::MOST_SEQUENCE;
+use crate::http::route::Route;
+use crate::http::showtimes::ShowtimeAnswer;
+
+const EVENTS_RULE: &str = "All filters must hold. With `seatId`, the events after which that seat stands as they say; with `bookingId`, those of the \
+     booking. A page has fewer events than `limit` if 5,000 were looked at for it: the story ends where `nextAfter` is absent.";
+const PAST_RULE: &str = "Name one of `time` and `sequence`. The journal is read up to there, which takes a moment for a showtime that was sold out.";
+
+pub(super) fn routes() -> Vec<Route> {
+    let reading = |name, summary| {
+        Describe::new(name, summary, "history").operator().id("The showtime").problems(&[400, 401, 403, 404, 500, 503])
+    };
+    vec![
+        Route::get(
+            SHOWTIME_EVENTS,
+            events::list,
+            reading("listEvents", "What happened in a showtime, in order (operators)")
+                .text(EVENTS_RULE)
+                .number("after", "Only events with a higher sequence: `nextAfter` of the page before", 0, MOST_SEQUENCE)
+                .number("limit", "Events on the page, 100 if absent", 1, MOST_EVENTS)
+                .uuid("bookingId", "Only events of this booking")
+                .uuid("seatId", "Only events of this seat")
+                .time("from", "Only what was decided then or later")
+                .time("to", "Only what was decided before")
+                .json::<EventsAnswer>(200, "A page", &[]),
+        ),
+        Route::get(
+            SHOWTIME_PAST,
+            past::show,
+            reading("showPast", "A showtime with all its seats as it stood (operators)")
+                .text(PAST_RULE)
+                .time("time", "As it stood at this time")
+                .number("sequence", "As it stood after the event with this sequence", 1, MOST_SEQUENCE)
+                .json::<ShowtimeAnswer>(200, "The showtime as it stood", &[]),
+        ),
+    ]
+}

@@ -1,0 +1,88 @@
+//! Past: a showtime as it stood at a time, or after one of its events.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::domain::{RecordedEvent, Rejection, ShowtimeId, ShowtimeView, Timestamp};
+use crate::http::caching::encoded_showtime::{EncodedShowtime, Form};
+use crate::http::caching::representation::Coding;
+use crate::http::history::journal;
+use crate::http::problem::{Code, FieldError, Problem};
+use crate::http::request::body;
+use crate::http::request::query::{MOST_SEQUENCE, Query};
+use crate::http::{AppState, credential};
+
+/// How far the journal is followed.
+enum Until {
+    /// To what was decided at this time.
+    Time(Timestamp),
+    /// To this event.
+    Sequence(u64),
+}
+
+/// `GET /api/showtimes/{id}/past`
+pub(super) async fn show(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    credential::require_operator(&state, &request)?;
+    let id = ShowtimeId(body::path_uuid(&request, "id")?);
+    let query = Query::of(&request, &["time", "sequence"])?;
+    let until = match (query.time("time")?, query.number("sequence", 1, MOST_SEQUENCE)?) {
+        (Some(time), None) => Until::Time(time),
+        (None, Some(sequence)) => Until::Sequence(sequence),
+        (None, None) => return Err(wrong("time", "is missing; name a time or a sequence")),
+        (Some(_), Some(_)) => return Err(wrong("sequence", "and time are both there; name one of them")),
+    };
+    let _place = journal::place(&state)?;
+    let view = fold(&state, id, &until).await?;
+    let encoded = EncodedShowtime::of(&view, None);
+    let encode = move || {
+        let whole = encoded.form(Form::Whole);
+        (whole.media_type(), whole.make(Coding::Identity, &|_coding| {}))
+    };
+    let (media_type, made) = web::block(encode).await.map_err(Problem::bug)?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CONTENT_TYPE, media_type)).insert_header((header::CACHE_CONTROL, "no-store"));
+    Ok(response.body(made.bytes))
+}
+
+async fn fold(state: &AppState, id: ShowtimeId, until: &Until) -> Result<ShowtimeView, Problem> {
+    let mut view: Option<ShowtimeView> = None;
+    loop {
+        let after = view.as_ref().map_or(0, |view| view.sequence);
+        let (read, is_last) = journal::read(state, id, after).await?;
+        for recorded in read {
+            if until.is_before(&recorded) {
+                return view.ok_or_else(|| wrong("time", "is before the showtime was created"));
+            }
+            match &mut view {
+                Some(view) => view.follow(&recorded),
+                None => view = ShowtimeView::scheduled(id, &recorded),
+            }
+        }
+        if is_last {
+            let view = view.ok_or(Rejection::UnknownShowtime)?;
+            return match until {
+                Until::Sequence(sequence) if *sequence > view.sequence => {
+                    let detail = format!("is after the last event, which has the sequence {}", view.sequence);
+                    Err(wrong("sequence", &detail))
+                }
+                Until::Sequence(_) | Until::Time(_) => Ok(view),
+            };
+        }
+        if view.is_none() {
+            return Err(Problem::new(Code::Internal, "a journal does not begin with its showtime"));
+        }
+    }
+}
+
+impl Until {
+    fn is_before(&self, recorded: &RecordedEvent) -> bool {
+        match self {
+            Self::Time(time) => recorded.recorded_at > *time,
+            Self::Sequence(sequence) => recorded.sequence > *sequence,
+        }
+    }
+}
+
+fn wrong(parameter: &str, detail: &str) -> Problem {
+    Problem::field(FieldError::parameter(parameter, detail))
+}
