@@ -37,8 +37,8 @@
 //!    cancellation, are decided after all others of their batch.
 //! 5. The batch asks the [`seat_lock`] once for the seats that clients named and were given. The lock refuses seats that another node is
 //!    about to sell: then the decisions are taken back, and made again without them. It keeps the others until the deadlines of their
-//!    holds. If the lock is away, the batch goes on without it. Best available seats take no lock: if another node was faster, others
-//!    are chosen.
+//!    holds. If the lock is away, the batch goes on without it. Best available seats and places of areas take no lock: if another node
+//!    was faster, others are chosen.
 //! 6. [`write_store::Ledger::commit`] writes the batch in one round trip and one transaction, which batches of other showtimes may share:
 //!    the showtime's sequence, seats and bookings by expected version, one row of the journal with the events, one row of the outbox,
 //!    idempotency keys. If another writer was faster, the transaction is rolled back, the actor reads the journal and decides again.

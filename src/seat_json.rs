@@ -1,17 +1,19 @@
-//! Seats in JSON, as seat maps and snapshots have them. Written by hand: a large house has 200,000.
+//! Seats and areas in JSON, as seat maps and snapshots have them. Seats are written by hand: a large house has 200,000.
 
+use std::ops::Range;
 use std::ptr;
 
+use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::domain::{Labels, Row, Seat, SeatId, SeatStatus, ShowtimeId};
+use crate::domain::{AreaShape, Labels, Row, Seat, SeatId, SeatIndex, SeatMap, SeatStatus, ShowtimeId};
 
 /// Bytes of a seat, about.
 pub const SEAT_BYTES: usize = 96;
 
 /// Appends seats of the showtime as `{"seatId":..,"row":..,"number":..,"status":..}`, with a comma between two. Seats of an auditorium have
-/// `section`, and where it says more, `label`, `category` and `kind` besides.
+/// `section`, and where it says more, `label`, `category` and `kind` besides. Places of an area have `area`.
 pub fn push_seats<'a>(out: &mut String, showtime: ShowtimeId, seats: impl Iterator<Item = (Seat<'a>, SeatStatus)>) {
     let prefix = SeatId::prefix(showtime);
     let mut opening = r#"{"seatId":""#;
@@ -40,8 +42,70 @@ pub fn push_seats<'a>(out: &mut String, showtime: ShowtimeId, seats: impl Iterat
 fn row_members(row: &Row) -> String {
     let label = Value::from(row.row.as_str());
     match row.section.as_deref() {
+        None if row.area.is_some() => format!(r#"","area":{label},"row":{label}"#),
         None => format!(r#"","row":{label}"#),
         Some(section) => format!(r#"","section":{},"row":{label}"#, Value::from(section)),
+    }
+}
+
+/// An area. Its label is its id: it is unique in the house, and stays.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Area<'a> {
+    #[serde(rename = "areaId")]
+    id: &'a str,
+    label: &'a str,
+    capacity: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    category: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    available: Option<usize>,
+    #[serde(flatten)]
+    place: Option<AreaPlace<'a>>,
+}
+
+/// What never changes of an area, for whoever draws the house.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AreaPlace<'a> {
+    first_seat: SeatIndex,
+    #[serde(flatten)]
+    shape: &'a AreaShape,
+}
+
+/// Appends `,"areas":[{"areaId":..,"label":..,"capacity":..,"category":..,"available":..}]` if the house has areas. The statuses are those of all
+/// seats, in order of index.
+pub fn push_areas<'a>(out: &mut String, seat_map: &'a SeatMap, statuses: impl Iterator<Item = SeatStatus>) {
+    let first = seat_map.areas().next().and_then(|(_, seats)| usize::try_from(seats.start).ok());
+    let mut left = statuses.skip(first.unwrap_or(usize::MAX));
+    let of_area = |(row, _): (&'a Row, _)| {
+        let statuses = left.by_ref().take(usize::try_from(row.seats).unwrap_or(usize::MAX));
+        Area::of(row, Some(statuses.filter(|status| *status == SeatStatus::Available).count()), None)
+    };
+    push_list(out, &seat_map.areas().map(of_area).collect::<Vec<_>>());
+}
+
+/// The same without what is left, and with the index of each area's first place, and where it is drawn.
+pub fn push_area_places<'a>(out: &mut String, seat_map: &'a SeatMap) {
+    let of_area = |(row, seats): (&'a Row, Range<SeatIndex>)| {
+        let place = row.area.as_deref().map(|shape| AreaPlace { first_seat: seats.start, shape });
+        Area::of(row, None, place)
+    };
+    push_list(out, &seat_map.areas().map(of_area).collect::<Vec<_>>());
+}
+
+impl<'a> Area<'a> {
+    fn of(row: &'a Row, available: Option<usize>, place: Option<AreaPlace<'a>>) -> Self {
+        let category = row.categories.first().and_then(|run| run.category.as_deref());
+        Self { id: &row.row, label: &row.row, capacity: row.seats, category, available, place }
+    }
+}
+
+fn push_list(out: &mut String, areas: &[Area<'_>]) {
+    if !areas.is_empty() {
+        out.push_str(r#","areas":"#);
+        // Texts and numbers: they have a JSON form.
+        out.push_str(&serde_json::to_string(areas).unwrap_or_default());
     }
 }
 

@@ -18,8 +18,8 @@ use crate::box_office::showtime_actor::Submit;
 use crate::box_office::{BoxOfficeError, Dependencies, Reserved};
 use crate::coalesce::Flights;
 use crate::domain::{
-    BestAvailable, BookingId, Command, HoldPolicy, HoldToken, NoteTold, SeatSelection, ShowtimeId, Timestamp,
-    TokenHash, UserId,
+    BookingId, Choice, Command, HoldPolicy, HoldToken, NoteTold, SeatSelection, ShowtimeId, Timestamp, TokenHash,
+    UserId,
 };
 
 /// How often a command is brought to a fresh actor because the one before was lost.
@@ -30,16 +30,24 @@ const MAX_DELIVERIES: u32 = 5;
 pub enum Wanted {
     /// These seats.
     Seats(SeatSelection),
-    /// The best that are free.
-    Best(BestAvailable),
+    /// Places of which some are chosen.
+    Chosen(Choice),
 }
 
 impl Wanted {
+    /// The seats that are wanted by name.
+    fn named(&self) -> Option<&SeatSelection> {
+        match self {
+            Self::Seats(seats) => Some(seats),
+            Self::Chosen(choice) => choice.named(),
+        }
+    }
+
     /// The command that holds it.
     pub fn command(&self, booking_id: BookingId, user_id: UserId, token: TokenHash, asked_at: Timestamp) -> Command {
         match self.clone() {
             Self::Seats(seats) => Command::ReserveSeats { booking_id, seats, user_id, token, asked_at },
-            Self::Best(best) => Command::ReserveBest { booking_id, best, user_id, token, asked_at },
+            Self::Chosen(choice) => Command::ReserveChosen { booking_id, choice, user_id, token, asked_at },
         }
     }
 }
@@ -107,7 +115,7 @@ impl BoxOffice {
     ) -> Result<Reserved, BoxOfficeError> {
         let arrived = Instant::now();
         // A repeated request must find its own booking, not a taken seat: that is the actor's to tell.
-        if let (None, Wanted::Seats(seats)) = (&context.key, &wanted) {
+        if let (None, Some(seats)) = (&context.key, wanted.named()) {
             self.refuse_if_taken(showtime_id, seats, arrived).await?;
         }
         let booking_id = BookingId::new(showtime_id, Uuid::now_v7());

@@ -331,8 +331,8 @@ mod tests {
         for (number, seconds) in [(1, 0), (2, 6), (3, 12)] {
             let mut plan = Plan::new(&showtime, at(seconds));
             let token = HoldToken::from_bytes([0; 32]).hash();
-            let (booking_id, best, user_id) = (booking(number), best.clone(), user_id.clone());
-            let command = Command::ReserveBest { booking_id, best, user_id, token, asked_at: at(seconds) };
+            let (booking_id, choice, user_id) = (booking(number), best.clone().into(), user_id.clone());
+            let command = Command::ReserveChosen { booking_id, choice, user_id, token, asked_at: at(seconds) };
             plan.decide(&mut showtime, &command, &POLICY).unwrap();
             assert_eq!(showtime.booking(booking_id).unwrap().reserved_at, at(0), "booking {number}");
             let mut plan = Plan::new(&showtime, at(seconds + 5));

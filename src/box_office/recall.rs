@@ -35,7 +35,9 @@ impl BatchRun {
                     wanted.extend(owned.showtime.unknown_holders(seats.as_slice(), *asked_at, &policy));
                     (repeated || queued.request.repeated) && wanted.insert(*booking_id)
                 }
-                Command::ReserveBest { booking_id, .. } => {
+                Command::ReserveChosen { booking_id, choice, asked_at, .. } => {
+                    let named = choice.named().map_or(&[][..], |seats| seats.as_slice());
+                    wanted.extend(owned.showtime.unknown_holders(named, *asked_at, &policy));
                     (repeated || queued.request.repeated) && wanted.insert(*booking_id)
                 }
                 Command::ChangeSeats { booking_id, exchange, asked_at, .. } => {

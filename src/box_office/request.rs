@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use crate::box_office::arrivals::Arrival;
 use crate::box_office::{BoxOfficeError, Listed, Outcome};
 use crate::domain::{
-    Booking, BookingId, BookingStatus, Command, HoldToken, Rejection, SeatId, Showtime, ShowtimeId, Timestamp,
+    Booking, BookingId, BookingStatus, Command, HoldToken, Rejection, SeatId, SeatSelection, SeatWish, Showtime,
+    ShowtimeId, Timestamp,
 };
 use crate::telemetry::metrics::Gauge;
 use crate::write_store::IdempotencyRecord;
@@ -90,18 +91,23 @@ impl KeyedRequest {
         let booking = booking_id.as_ref().map_or(&[][..], |id| id.0.as_bytes());
         Some(match command {
             Command::ReserveSeats { seats, user_id, .. } => {
-                let ids = ids_of(seats.as_slice());
-                let mut meaning = vec![place, &ids];
-                let tariffs = serde_json::to_vec(seats.tariffs()).ok()?;
-                // As before there were tariffs, so that a request is known again that was first made then.
-                if !seats.tariffs().are_usual() {
-                    meaning.push(&tariffs);
-                }
+                let seats = named_seats(seats)?;
+                let meaning: Vec<&[u8]> = [place].into_iter().chain(seats.iter().map(Vec::as_slice)).collect();
                 Self::new(key, &[b"reserve", user_id.as_str().as_bytes()], &meaning, nonce)
             }
-            Command::ReserveBest { best, user_id, .. } => {
-                let best = serde_json::to_vec(best).ok()?;
-                Self::new(key, &[b"reserve", user_id.as_str().as_bytes()], &[place, b"best", &best], nonce)
+            Command::ReserveChosen { choice, user_id, .. } => {
+                let seats = match choice.seats() {
+                    None => Vec::new(),
+                    Some(SeatWish::Named(seats)) => named_seats(seats)?,
+                    Some(SeatWish::Best(best)) => vec![b"best".to_vec(), serde_json::to_vec(best).ok()?],
+                };
+                let areas = serde_json::to_vec(choice.areas()).ok()?;
+                let mut meaning: Vec<&[u8]> = [place].into_iter().chain(seats.iter().map(Vec::as_slice)).collect();
+                // As before there were areas, so that a request is known again that was first made then.
+                if !choice.areas().is_empty() {
+                    meaning.extend([b"areas".as_slice(), &areas]);
+                }
+                Self::new(key, &[b"reserve", user_id.as_str().as_bytes()], &meaning, nonce)
             }
             Command::ConfirmBooking { payment_reference, .. } => {
                 Self::new(key, &[b"confirm", booking], &[payment_reference.as_str().as_bytes()], nonce)
@@ -125,6 +131,15 @@ impl KeyedRequest {
             Command::ExpireHold { .. } => return None,
         })
     }
+}
+
+fn named_seats(seats: &SeatSelection) -> Option<Vec<Vec<u8>>> {
+    let mut meaning = vec![ids_of(seats.as_slice())];
+    // As before there were tariffs, so that a request is known again that was first made then.
+    if !seats.tariffs().are_usual() {
+        meaning.push(serde_json::to_vec(seats.tariffs()).ok()?);
+    }
+    Some(meaning)
 }
 
 fn ids_of(seats: &[SeatId]) -> Vec<u8> {

@@ -125,10 +125,8 @@ impl Bench<'_> {
     /// A booking as it is now, with why it has its seats if they were chosen for it.
     fn told(&self, command: &Command, booking: &Booking) -> Outcome {
         let outcome = Outcome::of(booking);
-        if !matches!(command, Command::ReserveBest { .. }) {
-            return outcome;
-        }
-        Outcome { choice: Some(self.showtime.explain(&booking.seat_ids)), ..outcome }
+        let Command::ReserveChosen { choice, .. } = command else { return outcome };
+        Outcome { choice: self.showtime.explain(choice, &booking.seat_ids), ..outcome }
     }
 
     /// No other command of the batch is to use the payment.
@@ -167,7 +165,7 @@ pub(super) fn locked_seats(command: &Command, locked_out: &HashMap<BookingId, Ve
 fn done_before(request: &Request, answer: Answer) -> Verdict {
     match (&request.command, &answer.told) {
         (
-            Command::ReserveSeats { booking_id, .. } | Command::ReserveBest { booking_id, .. },
+            Command::ReserveSeats { booking_id, .. } | Command::ReserveChosen { booking_id, .. },
             Told::Booking(outcome),
         ) if outcome.status != BookingStatus::Pending => {
             Verdict::Refused(BoxOfficeError::OutcomeUnknown { booking_id: *booking_id })

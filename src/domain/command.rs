@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::domain::{
-    BestAvailable, BookingId, CancelReason, ListingChange, PaymentReference, SeatExchange, SeatId, SeatSelection,
-    Terms, Timestamp, TokenHash, UserId,
+    BookingId, CancelReason, Choice, ListingChange, PaymentReference, SeatExchange, SeatId, SeatSelection, Terms,
+    Timestamp, TokenHash, UserId,
 };
 
 /// A request to change one showtime. Every command may be repeated: a second time it changes nothing and is answered as the first time.
@@ -23,12 +23,12 @@ pub enum Command {
         /// When it was asked: the hold's deadline is reckoned from here, so that seats can be locked until then before it is decided.
         asked_at: Timestamp,
     },
-    /// Hold the best seats that are free for a new booking. Which ones is decided together with all other commands.
-    ReserveBest {
+    /// Hold places for a new booking: all of them or none. Some of them are chosen when it is decided, together with all other commands.
+    ReserveChosen {
         /// The id that the booking will have.
         booking_id: BookingId,
-        /// How many, and how they may lie.
-        best: BestAvailable,
+        /// How many, and which ones may be chosen.
+        choice: Choice,
         /// Who books.
         user_id: UserId,
         /// Hash of the token that the holder will show.
@@ -106,7 +106,7 @@ impl Command {
     pub fn booking_id(&self) -> Option<BookingId> {
         match self {
             Self::ReserveSeats { booking_id, .. }
-            | Self::ReserveBest { booking_id, .. }
+            | Self::ReserveChosen { booking_id, .. }
             | Self::ConfirmBooking { booking_id, .. }
             | Self::CancelBooking { booking_id, .. }
             | Self::RefundBooking { booking_id, .. }
@@ -120,7 +120,7 @@ impl Command {
     /// Of a reservation: the hash of the token that its holder will show, and when it was asked.
     pub fn new_hold(&self) -> Option<(TokenHash, Timestamp)> {
         match self {
-            Self::ReserveSeats { token, asked_at, .. } | Self::ReserveBest { token, asked_at, .. } => {
+            Self::ReserveSeats { token, asked_at, .. } | Self::ReserveChosen { token, asked_at, .. } => {
                 Some((*token, *asked_at))
             }
             Self::ConfirmBooking { .. }
@@ -138,11 +138,13 @@ impl Command {
     pub fn named_seats(&self) -> Option<(BookingId, &[SeatId], Timestamp)> {
         match self {
             Self::ReserveSeats { booking_id, seats, asked_at, .. } => Some((*booking_id, seats.as_slice(), *asked_at)),
+            Self::ReserveChosen { booking_id, choice, asked_at, .. } => {
+                choice.named().map(|seats| (*booking_id, seats.as_slice(), *asked_at))
+            }
             Self::ChangeSeats { booking_id, exchange, asked_at, .. } if !exchange.add.is_empty() => {
                 Some((*booking_id, &exchange.add, *asked_at))
             }
             Self::ChangeSeats { .. }
-            | Self::ReserveBest { .. }
             | Self::ConfirmBooking { .. }
             | Self::CancelBooking { .. }
             | Self::RefundBooking { .. }
@@ -158,7 +160,7 @@ impl Command {
         match self {
             Self::ConfirmBooking { payment_reference, .. } => Some(payment_reference),
             Self::ReserveSeats { .. }
-            | Self::ReserveBest { .. }
+            | Self::ReserveChosen { .. }
             | Self::CancelBooking { .. }
             | Self::RefundBooking { .. }
             | Self::ChangeSeats { .. }

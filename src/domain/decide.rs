@@ -50,7 +50,7 @@ impl Showtime {
                 self.check_orphans(&[], seats.as_slice())?;
                 self.decide_reservation((*booking_id, user_id), seats, (*asked_at, now), policy)
             }
-            Command::ReserveBest { booking_id, best, user_id, token, asked_at } => {
+            Command::ReserveChosen { booking_id, choice, user_id, token, asked_at } => {
                 if let Some(booking) = self.booking(*booking_id) {
                     return if booking.token.matches(token) {
                         Ok(Decision::AlreadyDone)
@@ -58,11 +58,8 @@ impl Showtime {
                         Err(Rejection::NotHolder)
                     };
                 }
-                self.check_terms(best.quantity(), user_id, *asked_at)?;
-                let are_for_all = self.listing().terms.accessible_for_all_from.is_some_and(|from| from <= *asked_at);
-                let best = if are_for_all { best.clone().of_all_places() } else { best.clone() };
-                let chosen = best.choose(&self.facts().seat_map, |seat| self.is_free(seat))?;
-                let seats = SeatSelection::chosen(self.seat_prefix(), chosen, best.tariffs());
+                self.check_terms(choice.quantity(), user_id, *asked_at)?;
+                let seats = self.choose(*booking_id, choice, *asked_at)?;
                 self.decide_reservation((*booking_id, user_id), &seats, (*asked_at, now), policy)
             }
             Command::ConfirmBooking { booking_id, credential, payment_reference, asked_at } => {

@@ -3,6 +3,8 @@
 pub mod auditorium;
 mod best_available;
 mod booking;
+mod choice;
+mod choosing;
 mod command;
 mod confirm;
 mod customers;
@@ -35,6 +37,7 @@ mod view;
 pub use auditorium::Auditorium;
 pub use best_available::{BestAvailable, Together, Within};
 pub use booking::{Booking, BookingStatus};
+pub use choice::{AreaPlaces, Choice, SeatWish};
 pub use command::{Command, Credential, HoldPolicy};
 pub use customers::Customers;
 pub use decide::Decision;
@@ -50,7 +53,8 @@ pub use prices::{Currency, PlacePrice, Price, PriceFault, PriceZone, Prices, Tar
 pub use rejection::{Alternative, ConflictReason, Rejection, SeatConflict};
 pub use seat_kind::SeatKind;
 pub use seat_map::{
-    CategoryRun, Labels, MAX_SEATS_PER_SHOWTIME, Places, Row, Seat, SeatMap, SeatMapError, SeatPlace, SpecialSeat,
+    AreaShape, CategoryRun, Labels, MAX_SEATS_PER_SHOWTIME, Places, Row, Seat, SeatMap, SeatMapError, SeatPlace,
+    SpecialSeat,
 };
 pub use seat_status::SeatStatus;
 pub use secret::Secret;

@@ -2,7 +2,7 @@
 
 use crate::domain::best_available::{explain, near};
 use crate::domain::orphans::left_alone;
-use crate::domain::{Alternative, SeatId, SeatIndex, Showtime};
+use crate::domain::{Alternative, Choice, SeatId, SeatIndex, SeatWish, Showtime};
 
 /// Blocks that are looked at in vain, because the terms refuse them, before nothing more is offered.
 const MOST_IN_VAIN: usize = 3;
@@ -28,10 +28,13 @@ impl Showtime {
         offered
     }
 
-    /// Why a booking has these seats, for people; see [`explain`].
-    pub fn explain(&self, seats: &[SeatId]) -> String {
-        let seats: Vec<SeatIndex> = seats.iter().map(|seat| seat.index()).collect();
-        explain(&self.facts().seat_map, |seat| self.is_free(seat), &seats)
+    /// Why a new booking has these best seats, for people; see [`explain`]. Nothing if none were asked for.
+    pub fn explain(&self, choice: &Choice, places: &[SeatId]) -> Option<String> {
+        let Some(SeatWish::Best(best)) = choice.seats() else { return None };
+        // They come first.
+        let count = usize::try_from(best.quantity()).unwrap_or(usize::MAX);
+        let seats: Vec<SeatIndex> = places.iter().take(count).map(|seat| seat.index()).collect();
+        Some(explain(&self.facts().seat_map, |seat| self.is_free(seat), &seats))
     }
 }
 

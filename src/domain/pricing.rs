@@ -6,7 +6,7 @@ impl Showtime {
     /// What these seats cost; nothing if the showtime has no prices.
     pub(super) fn price(&self, seats: &SeatSelection) -> Result<Option<Price>, Rejection> {
         let Some(prices) = &self.listing().terms.prices else {
-            return match seats.tariff(0) {
+            return match (0..seats.as_slice().len()).find_map(|position| seats.tariff(position)) {
                 Some(tariff) => Err(Rejection::NoTariffs { tariff: tariff.to_owned() }),
                 None => Ok(None),
             };

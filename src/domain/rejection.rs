@@ -121,6 +121,22 @@ pub enum Rejection {
         /// Free seats.
         left: u32,
     },
+    /// The house has no such area.
+    #[error("there is no area {area:?} in this showtime")]
+    UnknownArea {
+        /// Its label.
+        area: String,
+    },
+    /// Fewer places of an area are free than are wanted.
+    #[error("area {area}: {}", wanted_and_left(*wanted, *left))]
+    TooFewPlaces {
+        /// The area's label.
+        area: String,
+        /// Places asked for.
+        wanted: u32,
+        /// Free places.
+        left: u32,
+    },
     /// Fewer wheelchair places are free than are wanted.
     #[error("{} wanted, {left} are free", several(*wanted, "wheelchair place"))]
     TooFewAccessible {
@@ -158,13 +174,13 @@ pub enum Rejection {
         longest: u32,
     },
     /// No price is set for a seat.
-    #[error("seat {place} has no price")]
+    #[error("{} {place} has no price", place.noun())]
     NotPriced {
         /// The seat.
         place: SeatPlace,
     },
     /// A seat's zone has no such tariff.
-    #[error("seat {place} has no tariff {tariff:?}")]
+    #[error("{} {place} has no tariff {tariff:?}", place.noun())]
     UnknownTariff {
         /// The tariff's key.
         tariff: String,
@@ -271,6 +287,11 @@ fn offered(instead: &[Alternative]) -> String {
     instead.first().map(|block| format!("; instead there is {}", block.choice)).unwrap_or_default()
 }
 
+/// `3 places are wanted, 2 are left`
+fn wanted_and_left(wanted: u32, left: u32) -> String {
+    format!("{} wanted, {left} {} left", several(wanted, "place"), if left == 1 { "is" } else { "are" })
+}
+
 /// Why a late payment did not take its seats again.
 fn gone(conflicts: &[SeatConflict]) -> String {
     if conflicts.is_empty() {
@@ -287,13 +308,15 @@ fn taken(conflicts: &[SeatConflict]) -> String {
 
 /// The seats, and the form of a verb that goes with them.
 fn named(places: &[SeatPlace], one: &str, more: &str) -> String {
+    // A place of an area is no seat, and a seat is a place.
+    let noun = places.iter().find(|place| place.in_area).or(places.first()).map_or("seat", SeatPlace::noun);
     match places {
-        [only] => format!("seat {only} {one}"),
+        [only] => format!("{noun} {only} {one}"),
         [others @ .., last] => {
             let others: Vec<String> = others.iter().map(ToString::to_string).collect();
-            format!("seats {} and {last} {more}", others.join(", "))
+            format!("{noun}s {} and {last} {more}", others.join(", "))
         }
-        [] => format!("seats {more}"),
+        [] => format!("{noun}s {more}"),
     }
 }
 

@@ -11,15 +11,15 @@ pub struct SeatSelection {
     tariffs: Tariffs,
 }
 
-/// The tariffs that a client has chosen: none, one for all places, or one for each in the order of the seats.
+/// The tariffs that a client has chosen: none, one for all places, or one for each in the order of the seats. A place may have none.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize)]
 #[serde(transparent)]
-pub struct Tariffs(Vec<String>);
+pub struct Tariffs(Vec<Option<String>>);
 
 impl Tariffs {
     /// `None` if they are more than one, and not as many as the places.
     pub fn new(tariffs: Vec<String>, places: usize) -> Option<Self> {
-        (tariffs.len() <= 1 || tariffs.len() == places).then_some(Self(tariffs))
+        (tariffs.len() <= 1 || tariffs.len() == places).then(|| Self(tariffs.into_iter().map(Some).collect()))
     }
 
     /// Whether none was chosen.
@@ -29,7 +29,7 @@ impl Tariffs {
 
     fn of_place(&self, position: usize) -> Option<&str> {
         let tariff = if self.0.len() == 1 { self.0.first() } else { self.0.get(position) };
-        tariff.map(String::as_str)
+        tariff.and_then(Option::as_deref)
     }
 }
 
@@ -53,6 +53,12 @@ pub enum SelectionError {
     TooMany {
         /// How many were named.
         count: usize,
+    },
+    /// Too many, places of areas included.
+    #[error("{count} places are wanted, at most {} can be booked at once", SeatSelection::MAX_SEATS)]
+    TooManyPlaces {
+        /// How many are wanted.
+        count: u64,
     },
     /// A seat is named twice.
     #[error("is named twice")]
@@ -97,11 +103,24 @@ impl SeatSelection {
         Ok(Self { seats, tariffs: Tariffs::default() })
     }
 
+    /// None yet: others are to be added.
+    pub(super) fn none() -> Self {
+        Self { seats: Vec::new(), tariffs: Tariffs::default() }
+    }
+
     /// Seats of one showtime that were chosen for a client, as many as a booking can have and each of them once.
     pub(super) fn chosen(prefix: SeatIdPrefix, seats: Vec<SeatIndex>, tariffs: &Tariffs) -> Self {
         debug_assert!((1..=Self::MAX_SEATS).contains(&seats.len()) && seats.is_sorted_by(|one, next| one < next));
         let seats = seats.into_iter().map(|seat| SeatId::with_prefix(prefix, seat)).collect();
         Self { seats, tariffs: tariffs.clone() }
+    }
+
+    /// Places that were chosen besides, each once, all at this tariff.
+    pub(super) fn add(&mut self, places: Vec<SeatId>, tariff: Option<&str>) {
+        let before = (0..self.seats.len()).map(|position| self.tariff(position).map(str::to_owned));
+        let more = places.iter().map(|_| tariff.map(str::to_owned));
+        self.tariffs = Tariffs(before.chain(more).collect());
+        self.seats.extend(places);
     }
 
     /// The same seats at these tariffs.

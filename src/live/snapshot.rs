@@ -10,7 +10,7 @@ use crate::domain::{ShowtimeId, ShowtimeView};
 use crate::live::LiveError;
 use crate::live::outflow;
 use crate::read_model::{ReadError, ReadModel};
-use crate::seat_json::{SEAT_BYTES, push_seats};
+use crate::seat_json::{SEAT_BYTES, push_areas, push_seats};
 use crate::write_store::Journal;
 
 /// Longest wait for the read model before a snapshot comes from the write store.
@@ -44,11 +44,15 @@ impl Snapshot {
     }
 }
 
-/// Everything of a part before its first seat.
+/// Everything of a part before its first seat. The first part has the areas.
 fn opening(view: &ShowtimeView, part: usize, last: bool) -> String {
     let listing = view.listing.members();
+    let mut areas = String::new();
+    if part == 0 {
+        push_areas(&mut areas, &view.seat_map, view.statuses.iter().copied());
+    }
     format!(
-        "{{\"type\":\"snapshot\",\"showtimeId\":\"{}\",\"sequence\":{},{listing},\"part\":{part},\"final\":{last},\"seats\":[",
+        "{{\"type\":\"snapshot\",\"showtimeId\":\"{}\",\"sequence\":{},{listing},\"part\":{part},\"final\":{last}{areas},\"seats\":[",
         view.id, view.sequence
     )
 }

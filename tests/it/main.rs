@@ -16,6 +16,7 @@
 
 mod answer;
 mod architecture;
+mod areas;
 mod changed_bookings;
 mod domain;
 mod fake_clock;

@@ -1,18 +1,39 @@
-//! Seat map: an auditorium's seats as a showtime keeps them.
+//! Seat map: an auditorium's seats and areas as a showtime keeps them.
 
-use crate::domain::auditorium::parts::Point;
+use crate::domain::auditorium::parts::{Area, Point};
 use crate::domain::auditorium::seating::{Auditorium, RowView, SeatView, SectionView};
-use crate::domain::{CategoryRun, Labels, Places, Row, SeatKind, SeatMap, SeatMapError, SpecialSeat};
+use crate::domain::{AreaShape, CategoryRun, Labels, Places, Row, SeatKind, SeatMap, SeatMapError, SpecialSeat};
 
 impl Auditorium {
-    /// The seats in their order, placed around the focal point. Without one that is the middle of the front.
+    /// The seats in their order, then the areas, placed around the focal point. Without one that is the middle of the front.
     ///
     /// # Errors
-    /// The auditorium has no seats.
+    /// There are too many places.
     pub fn seat_map(&self) -> Result<SeatMap, SeatMapError> {
         let focal_point = self.focal_point().map_or_else(|| self.middle_of_the_front(), hundredths);
         let rows = self.sections().flat_map(|section| section.rows().map(move |row| row_of(section, row, focal_point)));
-        SeatMap::stored(rows.collect())
+        let areas = self.areas().iter().map(|area| self.row_of_area(area, focal_point));
+        SeatMap::stored(rows.chain(areas).collect())
+    }
+
+    fn row_of_area(&self, area: &Area, (x, y): (i64, i64)) -> Row {
+        let (position, size) = (area.position.map(hundredths), area.size.map(hundredths));
+        let category = self.category_of(area);
+        let run =
+            category.map(|category| CategoryRun { to: area.capacity, category: Some(category.key.as_str().into()) });
+        let shape = AreaShape {
+            x: position.map(|(to_right, _)| to_right - x),
+            y: position.map(|(_, away)| away - y),
+            width: size.map(|(width, _)| width),
+            height: size.map(|(_, height)| height),
+        };
+        Row {
+            row: area.label.clone(),
+            seats: area.capacity,
+            categories: run.into_iter().collect(),
+            area: Some(Box::new(shape)),
+            ..Row::default()
+        }
     }
 
     /// In hundredths of a unit.
@@ -45,6 +66,7 @@ fn row_of(section: SectionView<'_>, row: RowView<'_>, (x, y): (i64, i64)) -> Row
         aisle_after: aisles.collect(),
         categories: categories(&seats),
         special: special.map(|seat| special_seat(seat, first)).collect(),
+        area: None,
     }
 }
 

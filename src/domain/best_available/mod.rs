@@ -2,7 +2,7 @@
 //!
 //! A block is a number of free seats next to each other in one row; an aisle parts neighbours. Of two blocks the better one leaves fewer
 //! single seats behind, a free seat with no free neighbour; then it is nearer to the focal point, by the sum of its seats' squared
-//! distances; then it comes first in seat order. The focal point is the auditorium's, or the middle of the first row.
+//! distances; then it comes first in seat order. Places of areas are never chosen. The focal point is the auditorium's, or the middle of the first row.
 
 mod explain;
 mod near;
@@ -74,6 +74,11 @@ impl BestAvailable {
     pub(super) fn of_all_places(mut self) -> Self {
         self.within.accessible_for_all = true;
         self
+    }
+
+    /// Whether tariffs were chosen.
+    pub fn has_tariffs(&self) -> bool {
+        !self.tariffs.are_usual()
     }
 
     /// The tariffs that were chosen.

@@ -5,14 +5,15 @@ use crate::domain::best_available::search;
 use crate::domain::best_available::within::Within;
 use crate::domain::{Seat, SeatIndex, SeatKind, SeatMap};
 
-/// As many free seats as are named, next to each other: the block that leaves the fewest single seats, and of such the nearest to the middle of
+/// As many free seats as are named, places of areas left aside, next to each other: the block that leaves the fewest single seats, and of such the nearest to the middle of
 /// the named ones. If those share a category, the block has it, too; and it has as many wheelchair places.
 pub(crate) fn near(
     seat_map: &SeatMap,
     is_free: impl Fn(SeatIndex) -> bool,
     named: &[SeatIndex],
 ) -> Option<Vec<SeatIndex>> {
-    let seats: Vec<Seat<'_>> = named.iter().filter_map(|seat| seat_map.seat(*seat)).collect();
+    let seats: Vec<Seat<'_>> =
+        named.iter().filter_map(|seat| seat_map.seat(*seat)).filter(|seat| seat.row.area.is_none()).collect();
     let category = seats.first()?.category();
     let category = category.filter(|category| seats.iter().all(|seat| seat.category() == Some(*category)));
     let wheelchairs = seats.iter().filter(|seat| seat.kind() == SeatKind::Wheelchair);

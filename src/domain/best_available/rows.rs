@@ -42,10 +42,11 @@ impl Focus {
     }
 }
 
-/// The rows of the wanted section.
+/// The rows of the wanted section. An area is none.
 pub(super) fn rows<'a>(seat_map: &'a SeatMap, within: &'a Within, focus: Focus) -> impl Iterator<Item = RowPlace<'a>> {
     (0_i64..)
         .zip(seat_map.numbered_rows())
+        .filter(|(_, (row, _))| row.area.is_none())
         .filter(|(_, (row, _))| within.section.is_none() || row.section.as_deref() == within.section.as_deref())
         .map(move |(depth, (row, seats))| RowPlace { row, seats, depth, longest: row.seats, focus })
 }

@@ -26,7 +26,7 @@ impl Within {
     /// # Errors
     /// The house has no such section or category.
     pub(super) fn check(&self, seat_map: &SeatMap) -> Result<(), Rejection> {
-        let mut rows = seat_map.rows().iter();
+        let mut rows = seat_map.rows().iter().filter(|row| row.area.is_none());
         if let Some(section) = &self.section
             && !rows.clone().any(|row| row.section.as_deref() == Some(section))
         {

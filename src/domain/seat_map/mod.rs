@@ -10,14 +10,16 @@ use serde::{Deserialize, Serialize};
 use crate::domain::SeatIndex;
 use crate::domain::text::{self, TextError};
 
-pub use row::{CategoryRun, Labels, Places, Row, Seat, SeatPlace, SpecialSeat};
+pub use row::{AreaShape, CategoryRun, Labels, Places, Row, Seat, SeatPlace, SpecialSeat};
 
-/// Most seats that one showtime may have.
+/// Most seats that one showtime may have, places of areas included.
 pub const MAX_SEATS_PER_SHOWTIME: u32 = 200_000;
 /// Longest row label, in characters.
 const MAX_LABEL_CHARACTERS: usize = 16;
 
 /// The rows of a showtime, from a client or from an auditorium: at least one seat, at most [`MAX_SEATS_PER_SHOWTIME`].
+///
+/// Areas come after all rows of seats.
 ///
 /// [`SeatMap::new`] also sees to it that people can tell the rows apart. Reading it from a store does not: earlier versions
 /// accepted more.
@@ -123,6 +125,17 @@ impl SeatMap {
         self.rows.iter().zip(&self.starts).map(|(row, start)| (row, *start..*start + row.seats))
     }
 
+    /// The areas with their places' indices, in order.
+    pub fn areas(&self) -> impl Iterator<Item = (&Row, Range<SeatIndex>)> {
+        let first = self.rows.partition_point(|row| row.area.is_none());
+        self.numbered_rows().skip(first)
+    }
+
+    /// The area with this label.
+    pub fn area(&self, label: &str) -> Option<(&Row, Range<SeatIndex>)> {
+        self.areas().find(|(area, _)| area.row == label)
+    }
+
     /// The seat at `index`.
     pub fn seat(&self, index: SeatIndex) -> Option<Seat<'_>> {
         let position = self.starts.partition_point(|start| *start <= index).checked_sub(1)?;
@@ -131,10 +144,12 @@ impl SeatMap {
         (offset < row.seats).then_some(Seat { index, row, offset })
     }
 
-    /// Whether two seats whose indices differ by 1 are next to each other: in one row, without an aisle between them.
+    /// Whether two seats whose indices differ by 1 are next to each other: in one row, without an aisle between them. Places of an
+    /// area never are.
     pub fn is_beside(&self, one: SeatIndex, other: SeatIndex) -> bool {
         let right = one.max(other);
-        self.seat(right).is_some_and(|seat| seat.offset > 0 && !seat.row.has_aisle_before(seat.offset))
+        self.seat(right)
+            .is_some_and(|seat| seat.offset > 0 && seat.row.area.is_none() && !seat.row.has_aisle_before(seat.offset))
     }
 
     /// The seat at `index` as it is printed on a ticket.

@@ -37,6 +37,26 @@ pub struct Row {
     /// The seats that are not like most, ascending.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub special: Box<[SpecialSeat]>,
+    /// It is an area: `row` is its label, and its `seats` are places that are not drawn one by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub area: Option<Box<AreaShape>>,
+}
+
+/// Where an area is drawn, if it is, in hundredths of the auditorium's unit, from the focal point.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct AreaShape {
+    /// Of its upper left corner, to the right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub x: Option<i64>,
+    /// Of the same corner, away from the stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub y: Option<i64>,
+    /// From left to right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<i64>,
+    /// From the side near the stage to the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<i64>,
 }
 
 /// The labels of a row's seats.
@@ -207,38 +227,50 @@ impl<'a> Seat<'a> {
             row: self.row.row.clone(),
             number: self.number(),
             label: self.label().into_owned(),
+            in_area: self.row.area.is_some(),
         }
     }
 }
 
-/// A seat as people know it.
+/// A seat, or a place of an area, as people know it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SeatPlace {
     /// Its section, if the house has any.
     pub section: Option<String>,
-    /// Label of its row.
+    /// Label of its row, or of its area.
     pub row: String,
     /// Its label, if that is a plain number; else its place in the row, from 1.
     pub number: u32,
     /// Its label as printed.
     pub label: String,
+    /// It is a place of an area.
+    pub in_area: bool,
 }
 
 impl SeatPlace {
     /// A seat of a row whose seats are numbered from 1, in a house without sections.
     pub fn numbered(row: impl Into<String>, number: u32) -> Self {
-        Self { section: None, row: row.into(), number, label: number.to_string() }
+        Self { section: None, row: row.into(), number, label: number.to_string(), in_area: false }
+    }
+
+    /// What it is called: a seat, or a place.
+    pub fn noun(&self) -> &'static str {
+        if self.in_area { "place" } else { "seat" }
     }
 }
 
 impl fmt::Display for SeatPlace {
-    /// `F3`, `Stalls F3`; with a hyphen where the row's label ends with a digit: `12-3`.
+    /// `F3`, `Stalls F3`; with a hyphen where the row's label ends with a digit: `12-3`. A place of an area: `Standing 17`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(section) = &self.section {
             write!(f, "{section} ")?;
         }
-        let hyphen = if self.row.ends_with(|last: char| last.is_numeric()) { "-" } else { "" };
-        write!(f, "{}{hyphen}{}", self.row, self.label)
+        let joint = match self.row.ends_with(|last: char| last.is_numeric()) {
+            _ if self.in_area => " ",
+            true => "-",
+            false => "",
+        };
+        write!(f, "{}{joint}{}", self.row, self.label)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::box_office;
 use crate::domain::{BookingId, Decision, Event, HoldToken, Rejection, SeatId, Showtime, ShowtimeId};
 use crate::http::AppState;
 use crate::http::bookings::price::PriceAnswer;
-use crate::http::bookings::reservation::{Wanted, refused_reservation, unknown_showtime};
+use crate::http::bookings::reservation::{Seats, Wanted, refused_reservation, unknown_showtime};
 use crate::http::problem::{Code, Problem};
 use crate::http::request::query::Query;
 
@@ -65,7 +65,7 @@ impl Asked {
         }
         // Without a view there is no offer; the refusal stands.
         let Ok(Some(view)) = state.showtimes.view(wanted.showtime).await else { return problem };
-        let named: Vec<_> = wanted.seats.named().iter().map(|seat| seat.index()).collect();
+        let named: Vec<_> = wanted.seats.iter().flat_map(Seats::named).map(|seat| seat.index()).collect();
         problem.offering(&Showtime::seen(&view).alternatives(&named, self.alternatives))
     }
 }
@@ -97,12 +97,15 @@ pub(super) async fn preview(
     let Event::SeatsReserved { seat_ids, price, .. } = &event else {
         return Err(Problem::bug(format!("a new reservation was decided as {event:?}")));
     };
-    let was_chosen = matches!(seats, box_office::Wanted::Best(_));
+    let choice = match &seats {
+        box_office::Wanted::Chosen(choice) => showtime.explain(choice, seat_ids),
+        box_office::Wanted::Seats(_) => None,
+    };
     let answer = PreviewAnswer {
         showtime_id: wanted.showtime,
         seat_ids,
         price: price.as_ref().map(|price| PriceAnswer::of(price, seat_ids)),
-        choice: was_chosen.then(|| showtime.explain(seat_ids)),
+        choice,
         sequence: view.sequence,
     };
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))

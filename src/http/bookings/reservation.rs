@@ -1,7 +1,10 @@
 //! A reservation as a client asked for it, and how its refusals name the wrong parts by their place in the body.
 
 use crate::box_office;
-use crate::domain::{BestAvailable, Rejection, SeatId, SeatSelection, SelectionError, ShowtimeId, Tariffs, UserId};
+use crate::domain::{
+    AreaPlaces, BestAvailable, Choice, Rejection, SeatId, SeatSelection, SeatWish, SelectionError, ShowtimeId, Tariffs,
+    UserId,
+};
 use crate::http::AppState;
 use crate::http::problem::{self, Code, FieldError, Problem};
 use crate::http::request::fields::Fields;
@@ -11,7 +14,9 @@ pub(super) struct Wanted {
     /// The showtime.
     pub(super) showtime: ShowtimeId,
     /// The seats, not yet checked against each other.
-    pub(super) seats: Seats,
+    pub(super) seats: Option<Seats>,
+    /// `areas`
+    pub(super) areas: Vec<AreaPlaces>,
     /// The path names the showtime, not the body.
     pub(super) showtime_in_path: bool,
     /// Who books.
@@ -50,14 +55,21 @@ impl Seats {
     }
 
     /// The seats, checked against each other and the showtime.
-    pub(super) fn checked(&self, showtime: ShowtimeId) -> Result<box_office::Wanted, SelectionError> {
-        let named = match self {
-            Self::Best(best) => return Ok(box_office::Wanted::Best(best.clone())),
+    fn checked(&self, showtime: ShowtimeId) -> Result<SeatWish, SelectionError> {
+        let (seats, tariffs) = match self {
+            Self::Best(best) => return Ok(SeatWish::Best(best.clone())),
             Self::Listed(seats, tariffs) => (seats.clone(), tariffs),
             Self::Single(seat, tariffs) => (vec![*seat], tariffs),
         };
-        let (seats, tariffs) = named;
-        SeatSelection::new(showtime, seats).map(|seats| box_office::Wanted::Seats(seats.at(tariffs.clone())))
+        SeatSelection::new(showtime, seats).map(|seats| SeatWish::Named(seats.at(tariffs.clone())))
+    }
+
+    /// Whether tariffs were chosen for them.
+    fn have_tariffs(&self) -> bool {
+        match self {
+            Self::Listed(_, tariffs) | Self::Single(_, tariffs) => !tariffs.are_usual(),
+            Self::Best(best) => best.has_tariffs(),
+        }
     }
 
     /// The seats that are named.
@@ -86,6 +98,44 @@ impl Seats {
     }
 }
 
+impl Wanted {
+    /// What is wanted, checked against each other and the showtime.
+    pub(super) fn checked(&self) -> Result<box_office::Wanted, SelectionError> {
+        let seats = self.seats.as_ref().map(|seats| seats.checked(self.showtime)).transpose()?;
+        Ok(match (seats, self.areas.as_slice()) {
+            (Some(SeatWish::Named(seats)), []) => box_office::Wanted::Seats(seats),
+            (seats, areas) => box_office::Wanted::Chosen(Choice::new(seats, areas.to_vec())?),
+        })
+    }
+
+    /// Where in the body a tariff is that is refused, of a place of an area, if its label is known.
+    fn place_of_tariff(&self, tariff: &str, area: Option<&str>) -> String {
+        let is_it =
+            |wanted: &AreaPlaces| wanted.tariff() == Some(tariff) && area.is_none_or(|area| area == wanted.area_id());
+        let position = self.areas.iter().position(is_it).unwrap_or_default();
+        format!("/areas/{position}/tariff")
+    }
+
+    /// The code, and the wrong part of the body, if that is in an area.
+    fn wrong_area(&self, rejection: &Rejection) -> Option<(Code, String)> {
+        if let Rejection::UnknownArea { area } = rejection {
+            let position = self.areas.iter().position(|wanted| wanted.area_id() == area).unwrap_or_default();
+            return Some((Code::UnknownSeats, format!("/areas/{position}/areaId")));
+        }
+        if let Rejection::UnknownTariff { tariff, place } = rejection
+            && place.in_area
+        {
+            return Some((Code::UnknownTariff, self.place_of_tariff(tariff, Some(place.row.as_str()))));
+        }
+        if let Rejection::NoTariffs { tariff } = rejection
+            && !self.seats.as_ref().is_some_and(Seats::have_tariffs)
+        {
+            return Some((Code::UnknownTariff, self.place_of_tariff(tariff, None)));
+        }
+        None
+    }
+}
+
 /// Seats that are no selection. If there is no such showtime, that is the better answer to seats that are not its own.
 pub(super) async fn refused_selection(state: &AppState, wanted: &Wanted, error: &SelectionError) -> Problem {
     if let SelectionError::Foreign { .. } = error {
@@ -95,7 +145,9 @@ pub(super) async fn refused_selection(state: &AppState, wanted: &Wanted, error: 
             Err(problem) => return problem,
         }
     }
-    problem::selection(error, |position| wanted.seats.place(position), wanted.seats.list())
+    let list = wanted.seats.as_ref().map_or("/areas", Seats::list);
+    let place = |position| wanted.seats.as_ref().map_or(list.to_owned(), |seats| seats.place(position));
+    problem::selection(error, place, list)
 }
 
 /// Names wrong parts by their place in the body.
@@ -103,15 +155,19 @@ pub(super) fn refused_reservation(rejection: Rejection, wanted: &Wanted) -> Prob
     if rejection == Rejection::UnknownShowtime {
         return unknown_showtime(wanted);
     }
-    let Rejection::UnknownSeats { seat_ids } = rejection else {
+    if let Some((code, pointer)) = wanted.wrong_area(&rejection) {
+        let detail = rejection.to_string();
+        return Problem::new(code, detail.clone()).with_errors(vec![FieldError::pointer(pointer, detail)]);
+    }
+    let (Rejection::UnknownSeats { seat_ids }, Some(seats)) = (&rejection, &wanted.seats) else {
         return rejection.into();
     };
     let unknown = |seat: &SeatId| {
-        let position = match &wanted.seats {
+        let position = match seats {
             Seats::Listed(seats, _) => seats.iter().position(|known| known == seat).unwrap_or_default(),
             Seats::Single(..) | Seats::Best(_) => 0,
         };
-        FieldError::pointer(wanted.seats.place(position), "does not exist in this showtime")
+        FieldError::pointer(seats.place(position), "does not exist in this showtime")
     };
     let errors = seat_ids.iter().map(unknown).collect();
     Problem::new(Code::UnknownSeats, "some seats do not exist in this showtime").with_errors(errors)

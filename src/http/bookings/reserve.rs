@@ -9,17 +9,21 @@ use uuid::Uuid;
 
 use crate::box_office::{BoxOfficeError, Reserved};
 use crate::domain::{
-    BestAvailable, SeatId, SeatSelection, ShowtimeId, Tariffs, TermChange, Timestamp, Together, UserId, Within,
+    AreaPlaces, BestAvailable, SeatId, SeatSelection, ShowtimeId, Tariffs, TermChange, Timestamp, Together, UserId,
+    Within,
 };
 use crate::http::bookings::outcome::{OutcomeAnswer, standing};
 use crate::http::bookings::preview::{self, Asked};
 use crate::http::bookings::reservation::{Seats, Wanted, refused_selection, unknown_showtime};
 use crate::http::problem::Problem;
 use crate::http::request::body;
-use crate::http::request::fields::{self, Fields, Object};
+use crate::http::request::fields::{self, Fields, Object, Wrong};
 use crate::http::{AppState, credential, words};
 
-/// Seats to reserve: `seatIds`, or one `seatId`, or `bestAvailable`.
+/// The ways to say which seats.
+const WAYS: [&str; 3] = ["seatIds", "seatId", "bestAvailable"];
+
+/// Seats to reserve: `seatIds`, or one `seatId`, or `bestAvailable`, and `areas`.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = Reservation)]
 #[expect(dead_code, reason = "describes the fields that are read one by one")]
@@ -34,8 +38,11 @@ pub(super) struct ReservationBody {
     seat_id: Option<SeatId>,
     /// The best seats that are free, instead of `seatIds`.
     best_available: Option<BestAvailableBody>,
-    /// Keys of the tariffs, if the showtime has prices: one for each place, in the order of the seats, or one for all. Absent: the first of each
-    /// place's zone.
+    /// Places of areas, which have no seats to choose from: alone, or together with seats. All of them or none, at most 20 places in all.
+    #[schema(min_items = 1, max_items = 20)]
+    areas: Option<Vec<AreaPlacesBody>>,
+    /// Keys of the tariffs of the seats, if the showtime has prices: one for each, in the order of the seats, or one for all. Absent: the first of each
+    /// seat's zone.
     #[schema(max_items = 20)]
     tariffs: Option<Vec<String>>,
     /// Who books: an opaque name.
@@ -43,7 +50,7 @@ pub(super) struct ReservationBody {
     user_id: UserId,
 }
 
-/// Seats of the showtime in the path: `seatIds`, or one `seatId`, or `bestAvailable`.
+/// Seats of the showtime in the path: `seatIds`, or one `seatId`, or `bestAvailable`, and `areas`.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = ReservationHere)]
 #[expect(dead_code, reason = "describes the fields that are read one by one")]
@@ -56,8 +63,11 @@ pub(super) struct ReservationHereBody {
     seat_id: Option<SeatId>,
     /// The best seats that are free, instead of `seatIds`.
     best_available: Option<BestAvailableBody>,
-    /// Keys of the tariffs, if the showtime has prices: one for each place, in the order of the seats, or one for all. Absent: the first of each
-    /// place's zone.
+    /// Places of areas, which have no seats to choose from: alone, or together with seats. All of them or none, at most 20 places in all.
+    #[schema(min_items = 1, max_items = 20)]
+    areas: Option<Vec<AreaPlacesBody>>,
+    /// Keys of the tariffs of the seats, if the showtime has prices: one for each, in the order of the seats, or one for all. Absent: the first of each
+    /// seat's zone.
     #[schema(max_items = 20)]
     tariffs: Option<Vec<String>>,
     /// Who books: an opaque name.
@@ -84,6 +94,22 @@ pub(super) struct BestAvailableBody {
     /// absent, neither wheelchair places nor companions' seats are chosen.
     #[schema(minimum = 1, maximum = 20)]
     accessible: Option<u32>,
+}
+
+/// Places of an area.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = AreaPlaces)]
+#[expect(dead_code, reason = "describes what `read_area` reads")]
+pub(super) struct AreaPlacesBody {
+    /// The area, as the showtime names it.
+    #[schema(min_length = 1, max_length = 40)]
+    area_id: String,
+    /// Number of places.
+    #[schema(minimum = 1, maximum = 20)]
+    quantity: u32,
+    /// Key of their tariff, if the showtime has prices; absent: the first of the area's zone. Places at several tariffs are several entries.
+    #[schema(min_length = 1, max_length = 40)]
+    tariff: Option<String>,
 }
 
 /// A new booking with its holder's secret.
@@ -140,28 +166,49 @@ fn read_reservation(mut fields: Fields<'_>, in_path: Option<Uuid>) -> Result<Wan
             Some(in_path)
         }
     };
-    let seats = read_seats(&mut fields);
-    let seats = seats.zip(read_tariffs(&mut fields)).and_then(|(seats, tariffs)| seats.at(tariffs, &mut fields));
+    let places = read_places(&mut fields);
     let user = fields.text("userId", UserId::parse);
-    let wanted = showtime.zip(seats).zip(user).map(|((showtime, seats), user)| Wanted {
+    let wanted = showtime.zip(places).zip(user).map(|((showtime, (seats, areas)), user)| Wanted {
         showtime: ShowtimeId(showtime),
         seats,
+        areas,
         showtime_in_path: in_path.is_some(),
         user,
     });
     fields.finish(wanted)
 }
 
-/// The seats, in one of the three ways to say it; `None` after noting what is wrong.
-fn read_seats(fields: &mut Fields<'_>) -> Option<Seats> {
+/// The seats at their tariffs, if any, and the places of areas; `None` after noting what is wrong.
+fn read_places(fields: &mut Fields<'_>) -> Option<(Option<Seats>, Vec<AreaPlaces>)> {
+    let areas = fields.optional_list("areas", SeatSelection::MAX_SEATS, read_area);
+    let are_wrong = areas.is_none() && fields.names("/areas");
+    if areas.as_ref().is_some_and(Vec::is_empty) {
+        fields.wrong("/areas".to_owned(), "names no area; leave it out to have seats only");
+    }
+    let seats = read_seats(fields, areas.is_some() || are_wrong);
+    let tariffs = read_tariffs(fields)?;
+    let seats = match seats {
+        Some(seats) => Some(seats.at(tariffs, fields)?),
+        None if WAYS.iter().any(|way| fields.names(&format!("/{way}"))) => return None,
+        None => {
+            if !tariffs.is_empty() {
+                fields.wrong("/tariffs".to_owned(), "are for seats, and there is none; name an area's tariff in areas");
+            }
+            None
+        }
+    };
+    (!are_wrong).then(|| (seats, areas.unwrap_or_default()))
+}
+
+/// The seats, in one of the three ways to say it; `None` if there are none, or after noting what is wrong.
+fn read_seats(fields: &mut Fields<'_>, may_be_none: bool) -> Option<Seats> {
     // More than SeatSelection takes, so that its own refusal counts them; less than would fill an answer.
     let listed = fields.optional_list("seatIds", 1_000, |value| fields::uuid_entry(value).map(SeatId));
     let single = fields.optional_text("seatId");
     let best = fields.new_value("bestAvailable", read_best);
-    let ways = ["seatIds", "seatId", "bestAvailable"];
     let best = if let TermChange::Set(Some(best)) = best { Some(best) } else { None };
     let are_there = [listed.is_some(), single.is_some(), best.is_some()];
-    let mut there = ways.into_iter().zip(are_there).filter_map(|(way, is_there)| is_there.then_some(way));
+    let mut there = WAYS.into_iter().zip(are_there).filter_map(|(way, is_there)| is_there.then_some(way));
     if let (Some(one), Some(other)) = (there.next(), there.next()) {
         fields.wrong(format!("/{other}"), format!("{one} and {other} are both there; send one of them"));
         return None;
@@ -173,10 +220,34 @@ fn read_seats(fields: &mut Fields<'_>) -> Option<Seats> {
         let seat = fields::uuid(&text).map_err(|detail| fields.wrong("/seatId".to_owned(), detail)).ok();
         return seat.map(|seat| Seats::Single(SeatId(seat), Tariffs::default()));
     }
-    if best.is_none() && !ways.iter().any(|way| fields.names(&format!("/{way}"))) {
+    if best.is_none() && !may_be_none && !WAYS.iter().any(|way| fields.names(&format!("/{way}"))) {
         fields.wrong("/seatIds".to_owned(), "is missing");
     }
     best.map(Seats::Best)
+}
+
+fn read_area(value: &RawValue) -> Result<AreaPlaces, Wrong> {
+    let Some(mut object) = Object::of(value) else {
+        return Err(("".into(), "must be an object with areaId and quantity".to_owned()));
+    };
+    let quantity = object.take("quantity").and_then(fields::whole_number);
+    let mut text = |name: &str| match object.take(name) {
+        None => Ok(None),
+        Some(text) => serde_json::from_str::<String>(text.get())
+            .map(Some)
+            .map_err(|_kind| (format!("/{name}").into(), "must be a string".to_owned())),
+    };
+    let (area, tariff) = (text("areaId")?, text("tariff")?);
+    if let Some((name, why)) = object.left_over().next() {
+        return Err((fields::pointer(&name).into(), why.to_owned()));
+    }
+    let area = area.ok_or_else(|| ("/areaId".into(), "is missing".to_owned()))?;
+    let most = SeatSelection::MAX_SEATS;
+    let is_possible = |quantity: &u32| usize::try_from(*quantity).is_ok_and(|quantity| (1..=most).contains(&quantity));
+    let quantity = quantity.filter(is_possible);
+    let quantity = quantity.ok_or_else(|| ("/quantity".into(), format!("must be a whole number from 1 to {most}")))?;
+    let parsed = AreaPlaces::parse(&area, quantity, tariff.as_deref());
+    parsed.map_err(|(member, error)| (format!("/{member}").into(), error.to_string()))
 }
 
 /// The chosen tariffs; `None` after noting what is wrong.
@@ -222,7 +293,7 @@ async fn place(
 ) -> Result<HttpResponse, Problem> {
     let context = credential::context(request)?;
     credential::require_secret(&context)?;
-    let seats = match wanted.seats.checked(wanted.showtime) {
+    let seats = match wanted.checked() {
         Ok(seats) => seats,
         Err(error) => return Err(refused_selection(state, &wanted, &error).await),
     };

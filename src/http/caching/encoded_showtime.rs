@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::domain::ShowtimeView;
 use crate::domain::{Listing, SeatId, SeatMap, SeatStatus, ShowtimeId};
 use crate::http::caching::representation::Representation;
-use crate::seat_json::{SEAT_BYTES, push_seats};
+use crate::seat_json::{SEAT_BYTES, push_area_places, push_areas, push_seats};
 
 /// Bytes of a row in JSON, about; also what it takes in memory.
 const ROW_BYTES: usize = 40;
@@ -136,29 +136,33 @@ impl Facts {
         format!(r#""id":"{}",{}"#, self.id, self.listing.members())
     }
 
-    /// `{id, movieTitle, startTime, sequence, seats:[{seatId, row, number, status}]}`
+    /// `{id, movieTitle, startTime, sequence, areas:[{areaId, label, capacity, available}], seats:[{seatId, row, number, status}]}`
     fn whole(&self, sequence: u64, statuses: &[u8], likely_bytes: usize) -> Bytes {
         let mut body = String::with_capacity(likely_bytes);
         body.push('{');
         body.push_str(&self.members());
         // Writing to a String cannot fail, here and below.
-        let written = write!(body, r#","sequence":{sequence},"seats":["#);
+        let written = write!(body, r#","sequence":{sequence}"#);
         let codes = statuses.iter().flat_map(|byte| [byte & 3, byte >> 2 & 3, byte >> 4 & 3, byte >> 6]);
         // Two bits have a fourth value, which `packed` does not write.
         let statuses = codes.map(|code| SeatStatus::from_code(code).unwrap_or(SeatStatus::Sold));
+        push_areas(&mut body, &self.seat_map, statuses.clone());
+        body.push_str(r#","seats":["#);
         push_seats(&mut body, self.id, self.seat_map.seats().zip(statuses));
         body.push_str("]}");
         finished(written, body)
     }
 
-    /// `{id, movieTitle, startTime, seatIdPrefix, rows:[{row, seats}]}`
+    /// `{id, movieTitle, startTime, seatIdPrefix, areas:[{areaId, label, capacity, firstSeat}], rows:[{row, seats}]}`
     fn layout(&self, likely_bytes: usize) -> Bytes {
         let mut body = String::with_capacity(likely_bytes);
         body.push('{');
         body.push_str(&self.members());
         let mut prefix = SeatId::new(self.id, 0).to_string();
         prefix.truncate(prefix.len().saturating_sub(INDEX_DIGITS));
-        let mut written = write!(body, r#","seatIdPrefix":"{prefix}","rows":["#);
+        let mut written = write!(body, r#","seatIdPrefix":"{prefix}""#);
+        push_area_places(&mut body, &self.seat_map);
+        body.push_str(r#","rows":["#);
         for (position, row) in self.seat_map.rows().iter().enumerate() {
             let comma = if position == 0 { "" } else { "," };
             // Texts and numbers: it has a JSON form.
@@ -177,7 +181,7 @@ impl Facts {
             digest.update(&row.row);
             digest.update(row.seats.to_be_bytes());
             // Of rows without a plan there is no more, and their tags stay what they were.
-            if let Some(section) = &row.section {
+            if let Some(section) = row.section.as_deref().or(row.area.as_ref().map(|_| "")) {
                 digest.update(section.len().to_be_bytes());
                 digest.update(serde_json::to_vec(row).unwrap_or_default());
             }

@@ -41,6 +41,8 @@ fn requests(schemas: &mut Map<String, Value>) {
         ("Refund", "reason"),
         ("NewShowtime", "movieTitle"),
         ("Row", "row"),
+        ("AreaPlaces", "areaId"),
+        ("AreaPlaces", "tariff"),
     ] {
         if let Some(text) =
             schemas.get_mut(schema).and_then(|schema| schema.pointer_mut(&format!("/properties/{text}")))
@@ -73,6 +75,7 @@ fn requests(schemas: &mut Map<String, Value>) {
         "Refund",
         "NewShowtime",
         "Row",
+        "AreaPlaces",
     ] {
         if let Some(schema) = schemas.get_mut(schema) {
             set(schema, "additionalProperties", json!(false));
@@ -86,9 +89,17 @@ fn one_way_to_name_seats(reservation: &mut Value) {
     }
     let absent = json!({"type": "null"});
     // They exclude each other. `anyOf` says the same as `oneOf` would, and linters do not have to find out.
+    let none = json!({"seatIds": absent, "seatId": absent, "bestAvailable": absent});
+    let way = |name: &str, kind: &str| {
+        let mut members = none.clone();
+        set(&mut members, name, json!({"type": kind}));
+        json!({"required": [name], "properties": members})
+    };
     let ways = json!([
-        {"required": ["seatIds"], "properties": {"seatIds": {"type": "array"}, "seatId": absent}},
-        {"required": ["seatId"], "properties": {"seatId": {"type": "string"}, "seatIds": absent}},
+        way("seatIds", "array"),
+        way("seatId", "string"),
+        way("bestAvailable", "object"),
+        way("areas", "array")
     ]);
     set(reservation, "anyOf", ways);
 }

@@ -50,7 +50,7 @@ codes! {
     InvalidFields = "invalid-fields", BAD_REQUEST, "Some fields are wrong",
         "`errors` names every wrong field by JSON pointer, parameter or header, and says what is wrong with it.";
     UnknownSeats = "unknown-seats", BAD_REQUEST, "Some seats do not exist",
-        "`errors` names every seat id that is no seat of the showtime.";
+        "`errors` names every seat id that is no seat of the showtime, or the section, category or area that it does not have.";
     MissingCredential = "missing-credential", UNAUTHORIZED, "A credential is needed",
         "Show the booking's hold token, or the operator token, as `Authorization: Bearer <token>`.";
     NotHolder = "not-holder", FORBIDDEN, "Not the holder of this booking",
@@ -95,6 +95,8 @@ codes! {
         "No zone of the showtime's prices is for this seat, so it is not sold. Nothing was reserved.";
     TooFewSeats = "too-few-seats", CONFLICT, "Fewer seats are free",
         "`left` says how many seats are free. Nothing was reserved.";
+    TooFewPlaces = "too-few-places", CONFLICT, "Fewer places of the area are free",
+        "`left` says how many places of the area are free. Nothing was reserved.";
     NotTogether = "not-together", CONFLICT, "Not as many seats together",
         "Enough seats are free, but not as they may lie; `longest` says how many are free next to each other. Nothing was reserved.";
     SeatLeftAlone = "seat-left-alone", CONFLICT, "A seat would be left alone",

@@ -68,7 +68,7 @@ pub(super) struct Conflict {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     section: Option<String>,
-    /// Label of its row.
+    /// Label of its row, or of its area.
     row: String,
     /// Its label, if that is a plain number; else its place in the row, from 1.
     number: u32,
@@ -81,7 +81,7 @@ pub(super) struct Conflict {
 
 impl From<&SeatConflict> for Conflict {
     fn from(conflict: &SeatConflict) -> Self {
-        let SeatPlace { section, row, number, label } = conflict.place.clone();
+        let SeatPlace { section, row, number, label, in_area: _ } = conflict.place.clone();
         Self { seat_id: conflict.seat_id, section, row, number, label, reason: conflict.reason.as_str() }
     }
 }
@@ -171,7 +171,7 @@ pub(crate) struct Further {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) most: Option<u32>,
-    /// How many seats are free.
+    /// How many seats, or places of the area, are free.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) left: Option<u32>,

@@ -156,12 +156,65 @@ pub(crate) struct ShowtimeAnswer {
     listing: ListingAnswer,
     /// Sequence of its last change.
     sequence: u64,
-    /// Every seat, row by row.
+    /// The areas, with how many of their places are available; absent: there are none.
+    #[schema(value_type = Option<Vec<AreaAnswer>>, nullable = false)]
+    areas: Option<Vec<AreaAnswer>>,
+    /// Every seat, row by row, then every place of an area.
     #[schema(value_type = Vec<SeatAnswer>)]
     seats: Vec<SeatAnswer>,
 }
 
-/// A seat.
+/// Places without seats. They are counted, not chosen: `POST /api/bookings` takes `areas`.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = Area)]
+#[expect(dead_code, reason = "describes what seat_json writes")]
+pub(super) struct AreaAnswer {
+    /// What reservations name it by. Stays what it is.
+    area_id: String,
+    /// What people read.
+    label: String,
+    /// Number of places.
+    #[schema(minimum = 1, maximum = 200_000)]
+    capacity: u32,
+    /// What its price goes by: a category's key in the auditorium.
+    #[schema(nullable = false)]
+    category: Option<String>,
+    /// How many places are available.
+    available: u32,
+}
+
+/// An area and where it is drawn.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes what seat_json writes")]
+pub(super) struct LayoutArea {
+    /// What reservations name it by. Stays what it is.
+    area_id: String,
+    /// What people read.
+    label: String,
+    /// Number of places.
+    #[schema(minimum = 1, maximum = 200_000)]
+    capacity: u32,
+    /// What its price goes by: a category's key in the auditorium.
+    #[schema(nullable = false)]
+    category: Option<String>,
+    /// Count of its first place among all seats; the others follow.
+    first_seat: u32,
+    /// Of its upper left corner: how far to the right of the focal point, in hundredths of the auditorium's unit; absent: it is not drawn.
+    #[schema(nullable = false)]
+    x: Option<i64>,
+    /// Of the same corner: how far from the stage, seen from the focal point.
+    #[schema(nullable = false)]
+    y: Option<i64>,
+    /// In the same unit.
+    #[schema(nullable = false)]
+    width: Option<i64>,
+    /// In the same unit.
+    #[schema(nullable = false)]
+    height: Option<i64>,
+}
+
+/// A seat, or a place of an area.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = Seat)]
 #[expect(dead_code, reason = "describes what encoded_showtime writes by hand")]
@@ -171,7 +224,10 @@ pub(super) struct SeatAnswer {
     /// Its section, if it is of an auditorium.
     #[schema(nullable = false)]
     section: Option<String>,
-    /// Label of its row.
+    /// The area that it is a place of; absent: it is a seat.
+    #[schema(nullable = false)]
+    area: Option<String>,
+    /// Label of its row, or of its area.
     row: String,
     /// Its number as printed; if it has none, its place in the row, from 1.
     #[schema(minimum = 1)]
@@ -203,7 +259,10 @@ pub(super) struct LayoutAnswer {
     /// What all its seats' ids begin with; eight hexadecimal digits follow, the seat's count from 0.
     #[schema(pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}$")]
     seat_id_prefix: String,
-    /// Its rows, in the order in which seats are counted.
+    /// The areas; absent: there are none. Their places are the last of `rows`, too.
+    #[schema(value_type = Option<Vec<LayoutArea>>, nullable = false)]
+    areas: Option<Vec<LayoutArea>>,
+    /// Its rows, in the order in which seats are counted. Those with `area` are areas.
     #[schema(value_type = Vec<LayoutRow>)]
     rows: Vec<LayoutRow>,
 }
@@ -240,6 +299,9 @@ pub(super) struct LayoutRow {
     /// Seats that are not like most: `{seat, kind, companionOf, note}`.
     #[schema(value_type = Option<Vec<serde_json::Value>>, nullable = false)]
     special: Option<Vec<String>>,
+    /// It is an area: `row` is its label, `seats` its capacity.
+    #[schema(value_type = Option<serde_json::Value>, nullable = false)]
+    area: Option<String>,
 }
 
 /// A row of seats, numbered from 1.

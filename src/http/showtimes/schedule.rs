@@ -9,7 +9,9 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::box_office::{BoxOfficeError, IdempotencyKey, Scheduled};
-use crate::domain::{AuditoriumId, AuditoriumVersion, Listing, ListingError, Prices, Row, SeatMap, SeatMapError};
+use crate::domain::{
+    AuditoriumId, AuditoriumVersion, Listing, ListingError, MAX_SEATS_PER_SHOWTIME, Prices, Row, SeatMap, SeatMapError,
+};
 use crate::http::auditoriums::stored_plan;
 use crate::http::problem::{Code, FieldError, Problem};
 use crate::http::request::body::MediaType;
@@ -58,7 +60,7 @@ pub(super) struct ScheduleBody {
     /// Its rows of numbered seats, at most 200,000 seats in all. Instead of an auditorium.
     #[schema(value_type = Option<Vec<RowBody>>, min_items = 1)]
     rows: Option<SeatMap>,
-    /// The auditorium whose seats are sold, instead of rows.
+    /// The auditorium whose seats and areas are sold, instead of rows.
     #[schema(value_type = Option<Uuid>)]
     auditorium_id: Option<AuditoriumId>,
     /// Its version; absent: the latest. The showtime keeps it. Name it if you send an `Idempotency-Key`: repeated after a change of the auditorium, a
@@ -173,6 +175,10 @@ fn unknown_auditorium(version: Option<u32>) -> Problem {
 }
 
 fn no_seat_map(error: &SeatMapError) -> Problem {
+    if *error == SeatMapError::TooManySeats {
+        let detail = format!("names an auditorium with more than {MAX_SEATS_PER_SHOWTIME} seats and places of areas");
+        return Problem::field(FieldError::pointer("/auditoriumId", detail));
+    }
     Problem::field(FieldError::pointer("/auditoriumId", format!("names an auditorium that cannot be sold: {error}")))
 }
 

@@ -102,8 +102,9 @@ fn every_resource_of_the_contract_is_described() {
 fn the_members_of_the_contract_keep_their_names() {
     let contract = ours();
     for (schema, members) in [
-        ("Reservation", "bestAvailable seatId seatIds showtimeId tariffs userId"),
-        ("ReservationHere", "bestAvailable seatId seatIds tariffs userId"),
+        ("Reservation", "areas bestAvailable seatId seatIds showtimeId tariffs userId"),
+        ("ReservationHere", "areas bestAvailable seatId seatIds tariffs userId"),
+        ("AreaPlaces", "areaId quantity tariff"),
         ("BestAvailable", "accessible category quantity section together"),
         ("Confirmation", "holdToken paymentReference"),
         ("SeatExchange", "add holdToken remove"),
@@ -136,14 +137,16 @@ fn the_members_of_the_contract_keep_their_names() {
         ("Row", "row seats"),
         (
             "Showtime",
-            "accessibleForAllFrom auditorium cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices seats sequence startTime startTimeLocal timeZone",
+            "accessibleForAllFrom areas auditorium cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices seats sequence startTime startTimeLocal timeZone",
         ),
         (
             "Layout",
-            "accessibleForAllFrom auditorium cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices rows seatIdPrefix startTime startTimeLocal timeZone",
+            "accessibleForAllFrom areas auditorium cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices rows seatIdPrefix startTime startTimeLocal timeZone",
         ),
-        ("Seat", "category kind label number row seatId section status"),
-        ("LayoutRow", "aisleAfter categories labels row seats section special x y"),
+        ("Area", "areaId available capacity category label"),
+        ("LayoutArea", "areaId capacity category firstSeat height label width x y"),
+        ("Seat", "area category kind label number row seatId section status"),
+        ("LayoutRow", "aisleAfter area categories labels row seats section special x y"),
         ("AuditoriumVersion", "id version"),
         ("Prices", "currency zones"),
         ("PriceZone", "category tariffs"),
@@ -267,6 +270,16 @@ fn the_document_tells_good_bodies_from_bad_ones() {
     here(json!({"seatId": id, "userId": "u", "seatIds": null}), true);
     here(json!({"seatId": id, "seatIds": [id], "userId": "u"}), false);
     here(json!({"userId": "u"}), false);
+    let places = |area: &str, quantity: u32| json!([{"areaId": area, "quantity": quantity}]);
+    here(json!({"areas": places("Standing", 2), "userId": "u"}), true);
+    here(json!({"areas": places("Standing", 2), "seatIds": [id], "userId": "u"}), true);
+    here(json!({"areas": places("Standing", 2), "bestAvailable": {"quantity": 2}, "userId": "u"}), true);
+    here(json!({"areas": places("Standing", 2), "bestAvailable": {"quantity": 2}, "seatId": id, "userId": "u"}), false);
+    here(json!({"bestAvailable": {"quantity": 2}, "userId": "u"}), true);
+    for wrong in [places("Standing", 0), places("Standing", 21), places(" ", 2), places("\u{200B}", 2), json!([])] {
+        here(json!({"areas": wrong, "userId": "u"}), false);
+    }
+    here(json!({"areas": [{"areaId": "Standing", "quantity": 2, "row": 1}], "userId": "u"}), false);
     here(json!({"seatIds": [], "userId": "u"}), false);
     here(json!({"seatIds": [id, id], "userId": "u"}), false);
     here(json!({"seatIds": [id], "userId": "u", "price": 1}), false);

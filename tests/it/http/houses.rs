@@ -141,8 +141,8 @@ async fn a_showtime_is_made_of_rows_or_of_an_auditorium() {
     let stack = Stack::embedded();
     let server = stack.start();
     let known = auditorium(&server, &house()).await;
-    let field = json!({"name": "Field", "sections": [], "areas": [{"label": "Lawn", "capacity": 9}]});
-    let seatless = auditorium(&server, &field).await;
+    let field = json!({"name": "Field", "sections": [], "areas": [{"label": "Lawn", "capacity": 200_001}]});
+    let too_large = auditorium(&server, &field).await;
     let rows = json!([{"row": "A", "seats": 1}]);
     for (members, status, pointer) in [
         (json!({}), 400, "/rows"),
@@ -154,7 +154,7 @@ async fn a_showtime_is_made_of_rows_or_of_an_auditorium() {
         (json!({"rows": rows, "auditoriumVersion": 1}), 400, "/auditoriumId"),
         (json!({"auditoriumId": uuid::Uuid::new_v4()}), 404, "/auditoriumId"),
         (json!({"auditoriumId": known, "auditoriumVersion": 2}), 404, "/auditoriumVersion"),
-        (json!({"auditoriumId": seatless}), 400, "/auditoriumId"),
+        (json!({"auditoriumId": too_large}), 400, "/auditoriumId"),
     ] {
         let mut body = json!({"movieTitle": "M", "startTime": "2030-01-01T19:30:00Z"});
         body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());

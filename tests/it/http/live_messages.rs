@@ -93,6 +93,17 @@ async fn what_the_sockets_say_is_as_the_document_says() {
     document.hold("snapshot", &snapshot);
     assert_eq!(snapshot["placesPerBooking"], 4);
 
+    let field = json!({"name": "Field", "sections": [], "areas": [{"label": "Lawn", "capacity": 3}]});
+    let field = house.server.as_operator(reqwest::Method::POST, "/api/auditoriums").json(&field);
+    let field = house.server.send(field).await.unwrap().body["id"].clone();
+    let body = json!({"movieTitle": "M", "startTime": "2030-01-01T20:00:00Z", "auditoriumId": field});
+    let other = house.server.post("/api/showtimes", &body).await;
+    let path = format!("/ws/showtimes/{}", other.body["id"].as_str().unwrap());
+    let snapshot = Socket::open(&house, &path).await.next().await;
+    document.hold("snapshot", &snapshot);
+    let lawn = json!([{"areaId": "Lawn", "label": "Lawn", "capacity": 3, "available": 3}]);
+    assert_eq!((&snapshot["areas"], &snapshot["seats"][2]["area"]), (&lawn, &json!("Lawn")));
+
     let mut hub = Socket::open(&house, "/hub/bookings").await;
     hub.say("{\"protocol\":\"json\",\"version\":1}\u{1e}").await;
     assert_eq!(hub.next().await, json!({}));

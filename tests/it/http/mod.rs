@@ -1,5 +1,6 @@
 //! HTTP: the outside contract, checked against the OpenAPI document; every error a problem; nothing that a client sends a 500.
 
+mod areas;
 mod auditoriums;
 mod booked_seats;
 mod changes;

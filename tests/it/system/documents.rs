@@ -50,7 +50,9 @@ async fn the_five_minutes_with_curl_work() {
 async fn the_page_for_sellers_works() {
     let said = run("docs/selling.md", ("# Selling", "\u{0}")).await;
     let lines: Vec<&str> = said.lines().collect();
-    let [accessible, found, priced, price, choice, tried, after @ ..] = lines.as_slice() else { panic!("{said}") };
+    let [accessible, found, priced, price, places, areas, choice, tried, after @ ..] = lines.as_slice() else {
+        panic!("{said}")
+    };
     let [extended, refused, offered, confirmed, exchanged, refund, cancelled, payment] = after else {
         panic!("{said}")
     };
@@ -59,6 +61,8 @@ async fn the_page_for_sellers_works() {
     assert_eq!(*accessible, "Stalls row B R1-R2, together, no single seat left");
     assert_eq!(*priced, "3");
     assert!(price.contains("'total': 6500"), "{price}");
+    assert!(places.contains("'total': 16000"), "{places}");
+    assert!(areas.contains("'available': 4997"), "{areas}");
     // The list may be a moment behind.
     assert!(found.starts_with('['), "{found}");
     assert_eq!(*exchanged, "The booking has the seats in seatIds.");

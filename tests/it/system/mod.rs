@@ -1,5 +1,6 @@
 //! The whole server, over HTTP, on both profiles.
 
+mod areas;
 mod best_available;
 mod browser;
 mod changed_showtimes;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{good, rows};
-use crate::domain::SeatMap;
+use crate::domain::{SeatMap, SeatMapError};
 
 #[test]
 fn what_follows_a_rule_is_kept_as_the_rule() {
@@ -50,9 +50,38 @@ fn without_a_focal_point_it_is_the_middle_of_the_front() {
 }
 
 #[test]
-fn an_auditorium_of_areas_only_has_no_seat_map() {
+fn areas_come_after_all_rows_and_are_placed_around_the_focal_point() {
+    let mut plan = rows(&json!([{"label": "A", "count": 2}]));
+    plan["focalPoint"] = json!({"x": 10, "y": -20});
+    plan["categories"] = json!([{"key": "floor", "name": "Floor"}]);
+    plan["areas"] = json!([
+        {"label": "Standing", "capacity": 500, "category": "floor", "x": 0, "y": 100, "width": 40, "height": 30},
+        {"label": "Lawn", "capacity": 9},
+    ]);
+    let map = good(&plan).seat_map().unwrap();
+    let stored = serde_json::to_value(&map).unwrap();
+    assert_eq!(
+        stored[1],
+        json!({"row": "Standing", "seats": 500, "categories": [{"to": 500, "category": "floor"}],
+        "area": {"x": -1000, "y": 12_000, "width": 4000, "height": 3000}})
+    );
+    assert_eq!(stored[2], json!({"row": "Lawn", "seats": 9, "area": {}}));
+    assert_eq!(serde_json::from_value::<SeatMap>(stored).unwrap(), map);
+    let areas: Vec<_> = map.areas().map(|(area, places)| (area.row.as_str(), places)).collect();
+    assert_eq!(areas, [("Standing", 2..502), ("Lawn", 502..511)]);
+    assert_eq!(map.area("Lawn").map(|(_, places)| places), Some(502..511));
+    assert_eq!((map.area("A"), map.area("lawn")), (None, None));
+    assert_eq!([1, 2, 510].map(|place| map.printed(place).to_string()), ["Stalls A2", "Standing 1", "Lawn 9"]);
+    assert_eq!(map.seat(501).unwrap().category(), Some("floor"));
+    assert!(map.is_beside(0, 1) && !map.is_beside(2, 3), "places have no neighbours");
+}
+
+#[test]
+fn an_auditorium_of_areas_only_can_be_sold() {
     let house = good(&json!({"name": "Field", "sections": [], "areas": [{"label": "Lawn", "capacity": 9}]}));
-    assert_eq!(house.seat_map().unwrap_err().to_string(), "there is no row");
+    assert_eq!(house.seat_map().unwrap().seat_count(), 9);
+    let house = good(&json!({"name": "Field", "sections": [], "areas": [{"label": "Lawn", "capacity": 200_001}]}));
+    assert_eq!(house.seat_map().unwrap_err(), SeatMapError::TooManySeats);
 }
 
 proptest! {

@@ -1,0 +1,78 @@
+//! Refusals: why a command was refused, as clients read it.
+
+use crate::domain::{ListingError, Rejection};
+use crate::http::problem::{Code, FieldError, Further, Problem};
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        let detail = rejection.to_string();
+        match rejection {
+            Rejection::UnknownShowtime => Self::new(Code::UnknownShowtime, detail),
+            Rejection::SeatsTaken { conflicts } => Self::new(Code::SeatsTaken, detail).with_conflicts(&conflicts),
+            Rejection::UnknownSeats { seat_ids } => {
+                let name = |_seat| FieldError::pointer("/seatIds", "names a seat that does not exist in this showtime");
+                Self::new(Code::UnknownSeats, detail).with_errors(seat_ids.iter().map(name).collect())
+            }
+            Rejection::ShowtimeStarted { started_at } => Self::new(Code::ShowtimeStarted, detail)
+                .with(Further { started_at: Some(started_at), ..Further::default() }),
+            Rejection::NotOnSaleYet { from } => {
+                Self::new(Code::NotOnSaleYet, detail).with(Further { on_sale_from: Some(from), ..Further::default() })
+            }
+            Rejection::SaleEnded { ended_at } => {
+                Self::new(Code::SaleEnded, detail).with(Further { on_sale_until: Some(ended_at), ..Further::default() })
+            }
+            Rejection::ShowtimeCancelled { reason } => {
+                Self::new(Code::ShowtimeCancelled, detail).with(Further { reason: Some(reason), ..Further::default() })
+            }
+            Rejection::BadListing(ListingError::EmptySale { .. } | ListingError::UnknownCategory { .. }) => {
+                Self::new(Code::InvalidListing, detail)
+            }
+            Rejection::BadListing(ListingError::NoSuchTime { member, error }) => {
+                Self::field(FieldError::pointer(format!("/{member}"), error.to_string()))
+            }
+            Rejection::TooManyPlaces { most, .. } => Self::limited(Code::TooManyPlaces, detail, most),
+            Rejection::CustomerLimit { most, .. } => Self::limited(Code::CustomerLimit, detail, most),
+            Rejection::NotPriced { .. } => Self::new(Code::NotPriced, detail),
+            Rejection::UnknownTariff { .. } | Rejection::NoTariffs { .. } => {
+                Self::in_body(Code::UnknownTariff, "/tariffs", detail)
+            }
+            Rejection::UnknownArea { .. } => Self::in_body(Code::UnknownSeats, "/areas", detail),
+            Rejection::TooFewPlaces { left, .. } => Self::too_few(Code::TooFewPlaces, detail, left),
+            Rejection::UnknownSection { .. } => Self::in_body(Code::UnknownSeats, "/bestAvailable/section", detail),
+            Rejection::UnknownCategory { .. } => Self::in_body(Code::UnknownSeats, "/bestAvailable/category", detail),
+            Rejection::TooFewSeats { left, .. } | Rejection::TooFewAccessible { left, .. } => {
+                Self::too_few(Code::TooFewSeats, detail, left)
+            }
+            Rejection::SeatLeftAlone { instead, .. } => Self::new(Code::SeatLeftAlone, detail).offering(&instead),
+            Rejection::NotTogether { longest, .. } => {
+                Self::new(Code::NotTogether, detail).with(Further { longest: Some(longest), ..Further::default() })
+            }
+            Rejection::UnknownBooking => Self::new(Code::UnknownBooking, detail),
+            Rejection::NotHolder => Self::new(Code::NotHolder, detail),
+            Rejection::HoldExpired { expired_at } => Self::expired(Code::HoldExpired, detail, expired_at),
+            Rejection::PaymentTooLate { expired_at, conflicts } => {
+                Self::expired(Code::PaymentTooLate, detail, expired_at).with_conflicts(&conflicts)
+            }
+            Rejection::TooManyLatePayments { expired_at } => {
+                Self::expired(Code::TooManyLatePayments, detail, expired_at)
+            }
+            Rejection::BookingNotPending { status } => Self::new(Code::BookingNotPending, detail)
+                .with(Further { booking_status: Some(status.as_str()), ..Further::default() }),
+            Rejection::BookingNotConfirmed { status } => Self::new(Code::BookingNotConfirmed, detail)
+                .with(Further { booking_status: Some(status.as_str()), ..Further::default() }),
+            Rejection::SeatsNotInBooking { .. } => Self::new(Code::SeatsNotInBooking, detail),
+            Rejection::NoSeatLeft => Self::new(Code::NoSeatLeft, detail),
+            Rejection::PaidOtherwise => Self::new(Code::PaidOtherwise, detail),
+            Rejection::PaymentUsed { .. } => Self::new(Code::PaymentUsed, detail)
+                .with_errors(vec![FieldError::pointer("/paymentReference", "was used for another booking")]),
+            Rejection::ExtensionExhausted { limit } => {
+                Self::new(Code::ExtensionExhausted, detail).with(Further { limit: Some(limit), ..Further::default() })
+            }
+            Rejection::HeldTooLong { until } => {
+                Self::new(Code::HeldTooLong, detail).with(Further { until: Some(until), ..Further::default() })
+            }
+            Rejection::IdempotencyKeyReused => Self::new(Code::IdempotencyKeyReused, detail)
+                .with_errors(vec![FieldError::header("Idempotency-Key", "belongs to another request")]),
+        }
+    }
+}
