@@ -20,6 +20,7 @@ pub const DOCS_PAGE: &str = include_str!("docs.html");
 pub const ASSETS: &[Asset] = &[
     Asset { name: "style.css", media_type: "text/css; charset=utf-8", content: include_str!("style.css") },
     Asset { name: "seat_map.js", media_type: "text/javascript; charset=utf-8", content: include_str!("seat_map.js") },
+    Asset { name: "areas.js", media_type: "text/javascript; charset=utf-8", content: include_str!("areas.js") },
     Asset { name: "server.js", media_type: "text/javascript; charset=utf-8", content: include_str!("server.js") },
     Asset { name: "bookings.js", media_type: "text/javascript; charset=utf-8", content: include_str!("bookings.js") },
     Asset { name: "live.js", media_type: "text/javascript; charset=utf-8", content: include_str!("live.js") },

@@ -1,5 +1,6 @@
 // The seat map and the bookings of this browser. The server's feed is the only source of seat states.
 
+import { Areas } from "./areas.js";
 import * as bookings from "./bookings.js";
 import { Feed } from "./live.js";
 import { askTime, call, serverNow, timeIsDoubtful, uuid } from "./server.js";
@@ -14,6 +15,9 @@ const view = { showtime: null, sequence: 0, title: "", start: "", listing: {}, r
 const chosen = new Set();
 // Bookings whose answer this tab awaits.
 const underWay = new Set();
+const areas = new Areas($("areas"), () => MOST_CHOSEN - chosenCount(), (isCut) => { say(isCut ? mostChosen() : ""); showChosen(); });
+const chosenCount = () => chosen.size + areas.count();
+const mostChosen = () => "At most " + MOST_CHOSEN + " places can be booked at once, and not more than are left.";
 let feed = null;
 let cursor = null;
 
@@ -42,7 +46,7 @@ function clock(time, zone) {
 }
 const rowName = (seat) => (seat.section ? seat.section + " " : "") + seat.row;
 const label = (seat) => seat.label ?? String(seat.number);
-const name = (id) => { const seat = view.seats.get(id); return seat ? rowName(seat) + label(seat) : "?"; };
+const name = (id) => { const seat = view.seats.get(id); return seat ? rowName(seat) + (seat.area ? " " : "") + label(seat) : "?"; };
 
 async function listShowtimes() {
   try {
@@ -73,6 +77,7 @@ function open(id) {
   feed?.end();
   Object.assign(view, { showtime: id, sequence: 0, rows: [], seats: new Map(), firstRow: 0 });
   chosen.clear();
+  areas.adopt([]);
   history.replaceState(null, "", "#" + id);
   for (const button of $("showtimes").querySelectorAll("button")) {
     button.setAttribute("aria-current", String(button.dataset.id === id));
@@ -114,11 +119,13 @@ function adopt(head, seats) {
   Object.assign(view, { sequence: head.sequence, rows: [], seats: new Map() });
   list(head);
   for (const seat of seats) {
+    view.seats.set(seat.seatId, seat);
+    if (seat.area) continue;
     const last = view.rows[view.rows.length - 1];
     if (last && last.name === rowName(seat)) last.seats.push(seat);
     else view.rows.push({ name: rowName(seat), label: seat.row, section: seat.section, seats: [seat] });
-    view.seats.set(seat.seatId, seat);
   }
+  areas.adopt(seats.filter((seat) => seat.area));
   for (const id of [...chosen]) if (view.seats.get(id)?.status !== "Available") chosen.delete(id);
   draw();
   facts();
@@ -192,6 +199,7 @@ function change(id, status) {
   const seat = view.seats.get(id);
   if (!seat) return;
   const differs = seat.status !== status;
+  if (seat.area && differs) areas.change(seat, status);
   seat.status = status;
   if (status !== "Available") chosen.delete(id);
   repaint(id, differs);
@@ -201,18 +209,20 @@ function choose(id) {
   const seat = view.seats.get(id);
   if (!seat || seat.status !== "Available") return;
   if (!chosen.delete(id)) {
-    if (chosen.size >= MOST_CHOSEN) { say("At most " + MOST_CHOSEN + " seats can be booked at once."); return; }
+    if (chosenCount() >= MOST_CHOSEN) { say(mostChosen()); return; }
     chosen.add(id);
   }
   say("");
   repaint(id);
   showChosen();
 }
+const chosenNames = () => [...[...chosen].map(name), ...areas.names()].join(", ");
 function showChosen() {
-  $("chosen").textContent = chosen.size ? [...chosen].map(name).join(", ") : "None chosen.";
-  $("clear").disabled = chosen.size === 0;
-  $("reserve").disabled = chosen.size === 0 || underWay.size > 0;
-  $("reserve").textContent = chosen.size > 1 ? "Reserve " + chosen.size + " seats" : "Reserve";
+  const count = chosenCount();
+  $("chosen").textContent = chosenNames() || "None chosen.";
+  $("clear").disabled = count === 0;
+  $("reserve").disabled = count === 0 || underWay.size > 0;
+  $("reserve").textContent = count > 1 ? "Reserve " + count + (chosen.size === count ? " seats" : " places") : "Reserve";
 }
 
 async function reserve() {
@@ -221,8 +231,8 @@ async function reserve() {
   try { localStorage.setItem("turnstile.user", JSON.stringify(user)); } catch { /* a private window */ }
   const key = uuid();
   const seatIds = [...chosen];
-  await send({ bookingId: key, key, status: "Unknown", showtimeId: view.showtime, seatIds, userId: user,
-    movieTitle: view.title, names: seatIds.map(name).join(", "), madeAt: Date.now() });
+  await send({ bookingId: key, key, status: "Unknown", showtimeId: view.showtime, seatIds, areas: areas.wanted(), userId: user,
+    movieTitle: view.title, names: chosenNames(), madeAt: Date.now() });
 }
 /** Sends a reservation. It is kept with its key before, so that it can be sent again, as the same one, if no answer comes. */
 async function send(asked) {
@@ -232,10 +242,12 @@ async function send(asked) {
   showBookings();
   try {
     const { seatIds, userId, movieTitle, names, madeAt } = asked;
-    const made = await call("POST", "/api/showtimes/" + asked.showtimeId + "/bookings", { body: { seatIds, userId }, key: asked.key });
+    const body = { userId, ...(seatIds.length && { seatIds }), ...(asked.areas?.length && { areas: asked.areas }) };
+    const made = await call("POST", "/api/showtimes/" + asked.showtimeId + "/bookings", { body, key: asked.key });
     bookings.put({ ...made, movieTitle, names, madeAt });
     bookings.remove(asked.bookingId);
     seatIds.forEach((id) => chosen.delete(id));
+    if (asked.areas?.length) areas.clear();
     if (made.status === "Pending") say("Reserved " + names + ".", "good");
     else say("Your booking of " + names + " is " + made.status.toLowerCase() + ".");
   } catch (refusal) {
@@ -356,7 +368,7 @@ function move(event) {
 $("seats").addEventListener("click", (event) => { const seat = event.target.closest("[data-seat]"); if (seat) choose(seat.dataset.seat); });
 $("seats").addEventListener("keydown", move);
 $("reserve").addEventListener("click", reserve);
-$("clear").addEventListener("click", () => { const all = [...chosen]; chosen.clear(); all.forEach((id) => repaint(id)); showChosen(); });
+$("clear").addEventListener("click", () => { const all = [...chosen]; chosen.clear(); areas.clear(); all.forEach((id) => repaint(id)); showChosen(); });
 $("more").addEventListener("click", listShowtimes);
 $("rows-before").addEventListener("click", () => { view.firstRow = Math.max(0, view.firstRow - ROWS_SHOWN); draw(); });
 $("rows-after").addEventListener("click", () => { view.firstRow += ROWS_SHOWN; draw(); });

@@ -235,6 +235,48 @@ async fn the_start_is_shown_by_the_venues_clocks() {
     assert!(!facts.as_str().unwrap().contains("Kathmandu"), "{facts}");
 }
 
+/// An area is one box with the number left, however many places it has; a quantity is chosen, alone or with seats.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_area_is_one_box_with_a_quantity() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let plan = json!({"name": "House", "sections": [{"name": "Stalls", "rows": [{"label": "A", "count": 2}]}],
+        "areas": [{"label": "Standing", "capacity": 5000}, {"label": "Lawn", "capacity": 3}]});
+    let made = server.send(server.as_operator(reqwest::Method::POST, "/api/auditoriums").json(&plan)).await.unwrap();
+    let body =
+        json!({"movieTitle": "Metropolis", "startTime": "2030-01-01T20:00:00Z", "auditoriumId": made.body["id"]});
+    let made = server.post("/api/showtimes", &body).await;
+    let showtime = made.body["id"].as_str().unwrap();
+    let browser = Browser::open().await;
+    show(&browser, &server, showtime).await;
+    browser.says("areas", "5000 of 5000 left").await;
+    assert_eq!(browser.script("return document.querySelectorAll('#seats .seat, .area').length").await, 4);
+    let want = async |area: &str, quantity: u32| {
+        let script = format!(
+            "const input = document.querySelector('[data-area={area}]'); input.value = {quantity}; \
+             input.dispatchEvent(new Event('input', {{ bubbles: true }})); return input.value"
+        );
+        browser.script(&script).await
+    };
+    assert_eq!(
+        (want("Lawn", 9).await, want("Standing", 40).await),
+        (json!("3"), json!("17")),
+        "20 at once, and what is left"
+    );
+    browser.says("message", "At most 20 places").await;
+    want("Lawn", 0).await;
+    want("Standing", 2).await;
+    browser.says("chosen", "2 × Standing").await;
+    reserve(&browser, 1).await;
+    browser.says("bookings", "Stalls A1, 2 × Standing").await;
+    browser.says("areas", "4998 of 5000 left").await;
+    browser.click("#bookings button").await;
+    browser.says("bookings", "confirmed").await;
+    let all = json!({"areas": [{"areaId": "Lawn", "quantity": 3}], "userId": "somebody else"});
+    assert_eq!(server.post(&format!("/api/showtimes/{showtime}/bookings"), &all).await.status, 201);
+    browser.says("areas", "sold out").await;
+}
+
 /// A house with sections has a heading for each, seats are called as they are printed, and the arrow keys go from section to section.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_house_is_shown_with_its_sections_and_printed_labels() {
