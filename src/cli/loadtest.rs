@@ -20,7 +20,7 @@ use crate::loadtest::report::page::page;
 use crate::loadtest::report::table::table;
 use crate::loadtest::scenario::{Scenario, Shares};
 use crate::loadtest::target::Target;
-use crate::loadtest::workload::{CheckOptions, HouseOptions, ReadOptions, Workload};
+use crate::loadtest::workload::{Asking, CheckOptions, HouseOptions, ReadOptions, Workload};
 
 /// Bookings a second that are watched unless told otherwise.
 const WATCHED_PER_SECOND: f64 = 100.0;
@@ -64,6 +64,12 @@ pub(super) struct Arguments {
     /// Seats that a client wants at once, 1 to 8.
     #[arg(long, default_value_t = 1)]
     party: u32,
+    /// Clients ask for so many of the best seats, 1 to 8, instead of naming seats.
+    #[arg(long, value_name = "SEATS", conflicts_with = "party")]
+    best_available: Option<u32>,
+    /// Clients ask for places of an area, `--party` at a time, instead of naming seats. The showtimes that are created have an area and no seats.
+    #[arg(long, conflicts_with = "best_available")]
+    areas: bool,
     /// storm: parties' seats that everybody wants.
     #[arg(long, default_value_t = 4)]
     wanted: u32,
@@ -198,7 +204,8 @@ fn workload(settings: &Settings, arguments: &Arguments) -> anyhow::Result<Worklo
         houses: arguments
             .showtime
             .map_or(HouseOptions::Create { showtimes, seats }, |id| HouseOptions::Given(ShowtimeId(id))),
-        party: arguments.party,
+        party: arguments.best_available.unwrap_or(arguments.party),
+        asking: arguments.asking(),
         seed: arguments.seed,
         patience: seconds("--timeout", arguments.timeout)?,
         operator_token,
@@ -234,6 +241,14 @@ fn operator_token(
 }
 
 impl Arguments {
+    fn asking(&self) -> Asking {
+        match self.best_available {
+            Some(_) => Asking::Best,
+            None if self.areas => Asking::Area,
+            None => Asking::Named,
+        }
+    }
+
     fn pace(&self) -> Pace {
         match (self.rate, self.scenario) {
             (Some(per_second), _) => Pace::Open { per_second },

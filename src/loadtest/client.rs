@@ -21,7 +21,7 @@ use crate::loadtest::recorder::{Answered, Recorder};
 use crate::loadtest::scenario::{Learned, Script, Wish};
 use crate::loadtest::tally::Tally;
 use crate::loadtest::wire::{self, ChangeAnswer, GrantAnswer, Outgoing};
-use crate::loadtest::workload::ReadOptions;
+use crate::loadtest::workload::{Asking, ReadOptions};
 
 /// Pause of a client in the closed loop that was told to come later, or told nothing: it would measure its own impatience otherwise.
 const BREATH: Duration = Duration::from_millis(50);
@@ -214,7 +214,7 @@ impl Desk {
                     (Outcome::Refused, _) => None,
                     (Outcome::Overloaded, Some(reply)) if !contains(&reply.body, b"outcome-unknown") => None,
                     (Outcome::Accepted | Outcome::Overloaded | Outcome::Failed, _) => {
-                        self.grants.borrow_mut().enter_unsure(*house, seats);
+                        self.unsure(*house, seats);
                         None
                     }
                 }
@@ -246,31 +246,42 @@ impl Desk {
         grants.note(holding, fate);
     }
 
-    fn enter_grant(&self, house: u32, seats: &[u32], reply: &Reply, at: Duration) -> Option<Holding> {
+    /// Seats that may be taken now: these, or as many others if the server chooses them.
+    fn unsure(&self, house: u32, seats: &[u32]) {
         let mut grants = self.grants.borrow_mut();
+        match self.house(house).map(|house| house.asking) {
+            Some(Asking::Best | Asking::Area) => grants.enter_unknown(house, seats.len()),
+            Some(Asking::Named) | None => grants.enter_unsure(house, seats),
+        }
+    }
+
+    fn enter_grant(&self, house: u32, seats: &[u32], reply: &Reply, at: Duration) -> Option<Holding> {
+        let find = |sentence| self.grants.borrow_mut().findings.add(|| sentence);
         let answer: GrantAnswer<'_> = match serde_json::from_slice(&reply.body) {
             Ok(answer) => answer,
             Err(error) => {
-                grants.findings.add(|| format!("the answer to an accepted reservation cannot be read: {error}"));
-                grants.enter_unsure(house, seats);
+                find(format!("the answer to an accepted reservation cannot be read: {error}"));
+                self.unsure(house, seats);
                 return None;
             }
         };
         let Some(token) = HoldToken::parse(answer.hold_token) else {
-            grants.findings.add(|| format!("booking {} came with an unreadable hold token", answer.booking_id));
-            grants.enter_unsure(house, seats);
+            find(format!("booking {} came with an unreadable hold token", answer.booking_id));
+            self.unsure(house, seats);
             return None;
         };
-        let ids = &self.house(house)?.seats;
-        let asked = seats.iter().filter_map(|seat| ids.get(usize::try_from(*seat).ok()?));
-        if !asked.eq(&answer.seat_ids) {
-            grants.findings.add(|| format!("booking {} has other seats than were asked for", answer.booking_id));
+        let known = self.house(house)?;
+        let granted = known.granted(seats, &answer.seat_ids);
+        if granted.is_none() {
+            find(format!("booking {} has other seats than were asked for", answer.booking_id));
         }
+        let mut grants = self.grants.borrow_mut();
+        let granted = granted.unwrap_or_else(|| seats.to_vec());
         let GrantAnswer { booking_id: booking, expires_at, sequence, .. } = answer;
         if let (Some(acknowledged), Ok(house)) = (&self.acknowledged, usize::try_from(house)) {
             acknowledged.note(house, sequence, at);
         }
-        grants.enter(NewGrant { house, booking, token, sequence, expires_at, at }, seats)
+        grants.enter(NewGrant { house, booking, token, sequence, expires_at, at }, &granted)
     }
 }
 

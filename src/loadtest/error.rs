@@ -52,6 +52,9 @@ pub enum LoadError {
         /// Seats that it has.
         found: usize,
     },
+    /// Places of an area are to be asked for, and there is none.
+    #[error("showtime {0} has no area")]
+    NoArea(ShowtimeId),
     /// The operator token is not fit for a header.
     #[error("the operator token has characters that no header may have")]
     OperatorToken,

@@ -68,6 +68,7 @@ pub struct Grants {
     entries: Vec<Grant>,
     seats: Vec<u32>,
     unsure: Vec<(u32, u32)>,
+    unknown: Vec<(u32, usize)>,
     /// What was wrong with answers, whatever the rest says.
     pub findings: Findings,
 }
@@ -115,6 +116,11 @@ impl Grants {
         self.unsure.extend(seats.iter().map(|seat| (house, *seat)));
     }
 
+    /// Enters a number of seats that the server would have chosen for a reservation whose outcome is not known.
+    pub fn enter_unknown(&mut self, house: u32, count: usize) {
+        self.unknown.push((house, count));
+    }
+
     /// A grant.
     pub fn grant(&self, holding: Holding) -> Option<&Grant> {
         self.entries.get(usize::try_from(holding.0).ok()?)
@@ -145,6 +151,11 @@ impl Grants {
     /// True without any grant.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// (house, number of seats) that may or may not be taken, whichever they are.
+    pub fn unknown(&self) -> &[(u32, usize)] {
+        &self.unknown
     }
 
     /// (house, seat) that may or may not be taken: the reservation's outcome is not known.

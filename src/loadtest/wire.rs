@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::domain::{BookingId, HoldToken, SeatId, Timestamp};
 use crate::loadtest::house::House;
+use crate::loadtest::workload::Asking;
 
 /// `POST /api/bookings`
 const BOOKINGS: &str = "/api/bookings";
@@ -42,10 +43,23 @@ pub struct ChangeAnswer {
     pub sequence: u64,
 }
 
-/// A reservation. `in_path` names the showtime in the path too, for balancers that go by it.
+/// A reservation of these seats, or of as many others as the house gives. `in_path` names the showtime in the path too, for balancers that go by it.
 pub fn reserve(house: &House, seats: &[u32], user: &str, in_path: bool) -> Outgoing {
     let mut body = BytesMut::with_capacity(house.opening.len() + 39 * seats.len() + user.len() + 16);
     body.put_slice(&house.opening);
+    match house.asking {
+        Asking::Named => put_ids(&mut body, house, seats),
+        Asking::Best | Asking::Area => body.put_slice(seats.len().to_string().as_bytes()),
+    }
+    body.put_slice(house.closing.as_bytes());
+    body.put_slice(b",\"userId\":\"");
+    body.put_slice(user.as_bytes());
+    body.put_slice(b"\"}");
+    let uri = if in_path { house.bookings.clone() } else { Uri::from_static(BOOKINGS) };
+    post(uri, body.freeze())
+}
+
+fn put_ids(body: &mut BytesMut, house: &House, seats: &[u32]) {
     let mut buffer = Uuid::encode_buffer();
     let ids = seats.iter().filter_map(|index| house.seats.get(usize::try_from(*index).unwrap_or(usize::MAX)));
     for (position, seat) in ids.enumerate() {
@@ -53,11 +67,6 @@ pub fn reserve(house: &House, seats: &[u32], user: &str, in_path: bool) -> Outgo
         body.put_slice(seat.0.as_hyphenated().encode_lower(&mut buffer).as_bytes());
         body.put_u8(b'"');
     }
-    body.put_slice(b"],\"userId\":\"");
-    body.put_slice(user.as_bytes());
-    body.put_slice(b"\"}");
-    let uri = if in_path { house.bookings.clone() } else { Uri::from_static(BOOKINGS) };
-    post(uri, body.freeze())
 }
 
 /// `GET` without a body.
@@ -125,6 +134,15 @@ mod tests {
         let body: Value = serde_json::from_slice(&body).unwrap();
         let seats = [SeatId::new(id, 4), SeatId::new(id, 1)];
         assert_eq!(body, json!({ "showtimeId": id, "seatIds": seats, "userId": "c3" }));
+        for (asking, member, wanted) in [
+            (Asking::Best, "bestAvailable", json!({"quantity": 2, "together": "preferred"})),
+            (Asking::Area, "areas", json!([{"areaId": "\"Standing\"", "quantity": 2}])),
+        ] {
+            let request = reserve(&house.clone().asked(asking, Some("\"Standing\"")), &[4, 1], "c3", false);
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body, json!({ "showtimeId": id, member: wanted, "userId": "c3" }));
+        }
         assert_eq!(reserve(&house, &[0], "c3", true).uri().path(), format!("/api/showtimes/{id}/bookings"));
     }
 }

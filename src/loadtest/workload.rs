@@ -37,6 +37,8 @@ pub struct Workload {
     pub houses: HouseOptions,
     /// Seats that a client wants at once.
     pub party: u32,
+    /// How it asks for them.
+    pub asking: Asking,
     /// Starts all randomness.
     pub seed: u64,
     /// Longest wait for an answer.
@@ -68,6 +70,17 @@ pub struct ReadOptions {
     pub gzip: bool,
     /// Show the tag of the last answer.
     pub revalidate: bool,
+}
+
+/// How clients ask for places.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asking {
+    /// They name seats.
+    Named,
+    /// They ask for so many of the best seats.
+    Best,
+    /// They ask for so many places of an area.
+    Area,
 }
 
 /// Where the seats are.

@@ -16,7 +16,7 @@ use crate::loadtest::outcome::Outcome;
 use crate::loadtest::recorder::{Answered, Recorder, Window};
 use crate::loadtest::scenario::Scenario;
 use crate::loadtest::target::Target;
-use crate::loadtest::workload::{HouseOptions, ReadOptions};
+use crate::loadtest::workload::{Asking, HouseOptions, ReadOptions};
 
 fn workload() -> Workload {
     Workload {
@@ -28,6 +28,7 @@ fn workload() -> Workload {
         window: Window { warm_up: Duration::from_secs(1), duration: Duration::from_secs(2) },
         requests: None,
         houses: HouseOptions::Create { showtimes: 1, seats: 6 },
+        asking: Asking::Named,
         party: 1,
         seed: 1,
         patience: Duration::from_secs(1),

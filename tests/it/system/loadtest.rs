@@ -77,6 +77,36 @@ async fn contenders_and_the_herd_sell_every_seat_once() {
     }
 }
 
+/// Clients that name no seats: the best ones, and places of an area, until none is left.
+async fn chosen_places_are_sold_once(stack: &Stack, urls: &[&str]) {
+    for asking in [&["--best-available", "3"][..], &["--areas", "--party", "3"]] {
+        for (scenario, refused) in [(&["sellout"][..], false), (&["sellout", "--contend"], true)] {
+            let arguments = [scenario, asking, &["--seats", "150", "--duration", "60"]].concat();
+            let (code, report) = load(stack, urls, &arguments).await;
+            assert_eq!(code, Some(0), "{report:#}");
+            passed(&report);
+            assert_eq!((&report["endedBy"], &report["houses"]["seatsGranted"]), (&json!("soldOut"), &json!(150)));
+            assert_eq!(report["accepted"]["count"], 50);
+            assert!(refused || report["refused"]["count"] == 0, "{report:#}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chosen_places_are_sold_once_on_the_embedded_profile() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    chosen_places_are_sold_once(&stack, &[server.address()]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chosen_places_are_sold_once_on_two_nodes() {
+    let stack = Stack::real(services::shared()).await;
+    let (one, other) = (stack.start(), stack.start());
+    chosen_places_are_sold_once(&stack, &[one.address(), other.address()]).await;
+    stack.check().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storm_is_nearly_all_refusals_and_they_are_counted_apart() {
     let stack = Stack::embedded();
