@@ -111,6 +111,7 @@ fn batch(id: ShowtimeId, fence: u64, seats: std::ops::Range<SeatIndex>) -> Batch
             cancel_reason: None,
             refunded: Vec::new(),
             refused_payment: None,
+            block: None,
             version: 0,
             price: None,
         })

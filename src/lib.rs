@@ -65,7 +65,8 @@
 //! - **One payment, one booking.** A table keyed by the payment reference is filled in the transaction that confirms; or that records that the
 //!   payment came too late and is to be returned, so that it pays for nothing else.
 //! - **All seats of a booking or none.** A booking is one event in one transaction. An exchange is two events of one transaction: the seats
-//!   given back, then all that the booking has; so each event sets one status, and the last one about a live booking names all its seats.
+//!   given back, then all that the booking has; so each event sets one status, and the last one about a live booking names all its seats. Only a
+//!   block, a booking of the house, has seats of several versions: whoever ends it knows its showtime.
 //! - **The terms of a sale hold on every node.** A commit that changes a showtime's terms raises its fence, so that no decision on the old ones
 //!   can follow. A decision that rests on all bookings, such as a customer's limit, names the last event that it knew.
 //! - **One event for each change, without a gap in its showtime.** The sequence is taken from the showtime's row inside the transaction.

@@ -138,7 +138,7 @@ impl Board {
             seat.store(status.code(), Ordering::Release);
         }
         shown.list(showtime);
-        let pending = showtime.bookings().filter(|booking| booking.status == BookingStatus::Pending);
+        let pending = showtime.bookings().filter(|booking| is_hold(booking));
         *self.holds() = pending.map(|booking| (booking.id, booking.token)).collect();
     }
 
@@ -150,7 +150,7 @@ impl Board {
         let mut holds = self.holds();
         for id in bookings {
             match showtime.booking(id) {
-                Some(Booking { status: BookingStatus::Pending, token, .. }) => holds.insert(id, *token),
+                Some(booking) if is_hold(booking) => holds.insert(id, booking.token),
                 Some(_) | None => holds.remove(&id),
             };
         }
@@ -210,6 +210,11 @@ impl Board {
         let micros = moment.saturating_duration_since(self.opened).as_micros();
         u64::try_from(micros).unwrap_or(u64::MAX).max(1)
     }
+}
+
+/// A pending booking of a customer's.
+fn is_hold(booking: &Booking) -> bool {
+    booking.status == BookingStatus::Pending && booking.block.is_none()
 }
 
 #[cfg(test)]

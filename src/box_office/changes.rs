@@ -154,8 +154,8 @@ impl BoxOffice {
     }
 }
 
-/// A booking, for its holder or an operator.
+/// A booking of a customer's, for its holder or an operator.
 fn shown_to(credential: Credential, found: Option<Booking>) -> Result<Booking, Rejection> {
-    let booking = found.ok_or(Rejection::UnknownBooking)?;
+    let booking = found.filter(|booking| booking.block.is_none()).ok_or(Rejection::UnknownBooking)?;
     credential.check(&booking.token).map(|()| booking)
 }

@@ -10,8 +10,9 @@ use tokio::time::Instant;
 
 use crate::box_office::Dependencies;
 use crate::box_office::arrivals::Arrivals;
-use crate::domain::{Booking, BookingId, BookingStatus, Event, SeatStatus, ShowtimeId, Timestamp};
-use crate::write_store::{Batch, BookingChange, DueBooking, IDEMPOTENCY_KEPT, Role, SeatChange};
+use crate::box_office::plan::Plan;
+use crate::domain::{Booking, BookingId, BookingStatus, Command, Event, SeatStatus, ShowtimeId, Timestamp};
+use crate::write_store::{Batch, BookingChange, DueBooking, IDEMPOTENCY_KEPT, Loaded, Role, SeatChange};
 
 /// Bookings read from the store at a time.
 const BOOKINGS_PER_LOOK: usize = 10_000;
@@ -127,7 +128,8 @@ async fn due(duty: &Duty) -> Vec<DueBooking> {
     }
 }
 
-/// Ends bookings by commits of their own, without their showtimes' actors: a booking tells all that a commit has to name. An actor
+/// Ends bookings by commits of their own, without their showtimes' actors: a booking tells all that a commit has to name, and of a block its
+/// showtime does, which is loaded. An actor
 /// that has the showtime open meets versions that it did not expect and reads the journal, as after any other node's commit. Returns
 /// how many were ended; those that were not are found by a later look, if they are still due.
 async fn end(duty: &Duty, bookings: Vec<DueBooking>) -> usize {
@@ -140,27 +142,57 @@ async fn end(duty: &Duty, bookings: Vec<DueBooking>) -> usize {
 }
 
 async fn end_in_showtime(duty: &Duty, bookings: Vec<DueBooking>) -> usize {
-    let deps = &duty.deps;
+    let now = || (duty.deps.clock)();
+    let (alone, with_showtime): (Vec<_>, Vec<_>) = bookings.into_iter().partition(|due| due.booking.block.is_none());
     let mut ended = 0;
-    for part in bookings.chunks(BOOKINGS_PER_COMMIT) {
-        let Some(batch) = ending(part, (deps.clock)()) else { break };
-        let showtime_id = batch.showtime_id;
-        let asked = Instant::now();
-        match deps.ledger.commit(Arc::new(batch)).await {
-            Ok(_) => {
-                ended += part.len();
-                deps.counters.committed(part.len(), asked.elapsed());
-                let expired = part.iter().filter(|due| due.cancelled.is_none()).count();
-                deps.counters.holds_expired.inc_by(u64::try_from(expired).unwrap_or(u64::MAX));
-                deps.wake_relay.notify_one();
-            }
-            Err(error) => {
-                tracing::debug!(showtime.id = %showtime_id, error = %error, "bookings were not ended by the sweeper");
-                break;
-            }
+    for part in alone.chunks(BOOKINGS_PER_COMMIT) {
+        let Some(batch) = ending(part, now()) else { break };
+        if !commit(duty, batch, part).await {
+            return ended;
         }
+        ended += part.len();
+    }
+    for part in with_showtime.chunks(BOOKINGS_PER_COMMIT) {
+        let Some(batch) = ending_with_showtime(duty, part, now()).await else { break };
+        if !commit(duty, batch, part).await {
+            return ended;
+        }
+        ended += part.len();
     }
     ended
+}
+
+/// Commits the end of these bookings; false if that was not possible.
+async fn commit(duty: &Duty, batch: Batch, bookings: &[DueBooking]) -> bool {
+    let (deps, showtime_id, asked) = (&duty.deps, batch.showtime_id, Instant::now());
+    if let Err(error) = deps.ledger.commit(Arc::new(batch)).await {
+        tracing::debug!(showtime.id = %showtime_id, error = %error, "bookings were not ended by the sweeper");
+        return false;
+    }
+    deps.counters.committed(bookings.len(), asked.elapsed());
+    let expired = bookings.iter().filter(|due| due.cancelled.is_none()).count();
+    deps.counters.holds_expired.inc_by(u64::try_from(expired).unwrap_or(u64::MAX));
+    deps.wake_relay.notify_one();
+    true
+}
+
+/// The commit that ends these bookings of one showtime, which do not tell all that it has to name: blocks.
+async fn ending_with_showtime(duty: &Duty, bookings: &[DueBooking], now: Timestamp) -> Option<Batch> {
+    let deps = &duty.deps;
+    let showtime_id = bookings.first()?.booking.showtime_id;
+    let loaded = deps.ledger.load(showtime_id).await;
+    let loaded = loaded.inspect_err(|error| {
+        tracing::debug!(showtime.id = %showtime_id, error = %error, "a showtime was not loaded to end its blocks");
+    });
+    let Loaded { mut showtime, stamp, fence } = loaded.ok()??;
+    let mut plan = Plan::new(&showtime, now);
+    for DueBooking { booking, .. } in bookings {
+        let command = Command::ExpireHold { booking_id: booking.id };
+        if let Err(rejection) = plan.decide(&mut showtime, &command, &deps.settings.policy()) {
+            tracing::debug!(booking.id = %booking.id, %rejection, "a booking to be ended has changed meanwhile");
+        }
+    }
+    (!plan.is_empty()).then(|| plan.batch(&showtime, (fence, stamp), None))
 }
 
 /// The commit that ends these bookings of one showtime.

@@ -8,6 +8,7 @@
 
 mod arrivals;
 mod batch_run;
+mod blocks;
 mod board;
 mod changes;
 mod creation_key;
@@ -30,6 +31,7 @@ mod showtime_actor;
 mod verdict;
 mod watch;
 
+pub use blocks::WantedBlock;
 pub use creation_key::CreationKey;
 pub use dependencies::Dependencies;
 pub use error::BoxOfficeError;

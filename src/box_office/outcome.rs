@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Booking, BookingId, BookingStatus, HoldToken, Listing, PaymentReference, Price, SeatId, ShowtimeId, Timestamp,
+    Block, Booking, BookingId, BookingStatus, HoldToken, Listing, PaymentReference, Price, SeatId, ShowtimeId,
+    Timestamp,
 };
 
 /// What a command has made of a booking.
@@ -25,6 +26,8 @@ pub struct Outcome {
     pub price: Option<Price>,
     /// The payment, once confirmed.
     pub payment_reference: Option<PaymentReference>,
+    /// What it is for, if it is a block.
+    pub block: Option<Box<Block>>,
     /// Sequence of the event that made it so.
     pub sequence: u64,
     /// An earlier request with the same idempotency key did it; this tells what has become of the booking since.
@@ -32,7 +35,7 @@ pub struct Outcome {
     /// It was so before the command, which has changed nothing.
     pub done_before: bool,
     /// Why it has these seats, if they were chosen for it by this very command.
-    pub choice: Option<String>,
+    pub choice: Option<Box<str>>,
 }
 
 impl Outcome {
@@ -46,6 +49,7 @@ impl Outcome {
             expires_at: booking.expires_at,
             price: booking.price.clone(),
             payment_reference: booking.payment_reference.clone(),
+            block: booking.block.clone().map(Box::new),
             sequence: booking.version,
             replayed: false,
             done_before: false,

@@ -80,7 +80,10 @@ impl Plan {
     /// What a command asks for that was done before may be undone later, as seats of a live booking are taken again after a refund. So that a
     /// repetition under the same idempotency key does nothing then, the key needs an event: one that says what the booking has.
     pub(super) fn restate(&mut self, showtime: &mut Showtime, command: &Command, policy: &HoldPolicy) -> Option<usize> {
-        let (Command::ChangeSeats { booking_id, .. } | Command::RefundBooking { booking_id, .. }) = command else {
+        let (Command::ChangeSeats { booking_id, .. }
+        | Command::RefundBooking { booking_id, .. }
+        | Command::UnblockSeats { booking_id, .. }) = command
+        else {
             return None;
         };
         let booking = showtime.booking(*booking_id).filter(|booking| booking.status.is_live())?;
@@ -99,16 +102,16 @@ impl Plan {
         let index = self.events.len();
         self.note(showtime, &event, index);
         let sequence = self.base + sequence_offset(index);
-        if let (Some((token, asked_at)), Event::SeatsReserved { booking_id, seat_ids, user_id, .. }) =
-            (command.new_hold(), &event)
-        {
-            let since = showtime.held_since(seat_ids, user_id, asked_at, policy);
-            showtime.evolve(&event, sequence, self.now, Some(token));
-            if since < asked_at {
-                showtime.continue_hold(*booking_id, since);
+        let new_hold = command.new_hold().filter(|_| event.booking_id() == command.booking_id());
+        let since = match (&event, new_hold) {
+            (Event::SeatsReserved { seat_ids, user_id, .. }, Some((_, asked_at))) => {
+                Some(showtime.held_since(seat_ids, user_id, asked_at, policy)).filter(|since| *since < asked_at)
             }
-        } else {
-            showtime.evolve(&event, sequence, self.now, None);
+            _ => None,
+        };
+        showtime.evolve(&event, sequence, self.now, new_hold.map(|(token, _)| token));
+        if let (Some(since), Some(id)) = (since, event.booking_id()) {
+            showtime.continue_hold(id, since);
         }
         self.events.push(event);
         index
@@ -204,7 +207,8 @@ impl Plan {
             let seat = seat_id.index();
             let Some(before) = showtime.seat(seat) else { continue };
             debug_assert!(
-                event.kind() != EventKind::SeatsReserved || before.0 == SeatStatus::Available,
+                !matches!(event.kind(), EventKind::SeatsReserved | EventKind::SeatsBlocked)
+                    || before.0 == SeatStatus::Available,
                 "a reservation takes free seats only"
             );
             let planned = self.seats.entry(seat).or_insert(PlannedSeat {

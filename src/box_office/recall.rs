@@ -28,7 +28,7 @@ impl BatchRun {
             }
         }
         let policy = self.deps.settings.policy();
-        let mut wanted: HashSet<BookingId> = HashSet::new();
+        let mut wanted: HashSet<BookingId> = owned.showtime.unread_blocks().collect();
         for queued in &self.commands {
             match &queued.request.command {
                 Command::ReserveSeats { booking_id, seats, asked_at, .. } => {
@@ -44,7 +44,9 @@ impl BatchRun {
                     wanted.extend(owned.showtime.unknown_holders(&exchange.add, *asked_at, &policy));
                     wanted.insert(*booking_id)
                 }
-                Command::ConfirmBooking { booking_id, .. }
+                Command::BlockSeats { new } => (repeated || queued.request.repeated) && wanted.insert(new.booking_id),
+                Command::UnblockSeats { booking_id, .. }
+                | Command::ConfirmBooking { booking_id, .. }
                 | Command::CancelBooking { booking_id, .. }
                 | Command::RefundBooking { booking_id, .. }
                 | Command::ExtendHold { booking_id, .. }

@@ -109,6 +109,11 @@ impl KeyedRequest {
                 }
                 Self::new(key, &[b"reserve", user_id.as_str().as_bytes()], &meaning, nonce)
             }
+            Command::BlockSeats { new } => {
+                let meaning = serde_json::to_vec(&(&new.block, new.until)).ok()?;
+                Self::new(key, &[b"block", place], &[&ids_of(new.seats.as_slice()), &meaning], nonce)
+            }
+            Command::UnblockSeats { seats, .. } => Self::new(key, &[b"unblock", booking], &[&ids_of(seats)], nonce),
             Command::ConfirmBooking { payment_reference, .. } => {
                 Self::new(key, &[b"confirm", booking], &[payment_reference.as_str().as_bytes()], nonce)
             }

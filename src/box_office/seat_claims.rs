@@ -125,7 +125,7 @@ impl SeatClaims {
         Ok(locked_out)
     }
 
-    /// After a commit: locks of extended and changed holds are kept until their deadline, those of seats given back and of sales are released.
+    /// After a commit: locks of extended and changed holds are kept until their deadline, those of seats given back, of blocks and of sales are released.
     /// New holds have their locks already, but until another deadline if the time for holds was changed meanwhile. Not awaited.
     pub(super) fn follow(&mut self, deps: &Arc<Dependencies>, showtime: &Showtime, events: &[Event]) {
         let mut keep: HashMap<BookingId, (Claim, Timestamp)> = HashMap::new();
@@ -143,11 +143,13 @@ impl SeatClaims {
                 }
                 Event::SeatsReleased { .. } => release.push(claim(booking_id, seats)),
                 Event::BookingChanged { confirmed: false, .. } => {
-                    if let Some(booking) = showtime.booking(booking_id) {
+                    if let Some(booking) = showtime.booking(booking_id).filter(|booking| booking.block.is_none()) {
                         keep.insert(booking_id, (claim(booking_id, seats), booking.expires_at));
                     }
                 }
-                Event::BookingConfirmed { .. }
+                // A block may have no end: its seats stand in the store only, as sold ones do.
+                Event::SeatsBlocked { .. }
+                | Event::BookingConfirmed { .. }
                 | Event::BookingChanged { confirmed: true, .. }
                 | Event::BookingCancelled { .. }
                 | Event::HoldExpired { .. } => {

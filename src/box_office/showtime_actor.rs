@@ -182,11 +182,14 @@ impl ShowtimeActor {
         }
         let idle = self.deps.settings.idle();
         let next_deadline = self.owned.as_ref().and_then(|owned| owned.showtime.next_deadline());
+        let now = (self.deps.clock)();
+        // Only a block ends later than any hold: the sweeper ends it as well.
+        let latest = now + self.deps.settings.policy().max_total;
+        let next_deadline = next_deadline.filter(|deadline| *deadline <= latest);
         if self.leaving || (next_deadline.is_none() && self.last_used.elapsed() >= idle) {
             self.put_away(ctx);
             return;
         }
-        let now = (self.deps.clock)();
         let pause = match next_deadline {
             // Due: it waits for a command that came in time, or for the store.
             Some(deadline) if deadline <= now => SPARED.max(self.expiry_rest()).min(idle),

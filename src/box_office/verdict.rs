@@ -126,7 +126,7 @@ impl Bench<'_> {
     fn told(&self, command: &Command, booking: &Booking) -> Outcome {
         let outcome = Outcome::of(booking);
         let Command::ReserveChosen { choice, .. } = command else { return outcome };
-        Outcome { choice: self.showtime.explain(choice, &booking.seat_ids), ..outcome }
+        Outcome { choice: self.showtime.explain(choice, &booking.seat_ids).map(Into::into), ..outcome }
     }
 
     /// No other command of the batch is to use the payment.

@@ -264,6 +264,10 @@ fn tell(told: &mut HashMap<BookingId, Told>, recorded: &RecordedEvent) {
         told.insert(booking_id, booking);
         return;
     }
+    if let Event::SeatsBlocked { until, .. } = &recorded.event {
+        let (seats, status, expires_at) = (Vec::new(), BookingStatus::Pending, until.unwrap_or(Timestamp::MAX));
+        told.entry(booking_id).or_insert(Told { seats, status, expires_at, version: recorded.sequence });
+    }
     let Some(booking) = told.get_mut(&booking_id) else { return };
     booking.version = recorded.sequence;
     match &recorded.event {
@@ -272,11 +276,14 @@ fn tell(told: &mut HashMap<BookingId, Told>, recorded: &RecordedEvent) {
         Event::BookingCancelled { .. } => booking.status = BookingStatus::Cancelled,
         Event::BookingChanged { seat_ids, .. } => booking.seats = seat_ids.iter().map(|seat| seat.index()).collect(),
         Event::HoldExpired { .. } => booking.status = BookingStatus::Expired,
+        Event::SeatsBlocked { seat_ids, .. } => booking.seats.extend(seat_ids.iter().map(|seat| seat.index())),
+        Event::SeatsReleased { seat_ids, .. } => {
+            booking.seats.retain(|seat| !seat_ids.iter().any(|released| released.index() == *seat));
+        }
         Event::ShowtimeScheduled { .. }
         | Event::ShowtimeChanged { .. }
         | Event::ShowtimeCancelled { .. }
         | Event::PaymentRefused { .. }
-        | Event::SeatsReleased { .. }
         | Event::SeatsReserved { .. } => {}
     }
 }

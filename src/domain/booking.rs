@@ -1,7 +1,8 @@
 //! Bookings: who holds which seats, until when, and where that stands.
 
 use crate::domain::{
-    BookingId, CancelReason, PaymentReference, Price, RefusedPayment, SeatId, ShowtimeId, Timestamp, TokenHash, UserId,
+    Block, BookingId, CancelReason, Event, PaymentReference, Price, RefusedPayment, SeatId, ShowtimeId, Timestamp,
+    TokenHash, UserId,
 };
 
 /// Where a booking stands in its life: pending, then one of the other three. A confirmed one is cancelled with its showtime, or when it is
@@ -95,6 +96,120 @@ pub struct Booking {
     pub refunded: Vec<SeatId>,
     /// The last payment that came too late for it and is to be returned.
     pub refused_payment: Option<RefusedPayment>,
+    /// What it is for, if the house holds its seats back. Its user is [`UserId::house`], and nobody has its token.
+    pub block: Option<Block>,
     /// Sequence of the last event about it; its version for optimistic concurrency.
     pub version: u64,
+}
+
+/// What an event makes anew of a booking.
+struct Made<'a> {
+    id: BookingId,
+    seat_ids: &'a [SeatId],
+    user_id: UserId,
+    expires_at: Timestamp,
+    price: Option<Price>,
+    block: Option<Block>,
+}
+
+impl Booking {
+    /// Whether it is a block that is not over.
+    pub fn is_live_block(&self) -> bool {
+        self.block.is_some() && self.status == BookingStatus::Pending
+    }
+
+    /// The booking that an event makes, with its sequence and the time of the commit; `None` if it makes none.
+    pub(super) fn made_by(
+        event: &Event,
+        showtime_id: ShowtimeId,
+        token: TokenHash,
+        (version, reserved_at): (u64, Timestamp),
+    ) -> Option<Self> {
+        let made = match event {
+            Event::SeatsReserved { booking_id, seat_ids, user_id, expires_at, price } => Made {
+                id: *booking_id,
+                seat_ids,
+                user_id: user_id.clone(),
+                expires_at: *expires_at,
+                price: price.clone(),
+                block: None,
+            },
+            Event::SeatsBlocked { booking_id, seat_ids, block, until } => Made {
+                id: *booking_id,
+                seat_ids,
+                user_id: UserId::house(),
+                expires_at: until.unwrap_or(Timestamp::MAX),
+                price: None,
+                block: Some(block.clone()),
+            },
+            Event::ShowtimeScheduled { .. }
+            | Event::ShowtimeChanged { .. }
+            | Event::ShowtimeCancelled { .. }
+            | Event::HoldExtended { .. }
+            | Event::BookingConfirmed { .. }
+            | Event::PaymentRefused { .. }
+            | Event::BookingCancelled { .. }
+            | Event::SeatsReleased { .. }
+            | Event::BookingChanged { .. }
+            | Event::HoldExpired { .. } => return None,
+        };
+        Some(Self {
+            id: made.id,
+            showtime_id,
+            seat_ids: made.seat_ids.to_vec(),
+            user_id: made.user_id,
+            token,
+            status: BookingStatus::Pending,
+            reserved_at,
+            expires_at: made.expires_at,
+            price: made.price,
+            payment_reference: None,
+            cancel_reason: None,
+            refunded: Vec::new(),
+            refused_payment: None,
+            block: made.block,
+            version,
+        })
+    }
+
+    /// Applies an event about it. Applying a run of events a second time, in order, gives the same booking.
+    pub(super) fn follow(&mut self, event: &Event) {
+        match event {
+            Event::HoldExtended { expires_at, .. } => self.expires_at = *expires_at,
+            Event::BookingConfirmed { payment_reference, .. } => {
+                self.status = BookingStatus::Confirmed;
+                self.payment_reference = Some(payment_reference.clone());
+            }
+            Event::PaymentRefused { taken, refund, .. } => {
+                let before = self.refused_payment.take();
+                self.refused_payment = Some(RefusedPayment::after(before, refund.clone(), taken.clone()));
+            }
+            Event::BookingCancelled { reason, .. } => {
+                self.status = BookingStatus::Cancelled;
+                self.cancel_reason.clone_from(reason);
+            }
+            Event::SeatsReleased { seat_ids, refund, .. } => {
+                self.seat_ids.retain(|seat| !seat_ids.contains(seat));
+                if refund.is_some() {
+                    self.refunded.retain(|seat| !seat_ids.contains(seat));
+                    self.refunded.extend(seat_ids);
+                }
+            }
+            Event::BookingChanged { seat_ids, price, held_since, .. } => {
+                self.reserved_at = held_since.unwrap_or(self.reserved_at).min(self.reserved_at);
+                self.seat_ids.clone_from(seat_ids);
+                self.price.clone_from(price);
+                self.refunded.retain(|seat| !seat_ids.contains(seat));
+            }
+            Event::HoldExpired { .. } => self.status = BookingStatus::Expired,
+            Event::SeatsBlocked { seat_ids, .. } => {
+                let new: Vec<SeatId> = seat_ids.iter().copied().filter(|seat| !self.seat_ids.contains(seat)).collect();
+                self.seat_ids.extend(new);
+            }
+            Event::SeatsReserved { .. }
+            | Event::ShowtimeScheduled { .. }
+            | Event::ShowtimeChanged { .. }
+            | Event::ShowtimeCancelled { .. } => {}
+        }
+    }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::domain::{
-    BookingId, CancelReason, Choice, ListingChange, PaymentReference, SeatExchange, SeatId, SeatSelection, Terms,
-    Timestamp, TokenHash, UserId,
+    BookingId, CancelReason, Choice, ListingChange, NewBlock, PaymentReference, SeatExchange, SeatId, SeatSelection,
+    Terms, Timestamp, TokenHash, UserId,
 };
 
 /// A request to change one showtime. Every command may be repeated: a second time it changes nothing and is answered as the first time.
@@ -35,6 +35,18 @@ pub enum Command {
         token: TokenHash,
         /// When it was asked: the hold's deadline is reckoned from here.
         asked_at: Timestamp,
+    },
+    /// Hold seats back for the house. Asked by operators only.
+    BlockSeats {
+        /// The block.
+        new: NewBlock,
+    },
+    /// Give seats of a block back to everybody. Asked by operators only.
+    UnblockSeats {
+        /// The block.
+        booking_id: BookingId,
+        /// Which of its seats; none: all of them, and the block is over.
+        seats: Vec<SeatId>,
     },
     /// Turn a hold into a sale.
     ConfirmBooking {
@@ -84,7 +96,7 @@ pub enum Command {
         /// one effect however often it is tried.
         asked_at: Timestamp,
     },
-    /// End a hold whose deadline has passed. Asked by clocks only.
+    /// End a hold or a block whose deadline has passed, or a booking of a cancelled showtime. Asked by clocks only.
     ExpireHold {
         /// The booking.
         booking_id: BookingId,
@@ -107,6 +119,8 @@ impl Command {
         match self {
             Self::ReserveSeats { booking_id, .. }
             | Self::ReserveChosen { booking_id, .. }
+            | Self::BlockSeats { new: NewBlock { booking_id, .. } }
+            | Self::UnblockSeats { booking_id, .. }
             | Self::ConfirmBooking { booking_id, .. }
             | Self::CancelBooking { booking_id, .. }
             | Self::RefundBooking { booking_id, .. }
@@ -117,13 +131,14 @@ impl Command {
         }
     }
 
-    /// Of a reservation: the hash of the token that its holder will show, and when it was asked.
+    /// Of a reservation or a block: the hash of the token that its holder will show, and when it was asked.
     pub fn new_hold(&self) -> Option<(TokenHash, Timestamp)> {
         match self {
-            Self::ReserveSeats { token, asked_at, .. } | Self::ReserveChosen { token, asked_at, .. } => {
-                Some((*token, *asked_at))
-            }
-            Self::ConfirmBooking { .. }
+            Self::ReserveSeats { token, asked_at, .. }
+            | Self::ReserveChosen { token, asked_at, .. }
+            | Self::BlockSeats { new: NewBlock { token, asked_at, .. } } => Some((*token, *asked_at)),
+            Self::UnblockSeats { .. }
+            | Self::ConfirmBooking { .. }
             | Self::CancelBooking { .. }
             | Self::RefundBooking { .. }
             | Self::ChangeSeats { .. }
@@ -141,10 +156,14 @@ impl Command {
             Self::ReserveChosen { booking_id, choice, asked_at, .. } => {
                 choice.named().map(|seats| (*booking_id, seats.as_slice(), *asked_at))
             }
+            Self::BlockSeats { new: NewBlock { booking_id, seats, asked_at, .. } } => {
+                Some((*booking_id, seats.as_slice(), *asked_at))
+            }
             Self::ChangeSeats { booking_id, exchange, asked_at, .. } if !exchange.add.is_empty() => {
                 Some((*booking_id, &exchange.add, *asked_at))
             }
             Self::ChangeSeats { .. }
+            | Self::UnblockSeats { .. }
             | Self::ConfirmBooking { .. }
             | Self::CancelBooking { .. }
             | Self::RefundBooking { .. }
@@ -161,6 +180,8 @@ impl Command {
             Self::ConfirmBooking { payment_reference, .. } => Some(payment_reference),
             Self::ReserveSeats { .. }
             | Self::ReserveChosen { .. }
+            | Self::BlockSeats { .. }
+            | Self::UnblockSeats { .. }
             | Self::CancelBooking { .. }
             | Self::RefundBooking { .. }
             | Self::ChangeSeats { .. }

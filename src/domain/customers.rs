@@ -38,6 +38,7 @@ impl Customers {
             Event::ShowtimeScheduled { .. }
             | Event::ShowtimeChanged { .. }
             | Event::ShowtimeCancelled { .. }
+            | Event::SeatsBlocked { .. }
             | Event::HoldExtended { .. }
             | Event::BookingConfirmed { late_for: None, .. }
             | Event::PaymentRefused { .. }
@@ -47,7 +48,7 @@ impl Customers {
 
     /// Puts a booking back to what it was (`None`: unknown), when a commit failed.
     pub(super) fn restore(&mut self, id: BookingId, before: Option<&Booking>) {
-        match before.filter(|booking| booking.status.is_live()) {
+        match before.filter(|booking| booking.status.is_live() && booking.block.is_none()) {
             Some(booking) => self.note(id, &booking.user_id, places(&booking.seat_ids)),
             None => self.forget(id),
         }

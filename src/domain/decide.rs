@@ -62,6 +62,8 @@ impl Showtime {
                 let seats = self.choose(*booking_id, choice, *asked_at)?;
                 self.decide_reservation((*booking_id, user_id), &seats, (*asked_at, now), policy)
             }
+            Command::BlockSeats { new } => self.decide_block(new, now),
+            Command::UnblockSeats { booking_id, seats } => self.decide_unblock(*booking_id, seats),
             Command::ConfirmBooking { booking_id, credential, payment_reference, asked_at } => {
                 self.decide_confirm(self.owned(*booking_id, credential)?, payment_reference, *asked_at)
             }
@@ -69,8 +71,7 @@ impl Showtime {
                 decide_cancel(self.owned(*booking_id, credential)?, now)
             }
             Command::RefundBooking { booking_id, seats, reason } => {
-                let booking = self.booking(*booking_id).ok_or(Rejection::UnknownBooking)?;
-                self.decide_refund(booking, seats, reason.as_ref())
+                self.decide_refund(self.owned(*booking_id, &Credential::Operator)?, seats, reason.as_ref())
             }
             Command::ChangeSeats { booking_id, credential, exchange, asked_at } => {
                 let booking = self.owned(*booking_id, credential)?;
@@ -88,13 +89,7 @@ impl Showtime {
             }
             Command::ExpireHold { booking_id } => {
                 let booking = self.booking(*booking_id).ok_or(Rejection::UnknownBooking)?;
-                if booking.status != BookingStatus::Pending || booking.expires_at > now {
-                    return Ok(Decision::AlreadyDone);
-                }
-                Ok(Decision::Accepted(Event::HoldExpired {
-                    booking_id: booking.id,
-                    seat_ids: booking.seat_ids.clone(),
-                }))
+                Ok(self.decide_end(booking, now))
             }
             Command::ChangeShowtime { change } => self.decide_change(change),
             Command::CancelShowtime { reason } => Ok(decide_cancel_showtime(self.listing(), reason)),
@@ -127,6 +122,21 @@ impl Showtime {
             expires_at,
             price,
         }))
+    }
+
+    /// What a clock may end.
+    fn decide_end(&self, booking: &Booking, now: Timestamp) -> Decision {
+        let (booking_id, seat_ids) = (booking.id, booking.seat_ids.clone());
+        match &self.listing().cancelled {
+            Some(reason) if booking.status.is_live() => {
+                let (reason, refund) = (Some(reason.clone()), booking.payment_reference.clone());
+                Decision::Accepted(Event::BookingCancelled { booking_id, seat_ids, reason, refund })
+            }
+            None if booking.status == BookingStatus::Pending && booking.expires_at <= now => {
+                Decision::Accepted(Event::HoldExpired { booking_id, seat_ids })
+            }
+            Some(_) | None => Decision::AlreadyDone,
+        }
     }
 
     /// A cancelled showtime's bookings are over, though the event that ends this one may be still to come.
@@ -191,8 +201,9 @@ impl Showtime {
         Ok(Decision::Accepted(Event::ShowtimeChanged { movie_title, start_time, terms }))
     }
 
+    /// A booking of a customer's, for who may act on it.
     fn owned(&self, id: BookingId, credential: &Credential) -> Result<&Booking, Rejection> {
-        let booking = self.booking(id).ok_or(Rejection::UnknownBooking)?;
+        let booking = self.booking(id).filter(|booking| booking.block.is_none()).ok_or(Rejection::UnknownBooking)?;
         credential.check(&booking.token).map(|()| booking)
     }
 }

@@ -152,6 +152,11 @@ impl UserId {
         Self(text)
     }
 
+    /// The house itself, whose bookings are blocks: the empty name, which no client can give.
+    pub fn house() -> Self {
+        Self(String::new())
+    }
+
     /// The name as it is kept.
     pub fn as_str(&self) -> &str {
         &self.0

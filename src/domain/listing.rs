@@ -71,6 +71,7 @@ impl Listing {
             Event::ShowtimeCancelled { reason } => Some(Self { cancelled: Some(reason.clone()), ..self.clone() }),
             Event::ShowtimeScheduled { .. }
             | Event::SeatsReserved { .. }
+            | Event::SeatsBlocked { .. }
             | Event::HoldExtended { .. }
             | Event::BookingConfirmed { .. }
             | Event::PaymentRefused { .. }

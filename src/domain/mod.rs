@@ -2,6 +2,8 @@
 
 pub mod auditorium;
 mod best_available;
+mod block;
+mod blocking;
 mod booking;
 mod choice;
 mod choosing;
@@ -19,10 +21,12 @@ mod orphans;
 mod payment;
 mod prices;
 mod pricing;
+mod recorded;
 mod rejection;
 mod seat_changes;
 mod seat_kind;
 mod seat_map;
+mod seat_names;
 mod seat_status;
 mod secret;
 mod selection;
@@ -36,13 +40,13 @@ mod view;
 
 pub use auditorium::Auditorium;
 pub use best_available::{BestAvailable, Together, Within};
+pub use block::{Block, BlockRejection, BlockType, NewBlock};
 pub use booking::{Booking, BookingStatus};
 pub use choice::{AreaPlaces, Choice, SeatWish};
 pub use command::{Command, Credential, HoldPolicy};
 pub use customers::Customers;
 pub use decide::Decision;
-pub(crate) use event::recorded;
-pub use event::{Event, EventKind, EventRun, NoteTold, RecordedEvent, SeatsStatus, Stamp};
+pub use event::{Event, EventKind, NoteTold, SeatsStatus};
 pub use hold_token::{HoldToken, TokenHash};
 pub use ids::{
     AuditoriumId, AuditoriumVersion, BookingId, SeatId, SeatIdPrefix, SeatIndex, ShowtimeId, ShowtimeMark, UserId,
@@ -50,6 +54,8 @@ pub use ids::{
 pub use listing::{Listing, ShownListing};
 pub use payment::{PaymentReference, RefusedPayment, TakenSeat};
 pub use prices::{Currency, PlacePrice, Price, PriceFault, PriceZone, Prices, Tariff};
+pub(crate) use recorded::recorded;
+pub use recorded::{EventRun, RecordedEvent, Stamp};
 pub use rejection::{Alternative, ConflictReason, Rejection, SeatConflict};
 pub use seat_kind::SeatKind;
 pub use seat_map::{

@@ -1,8 +1,9 @@
 //! Rejections: why a command is refused. Expected outcomes, not errors; each states a fact.
 
+use crate::domain::seat_names::named;
 use crate::domain::{
-    BookingStatus, CancelReason, ListingError, PaymentReference, RefusedPayment, SeatId, SeatPlace, SeatStatus,
-    Timestamp,
+    BlockRejection, BookingStatus, CancelReason, ListingError, PaymentReference, RefusedPayment, SeatId, SeatPlace,
+    SeatStatus, Timestamp,
 };
 
 /// Why a seat could not be taken.
@@ -248,6 +249,9 @@ pub enum Rejection {
         /// The same, as they are printed.
         places: Vec<SeatPlace>,
     },
+    /// About a block.
+    #[error(transparent)]
+    Block(#[from] BlockRejection),
     /// Without these seats the booking would have none: it is to be cancelled instead.
     #[error("the booking would have no seat left; cancel it instead")]
     NoSeatLeft,
@@ -304,20 +308,6 @@ fn gone(conflicts: &[SeatConflict]) -> String {
 fn taken(conflicts: &[SeatConflict]) -> String {
     let places: Vec<SeatPlace> = conflicts.iter().map(|conflict| conflict.place.clone()).collect();
     format!("{} taken", named(&places, "is", "are"))
-}
-
-/// The seats, and the form of a verb that goes with them.
-fn named(places: &[SeatPlace], one: &str, more: &str) -> String {
-    // A place of an area is no seat, and a seat is a place.
-    let noun = places.iter().find(|place| place.in_area).or(places.first()).map_or("seat", SeatPlace::noun);
-    match places {
-        [only] => format!("{noun} {only} {one}"),
-        [others @ .., last] => {
-            let others: Vec<String> = others.iter().map(ToString::to_string).collect();
-            format!("{noun}s {} and {last} {more}", others.join(", "))
-        }
-        [] => format!("{noun}s {more}"),
-    }
 }
 
 #[cfg(test)]

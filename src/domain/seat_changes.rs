@@ -131,7 +131,7 @@ impl Showtime {
     }
 
     /// Names the seats that the showtime does not have.
-    fn check_known(&self, seats: &[SeatId]) -> Result<(), Rejection> {
+    pub(super) fn check_known(&self, seats: &[SeatId]) -> Result<(), Rejection> {
         let is_known =
             |seat: &SeatId| seat.index_under(self.seat_prefix()).and_then(|index| self.seat(index)).is_some();
         let seat_ids: Vec<SeatId> = seats.iter().copied().filter(|seat| !is_known(seat)).collect();

@@ -1,10 +1,12 @@
 //! The seats of one booking, as a client has chosen them or had them chosen.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use crate::domain::{SeatId, SeatIdPrefix, SeatIndex, ShowtimeId};
 
-/// The seats of one booking: 1 to [`SeatSelection::MAX_SEATS`], no duplicates, all of one showtime, in the client's order.
+/// The seats of one booking: 1 to [`SeatSelection::MAX_SEATS`], of a block up to [`SeatSelection::MAX_BLOCKED`], no duplicates, all of one showtime, in the client's order.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SeatSelection {
     seats: Vec<SeatId>,
@@ -49,10 +51,12 @@ pub enum SelectionError {
     #[error("no seat is named")]
     Empty,
     /// Too many.
-    #[error("{count} seats are named, at most {} can be booked at once", SeatSelection::MAX_SEATS)]
+    #[error("{count} seats are named, at most {most} are taken")]
     TooMany {
         /// How many were named.
         count: usize,
+        /// How many may be.
+        most: usize,
     },
     /// Too many, places of areas included.
     #[error("{count} places are wanted, at most {} can be booked at once", SeatSelection::MAX_SEATS)]
@@ -81,22 +85,33 @@ pub enum SelectionError {
 impl SeatSelection {
     /// Most seats in one booking.
     pub const MAX_SEATS: usize = 20;
+    /// Most seats in one block.
+    pub const MAX_BLOCKED: usize = 1_000;
 
     /// Checks the ids against each other and the showtime.
     pub fn new(showtime: ShowtimeId, seats: Vec<SeatId>) -> Result<Self, SelectionError> {
+        Self::of(showtime, seats, Self::MAX_SEATS)
+    }
+
+    /// The same for a block.
+    pub fn blocked(showtime: ShowtimeId, seats: Vec<SeatId>) -> Result<Self, SelectionError> {
+        Self::of(showtime, seats, Self::MAX_BLOCKED)
+    }
+
+    fn of(showtime: ShowtimeId, seats: Vec<SeatId>, most: usize) -> Result<Self, SelectionError> {
         if seats.is_empty() {
             return Err(SelectionError::Empty);
         }
-        if seats.len() > Self::MAX_SEATS {
-            return Err(SelectionError::TooMany { count: seats.len() });
+        if seats.len() > most {
+            return Err(SelectionError::TooMany { count: seats.len(), most });
         }
         let prefix = SeatId::prefix(showtime);
+        let mut known = HashSet::new();
         for (position, seat) in seats.iter().copied().enumerate() {
             if seat.index_under(prefix).is_none() {
                 return Err(SelectionError::Foreign { position, seat });
             }
-            // So few are looked through, not hashed.
-            if seats.iter().take(position).any(|earlier| *earlier == seat) {
+            if !known.insert(seat) {
                 return Err(SelectionError::Duplicate { position, seat });
             }
         }

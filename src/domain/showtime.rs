@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crate::domain::given_up::GivenUp;
 use crate::domain::{
     Booking, BookingId, BookingStatus, ConflictReason, Customers, Event, HoldPolicy, Listing, RecordedEvent,
-    RefusedPayment, SeatConflict, SeatId, SeatIdPrefix, SeatIndex, SeatMap, SeatStatus, ShowtimeId, ShowtimeView,
-    Timestamp, TokenHash, UserId,
+    SeatConflict, SeatId, SeatIdPrefix, SeatIndex, SeatMap, SeatStatus, ShowtimeId, ShowtimeView, Timestamp, TokenHash,
+    UserId,
 };
 
 /// What never changes of a showtime.
@@ -36,7 +36,7 @@ pub struct Stored {
     pub sequence: u64,
     /// Each seat's status and version, in order of index.
     pub seats: Vec<(SeatStatus, u64)>,
-    /// The pending bookings.
+    /// The pending bookings, blocks among them.
     pub pending: Vec<Booking>,
     /// The places of each customer; needed only if the terms limit them.
     pub customers: Option<Customers>,
@@ -56,6 +56,8 @@ pub struct Showtime {
     deadlines: BTreeSet<(Timestamp, BookingId)>,
     /// Bookings in memory that have ended, so that forgetting them costs nothing for the others.
     ended: HashSet<BookingId>,
+    /// Blocks that other nodes have made, and that are to be read from the store.
+    unread_blocks: HashSet<BookingId>,
     given_up: GivenUp,
     /// Kept if the terms limited them when the showtime was loaded.
     customers: Option<Customers>,
@@ -84,6 +86,7 @@ impl Showtime {
             bookings: HashMap::new(),
             deadlines: BTreeSet::new(),
             ended: HashSet::new(),
+            unread_blocks: HashSet::new(),
             given_up: GivenUp::default(),
             customers,
         };
@@ -162,8 +165,14 @@ impl Showtime {
         self.bookings.values()
     }
 
+    /// Blocks that other nodes have made: to be recalled before anything is decided.
+    pub fn unread_blocks(&self) -> impl Iterator<Item = BookingId> {
+        self.unread_blocks.iter().copied()
+    }
+
     /// Brings a booking back from the store, so that a command about it can be decided.
     pub fn recall(&mut self, booking: Booking) {
+        self.unread_blocks.remove(&booking.id);
         if booking.status == BookingStatus::Pending {
             self.deadlines.insert((booking.expires_at, booking.id));
             self.ended.remove(&booking.id);
@@ -218,15 +227,16 @@ impl Showtime {
 
     /// A hold of a booking that is not in memory ended a while ago, as the journal tells.
     pub fn note_ended(&mut self, recorded: &RecordedEvent) {
-        if let Event::BookingCancelled { booking_id, seat_ids, .. }
-        | Event::SeatsReleased { booking_id, seat_ids, .. }
-        | Event::HoldExpired { booking_id, seat_ids } = &recorded.event
-        {
-            self.note_given_up(*booking_id, seat_ids, recorded.recorded_at);
+        if let (Some(id), Some(seat_ids)) = (recorded.event.booking_id(), recorded.event.given_up_seats()) {
+            self.note_given_up(id, seat_ids, recorded.recorded_at);
         }
     }
 
+    /// What a block gives back was nobody's hold: whoever held it before goes on with that.
     fn note_given_up(&mut self, id: BookingId, seat_ids: &[SeatId], at: Timestamp) {
+        if self.unread_blocks.contains(&id) || self.bookings.get(&id).is_some_and(|booking| booking.block.is_some()) {
+            return;
+        }
         let seats = seat_ids.iter().map(|seat_id| seat_id.index());
         self.given_up.note(seats, id, at, self.bookings.get(&id));
     }
@@ -277,71 +287,18 @@ impl Showtime {
 
     /// What the event changes of its booking, if that is in memory.
     fn evolve_booking(&mut self, event: &Event, sequence: u64, recorded_at: Timestamp, token: Option<TokenHash>) {
-        match event {
-            Event::ShowtimeScheduled { .. } | Event::ShowtimeChanged { .. } | Event::ShowtimeCancelled { .. } => {}
-            Event::SeatsReserved { booking_id, seat_ids, user_id, expires_at, price } => match token {
-                None => self.change(*booking_id, sequence, |_| {}),
-                Some(token) => self.recall(Booking {
-                    id: *booking_id,
-                    showtime_id: self.facts.id,
-                    seat_ids: seat_ids.clone(),
-                    user_id: user_id.clone(),
-                    token,
-                    status: BookingStatus::Pending,
-                    reserved_at: recorded_at,
-                    expires_at: *expires_at,
-                    price: price.clone(),
-                    payment_reference: None,
-                    cancel_reason: None,
-                    refunded: Vec::new(),
-                    refused_payment: None,
-                    version: sequence,
-                }),
-            },
-            Event::HoldExtended { booking_id, expires_at, .. } => {
-                self.change(*booking_id, sequence, |booking| booking.expires_at = *expires_at);
-            }
-            Event::BookingConfirmed { booking_id, payment_reference, .. } => {
-                self.change(*booking_id, sequence, |booking| {
-                    booking.status = BookingStatus::Confirmed;
-                    booking.payment_reference = Some(payment_reference.clone());
-                });
-            }
-            Event::PaymentRefused { booking_id, taken, refund } => {
-                self.change(*booking_id, sequence, |booking| {
-                    let before = booking.refused_payment.take();
-                    booking.refused_payment = Some(RefusedPayment::after(before, refund.clone(), taken.clone()));
-                });
-            }
-            Event::BookingCancelled { booking_id, seat_ids, reason, refund: _ } => {
-                self.note_given_up(*booking_id, seat_ids, recorded_at);
-                self.change(*booking_id, sequence, |booking| {
-                    booking.status = BookingStatus::Cancelled;
-                    booking.cancel_reason.clone_from(reason);
-                });
-            }
-            Event::SeatsReleased { booking_id, seat_ids, refund, .. } => {
-                self.note_given_up(*booking_id, seat_ids, recorded_at);
-                self.change(*booking_id, sequence, |booking| {
-                    booking.seat_ids.retain(|seat| !seat_ids.contains(seat));
-                    if refund.is_some() {
-                        booking.refunded.retain(|seat| !seat_ids.contains(seat));
-                        booking.refunded.extend(seat_ids);
-                    }
-                });
-            }
-            Event::BookingChanged { booking_id, seat_ids, price, held_since, .. } => {
-                self.change(*booking_id, sequence, |booking| {
-                    booking.reserved_at = held_since.unwrap_or(booking.reserved_at).min(booking.reserved_at);
-                    booking.seat_ids.clone_from(seat_ids);
-                    booking.price.clone_from(price);
-                    booking.refunded.retain(|seat| !seat_ids.contains(seat));
-                });
-            }
-            Event::HoldExpired { booking_id, seat_ids } => {
-                self.note_given_up(*booking_id, seat_ids, recorded_at);
-                self.change(*booking_id, sequence, |booking| booking.status = BookingStatus::Expired);
-            }
+        let Some(id) = event.booking_id() else { return };
+        if let Some(seat_ids) = event.given_up_seats() {
+            self.note_given_up(id, seat_ids, recorded_at);
+        }
+        match token.and_then(|token| Booking::made_by(event, self.facts.id, token, (sequence, recorded_at))) {
+            Some(booking) => self.recall(booking),
+            None => self.change(id, sequence, |booking| booking.follow(event)),
+        }
+        if let Event::SeatsBlocked { .. } = event
+            && !self.bookings.contains_key(&id)
+        {
+            self.unread_blocks.insert(id);
         }
     }
 

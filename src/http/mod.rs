@@ -7,6 +7,7 @@
 //! reads it, `caching` keeps what many clients read, and handlers return [`Problem`]s; `problem` is the only map from errors to answers.
 
 mod auditoriums;
+mod blocks;
 mod bookings;
 mod caching;
 mod credential;

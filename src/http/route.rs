@@ -59,6 +59,16 @@ impl Route {
         Self { path, methods, operation: Some(Operation { path, method: HttpMethod::Put, description }) }
     }
 
+    /// An end.
+    pub(super) fn delete<A: FromRequest + 'static>(
+        path: &'static str,
+        handler: impl Handler<A, Output: Responder + 'static>,
+        description: Describe,
+    ) -> Self {
+        let methods = vec![web::delete().to(handler)];
+        Self { path, methods, operation: Some(Operation { path, method: HttpMethod::Delete, description }) }
+    }
+
     /// A WebSocket: `GET`, without `HEAD`.
     pub(super) fn socket<A: FromRequest + 'static>(
         path: &'static str,

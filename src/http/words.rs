@@ -12,6 +12,14 @@ pub(super) enum BookingStatus {
     Expired,
 }
 
+/// Where a block stands.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the domain's words to the OpenAPI document")]
+pub(super) enum BlockStatus {
+    Blocked,
+    Ended,
+}
+
 /// Why a seat could not be taken.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the domain's words to the OpenAPI document")]

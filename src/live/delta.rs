@@ -135,6 +135,7 @@ fn changed_listing(event: &Event) -> Option<String> {
         Event::ShowtimeCancelled { reason } => Some(format!("\"cancelled\":{}", Value::from(reason.as_str()))),
         Event::ShowtimeScheduled { .. }
         | Event::SeatsReserved { .. }
+        | Event::SeatsBlocked { .. }
         | Event::HoldExtended { .. }
         | Event::BookingConfirmed { .. }
         | Event::PaymentRefused { .. }

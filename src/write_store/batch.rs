@@ -108,6 +108,10 @@ impl Batch {
             return corrupt("changes a seat twice, or not in order".to_owned());
         }
         for BookingChange { booking, .. } in self.bookings.iter().filter(|change| change.booking.status.is_live()) {
+            // What becomes of a block's other seats is no matter of its events.
+            if booking.block.is_some() {
+                continue;
+            }
             for seat in booking.seat_ids.iter().map(|seat| seat.index()) {
                 let change = self.seats.binary_search_by_key(&seat, |change| change.seat);
                 let change = change.ok().and_then(|position| self.seats.get(position));
@@ -135,6 +139,7 @@ impl Batch {
             | Event::ShowtimeChanged { .. }
             | Event::ShowtimeCancelled { .. }
             | Event::SeatsReserved { .. }
+            | Event::SeatsBlocked { .. }
             | Event::HoldExtended { .. }
             | Event::BookingCancelled { .. }
             | Event::SeatsReleased { .. }

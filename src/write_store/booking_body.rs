@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::{
-    Booking, BookingId, BookingStatus, CancelReason, PaymentReference, Price, RefusedPayment, SeatId, SeatIdPrefix,
-    SeatIndex, ShowtimeId, Timestamp, TokenHash, UserId,
+    Block, Booking, BookingId, BookingStatus, CancelReason, PaymentReference, Price, RefusedPayment, SeatId,
+    SeatIdPrefix, SeatIndex, ShowtimeId, Timestamp, TokenHash, UserId,
 };
 
 /// The body. Fields may be added; none may change its meaning, since bookings are kept for good.
@@ -28,6 +28,8 @@ struct Body {
     refunded: Vec<SeatIndex>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refused_payment: Option<RefusedPayment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    block: Option<Block>,
 }
 
 /// The body of a booking, as JSON.
@@ -41,6 +43,7 @@ pub(super) fn body(booking: &Booking) -> Result<String, String> {
         cancel_reason: booking.cancel_reason.clone(),
         refunded: booking.refunded.iter().map(|seat| seat.index()).collect(),
         refused_payment: booking.refused_payment.clone(),
+        block: booking.block.clone(),
     };
     serde_json::to_string(&body).map_err(|error| format!("a booking has no JSON form: {error}"))
 }
@@ -92,6 +95,7 @@ impl Reader {
             cancel_reason: body.cancel_reason,
             refunded: seats(body.refunded),
             refused_payment: body.refused_payment,
+            block: body.block,
             version,
         })
     }

@@ -59,7 +59,7 @@ impl NewShowtime {
 /// A showtime as a new owner gets it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Loaded {
-    /// Sequence, seats and pending bookings.
+    /// Sequence, seats and pending bookings, blocks without seats among them.
     pub showtime: Showtime,
     /// Stamp of the event with that sequence.
     pub stamp: Stamp,
@@ -103,7 +103,8 @@ pub struct Moment {
 }
 
 /// A live booking that is to be ended, with all that a batch that ends it has to name: a pending hold whose deadline has passed, or any
-/// booking of a cancelled showtime. Its seats have its booking's version: the last event about a live booking is about all of its seats.
+/// booking of a cancelled showtime. Its seats have its booking's version: the last event about a live booking is about all of its seats, unless
+/// that is a block.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DueBooking {
     /// The booking.
@@ -172,6 +173,9 @@ pub trait Journal: Send + Sync + 'static {
     /// A showtime as it stands, with its fence as it is: for an owner whose own commits all have a known outcome, and for who only looks.
     /// `None` if there is no such showtime.
     async fn load(&self, id: ShowtimeId) -> Result<Option<Loaded>, StoreError>;
+
+    /// Up to `limit` live blocks of a showtime with an id above `after`, ascending.
+    async fn blocks(&self, id: ShowtimeId, after: Option<BookingId>, limit: usize) -> Result<Vec<Booking>, StoreError>;
 
     /// One booking.
     async fn booking(&self, id: BookingId) -> Result<Option<Booking>, StoreError>;

@@ -203,6 +203,7 @@ fn a_hold_that_ended_on_another_node_counts_once_its_booking_is_recalled() {
         cancel_reason: None,
         refunded: Vec::new(),
         refused_payment: None,
+        block: None,
         version: 3,
         price: None,
     });

@@ -17,6 +17,7 @@
 mod answer;
 mod architecture;
 mod areas;
+mod blocks;
 mod changed_bookings;
 mod domain;
 mod fake_clock;

@@ -3,13 +3,13 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::ToSchema;
 
-use crate::box_office::BoxOfficeError;
-use crate::domain::{BookingId, BookingStatus, CancelReason, Rejection, SeatExchange, SeatId, SeatSelection};
+use crate::domain::{BookingId, BookingStatus, CancelReason, SeatExchange, SeatId, SeatSelection};
 use crate::http::bookings::outcome::{OutcomeAnswer, answer, refunded, standing};
-use crate::http::problem::{FieldError, Problem};
+use crate::http::problem::Problem;
 use crate::http::request::body;
-use crate::http::request::fields::{self, Fields};
+use crate::http::request::fields::Fields;
 use crate::http::request::query::Query;
+use crate::http::request::seat_lists;
 use crate::http::{AppState, credential};
 
 /// Which seats are refunded, and why.
@@ -56,7 +56,7 @@ pub(super) async fn exchange(
     let context = credential::context(&request)?;
     let outcome = state.box_office.change_seats(id, holder, exchange.clone(), context).await;
     let lists = [("add", exchange.add.as_slice()), ("remove", exchange.remove.as_slice())];
-    let outcome = outcome.map_err(|error| refused(error, &lists))?;
+    let outcome = outcome.map_err(|error| seat_lists::refused(error, &lists))?;
     let message = match outcome.status {
         BookingStatus::Pending => "The seats in seatIds are held until the deadline, which has not moved.",
         BookingStatus::Confirmed => "The booking has the seats in seatIds.",
@@ -66,7 +66,8 @@ pub(super) async fn exchange(
 }
 
 fn read_exchange(mut fields: Fields<'_>) -> Result<SeatExchange, Problem> {
-    let (add, remove) = (read_seats(&mut fields, "add"), read_seats(&mut fields, "remove"));
+    let most = SeatSelection::MAX_SEATS;
+    let (add, remove) = (seat_lists::read(&mut fields, "add", most), seat_lists::read(&mut fields, "remove", most));
     let are_wrong = ["/add", "/remove"].iter().any(|list| fields.names(list));
     let (add, remove) = (add.unwrap_or_default(), remove.unwrap_or_default());
     if add.is_empty() && remove.is_empty() && !are_wrong {
@@ -90,14 +91,14 @@ pub(super) async fn refund(
     let context = credential::context(&request)?;
     let body = body::optional_json(&request, payload, state.settings.booking_bounds()).await?;
     let mut fields = body.fields()?;
-    let seats = read_seats(&mut fields, "seatIds");
+    let seats = seat_lists::read(&mut fields, "seatIds", SeatSelection::MAX_SEATS);
     if seats.as_ref().is_some_and(Vec::is_empty) {
         fields.wrong("/seatIds".to_owned(), "names no seat; leave it out to refund all of them");
     }
     let reason = fields.new_text("reason", CancelReason::parse);
     let (seats, reason) = fields.finish(Some((seats.unwrap_or_default(), reason)))?;
     let outcome = state.box_office.refund(id, seats.clone(), reason, context).await;
-    let outcome = outcome.map_err(|error| refused(error, &[("seatIds", seats.as_slice())]))?;
+    let outcome = outcome.map_err(|error| seat_lists::refused(error, &[("seatIds", seats.as_slice())]))?;
     // Nobody is told twice to return the same payment.
     if outcome.done_before || outcome.replayed {
         let message =
@@ -113,34 +114,4 @@ pub(super) async fn refund(
         }
     };
     Ok(answer(&outcome, refunded(&outcome, message, (state.clock)())))
-}
-
-/// A list of seats, none twice; `None` if it is not there, or after noting what is wrong.
-fn read_seats(fields: &mut Fields<'_>, name: &str) -> Option<Vec<SeatId>> {
-    let seats = fields.optional_list(name, SeatSelection::MAX_SEATS, |value| fields::uuid_entry(value).map(SeatId))?;
-    for (position, seat) in seats.iter().enumerate() {
-        if seats.iter().take(position).any(|earlier| earlier == seat) {
-            fields.wrong(format!("/{name}/{position}"), "is named twice");
-        }
-    }
-    Some(seats)
-}
-
-/// Names the seats that are refused by their place in the body.
-fn refused(error: BoxOfficeError, lists: &[(&str, &[SeatId])]) -> Problem {
-    let (seat_ids, detail) = if let BoxOfficeError::Rejected(Rejection::UnknownSeats { seat_ids }) = &error {
-        (seat_ids.clone(), "does not exist in this showtime")
-    } else if let BoxOfficeError::Rejected(Rejection::SeatsNotInBooking { seat_ids, .. }) = &error {
-        (seat_ids.clone(), "is not in this booking")
-    } else {
-        return error.into();
-    };
-    let place = |seat: &SeatId| {
-        let find = |(name, seats): &(&str, &[SeatId])| {
-            seats.iter().position(|known| known == seat).map(|position| format!("/{name}/{position}"))
-        };
-        FieldError::pointer(lists.iter().find_map(find).unwrap_or_default(), detail)
-    };
-    let errors = seat_ids.iter().map(place).collect();
-    Problem::from(error).with_errors(errors)
 }

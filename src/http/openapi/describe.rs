@@ -41,10 +41,16 @@ impl Describe {
         self
     }
 
+    /// The id in the path.
     pub(crate) fn id(self, what: &str) -> Self {
+        self.id_named("id", what)
+    }
+
+    /// An id in the path, by the name of its part.
+    pub(crate) fn id_named(self, name: &str, what: &str) -> Self {
         let schema =
             ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
-        let parameter = ParameterBuilder::new().name("id").parameter_in(ParameterIn::Path).required(Required::True);
+        let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
         self.with(|operation| operation.parameter(parameter.description(Some(what)).schema(Some(schema))))
     }
 

@@ -39,6 +39,8 @@ fn requests(schemas: &mut Map<String, Value>) {
         ("ReservationHere", "userId"),
         ("Confirmation", "paymentReference"),
         ("Refund", "reason"),
+        ("NewBlock", "type"),
+        ("NewBlock", "reason"),
         ("NewShowtime", "movieTitle"),
         ("Row", "row"),
         ("AreaPlaces", "areaId"),
@@ -54,7 +56,13 @@ fn requests(schemas: &mut Map<String, Value>) {
         set(rows, "maxItems", json!(MAX_SEATS_PER_SHOWTIME));
         set(rows, "uniqueItems", json!(true));
     }
-    for (schema, list) in [("SeatExchange", "add"), ("SeatExchange", "remove"), ("Refund", "seatIds")] {
+    for (schema, list) in [
+        ("SeatExchange", "add"),
+        ("SeatExchange", "remove"),
+        ("Refund", "seatIds"),
+        ("NewBlock", "seatIds"),
+        ("BlockRelease", "remove"),
+    ] {
         if let Some(list) =
             schemas.get_mut(schema).and_then(|schema| schema.pointer_mut(&format!("/properties/{list}")))
         {
@@ -73,6 +81,8 @@ fn requests(schemas: &mut Map<String, Value>) {
         "HolderProof",
         "SeatExchange",
         "Refund",
+        "NewBlock",
+        "BlockRelease",
         "NewShowtime",
         "Row",
         "AreaPlaces",

@@ -67,6 +67,8 @@ codes! {
         "No auditorium has this id, or it has no such version.";
     UnknownBooking = "unknown-booking", NOT_FOUND, "Unknown booking",
         "No booking has this id.";
+    UnknownBlock = "unknown-block", NOT_FOUND, "Unknown block",
+        "No block of this showtime has this id.";
     UnknownConnection = "unknown-connection", NOT_FOUND, "Unknown connection",
         "The connection token of the live feed is unknown or has expired; negotiate again.";
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed",
@@ -113,6 +115,10 @@ codes! {
         "Only a confirmed booking is refunded; `bookingStatus` says what it is. A pending one is cancelled instead.";
     SeatsNotInBooking = "seats-not-in-booking", CONFLICT, "Seats are not in the booking",
         "`errors` names every seat that the booking does not have. Nothing was changed.";
+    SeatsNotInBlock = "seats-not-in-block", CONFLICT, "Seats are not in the block",
+        "`errors` names every seat that the block does not have. Nothing was changed.";
+    TooManyBlocks = "too-many-blocks", CONFLICT, "More blocks than a showtime may have",
+        "`most` says how many blocks a showtime may have at a time. Nothing was changed.";
     NoSeatLeft = "no-seat-left", CONFLICT, "The booking would have no seat",
         "A booking keeps one seat at least. Cancel it to give all of them back; operators refund a confirmed one.";
     PaidOtherwise = "paid-otherwise", CONFLICT, "Confirmed with another payment",

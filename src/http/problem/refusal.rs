@@ -1,7 +1,35 @@
 //! Refusals: why a command was refused, as clients read it.
 
-use crate::domain::{ListingError, Rejection};
+use crate::domain::{BlockRejection, ListingError, Rejection};
 use crate::http::problem::{Code, FieldError, Further, Problem};
+
+impl Problem {
+    fn of_unknown_seats(count: usize, detail: String) -> Self {
+        let name = FieldError::pointer("/seatIds", "names a seat that does not exist in this showtime");
+        Self::new(Code::UnknownSeats, detail).with_errors(vec![name; count])
+    }
+
+    fn of_listing(error: &ListingError, detail: String) -> Self {
+        match error {
+            ListingError::EmptySale { .. } | ListingError::UnknownCategory { .. } => {
+                Self::new(Code::InvalidListing, detail)
+            }
+            ListingError::NoSuchTime { member, error } => {
+                Self::field(FieldError::pointer(format!("/{member}"), error.to_string()))
+            }
+        }
+    }
+
+    fn of_block(rejection: &BlockRejection, detail: String) -> Self {
+        match rejection {
+            BlockRejection::Unknown => Self::new(Code::UnknownBlock, detail)
+                .with_errors(vec![FieldError::parameter("blockId", "names no block")]),
+            BlockRejection::SeatsNotInBlock { .. } => Self::new(Code::SeatsNotInBlock, detail),
+            BlockRejection::Over { .. } => Self::field(FieldError::pointer("/until", "has passed")),
+            BlockRejection::TooMany { most } => Self::limited(Code::TooManyBlocks, detail, *most),
+        }
+    }
+}
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
@@ -9,10 +37,7 @@ impl From<Rejection> for Problem {
         match rejection {
             Rejection::UnknownShowtime => Self::new(Code::UnknownShowtime, detail),
             Rejection::SeatsTaken { conflicts } => Self::new(Code::SeatsTaken, detail).with_conflicts(&conflicts),
-            Rejection::UnknownSeats { seat_ids } => {
-                let name = |_seat| FieldError::pointer("/seatIds", "names a seat that does not exist in this showtime");
-                Self::new(Code::UnknownSeats, detail).with_errors(seat_ids.iter().map(name).collect())
-            }
+            Rejection::UnknownSeats { seat_ids } => Self::of_unknown_seats(seat_ids.len(), detail),
             Rejection::ShowtimeStarted { started_at } => Self::new(Code::ShowtimeStarted, detail)
                 .with(Further { started_at: Some(started_at), ..Further::default() }),
             Rejection::NotOnSaleYet { from } => {
@@ -24,12 +49,7 @@ impl From<Rejection> for Problem {
             Rejection::ShowtimeCancelled { reason } => {
                 Self::new(Code::ShowtimeCancelled, detail).with(Further { reason: Some(reason), ..Further::default() })
             }
-            Rejection::BadListing(ListingError::EmptySale { .. } | ListingError::UnknownCategory { .. }) => {
-                Self::new(Code::InvalidListing, detail)
-            }
-            Rejection::BadListing(ListingError::NoSuchTime { member, error }) => {
-                Self::field(FieldError::pointer(format!("/{member}"), error.to_string()))
-            }
+            Rejection::BadListing(error) => Self::of_listing(&error, detail),
             Rejection::TooManyPlaces { most, .. } => Self::limited(Code::TooManyPlaces, detail, most),
             Rejection::CustomerLimit { most, .. } => Self::limited(Code::CustomerLimit, detail, most),
             Rejection::NotPriced { .. } => Self::new(Code::NotPriced, detail),
@@ -61,6 +81,7 @@ impl From<Rejection> for Problem {
             Rejection::BookingNotConfirmed { status } => Self::new(Code::BookingNotConfirmed, detail)
                 .with(Further { booking_status: Some(status.as_str()), ..Further::default() }),
             Rejection::SeatsNotInBooking { .. } => Self::new(Code::SeatsNotInBooking, detail),
+            Rejection::Block(rejection) => Self::of_block(&rejection, detail),
             Rejection::NoSeatLeft => Self::new(Code::NoSeatLeft, detail),
             Rejection::PaidOtherwise => Self::new(Code::PaidOtherwise, detail),
             Rejection::PaymentUsed { .. } => Self::new(Code::PaymentUsed, detail)

@@ -4,6 +4,7 @@ pub(super) mod body;
 pub(super) mod fields;
 pub(super) mod long_list;
 pub(super) mod query;
+pub(crate) mod seat_lists;
 pub(super) mod stream;
 pub(super) mod unparsed;
 pub(super) mod unread;

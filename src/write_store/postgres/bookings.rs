@@ -5,10 +5,10 @@ use diesel::sql_types::{Array, BigInt, Json, SmallInt, Text, Timestamptz, Uuid a
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use crate::domain::{Booking, BookingId};
+use crate::domain::{Booking, BookingId, ShowtimeId};
 use crate::write_store::booking_body::{Columns, Reader};
 use crate::write_store::postgres::call::{Call, Share};
-use crate::write_store::postgres::column::{BodyText, from_booking_status, from_int8, from_timestamptz};
+use crate::write_store::postgres::column::{BodyText, from_booking_status, from_int8, from_timestamptz, to_limit};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::statement::statement;
 
@@ -30,6 +30,35 @@ statement! {
     AllBookings -> BookingColumns:
     "SELECT id, showtime_id, user_id, status, expires_at, version, body FROM bookings \
      WHERE showtime_id = " {showtime_id: Uuid as SqlUuid} ""
+}
+
+statement! {
+    /// Live blocks of a showtime. The conditions are part of the text: as parameters they would hide the partial index from a kept plan.
+    LiveBlocks -> BookingColumns:
+    "SELECT id, showtime_id, user_id, status, expires_at, version, body FROM bookings \
+     WHERE status = 0 AND user_id = '' AND showtime_id = " {showtime_id: Uuid as SqlUuid} " AND id > " {after: Uuid as SqlUuid} " \
+     ORDER BY id LIMIT " {limit: i64 as BigInt} ""
+}
+
+/// See [`crate::write_store::Journal::blocks`].
+pub(super) struct Blocks {
+    pub(super) showtime_id: ShowtimeId,
+    pub(super) after: Option<BookingId>,
+    pub(super) limit: usize,
+}
+
+impl Call for Blocks {
+    type Answer = Vec<Booking>;
+
+    fn share(&self) -> Share {
+        Share::Reads
+    }
+
+    async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Vec<Booking>, Failure> {
+        let after = self.after.map_or_else(Uuid::nil, |id| id.0);
+        let (showtime_id, limit) = (self.showtime_id.0, to_limit(self.limit));
+        to_bookings(LiveBlocks { showtime_id, after, limit }.load(connection).await?)
+    }
 }
 
 /// Bookings by id, unknown ones left out.

@@ -18,7 +18,7 @@ use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::statement::statement;
 
 /// Rows, listing and stamp; sequence, fence, number of seats, the last seat's index, each seat's status and version in order of index, and the
-/// bookings of reserved seats, repeated for each seat.
+/// bookings of reserved seats, repeated for each seat, and the live blocks.
 type SeatsRow = (
     serde_json::Value,
     BodyText,
@@ -38,7 +38,8 @@ statement! {
         Jsonb, Json, BigInt, BigInt, BigInt, Integer, Nullable<Integer>, Nullable<Array<SmallInt>>, Nullable<Array<BigInt>>,
         Nullable<Array<SqlUuid>>
     ):
-    "SELECT t.rows, t.listing, t.stamp, t.sequence, t.fence, t.seat_count, s.last, s.statuses, s.versions, s.holders \
+    "SELECT t.rows, t.listing, t.stamp, t.sequence, t.fence, t.seat_count, s.last, s.statuses, s.versions, nullif(s.holders || ARRAY( \
+     SELECT b.id FROM bookings b WHERE b.showtime_id = t.id AND b.status = 0 AND b.user_id = ''), '{}') \
      FROM showtimes t CROSS JOIN LATERAL \
      (SELECT max(o.seat) AS last, array_agg(o.status) AS statuses, array_agg(o.version) AS versions, \
      array_agg(o.booking_id) FILTER (WHERE o.status = 1) AS holders \
@@ -58,10 +59,10 @@ statement! {
 }
 
 statement! {
-    /// The live bookings of a showtime: id, customer, number of places.
+    /// The live bookings of a showtime's customers: id, customer, number of places.
     LivePlaces -> (SqlUuid, Text, Integer):
     "SELECT id, user_id, json_array_length(body -> 'seats') FROM bookings \
-     WHERE showtime_id = " {showtime_id: Uuid as SqlUuid} " AND status IN (0, 1)"
+     WHERE showtime_id = " {showtime_id: Uuid as SqlUuid} " AND status IN (0, 1) AND user_id <> ''"
 }
 
 /// See [`crate::write_store::Journal::load`]. May be repeated: raising the fence twice is as good as once.

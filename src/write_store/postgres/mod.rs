@@ -63,7 +63,7 @@ pub use settings::Settings;
 use access::Access;
 use audit::AuditShowtime;
 use auditoriums::{AuditoriumsPage, CountAuditoriums, FindHead};
-use bookings::BookingsByIds;
+use bookings::{Blocks, BookingsByIds};
 use call::Share;
 use connection::Connector;
 use due::Due;
@@ -143,6 +143,10 @@ impl Journal for PostgresStore {
 
     async fn load(&self, id: ShowtimeId) -> Result<Option<Loaded>, StoreError> {
         self.access.call(LoadShowtime { id, takes_over: false }).await
+    }
+
+    async fn blocks(&self, id: ShowtimeId, after: Option<BookingId>, limit: usize) -> Result<Vec<Booking>, StoreError> {
+        self.access.call(Blocks { showtime_id: id, after, limit }).await
     }
 
     async fn booking(&self, id: BookingId) -> Result<Option<Booking>, StoreError> {

@@ -45,15 +45,22 @@ statement!(
 );
 
 statement!(
-    /// A pending booking has its seats, as a confirmed one has; the reserved ones lead to the pending.
+    /// A pending booking has its seats, as a confirmed one has; the reserved ones lead to the pending. A block may have none.
     PendingOfShowtime -> BookingColumns = concat!(
         "SELECT ", booking_columns!(), " FROM bookings
-            WHERE id IN (SELECT booking_id FROM seats WHERE showtime_id = ? AND status = 1)")
+            WHERE id IN (SELECT booking_id FROM seats WHERE showtime_id = ? AND status = 1
+                UNION SELECT b.id FROM bookings b WHERE b.showtime_id = ? AND b.status = 0 AND b.user_id = '')")
+);
+
+statement!(
+    LiveBlocks -> BookingColumns = concat!(
+        "SELECT ", booking_columns!(), " FROM bookings
+            WHERE status = 0 AND user_id = '' AND showtime_id = ? AND id > ? ORDER BY id LIMIT ?")
 );
 
 statement!(
     LiveOfShowtime -> (Binary, Text, BigInt) = "
-        SELECT id, user_id, json_array_length(body, '$.seats') FROM bookings WHERE showtime_id = ? AND status IN (0, 1)"
+        SELECT id, user_id, json_array_length(body, '$.seats') FROM bookings WHERE showtime_id = ? AND status IN (0, 1) AND user_id <> ''"
 );
 
 statement!(
@@ -139,8 +146,22 @@ pub(super) fn customers(connection: &mut SqliteConnection, id: ShowtimeId) -> Re
 
 /// The pending bookings of a showtime.
 pub(super) fn pending(connection: &mut SqliteConnection, id: ShowtimeId) -> Result<Vec<Booking>, StoreError> {
-    let rows = PendingOfShowtime.with(&[Bind::Blob(id.0.as_bytes())]).load(connection);
+    let showtime = Bind::Blob(id.0.as_bytes());
+    let rows = PendingOfShowtime.with(&[showtime, showtime]).load(connection);
     read(rows.map_err(failed_to::<StoreError>("read the holds"))?)
+}
+
+/// Live blocks of a showtime with an id above `after`, ascending.
+pub(super) fn blocks(
+    connection: &mut SqliteConnection,
+    id: ShowtimeId,
+    after: Option<BookingId>,
+    limit: usize,
+) -> Result<Vec<Booking>, StoreError> {
+    // Every id is above the empty blob.
+    let after = after.as_ref().map_or(&[][..], |id| id.0.as_bytes());
+    let rows = LiveBlocks.with(&[Bind::Blob(id.0.as_bytes()), Bind::Blob(after), count(limit)]).load(connection);
+    read(rows.map_err(failed_to::<StoreError>("read the blocks"))?)
 }
 
 /// Pending holds with a deadline at or before `before`, earliest first, then live bookings of cancelled showtimes; and whether there is a cancelled showtime

@@ -122,6 +122,10 @@ impl Journal for SqliteStore {
         self.readers.read(move |connection| showtimes::load(connection, id)).await
     }
 
+    async fn blocks(&self, id: ShowtimeId, after: Option<BookingId>, limit: usize) -> Result<Vec<Booking>, StoreError> {
+        self.readers.read(move |connection| bookings::blocks(connection, id, after, limit)).await
+    }
+
     async fn booking(&self, id: BookingId) -> Result<Option<Booking>, StoreError> {
         Ok(self.bookings(vec![id]).await?.into_iter().next())
     }

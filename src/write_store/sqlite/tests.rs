@@ -100,6 +100,7 @@ fn reservations(showtime_id: ShowtimeId, seats: std::ops::Range<u32>) -> Arc<Bat
             cancel_reason: None,
             refunded: Vec::new(),
             refused_payment: None,
+            block: None,
             version: 0,
             price: None,
         };

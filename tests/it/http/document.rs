@@ -79,6 +79,10 @@ fn every_resource_of_the_contract_is_described() {
         ("get", "/api/showtimes/{id}/layout"),
         ("get", "/api/showtimes/{id}/status"),
         ("post", "/api/showtimes/{id}/bookings"),
+        ("get", "/api/showtimes/{id}/blocks"),
+        ("post", "/api/showtimes/{id}/blocks"),
+        ("delete", "/api/showtimes/{id}/blocks/{blockId}"),
+        ("post", "/api/showtimes/{id}/blocks/{blockId}/seats"),
         ("get", "/api/auditoriums"),
         ("post", "/api/auditoriums"),
         ("get", "/api/auditoriums/{id}"),
@@ -161,6 +165,10 @@ fn the_members_of_the_contract_keep_their_names() {
         ("AuditoriumSummary", "id name places seats seatsSince updatedAt version"),
         ("AuditoriumPage", "items nextCursor"),
         ("Auditorium", "$schema areas categories focalPoint name sections"),
+        ("NewBlock", "reason seatIds type until"),
+        ("Block", "blockId reason replayed seatIds sequence showtimeId status type until"),
+        ("BlockPage", "items nextCursor"),
+        ("BlockRelease", "remove"),
         ("Readiness", "dependencies status"),
         ("Dependency", "detail required status"),
         ("EventPage", "items nextAfter"),
@@ -182,6 +190,7 @@ fn the_members_of_the_contract_keep_their_names() {
     }
     for (schema, words) in [
         ("BookingStatus", json!(["Pending", "Confirmed", "Cancelled", "Expired"])),
+        ("BlockStatus", json!(["Blocked", "Ended"])),
         ("SeatStatus", json!(["Available", "Reserved", "Sold"])),
         ("ConflictReason", json!(["Reserved", "Sold", "Locked"])),
     ] {

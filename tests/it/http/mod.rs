@@ -2,6 +2,7 @@
 
 mod areas;
 mod auditoriums;
+mod blocks;
 mod booked_seats;
 mod changes;
 mod conditional;

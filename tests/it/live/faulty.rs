@@ -78,6 +78,10 @@ impl Journal for Faulty {
         self.store.load(id).await
     }
 
+    async fn blocks(&self, id: ShowtimeId, after: Option<BookingId>, limit: usize) -> Result<Vec<Booking>, StoreError> {
+        self.store.blocks(id, after, limit).await
+    }
+
     async fn booking(&self, id: BookingId) -> Result<Option<Booking>, StoreError> {
         self.store.booking(id).await
     }

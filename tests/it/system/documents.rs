@@ -50,7 +50,9 @@ async fn the_five_minutes_with_curl_work() {
 async fn the_page_for_sellers_works() {
     let said = run("docs/selling.md", ("# Selling", "\u{0}")).await;
     let lines: Vec<&str> = said.lines().collect();
-    let [accessible, found, priced, price, places, areas, choice, tried, after @ ..] = lines.as_slice() else {
+    let [accessible, found, priced, price, places, areas, blocks, unblocked, choice, tried, after @ ..] =
+        lines.as_slice()
+    else {
         panic!("{said}")
     };
     let [extended, refused, offered, confirmed, exchanged, refund, cancelled, payment] = after else {
@@ -67,6 +69,8 @@ async fn the_page_for_sellers_works() {
     assert!(found.starts_with('['), "{found}");
     assert_eq!(*exchanged, "The booking has the seats in seatIds.");
     assert_eq!(refund, payment);
+    assert!(blocks.contains("'type': 'press'") && blocks.contains("'until': '2029-12-31T17:00:00Z'"), "{blocks}");
+    assert_eq!(*unblocked, "Ended");
     assert_eq!(*choice, "row A 5-8, together, no single seat left");
     assert!(extended.ends_with('Z'), "{extended}");
     assert_eq!(*refused, "this customer has 4 places and wants 6 more; 8 are allowed at most");

@@ -2,6 +2,7 @@
 
 mod areas;
 mod best_available;
+mod blocks;
 mod browser;
 mod changed_showtimes;
 mod clocks;

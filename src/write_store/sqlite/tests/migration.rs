@@ -102,6 +102,7 @@ impl Old {
             cancel_reason: None,
             refunded: Vec::new(),
             refused_payment: None,
+            block: None,
             version,
             price: None,
         };

@@ -32,6 +32,7 @@ fn no_statement_scans_a_table() {
         plan(connection, bookings::BookingsWithIds),
         plan(connection, bookings::BookingsOfShowtime),
         plan(connection, bookings::PendingOfShowtime),
+        plan(connection, bookings::LiveBlocks),
         plan(connection, bookings::DueHolds),
         plan(connection, payments::InsertPayment),
         plan(connection, payments::FindPayments),

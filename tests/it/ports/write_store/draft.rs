@@ -57,6 +57,7 @@ pub fn booking(showtime_id: ShowtimeId, seats: &[SeatIndex]) -> Booking {
         cancel_reason: None,
         refunded: Vec::new(),
         refused_payment: None,
+        block: None,
         version: 0,
         price: None,
     }
@@ -115,6 +116,40 @@ impl Draft {
         self.seats(booking, version, SeatStatus::Reserved, event);
         self.batch.bookings.push(BookingChange { booking: booking.clone(), expected_version: None, event });
         self
+    }
+
+    /// Holds seats back that have `version`.
+    pub fn block(mut self, block: &Booking, version: u64) -> Self {
+        let event = self.blocked(block, block.seat_ids.clone());
+        self.seats(block, version, SeatStatus::Reserved, event);
+        self.batch.bookings.push(BookingChange { booking: block.clone(), expected_version: None, event });
+        self
+    }
+
+    /// Gives the first seat of a stored block back to everybody, which has `version`.
+    pub fn unblock_first(mut self, block: &Booking, version: u64) -> Self {
+        let (released, kept) = block.seat_ids.split_at(1);
+        let (booking_id, seat_ids, reason, refund) = (block.id, released.to_vec(), None, None);
+        let event = self.event(Event::SeatsReleased { booking_id, seat_ids, reason, refund });
+        let first = Booking { seat_ids: released.to_vec(), ..block.clone() };
+        self.seats(&first, version, SeatStatus::Available, event);
+        self.change(&Booking { seat_ids: kept.to_vec(), ..block.clone() }, event);
+        self
+    }
+
+    /// A stored block has a seat of this version again, which was free.
+    pub fn block_again(mut self, block: &Booking, seat: SeatIndex, version: u64) -> Self {
+        let seat_ids = vec![SeatId::new(block.showtime_id, seat)];
+        let event = self.blocked(block, seat_ids.clone());
+        let one = Booking { seat_ids, ..block.clone() };
+        self.seats(&one, version, SeatStatus::Reserved, event);
+        self.change(&Booking { seat_ids: [block.seat_ids.clone(), one.seat_ids].concat(), ..block.clone() }, event);
+        self
+    }
+
+    fn blocked(&mut self, block: &Booking, seat_ids: Vec<SeatId>) -> usize {
+        let until = Some(block.expires_at);
+        self.event(Event::SeatsBlocked { booking_id: block.id, seat_ids, block: block.block.clone().unwrap(), until })
     }
 
     /// Moves the deadline of a stored booking.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use turnstile::write_store::WriteStore;
 
 mod auditoriums;
+mod blocks;
 mod booking_lifecycle;
 mod commit;
 pub mod draft;
@@ -161,6 +162,12 @@ macro_rules! contract_tests {
             exchanges {
                 a_booking_changes_its_seats_in_one_step
                 an_exchange_that_loses_its_race_changes_nothing
+            }
+            blocks {
+                a_block_is_kept_whole_and_listed_until_it_ends
+                seats_come_into_a_block_and_leave_it_alone
+                a_block_without_seats_is_loaded
+                a_block_counts_for_no_customer
             }
             auditoriums {
                 an_auditorium_is_found_as_it_was_recorded

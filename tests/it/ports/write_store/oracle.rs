@@ -70,7 +70,7 @@ pub async fn check(store: &Arc<dyn WriteStore>, id: ShowtimeId) -> Audit {
         listing.after(&recorded.event).unwrap_or(listing)
     });
     assert_eq!(audit.listing, listing);
-    let live = audit.bookings.iter().filter(|booking| booking.status.is_live());
+    let live = audit.bookings.iter().filter(|booking| booking.status.is_live() && booking.block.is_none());
     let live =
         live.map(|booking| (booking.id, booking.user_id.clone(), u32::try_from(booking.seat_ids.len()).unwrap()));
     let customers = listing.terms.places_per_customer.map(|_| live.collect());
@@ -111,10 +111,33 @@ fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) 
                     cancel_reason: None,
                     refunded: Vec::new(),
                     refused_payment: None,
+                    block: None,
                     version: *sequence,
                     price: price.clone(),
                 };
                 assert_eq!(bookings.insert(*booking_id, booking), None, "a booking is reserved once");
+            }
+            Event::SeatsBlocked { booking_id, seat_ids, block, until } => {
+                take(&mut seats, seat_ids, (SeatStatus::Reserved, *sequence, Some(*booking_id)));
+                let booking = bookings.entry(*booking_id).or_insert_with(|| Booking {
+                    id: *booking_id,
+                    showtime_id: ShowtimeId(uuid::Uuid::nil()),
+                    seat_ids: Vec::new(),
+                    user_id: turnstile::domain::UserId::house(),
+                    token: turnstile::domain::TokenHash([0; 32]),
+                    status: BookingStatus::Pending,
+                    reserved_at: *recorded_at,
+                    expires_at: until.unwrap_or(turnstile::domain::Timestamp::MAX),
+                    payment_reference: None,
+                    cancel_reason: None,
+                    refunded: Vec::new(),
+                    refused_payment: None,
+                    block: Some(block.clone()),
+                    version: *sequence,
+                    price: None,
+                });
+                booking.seat_ids.extend(seat_ids);
+                booking.version = *sequence;
             }
             Event::HoldExtended { booking_id, seat_ids, expires_at } => {
                 take(&mut seats, seat_ids, (SeatStatus::Reserved, *sequence, Some(*booking_id)));
@@ -150,6 +173,7 @@ fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) 
                 take(&mut seats, seat_ids, (SeatStatus::Available, *sequence, None));
                 let booking = bookings.get_mut(booking_id).expect("only a live booking gives seats back");
                 booking.seat_ids.retain(|seat| !seat_ids.contains(seat));
+                booking.version = *sequence;
                 if refund.is_some() {
                     assert_eq!(*refund, booking.payment_reference, "what was paid is to be returned");
                     booking.refunded.extend(seat_ids);

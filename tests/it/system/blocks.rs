@@ -1,0 +1,95 @@
+//! Blocks on two nodes, while customers want the same seats.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::services;
+use crate::stack::{Answer, Held, Server, Stack, eventually};
+
+async fn operator(node: &Server, method: Method, path: &str, body: Value) -> Answer {
+    loop {
+        let answer = node.send(node.as_operator(method.clone(), path).json(&body)).await.unwrap();
+        // A node that has lost too many races tells its client to come back.
+        if answer.body["code"] != "overloaded" {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn reserved(node: &Server, showtime: &str, seats: &[String]) -> Option<Held> {
+    loop {
+        let answer = node.reserve(showtime, seats, "ada").await;
+        match (answer.status, answer.body["code"].as_str()) {
+            (201, _) => return Some(Held::from(&answer.body)),
+            (409, Some("seats-taken")) => return None,
+            (503, Some("overloaded")) => tokio::time::sleep(Duration::from_millis(50)).await,
+            _ => panic!("{answer:?}"),
+        }
+    }
+}
+
+/// A customer and the house want the same seat through different nodes: one of them has it. What the house gives back through the other node is
+/// free at once, and no lock is left behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_block_and_a_customer_one_has_the_seat() {
+    let stack = Stack::real(services::shared()).await;
+    let nodes = [stack.start(), stack.start()];
+    let (showtime, seats) = nodes[0].schedule(6).await;
+    let path = format!("/api/showtimes/{showtime}/blocks");
+    let raced = seats.chunks(5).enumerate().map(async |(number, row)| {
+        let (one, other) = (&nodes[number % 2], &nodes[(number + 1) % 2]);
+        let body = json!({"seatIds": row[..3], "type": "house"});
+        let (blocked, held) =
+            tokio::join!(operator(one, Method::POST, &path, body), reserved(other, &showtime, &row[2..4]));
+        match (blocked.status, blocked.body["code"].as_str()) {
+            (201, _) => assert!(held.is_none(), "both have the seat: {blocked:?}"),
+            (409, Some("seats-taken")) => assert!(held.is_some(), "nobody has the seat: {blocked:?}"),
+            _ => panic!("{blocked:?}"),
+        }
+        let Some(id) = blocked.body["blockId"].as_str() else { return };
+        let released = operator(other, Method::POST, &format!("{path}/{id}/seats"), json!({"remove": row[..1]})).await;
+        assert_eq!((released.status, &released.body["seatIds"]), (200, &json!(row[1..3])), "{released:?}");
+        assert!(reserved(one, &showtime, &row[..1]).await.is_some(), "given back, so free");
+        assert!(reserved(other, &showtime, &row[1..2]).await.is_none());
+        let ended = operator(other, Method::DELETE, &format!("{path}/{id}"), Value::Null).await;
+        assert_eq!(ended.status, 200, "{ended:?}");
+        assert!(reserved(one, &showtime, &row[1..3]).await.is_some());
+    });
+    join_all(raced).await;
+    stack.check().await;
+}
+
+/// A block whose node has died ends at its time, and blocks end with their showtime.
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_end_without_the_node_that_made_them() {
+    let stack = Stack::real(services::shared()).await;
+    let (mut made_by, survivor) = (stack.start(), stack.start());
+    let (showtime, seats) = made_by.schedule(1).await;
+    let path = format!("/api/showtimes/{showtime}/blocks");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let until = i64::try_from((now + Duration::from_secs(12)).as_millis()).unwrap();
+    let until = turnstile::domain::Timestamp::from_millis(until).to_string();
+    let body = json!({"seatIds": seats[..3], "type": "house", "until": until});
+    let made = operator(&made_by, Method::POST, &path, body).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    // Its seats have two versions then.
+    let id = made.body["blockId"].as_str().unwrap();
+    operator(&made_by, Method::POST, &format!("{path}/{id}/seats"), json!({"remove": seats[..1]})).await;
+    let body = json!({"seatIds": seats[5..], "type": "house"});
+    assert_eq!(operator(&made_by, Method::POST, &path, body).await.status, 201);
+    made_by.kill();
+    let free = async || {
+        let seats = survivor.seats(&showtime, 3).await;
+        seats.iter().filter(|(_, status)| status == "Available").count()
+    };
+    assert_eq!(free().await, 3);
+    eventually("the block has ended", Duration::from_secs(30), async || free().await == 5).await;
+    let cancel = format!("/api/showtimes/{showtime}/cancel");
+    assert_eq!(operator(&survivor, Method::POST, &cancel, json!({"reason": "storm"})).await.status, 200);
+    eventually("all blocks have ended", Duration::from_secs(30), async || free().await == 10).await;
+    stack.check().await;
+}
