@@ -112,6 +112,7 @@ fn batch(id: ShowtimeId, fence: u64, seats: std::ops::Range<SeatIndex>) -> Batch
             refunded: Vec::new(),
             refused_payment: None,
             block: None,
+            from_blocks: Vec::new(),
             version: 0,
             price: None,
         })
@@ -128,6 +129,7 @@ fn batch(id: ShowtimeId, fence: u64, seats: std::ops::Range<SeatIndex>) -> Batch
                 user_id: booking.user_id.clone(),
                 expires_at: booking.expires_at,
                 price: None,
+                from_blocks: Vec::new(),
             })
             .collect(),
         follows: None,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::box_office::request::{KeyedRequest, Request, RequestContext};
 use crate::box_office::{BoxOffice, BoxOfficeError, Outcome};
 use crate::domain::{
-    Block, Booking, BookingId, Command, GivenTime, HoldToken, NewBlock, SeatId, SeatSelection, ShowtimeId,
+    Block, Booking, BookingId, Command, GivenTime, HoldToken, NewBlock, SeatId, SeatSelection, ShowtimeId, TokenHash,
 };
 
 /// A block as operators want it.
@@ -19,6 +19,8 @@ pub struct WantedBlock {
     pub block: Block,
     /// When it ends, if it does so by itself.
     pub until: Option<GivenTime>,
+    /// Hash of its channel's key, if it has a channel.
+    pub channel_key: Option<TokenHash>,
 }
 
 impl BoxOffice {
@@ -29,9 +31,10 @@ impl BoxOffice {
         wanted: WantedBlock,
         context: RequestContext,
     ) -> Result<Outcome, BoxOfficeError> {
-        let WantedBlock { seats, block, until } = wanted;
+        let WantedBlock { seats, block, until, channel_key } = wanted;
         let booking_id = BookingId::new(showtime_id, Uuid::now_v7());
-        let (token, asked_at) = (HoldToken::from_bytes(random()).hash(), (self.deps().clock)());
+        let token = channel_key.unwrap_or_else(|| HoldToken::from_bytes(random()).hash());
+        let asked_at = (self.deps().clock)();
         let new = NewBlock { booking_id, seats, block, until, token, asked_at };
         self.house(showtime_id, Command::BlockSeats { new }, context).await
     }

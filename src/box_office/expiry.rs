@@ -143,7 +143,7 @@ async fn end(duty: &Duty, bookings: Vec<DueBooking>) -> usize {
 
 async fn end_in_showtime(duty: &Duty, bookings: Vec<DueBooking>) -> usize {
     let now = || (duty.deps.clock)();
-    let (alone, with_showtime): (Vec<_>, Vec<_>) = bookings.into_iter().partition(|due| due.booking.block.is_none());
+    let (alone, with_showtime): (Vec<_>, Vec<_>) = bookings.into_iter().partition(DueBooking::tells_all);
     let mut ended = 0;
     for part in alone.chunks(BOOKINGS_PER_COMMIT) {
         let Some(batch) = ending(part, now()) else { break };
@@ -176,7 +176,7 @@ async fn commit(duty: &Duty, batch: Batch, bookings: &[DueBooking]) -> bool {
     true
 }
 
-/// The commit that ends these bookings of one showtime, which do not tell all that it has to name: blocks.
+/// The commit that ends these bookings of one showtime, which do not tell all that it has to name: blocks, and bookings with seats of a channel.
 async fn ending_with_showtime(duty: &Duty, bookings: &[DueBooking], now: Timestamp) -> Option<Batch> {
     let deps = &duty.deps;
     let showtime_id = bookings.first()?.booking.showtime_id;

@@ -18,8 +18,8 @@ use crate::box_office::showtime_actor::Submit;
 use crate::box_office::{BoxOfficeError, Dependencies, Reserved};
 use crate::coalesce::Flights;
 use crate::domain::{
-    BookingId, Choice, Command, HoldPolicy, HoldToken, NoteTold, SeatSelection, ShowtimeId, Timestamp, TokenHash,
-    UserId,
+    BookingId, Buyer, Choice, Command, HoldPolicy, HoldToken, NoteTold, SeatSelection, ShowtimeId, Timestamp,
+    TokenHash, UserId,
 };
 
 /// How often a command is brought to a fresh actor because the one before was lost.
@@ -44,10 +44,16 @@ impl Wanted {
     }
 
     /// The command that holds it.
-    pub fn command(&self, booking_id: BookingId, user_id: UserId, token: TokenHash, asked_at: Timestamp) -> Command {
+    pub fn command(
+        &self,
+        booking_id: BookingId,
+        (user_id, buyer): (UserId, Buyer),
+        token: TokenHash,
+        asked_at: Timestamp,
+    ) -> Command {
         match self.clone() {
-            Self::Seats(seats) => Command::ReserveSeats { booking_id, seats, user_id, token, asked_at },
-            Self::Chosen(choice) => Command::ReserveChosen { booking_id, choice, user_id, token, asked_at },
+            Self::Seats(seats) => Command::ReserveSeats { booking_id, seats, user_id, token, asked_at, buyer },
+            Self::Chosen(choice) => Command::ReserveChosen { booking_id, choice, user_id, token, asked_at, buyer },
         }
     }
 }
@@ -115,7 +121,10 @@ impl BoxOffice {
     ) -> Result<Reserved, BoxOfficeError> {
         let arrived = Instant::now();
         // A repeated request must find its own booking, not a taken seat: that is the actor's to tell.
-        if let (None, Some(seats)) = (&context.key, wanted.named()) {
+        // And the board does not know what a buyer may have that others may not.
+        if let (None, Some(seats)) = (&context.key, wanted.named())
+            && context.buyer.is_like_all()
+        {
             self.refuse_if_taken(showtime_id, seats, arrived).await?;
         }
         let booking_id = BookingId::new(showtime_id, Uuid::now_v7());
@@ -124,8 +133,8 @@ impl BoxOffice {
             Some(key) => key.hold_token(nonce),
             None => HoldToken::from_bytes(rand::random()),
         };
-        let (token, asked_at) = (hold_token.hash(), (self.inner.deps.clock)());
-        let command = wanted.command(booking_id, user_id, token, asked_at);
+        let (token, asked_at, buyer) = (hold_token.hash(), (self.inner.deps.clock)(), context.buyer.clone());
+        let command = wanted.command(booking_id, (user_id, buyer), token, asked_at);
         let key = context.key.as_ref();
         let keyed = key.and_then(|key| KeyedRequest::for_command(key, showtime_id, &command, nonce));
         let request =

@@ -244,7 +244,7 @@ fn sequence_offset(index: usize) -> u64 {
 mod tests {
     use super::*;
     use crate::domain::{
-        BestAvailable, Credential, HoldToken, ListingChange, Row, SeatId, SeatMap, SeatSelection, ShowtimeFacts,
+        BestAvailable, Buyer, Credential, HoldToken, ListingChange, Row, SeatId, SeatMap, SeatSelection, ShowtimeFacts,
         ShowtimeId, Together, UserId, Within,
     };
     use std::time::Duration;
@@ -268,6 +268,7 @@ mod tests {
             user_id: UserId::parse("u").unwrap(),
             token: HoldToken::from_bytes([0; 32]).hash(),
             asked_at,
+            buyer: Buyer::default(),
         }
     }
 
@@ -336,7 +337,8 @@ mod tests {
             let mut plan = Plan::new(&showtime, at(seconds));
             let token = HoldToken::from_bytes([0; 32]).hash();
             let (booking_id, choice, user_id) = (booking(number), best.clone().into(), user_id.clone());
-            let command = Command::ReserveChosen { booking_id, choice, user_id, token, asked_at: at(seconds) };
+            let (asked_at, buyer) = (at(seconds), Buyer::default());
+            let command = Command::ReserveChosen { booking_id, choice, user_id, token, asked_at, buyer };
             plan.decide(&mut showtime, &command, &POLICY).unwrap();
             assert_eq!(showtime.booking(booking_id).unwrap().reserved_at, at(0), "booking {number}");
             let mut plan = Plan::new(&showtime, at(seconds + 5));

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::box_office::arrivals::Arrival;
 use crate::box_office::{BoxOfficeError, Listed, Outcome};
 use crate::domain::{
-    Booking, BookingId, BookingStatus, Command, HoldToken, Rejection, SeatId, SeatSelection, SeatWish, Showtime,
+    Booking, BookingId, BookingStatus, Buyer, Command, HoldToken, Rejection, SeatId, SeatSelection, SeatWish, Showtime,
     ShowtimeId, Timestamp,
 };
 use crate::telemetry::metrics::Gauge;
@@ -59,6 +59,8 @@ pub struct RequestContext {
     pub key: Option<IdempotencyKey>,
     /// W3C `traceparent`, well-formed. It travels with the events; a batch takes its first command's.
     pub traceparent: Option<String>,
+    /// Of a reservation.
+    pub buyer: Buyer,
 }
 
 /// What is looked up and recorded for a request with an idempotency key.
@@ -90,12 +92,13 @@ impl KeyedRequest {
         let booking_id = command.booking_id();
         let booking = booking_id.as_ref().map_or(&[][..], |id| id.0.as_bytes());
         Some(match command {
-            Command::ReserveSeats { seats, user_id, .. } => {
+            Command::ReserveSeats { seats, user_id, buyer, .. } => {
                 let seats = named_seats(seats)?;
-                let meaning: Vec<&[u8]> = [place].into_iter().chain(seats.iter().map(Vec::as_slice)).collect();
+                let meaning = [place].into_iter().chain(seats.iter().map(Vec::as_slice)).chain(shown(buyer));
+                let meaning: Vec<&[u8]> = meaning.collect();
                 Self::new(key, &[b"reserve", user_id.as_str().as_bytes()], &meaning, nonce)
             }
-            Command::ReserveChosen { choice, user_id, .. } => {
+            Command::ReserveChosen { choice, user_id, buyer, .. } => {
                 let seats = match choice.seats() {
                     None => Vec::new(),
                     Some(SeatWish::Named(seats)) => named_seats(seats)?,
@@ -107,11 +110,17 @@ impl KeyedRequest {
                 if !choice.areas().is_empty() {
                     meaning.extend([b"areas".as_slice(), &areas]);
                 }
+                meaning.extend(shown(buyer));
                 Self::new(key, &[b"reserve", user_id.as_str().as_bytes()], &meaning, nonce)
             }
             Command::BlockSeats { new } => {
                 let meaning = serde_json::to_vec(&(&new.block, new.until)).ok()?;
-                Self::new(key, &[b"block", place], &[&ids_of(new.seats.as_slice()), &meaning], nonce)
+                let seats = ids_of(new.seats.as_slice());
+                let mut meaning: Vec<&[u8]> = vec![&seats, &meaning];
+                if new.block.channel.is_some() {
+                    meaning.push(&new.token.0);
+                }
+                Self::new(key, &[b"block", place], &meaning, nonce)
             }
             Command::UnblockSeats { seats, .. } => Self::new(key, &[b"unblock", booking], &[&ids_of(seats)], nonce),
             Command::ConfirmBooking { payment_reference, .. } => {
@@ -145,6 +154,13 @@ fn named_seats(seats: &SeatSelection) -> Option<Vec<Vec<u8>>> {
         meaning.push(serde_json::to_vec(seats.tariffs()).ok()?);
     }
     Some(meaning)
+}
+
+/// What a buyer shows, part by part. Nothing, if it shows nothing: as before anything could be shown.
+fn shown(buyer: &Buyer) -> Vec<&[u8]> {
+    let Buyer { channel, payment, is_operator: _ } = buyer;
+    let channel = channel.iter().flat_map(|key| [b"channel".as_slice(), &key.0]);
+    channel.chain(payment.iter().flat_map(|payment| [b"payment".as_slice(), payment.as_str().as_bytes()])).collect()
 }
 
 fn ids_of(seats: &[SeatId]) -> Vec<u8> {

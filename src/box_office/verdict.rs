@@ -6,7 +6,7 @@ use crate::box_office::plan::Plan;
 use crate::box_office::request::{Answer, QueuedCommand, Request, Told};
 use crate::box_office::{BoxOfficeError, Outcome};
 use crate::domain::{
-    Booking, BookingId, BookingStatus, Command, Decision, HoldPolicy, PaymentReference, Rejection, SeatConflict,
+    Booking, BookingId, BookingStatus, Buyer, Command, Decision, HoldPolicy, PaymentReference, Rejection, SeatConflict,
     Showtime, Timestamp,
 };
 
@@ -161,13 +161,15 @@ pub(super) fn locked_seats(command: &Command, locked_out: &HashMap<BookingId, Ve
     conflicts.filter(|conflict| seats.contains(&conflict.seat_id)).cloned().collect()
 }
 
-/// A reservation whose hold has ended before its outcome could be settled is not confirmed to anybody as a hold.
+/// A reservation whose hold has ended before its outcome could be settled is not confirmed to anybody as a hold; nor is a sale that was
+/// refunded by then.
 fn done_before(request: &Request, answer: Answer) -> Verdict {
+    let made = |buyer: &Buyer| if buyer.payment.is_some() { BookingStatus::Confirmed } else { BookingStatus::Pending };
     match (&request.command, &answer.told) {
         (
-            Command::ReserveSeats { booking_id, .. } | Command::ReserveChosen { booking_id, .. },
+            Command::ReserveSeats { booking_id, buyer, .. } | Command::ReserveChosen { booking_id, buyer, .. },
             Told::Booking(outcome),
-        ) if outcome.status != BookingStatus::Pending => {
+        ) if outcome.status != made(buyer) => {
             Verdict::Refused(BoxOfficeError::OutcomeUnknown { booking_id: *booking_id })
         }
         _ => Verdict::AlreadyDone(answer),

@@ -16,10 +16,24 @@ use crate::domain::{BookingId, CancelReason, GivenTime, SeatId, SeatPlace, SeatS
 pub struct Block {
     /// Such as `house`, `technical` or `press`.
     #[serde(rename = "type")]
-    pub kind: BlockType,
+    pub kind: HouseWord,
     /// Why, for operators.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<CancelReason>,
+    /// The channel that sells its seats, by its name. Whoever shows the channel's key may take them; its hash stands where a hold's token does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<HouseWord>,
+}
+
+/// Seats that a booking has from a channel's block.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BlockSeats {
+    /// The block.
+    #[serde(rename = "blockId")]
+    pub id: BookingId,
+    /// The seats.
+    pub seat_ids: Vec<SeatId>,
 }
 
 /// Why a command about a block is refused.
@@ -36,6 +50,9 @@ pub enum BlockRejection {
         /// The same, as they are printed.
         places: Vec<SeatPlace>,
     },
+    /// No live channel of the showtime has this key.
+    #[error("this is the key of no channel that sells seats of this showtime now")]
+    WrongKey,
     /// It would be over before it begins.
     #[error("the block would end at {until}, which has passed")]
     Over {
@@ -53,7 +70,7 @@ pub enum BlockRejection {
 /// A word of the house's own: 1 to 40 characters.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct BlockType(String);
+pub struct HouseWord(String);
 
 /// A block to be made.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -66,13 +83,13 @@ pub struct NewBlock {
     pub block: Block,
     /// When it ends; without it, with the showtime's cancellation at the latest.
     pub until: Option<GivenTime>,
-    /// Hash of a token that nobody has.
+    /// Hash of its channel's key, or of a token that nobody has.
     pub token: TokenHash,
     /// When it was asked for.
     pub asked_at: Timestamp,
 }
 
-impl BlockType {
+impl HouseWord {
     /// Longest type, in characters.
     pub const MAX_CHARACTERS: usize = 40;
 

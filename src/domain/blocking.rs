@@ -1,5 +1,6 @@
 //! Blocking: what operators do with the places that the house holds back.
 
+use crate::domain::channel::Channel;
 use crate::domain::{
     BlockRejection, BookingId, Decision, Event, GivenTime, ListingError, NewBlock, Rejection, SeatId, Showtime,
     Timestamp,
@@ -27,7 +28,7 @@ impl Showtime {
         if let Some(until) = until.filter(|until| *until <= now) {
             return Err(BlockRejection::Over { until }.into());
         }
-        self.check_free(seats.as_slice())?;
+        self.check_free(seats.as_slice(), &Channel::default())?;
         if self.bookings().filter(|booking| booking.is_live_block()).count() >= most_blocks() {
             return Err(BlockRejection::TooMany { most: Self::MOST_BLOCKS }.into());
         }

@@ -1,8 +1,8 @@
 //! Bookings: who holds which seats, until when, and where that stands.
 
 use crate::domain::{
-    Block, BookingId, CancelReason, Event, PaymentReference, Price, RefusedPayment, SeatId, ShowtimeId, Timestamp,
-    TokenHash, UserId,
+    Block, BlockSeats, BookingId, CancelReason, Event, PaymentReference, Price, RefusedPayment, SeatId, ShowtimeId,
+    Timestamp, TokenHash, UserId,
 };
 
 /// Where a booking stands in its life: pending, then one of the other three. A confirmed one is cancelled with its showtime, or when it is
@@ -98,6 +98,8 @@ pub struct Booking {
     pub refused_payment: Option<RefusedPayment>,
     /// What it is for, if the house holds its seats back. Its user is [`UserId::house`], and nobody has its token.
     pub block: Option<Block>,
+    /// Which of its seats it has, or had last, from channels' blocks.
+    pub from_blocks: Vec<BlockSeats>,
     /// Sequence of the last event about it; its version for optimistic concurrency.
     pub version: u64,
 }
@@ -110,6 +112,7 @@ struct Made<'a> {
     expires_at: Timestamp,
     price: Option<Price>,
     block: Option<Block>,
+    from_blocks: &'a [BlockSeats],
 }
 
 impl Booking {
@@ -126,13 +129,14 @@ impl Booking {
         (version, reserved_at): (u64, Timestamp),
     ) -> Option<Self> {
         let made = match event {
-            Event::SeatsReserved { booking_id, seat_ids, user_id, expires_at, price } => Made {
+            Event::SeatsReserved { booking_id, seat_ids, user_id, expires_at, price, from_blocks } => Made {
                 id: *booking_id,
                 seat_ids,
                 user_id: user_id.clone(),
                 expires_at: *expires_at,
                 price: price.clone(),
                 block: None,
+                from_blocks,
             },
             Event::SeatsBlocked { booking_id, seat_ids, block, until } => Made {
                 id: *booking_id,
@@ -141,6 +145,7 @@ impl Booking {
                 expires_at: until.unwrap_or(Timestamp::MAX),
                 price: None,
                 block: Some(block.clone()),
+                from_blocks: &[],
             },
             Event::ShowtimeScheduled { .. }
             | Event::ShowtimeChanged { .. }
@@ -168,6 +173,7 @@ impl Booking {
             refunded: Vec::new(),
             refused_payment: None,
             block: made.block,
+            from_blocks: made.from_blocks.to_vec(),
             version,
         })
     }
@@ -190,6 +196,7 @@ impl Booking {
             }
             Event::SeatsReleased { seat_ids, refund, .. } => {
                 self.seat_ids.retain(|seat| !seat_ids.contains(seat));
+                self.keep_from_blocks(|seat| !seat_ids.contains(seat));
                 if refund.is_some() {
                     self.refunded.retain(|seat| !seat_ids.contains(seat));
                     self.refunded.extend(seat_ids);
@@ -200,6 +207,7 @@ impl Booking {
                 self.seat_ids.clone_from(seat_ids);
                 self.price.clone_from(price);
                 self.refunded.retain(|seat| !seat_ids.contains(seat));
+                self.keep_from_blocks(|seat| seat_ids.contains(seat));
             }
             Event::HoldExpired { .. } => self.status = BookingStatus::Expired,
             Event::SeatsBlocked { seat_ids, .. } => {
@@ -211,5 +219,12 @@ impl Booking {
             | Event::ShowtimeChanged { .. }
             | Event::ShowtimeCancelled { .. } => {}
         }
+    }
+
+    fn keep_from_blocks(&mut self, keeps: impl Fn(&SeatId) -> bool) {
+        for block in &mut self.from_blocks {
+            block.seat_ids.retain(&keeps);
+        }
+        self.from_blocks.retain(|block| !block.seat_ids.is_empty());
     }
 }

@@ -5,37 +5,41 @@
 
 use std::ops::Range;
 
+use crate::domain::channel::Channel;
+use crate::domain::command::NewHold;
 use crate::domain::{
     AreaPlaces, BookingId, Choice, Rejection, SeatId, SeatIndex, SeatSelection, SeatStatus, SeatWish, Showtime,
-    ShowtimeMark, Timestamp,
+    ShowtimeMark,
 };
 
 impl Showtime {
     /// The places: first the seats, then those of each area, in the order in which they are wanted.
     pub(super) fn choose(
         &self,
-        booking_id: BookingId,
+        NewHold { booking_id, asked_at, buyer, .. }: &NewHold<'_>,
         choice: &Choice,
-        asked_at: Timestamp,
+        channel: &Channel,
     ) -> Result<SeatSelection, Rejection> {
         let mut chosen = match choice.seats() {
             None => SeatSelection::none(),
             Some(SeatWish::Named(seats)) => {
-                self.check_free(seats.as_slice())?;
-                self.check_orphans(&[], seats.as_slice())?;
+                self.check_free(seats.as_slice(), channel)?;
+                if buyer.payment.is_none() {
+                    self.check_orphans(channel, &[], seats.as_slice())?;
+                }
                 seats.clone()
             }
             Some(SeatWish::Best(best)) => {
-                let are_for_all = self.listing().terms.accessible_for_all_from.is_some_and(|from| from <= asked_at);
+                let are_for_all = self.listing().terms.accessible_for_all_from.is_some_and(|from| from <= *asked_at);
                 let best = if are_for_all { best.clone().of_all_places() } else { best.clone() };
-                let seats = best.choose(&self.facts().seat_map, |seat| self.is_free(seat))?;
+                let seats = best.choose(&self.facts().seat_map, |seat| self.is_free(seat) || channel.has(seat))?;
                 SeatSelection::chosen(self.seat_prefix(), seats, best.tariffs())
             }
         };
         for (position, wanted) in choice.areas().iter().enumerate() {
             let area = self.facts().seat_map.area(wanted.area_id());
             let (_, places) = area.ok_or_else(|| Rejection::UnknownArea { area: wanted.area_id().to_owned() })?;
-            let free = self.free_places(booking_id, places, (wanted.quantity(), chosen.as_slice()));
+            let free = self.free_places((*booking_id, channel), places, (wanted.quantity(), chosen.as_slice()));
             if free.len() < usize::try_from(wanted.quantity()).unwrap_or(usize::MAX) {
                 return Err(too_few(choice.areas(), position, free.len()));
             }
@@ -47,20 +51,21 @@ impl Showtime {
     /// Up to so many free places besides those that were chosen before.
     fn free_places(
         &self,
-        booking_id: BookingId,
+        (booking_id, channel): (BookingId, &Channel),
         places: Range<SeatIndex>,
         (wanted, chosen): (u32, &[SeatId]),
     ) -> Vec<SeatId> {
         let start = places.start + spread(booking_id, places.len());
-        let free = self.free_in(start..places.end).chain(self.free_in(places.start..start));
+        let free = self.free_in(start..places.end, channel).chain(self.free_in(places.start..start, channel));
         let ids = free.map(|place| SeatId::with_prefix(self.seat_prefix(), place)).filter(|id| !chosen.contains(id));
         ids.take(usize::try_from(wanted).unwrap_or(usize::MAX)).collect()
     }
 
-    fn free_in(&self, places: Range<SeatIndex>) -> impl Iterator<Item = SeatIndex> {
+    fn free_in(&self, places: Range<SeatIndex>, channel: &Channel) -> impl Iterator<Item = SeatIndex> {
         let at = |index| usize::try_from(index).unwrap_or(usize::MAX);
         let statuses = self.statuses().get(at(places.start)..at(places.end)).unwrap_or_default();
-        places.zip(statuses).filter(|(_, status)| **status == SeatStatus::Available).map(|(place, _)| place)
+        let is_free = |place, status| status == SeatStatus::Available || channel.has(place);
+        places.zip(statuses).filter(move |(place, status)| is_free(*place, **status)).map(|(place, _)| place)
     }
 }
 

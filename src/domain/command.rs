@@ -22,6 +22,8 @@ pub enum Command {
         token: TokenHash,
         /// When it was asked: the hold's deadline is reckoned from here, so that seats can be locked until then before it is decided.
         asked_at: Timestamp,
+        /// What is shown besides.
+        buyer: Buyer,
     },
     /// Hold places for a new booking: all of them or none. Some of them are chosen when it is decided, together with all other commands.
     ReserveChosen {
@@ -35,6 +37,8 @@ pub enum Command {
         token: TokenHash,
         /// When it was asked: the hold's deadline is reckoned from here.
         asked_at: Timestamp,
+        /// What is shown besides.
+        buyer: Buyer,
     },
     /// Hold seats back for the house. Asked by operators only.
     BlockSeats {
@@ -178,9 +182,8 @@ impl Command {
     pub fn payment_reference(&self) -> Option<&PaymentReference> {
         match self {
             Self::ConfirmBooking { payment_reference, .. } => Some(payment_reference),
-            Self::ReserveSeats { .. }
-            | Self::ReserveChosen { .. }
-            | Self::BlockSeats { .. }
+            Self::ReserveSeats { buyer, .. } | Self::ReserveChosen { buyer, .. } => buyer.payment.as_ref(),
+            Self::BlockSeats { .. }
             | Self::UnblockSeats { .. }
             | Self::CancelBooking { .. }
             | Self::RefundBooking { .. }
@@ -191,6 +194,32 @@ impl Command {
             | Self::CancelShowtime { .. } => None,
         }
     }
+}
+
+/// What is shown with a reservation. Most show nothing.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Buyer {
+    /// Hash of a channel's key.
+    pub channel: Option<TokenHash>,
+    /// An operator, already authenticated, asks.
+    pub is_operator: bool,
+    /// Sold at once, for this payment: an operator's sale at the door.
+    pub payment: Option<PaymentReference>,
+}
+
+impl Buyer {
+    /// Whether it can have no seats but free ones, and only while the sale is open.
+    pub fn is_like_all(&self) -> bool {
+        self.channel.is_none() && self.payment.is_none()
+    }
+}
+
+/// Whose hold a reservation makes.
+pub(super) struct NewHold<'a> {
+    pub(super) booking_id: BookingId,
+    pub(super) user_id: &'a UserId,
+    pub(super) asked_at: Timestamp,
+    pub(super) buyer: &'a Buyer,
 }
 
 /// What a client shows to act on a booking.

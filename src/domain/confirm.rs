@@ -1,8 +1,10 @@
 //! Confirmations: a payment in time makes a hold a sale; a late one takes the seats again, or is to be returned.
 
+use crate::domain::channel::taken_out;
+use crate::domain::decide::accepted;
 use crate::domain::{
-    Booking, BookingStatus, ConflictReason, Decision, Event, PaymentReference, RefusedPayment, Rejection, SeatStatus,
-    Showtime, TakenSeat, Timestamp,
+    BlockSeats, Booking, BookingStatus, ConflictReason, Decision, Event, PaymentReference, RefusedPayment, Rejection,
+    SeatId, SeatStatus, Showtime, TakenSeat, Timestamp,
 };
 
 impl Showtime {
@@ -14,7 +16,7 @@ impl Showtime {
         &self,
         booking: &Booking,
         reference: &PaymentReference,
-        asked_at: Timestamp,
+        (asked_at, now): (Timestamp, Timestamp),
     ) -> Result<Decision, Rejection> {
         self.check_not_cancelled(booking)?;
         let has_ended = match booking.status {
@@ -33,7 +35,8 @@ impl Showtime {
         if let Some(reason) = &self.listing().cancelled {
             return Err(Rejection::ShowtimeCancelled { reason: reason.clone() });
         }
-        if has_ended && let Some(taken) = self.in_the_way_of(booking) {
+        let in_its_blocks = if has_ended { self.in_its_blocks(booking, now) } else { Vec::new() };
+        if has_ended && let Some(taken) = self.in_the_way_of(booking, &in_its_blocks) {
             // No booking needs so many payments. A client that sends ever new references leaves no more traces; who really took the money knows
             // from the answer that it bought nothing.
             if refused.is_some_and(|refused| refused.earlier.len() + 1 >= RefusedPayment::MOST) {
@@ -44,12 +47,13 @@ impl Showtime {
             return Ok(Decision::Refused(event, refusal));
         }
         let is_late = has_ended || booking.expires_at <= asked_at;
-        Ok(Decision::Accepted(Event::BookingConfirmed {
+        let confirmed = Event::BookingConfirmed {
             booking_id: booking.id,
             seat_ids: booking.seat_ids.clone(),
             payment_reference: reference.clone(),
             late_for: is_late.then(|| booking.user_id.clone()),
-        }))
+        };
+        Ok(accepted(taken_out(&in_its_blocks).chain([confirmed])))
     }
 
     /// The answer to a payment that was refused before. It names the seats that were in the way of the booking's last refused payment.
@@ -66,10 +70,11 @@ impl Showtime {
     }
 
     /// Why the seats of a booking that has ended cannot be taken again: those that are not free, or none of them if the customer may not
-    /// have so many any more. `None` if they can.
-    fn in_the_way_of(&self, booking: &Booking) -> Option<Vec<TakenSeat>> {
+    /// have so many any more. `None` if they can. What went back to its channel's blocks is free for it.
+    fn in_the_way_of(&self, booking: &Booking, in_its_blocks: &[BlockSeats]) -> Option<Vec<TakenSeat>> {
+        let is_its_own = |seat: &SeatId| in_its_blocks.iter().any(|block| block.seat_ids.contains(seat));
         let status_of = |seat_id| Some(TakenSeat { seat_id, status: self.seat(seat_id.index())?.0 });
-        let seats = booking.seat_ids.iter().copied().filter_map(status_of);
+        let seats = booking.seat_ids.iter().copied().filter(|seat| !is_its_own(seat)).filter_map(status_of);
         let taken: Vec<TakenSeat> = seats.filter(|seat| seat.status != SeatStatus::Available).collect();
         let places = u32::try_from(booking.seat_ids.len()).unwrap_or(u32::MAX);
         (!taken.is_empty() || self.check_customer(&booking.user_id, places).is_err()).then_some(taken)

@@ -1,8 +1,10 @@
 //! Decisions: what a command comes to, given how its showtime, its booking or the listing stands and when the command came.
 
+use crate::domain::channel::Channel;
+use crate::domain::command::NewHold;
 use crate::domain::{
     Booking, BookingId, BookingStatus, CancelReason, Command, ConflictReason, Credential, Event, HoldPolicy, Listing,
-    ListingChange, Rejection, SeatId, SeatSelection, Showtime, Terms, Timestamp, TokenHash, UserId,
+    ListingChange, Rejection, SeatId, SeatSelection, Showtime, Timestamp, TokenHash, UserId,
 };
 
 /// What `decide` answers when a command is not refused.
@@ -41,16 +43,21 @@ impl Showtime {
     pub fn decide(&self, command: &Command, now: Timestamp, policy: &HoldPolicy) -> Result<Decision, Rejection> {
         let policy = &policy.on(&self.listing().terms);
         match command {
-            Command::ReserveSeats { booking_id, seats, user_id, token, asked_at } => {
+            Command::ReserveSeats { booking_id, seats, user_id, token, asked_at, buyer } => {
                 if let Some(booking) = self.booking(*booking_id) {
                     return already_reserved(booking, seats, token);
                 }
-                self.check_terms(seats.len(), user_id, *asked_at)?;
-                self.check_free(seats.as_slice())?;
-                self.check_orphans(&[], seats.as_slice())?;
-                self.decide_reservation((*booking_id, user_id), seats, (*asked_at, now), policy)
+                self.check_terms(seats.len(), user_id, (*asked_at, buyer))?;
+                let channel = self.channel(buyer.channel.as_ref(), now)?;
+                self.check_free(seats.as_slice(), &channel)?;
+                // Who sells at the door sees the house.
+                if buyer.payment.is_none() {
+                    self.check_orphans(&channel, &[], seats.as_slice())?;
+                }
+                let new = NewHold { booking_id: *booking_id, user_id, asked_at: *asked_at, buyer };
+                self.decide_reservation(&new, (seats, &channel), now, policy)
             }
-            Command::ReserveChosen { booking_id, choice, user_id, token, asked_at } => {
+            Command::ReserveChosen { booking_id, choice, user_id, token, asked_at, buyer } => {
                 if let Some(booking) = self.booking(*booking_id) {
                     return if booking.token.matches(token) {
                         Ok(Decision::AlreadyDone)
@@ -58,20 +65,24 @@ impl Showtime {
                         Err(Rejection::NotHolder)
                     };
                 }
-                self.check_terms(choice.quantity(), user_id, *asked_at)?;
-                let seats = self.choose(*booking_id, choice, *asked_at)?;
-                self.decide_reservation((*booking_id, user_id), &seats, (*asked_at, now), policy)
+                self.check_terms(choice.quantity(), user_id, (*asked_at, buyer))?;
+                let channel = self.channel(buyer.channel.as_ref(), now)?;
+                let new = NewHold { booking_id: *booking_id, user_id, asked_at: *asked_at, buyer };
+                let seats = self.choose(&new, choice, &channel)?;
+                self.decide_reservation(&new, (&seats, &channel), now, policy)
             }
             Command::BlockSeats { new } => self.decide_block(new, now),
             Command::UnblockSeats { booking_id, seats } => self.decide_unblock(*booking_id, seats),
             Command::ConfirmBooking { booking_id, credential, payment_reference, asked_at } => {
-                self.decide_confirm(self.owned(*booking_id, credential)?, payment_reference, *asked_at)
+                let booking = self.owned(*booking_id, credential)?;
+                self.decide_confirm(booking, payment_reference, (*asked_at, now))
             }
             Command::CancelBooking { booking_id, credential } => {
-                decide_cancel(self.owned(*booking_id, credential)?, now)
+                self.decide_cancel(self.owned(*booking_id, credential)?, now)
             }
             Command::RefundBooking { booking_id, seats, reason } => {
-                self.decide_refund(self.owned(*booking_id, &Credential::Operator)?, seats, reason.as_ref())
+                let booking = self.owned(*booking_id, &Credential::Operator)?;
+                self.decide_refund(booking, (seats, reason.as_ref()), now)
             }
             Command::ChangeSeats { booking_id, credential, exchange, asked_at } => {
                 let booking = self.owned(*booking_id, credential)?;
@@ -80,7 +91,7 @@ impl Showtime {
                     return Ok(Decision::AlreadyDone);
                 }
                 check_changeable(booking, credential, *asked_at)?;
-                self.decide_exchange(booking, exchange, (credential, *asked_at), policy)
+                self.decide_exchange(booking, exchange, (credential, *asked_at, now), policy)
             }
             Command::ExtendHold { booking_id, credential, asked_at } => {
                 let booking = self.owned(*booking_id, credential)?;
@@ -96,32 +107,21 @@ impl Showtime {
         }
     }
 
-    /// A reservation of these free seats, whoever has chosen them, on terms that allow it.
-    fn decide_reservation(
-        &self,
-        (booking_id, user_id): (BookingId, &UserId),
-        seats: &SeatSelection,
-        (asked_at, now): (Timestamp, Timestamp),
-        policy: &HoldPolicy,
-    ) -> Result<Decision, Rejection> {
-        let since = self.held_since(seats.as_slice(), user_id, asked_at, policy);
-        let expires_at = policy.first_deadline(asked_at).min(since + policy.max_total);
-        if since < asked_at && expires_at <= now {
-            let indices = seats.as_slice().iter().map(|seat_id| seat_id.index());
-            let end = self.last_end(indices).unwrap_or(since);
-            return Err(Rejection::HeldTooLong { until: end + policy.break_between_holds() });
+    fn decide_cancel(&self, booking: &Booking, now: Timestamp) -> Result<Decision, Rejection> {
+        match booking.status {
+            BookingStatus::Cancelled => Ok(Decision::AlreadyDone),
+            BookingStatus::Confirmed => Err(Rejection::BookingNotPending { status: booking.status }),
+            BookingStatus::Expired => Err(Rejection::HoldExpired { expired_at: booking.expires_at }),
+            BookingStatus::Pending if booking.expires_at <= now => {
+                Err(Rejection::HoldExpired { expired_at: booking.expires_at })
+            }
+            BookingStatus::Pending => {
+                let (booking_id, seat_ids) = (booking.id, booking.seat_ids.clone());
+                let returned = self.returned(booking, &seat_ids, now);
+                let cancelled = Event::BookingCancelled { booking_id, seat_ids, reason: None, refund: None };
+                Ok(accepted([cancelled].into_iter().chain(returned)))
+            }
         }
-        if expires_at <= now {
-            return Err(Rejection::HoldExpired { expired_at: expires_at });
-        }
-        let price = self.price(seats)?;
-        Ok(Decision::Accepted(Event::SeatsReserved {
-            booking_id,
-            seat_ids: seats.as_slice().to_vec(),
-            user_id: user_id.clone(),
-            expires_at,
-            price,
-        }))
     }
 
     /// What a clock may end.
@@ -133,7 +133,8 @@ impl Showtime {
                 Decision::Accepted(Event::BookingCancelled { booking_id, seat_ids, reason, refund })
             }
             None if booking.status == BookingStatus::Pending && booking.expires_at <= now => {
-                Decision::Accepted(Event::HoldExpired { booking_id, seat_ids })
+                let returned = self.returned(booking, &seat_ids, now);
+                accepted([Event::HoldExpired { booking_id, seat_ids }].into_iter().chain(returned))
             }
             Some(_) | None => Decision::AlreadyDone,
         }
@@ -147,16 +148,6 @@ impl Showtime {
         }
     }
 
-    /// Whether the terms allow a customer so many places more, asked for at this time.
-    fn check_terms(&self, wanted: u32, user: &UserId, asked_at: Timestamp) -> Result<(), Rejection> {
-        self.listing().check_on_sale(asked_at)?;
-        let Terms { places_per_booking, .. } = self.listing().terms;
-        if let Some(most) = places_per_booking.filter(|most| wanted > *most) {
-            return Err(Rejection::TooManyPlaces { wanted, most });
-        }
-        self.check_customer(user, wanted)
-    }
-
     /// Whether a customer may have so many places more.
     pub(super) fn check_customer(&self, user: &UserId, wanted: u32) -> Result<(), Rejection> {
         let held = self.places_of(user);
@@ -166,7 +157,8 @@ impl Showtime {
         }
     }
 
-    pub(super) fn check_free(&self, seats: &[SeatId]) -> Result<(), Rejection> {
+    /// Whether all of these seats are free, or the channel's.
+    pub(super) fn check_free(&self, seats: &[SeatId], channel: &Channel) -> Result<(), Rejection> {
         let mut unknown = Vec::new();
         let mut conflicts = Vec::new();
         for seat_id in seats.iter().copied() {
@@ -174,6 +166,7 @@ impl Showtime {
             match known.map(|(status, _)| ConflictReason::of(status)) {
                 None => unknown.push(seat_id),
                 Some(None) => {}
+                Some(Some(_)) if channel.has(seat_id.index()) => {}
                 Some(Some(reason)) => conflicts.push(self.facts().conflict(seat_id, reason)),
             }
         }
@@ -231,20 +224,12 @@ fn already_reserved(booking: &Booking, seats: &SeatSelection, token: &TokenHash)
     }
 }
 
-fn decide_cancel(booking: &Booking, now: Timestamp) -> Result<Decision, Rejection> {
-    match booking.status {
-        BookingStatus::Cancelled => Ok(Decision::AlreadyDone),
-        BookingStatus::Confirmed => Err(Rejection::BookingNotPending { status: booking.status }),
-        BookingStatus::Expired => Err(Rejection::HoldExpired { expired_at: booking.expires_at }),
-        BookingStatus::Pending if booking.expires_at <= now => {
-            Err(Rejection::HoldExpired { expired_at: booking.expires_at })
-        }
-        BookingStatus::Pending => Ok(Decision::Accepted(Event::BookingCancelled {
-            booking_id: booking.id,
-            seat_ids: booking.seat_ids.clone(),
-            reason: None,
-            refund: None,
-        })),
+/// Events in this order, of one commit.
+pub(super) fn accepted(events: impl IntoIterator<Item = Event>) -> Decision {
+    let mut events: Vec<Event> = events.into_iter().collect();
+    match (events.len(), events.pop()) {
+        (1, Some(only)) => Decision::Accepted(only),
+        (_, last) => Decision::AcceptedAll(events.into_iter().chain(last).collect()),
     }
 }
 

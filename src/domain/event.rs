@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Block, BookingId, CancelReason, PaymentReference, Price, SeatId, SeatMap, SeatStatus, ShowtimeId, TakenSeat, Terms,
-    Timestamp, UserId,
+    Block, BlockSeats, BookingId, CancelReason, PaymentReference, Price, SeatId, SeatMap, SeatStatus, ShowtimeId,
+    TakenSeat, Terms, Timestamp, UserId,
 };
 
 /// Called before a node tells anybody how a showtime stands after the event with this sequence, so that it never contradicts itself.
@@ -56,6 +56,9 @@ pub enum Event {
         /// What they cost, if the showtime has prices.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         price: Option<Price>,
+        /// Which of them were a channel's: they go back to its blocks.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        from_blocks: Vec<BlockSeats>,
     },
     /// The house holds these seats back. A block that is there already has them besides those that it had.
     SeatsBlocked {

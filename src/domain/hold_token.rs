@@ -39,11 +39,23 @@ impl fmt::Debug for HoldToken {
     }
 }
 
-/// SHA-256 of a [`HoldToken`].
+/// SHA-256 of a [`HoldToken`], or of a channel's key.
 #[derive(Clone, Copy)]
 pub struct TokenHash(pub [u8; 32]);
 
 impl TokenHash {
+    /// Of a channel's key: a secret of 16 to 255 visible ASCII characters.
+    ///
+    /// # Errors
+    /// It is none. Reads after the name of the field.
+    pub fn of_channel_key(text: impl AsRef<str>) -> Result<Self, &'static str> {
+        let text = text.as_ref();
+        if !(16..=255).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("must have 16 to 255 visible ASCII characters");
+        }
+        Ok(Self(Sha256::new().chain_update("channel key: ").chain_update(text).finalize().into()))
+    }
+
     /// Compares in constant time, so that the time of a refusal tells nothing about the hash.
     pub fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()

@@ -33,7 +33,7 @@ pub struct PriceZone {
     /// The category's key; absent: all places whose category has no zone of its own, or that have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
-    /// At least one; the first is for who chooses none.
+    /// At least one; the first that is not for operators only is for who chooses none.
     pub tariffs: Vec<Tariff>,
 }
 
@@ -48,6 +48,9 @@ pub struct Tariff {
     pub name: Option<String>,
     /// In minor units of the currency; 0 for free places.
     pub amount: u32,
+    /// Only operators may choose it; everybody may see it.
+    #[serde(default, rename = "operatorsOnly", skip_serializing_if = "std::ops::Not::not")]
+    pub operators_only: bool,
 }
 
 /// An ISO 4217 code: three capital letters. Which codes exist is the shop's to know.

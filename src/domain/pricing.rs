@@ -3,8 +3,8 @@
 use crate::domain::{Booking, PlacePrice, Price, Prices, Rejection, Seat, SeatId, SeatSelection, Showtime, Tariff};
 
 impl Showtime {
-    /// What these seats cost; nothing if the showtime has no prices.
-    pub(super) fn price(&self, seats: &SeatSelection) -> Result<Option<Price>, Rejection> {
+    /// What these seats cost for an operator or a customer; nothing if the showtime has no prices.
+    pub(super) fn price(&self, seats: &SeatSelection, is_operator: bool) -> Result<Option<Price>, Rejection> {
         let Some(prices) = &self.listing().terms.prices else {
             return match (0..seats.as_slice().len()).find_map(|position| seats.tariff(position)) {
                 Some(tariff) => Err(Rejection::NoTariffs { tariff: tariff.to_owned() }),
@@ -13,7 +13,7 @@ impl Showtime {
         };
         let of_seat = |(position, seat): (usize, &SeatId)| {
             let seat = self.facts().seat_map.seat(seat.index());
-            seat.map(|seat| prices.of(&seat, seats.tariff(position))).transpose()
+            seat.map(|seat| prices.of(&seat, seats.tariff(position), is_operator)).transpose()
         };
         let places: Vec<Option<PlacePrice>> =
             seats.as_slice().iter().enumerate().map(of_seat).collect::<Result<_, _>>()?;
@@ -22,8 +22,13 @@ impl Showtime {
     }
 
     /// What a booking costs that now has these seats: those that it had keep their prices, others have the tariff of its first seat, if their
-    /// zone has that. Nothing if it was made without prices.
-    pub(super) fn changed_price(&self, booking: &Booking, seats: &[SeatId]) -> Result<Option<Price>, Rejection> {
+    /// zone has that, and if who asks may choose it. Nothing if it was made without prices.
+    pub(super) fn changed_price(
+        &self,
+        booking: &Booking,
+        seats: &[SeatId],
+        is_operator: bool,
+    ) -> Result<Option<Price>, Rejection> {
         let Some(before) = &booking.price else { return Ok(None) };
         let first = before.places.first().map(|place| place.tariff.as_str());
         let of_seat = |seat: &SeatId| {
@@ -35,7 +40,8 @@ impl Showtime {
             let seat = self.facts().seat_map.seat(seat.index());
             let Some(seat) = seat else { return Ok(None) };
             let prices = prices.ok_or_else(|| Rejection::NotPriced { place: seat.printed() })?;
-            prices.of(&seat, first).or_else(|_other_tariffs| prices.of(&seat, None)).map(Some)
+            let of = |tariff| prices.of(&seat, tariff, is_operator);
+            of(first).or_else(|_other_tariffs| of(None)).map(Some)
         };
         let places: Vec<Option<PlacePrice>> = seats.iter().map(of_seat).collect::<Result<_, _>>()?;
         Ok(Some(Price { currency: before.currency.clone(), places: places.into_iter().flatten().collect() }))
@@ -43,22 +49,25 @@ impl Showtime {
 }
 
 impl Prices {
-    /// What a seat costs: at the tariff with this key, or at the first one.
+    /// What a seat costs: at the tariff with this key, or at the first one that everybody may choose.
     ///
     /// # Errors
-    /// [`Rejection::NotPriced`], [`Rejection::UnknownTariff`].
-    fn of(&self, seat: &Seat<'_>, tariff: Option<&str>) -> Result<PlacePrice, Rejection> {
+    /// [`Rejection::NotPriced`], [`Rejection::UnknownTariff`], [`Rejection::OperatorsTariff`].
+    fn of(&self, seat: &Seat<'_>, tariff: Option<&str>, is_operator: bool) -> Result<PlacePrice, Rejection> {
         let of_category = |category: Option<&str>| self.zones.iter().find(|zone| zone.category.as_deref() == category);
         let zone = seat.category().and_then(|category| of_category(Some(category))).or_else(|| of_category(None));
         let zone = zone.ok_or_else(|| Rejection::NotPriced { place: seat.printed() })?;
         let found = match tariff {
-            None => zone.tariffs.first(),
+            None => zone.tariffs.iter().find(|tariff| !tariff.operators_only).or(zone.tariffs.first()),
             Some(key) => zone.tariffs.iter().find(|tariff| tariff.key == key),
         };
-        let Tariff { key, amount, .. } = found.ok_or_else(|| Rejection::UnknownTariff {
+        let Tariff { key, amount, operators_only, .. } = found.ok_or_else(|| Rejection::UnknownTariff {
             tariff: tariff.unwrap_or_default().to_owned(),
             place: seat.printed(),
         })?;
+        if *operators_only && !is_operator {
+            return Err(Rejection::OperatorsTariff { tariff: key.clone(), place: seat.printed() });
+        }
         Ok(PlacePrice { tariff: key.clone(), amount: *amount })
     }
 }
@@ -89,7 +98,7 @@ mod tests {
         ]}));
         let map = house();
         let [gold, other] = [0, 1].map(|seat| map.seat(seat).unwrap());
-        let price = |seat: &Seat<'_>, tariff| prices.of(seat, tariff).map(|price| price.amount);
+        let price = |seat: &Seat<'_>, tariff| prices.of(seat, tariff, false).map(|price| price.amount);
         assert_eq!((price(&gold, None), price(&gold, Some("child")), price(&other, None)), (Ok(4500), Ok(0), Ok(3000)));
         let refused = price(&other, Some("child")).unwrap_err();
         assert_eq!(refused.to_string(), "seat Stalls A2 has no tariff \"child\"");
@@ -97,8 +106,27 @@ mod tests {
         let gold_only = checked(
             json!({"currency": "EUR", "zones": [{"category": "gold", "tariffs": [{"key": "k", "amount": 1}]}]}),
         );
-        assert_eq!(gold_only.of(&other, None).unwrap_err().to_string(), "seat Stalls A2 has no price");
+        assert_eq!(gold_only.of(&other, None, false).unwrap_err().to_string(), "seat Stalls A2 has no price");
         let plain = SeatMap::new(vec![Row::numbered("A", 1)]).unwrap();
         assert_eq!(gold_only.unknown_category(&plain), Some("gold"));
+    }
+
+    #[test]
+    fn a_tariff_for_operators_is_theirs_alone_and_nobodys_default() {
+        let comp = json!({"key": "comp", "amount": 0, "operatorsOnly": true});
+        let prices = checked(json!({"currency": "EUR", "zones": [
+            {"category": "gold", "tariffs": [comp]},
+            {"tariffs": [comp, {"key": "full", "amount": 3000}]},
+        ]}));
+        let map = house();
+        let [gold, other] = [0, 1].map(|seat| map.seat(seat).unwrap());
+        let price = |seat: &Seat<'_>, tariff, is_operator| {
+            prices.of(seat, tariff, is_operator).map(|price| price.amount).map_err(|error| error.to_string())
+        };
+        assert_eq!((price(&other, None, false), price(&other, None, true)), (Ok(3000), Ok(3000)));
+        assert_eq!((price(&other, Some("comp"), true), price(&gold, None, true)), (Ok(0), Ok(0)));
+        let refused = |place| Err(format!("tariff \"comp\" of seat {place} is for operators only"));
+        assert_eq!(price(&other, Some("comp"), false), refused("Stalls A2"));
+        assert_eq!(price(&gold, None, false), refused("Stalls A1"));
     }
 }

@@ -188,6 +188,14 @@ pub enum Rejection {
         /// The seat.
         place: SeatPlace,
     },
+    /// The tariff is not for customers.
+    #[error("tariff {tariff:?} of seat {place} is for operators only")]
+    OperatorsTariff {
+        /// The tariff's key.
+        tariff: String,
+        /// The seat.
+        place: SeatPlace,
+    },
     /// A tariff is chosen, and the showtime has no prices.
     #[error("this showtime has no prices, and so no tariff {tariff:?}")]
     NoTariffs {

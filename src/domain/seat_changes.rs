@@ -3,6 +3,8 @@
 //! What a booking gives back is one event, and what it has then is another one of the same commit: so each event sets one status, and the
 //! last one about a live booking names all of its seats.
 
+use crate::domain::channel::Channel;
+use crate::domain::decide::accepted;
 use crate::domain::{
     Booking, BookingStatus, CancelReason, Credential, Decision, Event, HoldPolicy, Rejection, SeatExchange, SeatId,
     SeatSelection, Showtime, Timestamp,
@@ -14,8 +16,8 @@ impl Showtime {
     pub(super) fn decide_refund(
         &self,
         booking: &Booking,
-        seats: &[SeatId],
-        reason: Option<&CancelReason>,
+        (seats, reason): (&[SeatId], Option<&CancelReason>),
+        now: Timestamp,
     ) -> Result<Decision, Rejection> {
         let Some(payment) = booking.payment_reference.clone() else {
             return Err(Rejection::BookingNotConfirmed { status: booking.status });
@@ -28,12 +30,14 @@ impl Showtime {
             return Ok(Decision::AlreadyDone);
         }
         let (booking_id, reason) = (booking.id, reason.cloned());
+        let returned = self.returned(booking, &released, now);
         if kept.is_empty() {
             let refund = Some(payment);
-            return Ok(Decision::Accepted(Event::BookingCancelled { booking_id, seat_ids: released, reason, refund }));
+            let cancelled = Event::BookingCancelled { booking_id, seat_ids: released, reason, refund };
+            return Ok(accepted([cancelled].into_iter().chain(returned)));
         }
         let released = Event::SeatsReleased { booking_id, seat_ids: released, reason, refund: Some(payment) };
-        self.changed(booking, kept, Some(released), None)
+        Ok(accepted([released, self.changed(booking, kept, (None, true))?].into_iter().chain(returned)))
     }
 
     /// The exchange says what the booking is to have in the end: if a live booking has it already, the exchange was made before, and stays made
@@ -55,7 +59,7 @@ impl Showtime {
         &self,
         booking: &Booking,
         SeatExchange { add, remove }: &SeatExchange,
-        (credential, asked_at): (&Credential, Timestamp),
+        (credential, asked_at, now): (&Credential, Timestamp, Timestamp),
         policy: &HoldPolicy,
     ) -> Result<Decision, Rejection> {
         let has = |seat: &SeatId| booking.seat_ids.contains(seat);
@@ -73,29 +77,31 @@ impl Showtime {
                 self.listing().check_on_sale(asked_at)?;
             }
             self.check_growth(booking, count(&seat_ids))?;
-            self.check_free(&taken)?;
+            self.check_free(&taken, &Channel::default())?;
             held_since = self.check_held(booking, &taken, asked_at, policy)?;
         }
         if let Credential::Holder(_) = credential {
-            self.check_orphans(&booking.seat_ids, &seat_ids)?;
+            self.check_orphans(&Channel::default(), &booking.seat_ids, &seat_ids)?;
         }
         let (booking_id, reason, refund) = (booking.id, None, None);
         let event = |seat_ids| Event::SeatsReleased { booking_id, seat_ids, reason, refund };
-        self.changed(booking, seat_ids, (!released.is_empty()).then(|| event(released)), held_since)
+        let returned = self.returned(booking, &released, now);
+        let is_operator = matches!(credential, Credential::Operator);
+        let changed = self.changed(booking, seat_ids, (held_since, is_operator))?;
+        let released = (!released.is_empty()).then(|| event(released));
+        Ok(accepted(released.into_iter().chain([changed]).chain(returned)))
     }
 
-    /// What a booking gives back, if anything, and what it has then.
+    /// What a booking has then.
     fn changed(
         &self,
         booking: &Booking,
         seat_ids: Vec<SeatId>,
-        released: Option<Event>,
-        held_since: Option<Timestamp>,
-    ) -> Result<Decision, Rejection> {
-        let price = self.changed_price(booking, &seat_ids)?;
+        (held_since, is_operator): (Option<Timestamp>, bool),
+    ) -> Result<Event, Rejection> {
+        let price = self.changed_price(booking, &seat_ids, is_operator)?;
         let confirmed = booking.status == BookingStatus::Confirmed;
-        let changed = Event::BookingChanged { booking_id: booking.id, seat_ids, confirmed, price, held_since };
-        Ok(Decision::AcceptedAll(released.into_iter().chain([changed]).collect()))
+        Ok(Event::BookingChanged { booking_id: booking.id, seat_ids, confirmed, price, held_since })
     }
 
     /// Whether the terms allow a booking so many places in all.

@@ -5,7 +5,7 @@ use actix_web::http::header;
 use sha2::{Digest, Sha256};
 
 use crate::box_office::{IdempotencyKey, RequestContext};
-use crate::domain::{Credential, HoldToken, TokenHash};
+use crate::domain::{Buyer, Credential, HoldToken, TokenHash};
 use crate::http::operators::Operators;
 use crate::http::problem::{Code, FieldError, Problem};
 use crate::http::{AppState, exchange};
@@ -76,7 +76,7 @@ fn bearer(request: &HttpRequest) -> Result<Option<&str>, Problem> {
 /// What comes along with a command.
 pub(super) fn context(request: &HttpRequest) -> Result<RequestContext, Problem> {
     let traceparent = exchange::traceparent(request.headers()).map(str::to_owned);
-    Ok(RequestContext { key: idempotency_key(request)?, traceparent })
+    Ok(RequestContext { key: idempotency_key(request)?, traceparent, buyer: Buyer::default() })
 }
 
 /// Marks an answer that tells of what an earlier request with the same idempotency key has done.

@@ -144,7 +144,7 @@ fn take_place(stream: &TcpStream, kept: &mut Extensions, state: &AppState) {
 /// Credentials are allowed for the configured origins, so each is named: a wildcard would let every page act for its visitors.
 fn cors(origins: &[String]) -> Cors {
     let cors = Cors::default()
-        .allowed_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH])
+        .allowed_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allowed_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,

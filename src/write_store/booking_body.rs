@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::{
-    Block, Booking, BookingId, BookingStatus, CancelReason, PaymentReference, Price, RefusedPayment, SeatId,
-    SeatIdPrefix, SeatIndex, ShowtimeId, Timestamp, TokenHash, UserId,
+    Block, BlockSeats, Booking, BookingId, BookingStatus, CancelReason, PaymentReference, Price, RefusedPayment,
+    SeatId, SeatIdPrefix, SeatIndex, ShowtimeId, Timestamp, TokenHash, UserId,
 };
 
 /// The body. Fields may be added; none may change its meaning, since bookings are kept for good.
@@ -30,6 +30,8 @@ struct Body {
     refused_payment: Option<RefusedPayment>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     block: Option<Block>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    from_blocks: Vec<BlockSeats>,
 }
 
 /// The body of a booking, as JSON.
@@ -44,6 +46,7 @@ pub(super) fn body(booking: &Booking) -> Result<String, String> {
         refunded: booking.refunded.iter().map(|seat| seat.index()).collect(),
         refused_payment: booking.refused_payment.clone(),
         block: booking.block.clone(),
+        from_blocks: booking.from_blocks.clone(),
     };
     serde_json::to_string(&body).map_err(|error| format!("a booking has no JSON form: {error}"))
 }
@@ -96,6 +99,7 @@ impl Reader {
             refunded: seats(body.refunded),
             refused_payment: body.refused_payment,
             block: body.block,
+            from_blocks: body.from_blocks,
             version,
         })
     }

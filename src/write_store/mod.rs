@@ -115,6 +115,14 @@ pub struct DueBooking {
     pub cancelled: Option<CancelReason>,
 }
 
+impl DueBooking {
+    /// Whether a batch that ends it knows from here all that it has to name. A block's seats have versions of their own; a channel's seats go back
+    /// to its block.
+    pub fn tells_all(&self) -> bool {
+        self.booking.block.is_none() && (self.booking.from_blocks.is_empty() || self.cancelled.is_some())
+    }
+}
+
 /// Work that one node of the cluster does at a time.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Role {

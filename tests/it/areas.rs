@@ -71,6 +71,7 @@ impl Story {
             user_id: UserId::parse("ada").unwrap(),
             token: HoldToken::from_bytes([1; 32]).hash(),
             asked_at: Timestamp::from_millis(0),
+            buyer: turnstile::domain::Buyer::default(),
         }
     }
 

@@ -1,11 +1,13 @@
 //! Blocks: given a showtime, when operators hold places back or give them back, then these events.
 
+mod channels;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use turnstile::domain::{
-    Block, BlockRejection, BlockType, Booking, BookingId, BookingStatus, CancelReason, Command, ConflictReason,
-    Credential, Decision, Event, GivenTime, HoldPolicy, HoldToken, Listing, ListingChange, NewBlock, PaymentReference,
+    Block, BlockRejection, Booking, BookingId, BookingStatus, Buyer, CancelReason, Command, ConflictReason, Credential,
+    Decision, Event, GivenTime, HoldPolicy, HoldToken, HouseWord, Listing, ListingChange, NewBlock, PaymentReference,
     Rejection, Row, SeatExchange, SeatId, SeatMap, SeatSelection, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId,
     TermChange, TimeZone, Timestamp, UserId,
 };
@@ -28,7 +30,11 @@ fn seats(indices: &[u32]) -> Vec<SeatId> {
 }
 
 fn press() -> Block {
-    Block { kind: BlockType::parse("press").unwrap(), reason: Some(CancelReason::parse("premiere").unwrap()) }
+    Block {
+        kind: HouseWord::parse("press").unwrap(),
+        reason: Some(CancelReason::parse("premiere").unwrap()),
+        channel: None,
+    }
 }
 
 /// A showtime of one row of ten seats, and what has happened in it.
@@ -48,7 +54,10 @@ impl Story {
             Decision::Accepted(event) => vec![event],
             Decision::AcceptedAll(events) => events,
             Decision::AlreadyDone => Vec::new(),
-            Decision::Refused(..) => panic!("no payment comes late here"),
+            Decision::Refused(event, refusal) => {
+                self.showtime.evolve(&event, self.showtime.sequence() + 1, at(now), None);
+                return Err(refusal);
+            }
         };
         for event in &events {
             let is_new = event.booking_id() == command.booking_id();
@@ -72,7 +81,8 @@ impl Story {
     fn reserve(&mut self, number: u128, user: &str, of: &[u32], now: i64) -> Result<Vec<Event>, Rejection> {
         let token = HoldToken::from_bytes([1; 32]).hash();
         let (seats, user_id) = (SeatSelection::new(ID, seats(of)).unwrap(), UserId::parse(user).unwrap());
-        self.when(&Command::ReserveSeats { booking_id: id(number), seats, user_id, token, asked_at: at(now) }, now)
+        let (booking_id, buyer) = (id(number), Buyer::default());
+        self.when(&Command::ReserveSeats { booking_id, seats, user_id, token, asked_at: at(now), buyer }, now)
     }
 
     fn change(&mut self, change: ListingChange) {

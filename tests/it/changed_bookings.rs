@@ -1,14 +1,15 @@
 //! Bookings that change after they were made: given their state, when a command comes, then these events.
 
+mod door_sales;
 mod exchanges;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use turnstile::domain::{
-    Booking, BookingId, BookingStatus, CancelReason, Command, ConflictReason, Credential, Decision, Event, HoldPolicy,
-    HoldToken, Listing, ListingChange, PaymentReference, Rejection, Row, SeatExchange, SeatId, SeatMap, SeatSelection,
-    SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, TermChange, Timestamp, UserId,
+    Booking, BookingId, BookingStatus, Buyer, CancelReason, Command, ConflictReason, Credential, Decision, Event,
+    HoldPolicy, HoldToken, Listing, ListingChange, PaymentReference, Rejection, Row, SeatExchange, SeatId, SeatMap,
+    SeatSelection, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, TermChange, Timestamp, UserId,
 };
 use uuid::Uuid;
 
@@ -61,7 +62,8 @@ impl Story {
     fn reserve(&mut self, number: u128, user: &str, wanted: &[u32], now: i64) -> Result<Vec<Event>, Rejection> {
         let token = HoldToken::from_bytes([1; 32]).hash();
         let (seats, user_id) = (SeatSelection::new(ID, seats(wanted)).unwrap(), UserId::parse(user).unwrap());
-        self.when(&Command::ReserveSeats { booking_id: id(number), seats, user_id, token, asked_at: at(now) }, now)
+        let (booking_id, buyer) = (id(number), Buyer::default());
+        self.when(&Command::ReserveSeats { booking_id, seats, user_id, token, asked_at: at(now), buyer }, now)
     }
 
     fn confirm(&mut self, number: u128, reference: &str, now: i64) -> Result<Vec<Event>, Rejection> {

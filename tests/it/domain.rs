@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use turnstile::domain::{
-    BookingId, BookingStatus, Command, Credential, Decision, Event, HoldPolicy, HoldToken, Listing, PaymentReference,
-    Rejection, Row, SeatId, SeatMap, SeatSelection, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, Terms, Timestamp,
-    UserId,
+    BookingId, BookingStatus, Buyer, Command, Credential, Decision, Event, HoldPolicy, HoldToken, Listing,
+    PaymentReference, Rejection, Row, SeatId, SeatMap, SeatSelection, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId,
+    Terms, Timestamp, UserId,
 };
 use uuid::Uuid;
 
@@ -63,6 +63,7 @@ fn command(step: &Step, asked_at: Timestamp) -> Command {
             user_id: UserId::parse(format!("holder of {booking}")).unwrap(),
             token: token(*booking).hash(),
             asked_at,
+            buyer: Buyer::default(),
         },
         Step::Confirm { booking, stranger, payment: number } => Command::ConfirmBooking {
             booking_id: booking_id(*booking),
@@ -210,7 +211,6 @@ fn fresh() -> Showtime {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
-
     #[test]
     fn decide_and_evolve_agree_with_a_naive_model(script in prop::collection::vec(step(), 1..60)) {
         let mut showtime = fresh();

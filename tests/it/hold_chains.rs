@@ -41,8 +41,14 @@ impl Story {
         let booking_id = BookingId(Uuid::from_u128(self.bookings));
         let seats = SeatSelection::new(ID, seats.iter().map(|seat| SeatId::new(ID, *seat)).collect()).unwrap();
         let token = HoldToken::from_bytes([1; 32]).hash();
-        let command =
-            Command::ReserveSeats { booking_id, seats: seats.clone(), user_id: user(who), token, asked_at: at(now) };
+        let command = Command::ReserveSeats {
+            booking_id,
+            seats: seats.clone(),
+            user_id: user(who),
+            token,
+            asked_at: at(now),
+            buyer: turnstile::domain::Buyer::default(),
+        };
         let Decision::Accepted(event) = self.showtime.decide(&command, at(now), &POLICY)? else {
             panic!("a new booking")
         };
@@ -204,6 +210,7 @@ fn a_hold_that_ended_on_another_node_counts_once_its_booking_is_recalled() {
         refunded: Vec::new(),
         refused_payment: None,
         block: None,
+        from_blocks: Vec::new(),
         version: 3,
         price: None,
     });

@@ -58,6 +58,7 @@ fn event() -> impl Strategy<Value = Event> {
                 user_id: UserId::stored(user),
                 expires_at,
                 price: None,
+                from_blocks: Vec::new(),
             }
         ),
         (booking.clone(), seats.clone(), timestamp()).prop_map(|(booking_id, seat_ids, expires_at)| {

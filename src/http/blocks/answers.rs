@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::box_office::Outcome;
-use crate::domain::{Block, BlockType, Booking, BookingId, BookingStatus, CancelReason, SeatId, ShowtimeId, Timestamp};
+use crate::domain::{Block, Booking, BookingId, BookingStatus, CancelReason, HouseWord, SeatId, ShowtimeId, Timestamp};
 use crate::http::problem::Problem;
 use crate::http::{credential, words};
 
@@ -27,12 +27,16 @@ pub(super) struct BlockAnswer<'a> {
     /// What it is for.
     #[serde(rename = "type")]
     #[schema(value_type = String)]
-    kind: &'a BlockType,
+    kind: &'a HouseWord,
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
     reason: Option<&'a CancelReason>,
-    /// Its seats; of one that has ended, those that it had last.
+    /// Name of the channel that sells its seats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    channel: Option<&'a HouseWord>,
+    /// Its seats, without those that its channel holds or has sold; of one that has ended, those that it had last.
     #[schema(value_type = Vec<uuid::Uuid>)]
     seat_ids: &'a [SeatId],
     /// When it ends, if it does so by itself.
@@ -62,13 +66,14 @@ pub(super) struct BlockPage<'a> {
 impl<'a> BlockAnswer<'a> {
     /// A block from the store; `None` if it is none.
     pub(super) fn of(booking: &'a Booking, now: Timestamp) -> Option<Self> {
-        let Block { kind, reason } = booking.block.as_ref()?;
+        let Block { kind, reason, channel } = booking.block.as_ref()?;
         Some(Self {
             block_id: booking.id,
             status: status(booking.status, booking.expires_at, now),
             showtime_id: booking.showtime_id,
             kind,
             reason: reason.as_ref(),
+            channel: channel.as_ref(),
             seat_ids: &booking.seat_ids,
             until: end(booking.expires_at),
             sequence: booking.version,
@@ -77,13 +82,14 @@ impl<'a> BlockAnswer<'a> {
     }
 
     fn told(outcome: &'a Outcome, now: Timestamp) -> Option<Self> {
-        let Block { kind, reason } = outcome.block.as_deref()?;
+        let Block { kind, reason, channel } = outcome.block.as_deref()?;
         Some(Self {
             block_id: outcome.booking_id,
             status: status(outcome.status, outcome.expires_at, now),
             showtime_id: outcome.showtime_id,
             kind,
             reason: reason.as_ref(),
+            channel: channel.as_ref(),
             seat_ids: &outcome.seat_ids,
             until: end(outcome.expires_at),
             sequence: outcome.sequence,

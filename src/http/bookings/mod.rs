@@ -28,6 +28,8 @@ const REFUND_RULE: &str = "The seats are free again for everybody. A booking wit
      event `BookingCancelled` or `SeatsReleased`, names the payment that is to be returned. Seats that were refunded \
      before are not refunded again: a request for such seats only changes nothing, and its answer has no `refund`.";
 
+const DOOR_RULE: &str = "Operators, who show their key, may also choose tariffs that are `operatorsOnly`, and may send a `paymentReference`: then the      booking is confirmed in the same step. Such a sale at the door does not ask whether the sale is open; the limits of places hold.";
+
 pub(super) fn routes() -> Vec<Route> {
     [reservations(), changes()].into_iter().flatten().collect()
 }
@@ -35,13 +37,17 @@ pub(super) fn routes() -> Vec<Route> {
 fn reservations() -> Vec<Route> {
     let reserving = |name, summary| {
         Describe::new(name, summary, "bookings")
-            .public()
-            .text(RESERVE_RULE)
+            .text(&format!("{RESERVE_RULE} {DOOR_RULE}"))
+            .public_or_operator()
             .flag("preview", "Tell what the reservation would come to, and hold nothing")
             .number("alternatives", "Offer so many blocks if the seats are taken", 0, MOST_ALTERNATIVES)
             .json::<PreviewAnswer<'_>>(200, "What the reservation would come to; nothing is held", &[])
-            .json::<ReservedAnswer<'_>>(201, "The seats are held", &["Location", "Idempotent-Replayed?"])
-            .problems(&[400, 404, 408, 409, 413, 415, 422, 500, 503])
+            .json::<ReservedAnswer<'_>>(
+                201,
+                "The seats are held, or sold at the door",
+                &["Location", "Idempotent-Replayed?"],
+            )
+            .problems(&[400, 401, 403, 404, 408, 409, 413, 415, 422, 500, 503])
     };
     vec![
         Route::post(

@@ -12,7 +12,7 @@ use crate::domain::{BookingId, Decision, Event, HoldToken, Rejection, SeatId, Sh
 use crate::http::AppState;
 use crate::http::bookings::price::PriceAnswer;
 use crate::http::bookings::reservation::{Seats, Wanted, refused_reservation, unknown_showtime};
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::{Code, FieldError, Problem};
 use crate::http::request::query::Query;
 
 /// Most blocks that are offered in place of one.
@@ -76,6 +76,10 @@ pub(super) async fn preview(
     asked: &Asked,
     (seats, wanted): (box_office::Wanted, &Wanted),
 ) -> Result<HttpResponse, Problem> {
+    if wanted.buyer.channel.is_some() {
+        let detail = "cannot be shown with preview, which does not know what its channel has";
+        return Err(Problem::field(FieldError::pointer("/channelKey", detail)));
+    }
     let unreadable = |error| Problem::new(Code::Unavailable, "the read model is unavailable").because(error);
     let Some(view) = state.showtimes.view(wanted.showtime).await.map_err(unreadable)? else {
         if !state.existence.ask(wanted.showtime).await? {
@@ -86,16 +90,19 @@ pub(super) async fn preview(
     };
     let now = (state.clock)();
     let (id, token) = (BookingId::new(wanted.showtime, Uuid::now_v7()), HoldToken::from_bytes([0; 32]).hash());
-    let command = seats.command(id, wanted.user.clone(), token, now);
+    let command = seats.command(id, (wanted.user.clone(), wanted.buyer.clone()), token, now);
     let mut showtime = Showtime::seen(&view);
-    let event = match showtime.decide(&command, now, &state.box_office.hold_policy()) {
-        Ok(Decision::Accepted(event)) => event,
+    let events = match showtime.decide(&command, now, &state.box_office.hold_policy()) {
+        Ok(Decision::Accepted(event)) => vec![event],
+        Ok(Decision::AcceptedAll(events)) => events,
         Ok(other) => return Err(Problem::bug(format!("a new reservation was decided as {other:?}"))),
         Err(refused) => return Err(asked.offer(state, refused, wanted).await),
     };
-    showtime.evolve(&event, view.sequence, now, None);
-    let Event::SeatsReserved { seat_ids, price, .. } = &event else {
-        return Err(Problem::bug(format!("a new reservation was decided as {event:?}")));
+    for event in &events {
+        showtime.evolve(event, view.sequence, now, None);
+    }
+    let Some(Event::SeatsReserved { seat_ids, price, .. }) = events.first() else {
+        return Err(Problem::bug(format!("a new reservation was decided as {events:?}")));
     };
     let choice = match &seats {
         box_office::Wanted::Chosen(choice) => showtime.explain(choice, seat_ids),

@@ -2,8 +2,8 @@
 
 use crate::box_office;
 use crate::domain::{
-    AreaPlaces, BestAvailable, Choice, Rejection, SeatId, SeatSelection, SeatWish, SelectionError, ShowtimeId, Tariffs,
-    UserId,
+    AreaPlaces, BestAvailable, Buyer, Choice, Rejection, SeatId, SeatSelection, SeatWish, SelectionError, ShowtimeId,
+    Tariffs, UserId,
 };
 use crate::http::AppState;
 use crate::http::problem::{self, Code, FieldError, Problem};
@@ -21,6 +21,8 @@ pub(super) struct Wanted {
     pub(super) showtime_in_path: bool,
     /// Who books.
     pub(super) user: UserId,
+    /// What is shown besides.
+    pub(super) buyer: Buyer,
 }
 
 /// Which seats, as the body has it.

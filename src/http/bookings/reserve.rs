@@ -7,10 +7,10 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::box_office::{BoxOfficeError, Reserved};
+use crate::box_office::{BoxOfficeError, RequestContext, Reserved};
 use crate::domain::{
-    AreaPlaces, BestAvailable, SeatId, SeatSelection, ShowtimeId, Tariffs, TermChange, Timestamp, Together, UserId,
-    Within,
+    AreaPlaces, BestAvailable, Buyer, PaymentReference, SeatId, SeatSelection, ShowtimeId, Tariffs, TermChange,
+    Timestamp, Together, TokenHash, UserId, Within,
 };
 use crate::http::bookings::outcome::{OutcomeAnswer, standing};
 use crate::http::bookings::preview::{self, Asked};
@@ -48,6 +48,12 @@ pub(super) struct ReservationBody {
     /// Who books: an opaque name.
     #[schema(value_type = String, min_length = 1, max_length = 128)]
     user_id: UserId,
+    /// The key of a channel: its seats can be taken, too, by name or as the best available.
+    #[schema(min_length = 16, max_length = 255, pattern = "^[!-~]*$")]
+    channel_key: Option<String>,
+    /// Of an operator: what the payment is called that was taken at the door. The booking is confirmed at once.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    payment_reference: Option<PaymentReference>,
 }
 
 /// Seats of the showtime in the path: `seatIds`, or one `seatId`, or `bestAvailable`, and `areas`.
@@ -73,6 +79,12 @@ pub(super) struct ReservationHereBody {
     /// Who books: an opaque name.
     #[schema(value_type = String, min_length = 1, max_length = 128)]
     user_id: UserId,
+    /// The key of a channel: its seats can be taken, too, by name or as the best available.
+    #[schema(min_length = 16, max_length = 255, pattern = "^[!-~]*$")]
+    channel_key: Option<String>,
+    /// Of an operator: what the payment is called that was taken at the door. The booking is confirmed at once.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    payment_reference: Option<PaymentReference>,
 }
 
 /// The best seats that are free: near the auditorium's focal point or the middle of the front, next to each other, with no single seat left where that can be avoided.
@@ -168,12 +180,15 @@ fn read_reservation(mut fields: Fields<'_>, in_path: Option<Uuid>) -> Result<Wan
     };
     let places = read_places(&mut fields);
     let user = fields.text("userId", UserId::parse);
+    let channel = fields.new_text("channelKey", TokenHash::of_channel_key);
+    let payment = fields.new_text("paymentReference", PaymentReference::parse);
     let wanted = showtime.zip(places).zip(user).map(|((showtime, (seats, areas)), user)| Wanted {
         showtime: ShowtimeId(showtime),
         seats,
         areas,
         showtime_in_path: in_path.is_some(),
         user,
+        buyer: Buyer { channel, payment, is_operator: false },
     });
     fields.finish(wanted)
 }
@@ -288,10 +303,15 @@ fn read_best(value: &RawValue) -> Result<BestAvailable, String> {
 async fn place(
     state: &AppState,
     request: &HttpRequest,
-    wanted: Wanted,
+    mut wanted: Wanted,
     asked: &Asked,
 ) -> Result<HttpResponse, Problem> {
-    let context = credential::context(request)?;
+    let operator = credential::require_operator(state, request);
+    wanted.buyer.is_operator = operator.is_ok();
+    if wanted.buyer.payment.is_some() {
+        operator?;
+    }
+    let context = RequestContext { buyer: wanted.buyer.clone(), ..credential::context(request)? };
     credential::require_secret(&context)?;
     let seats = match wanted.checked() {
         Ok(seats) => seats,

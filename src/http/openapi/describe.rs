@@ -139,6 +139,11 @@ impl Describe {
         self.with(|operation| operation.securities(Some(Vec::<SecurityRequirement>::new())))
     }
 
+    /// Open to everybody; operators may do more.
+    pub(crate) fn public_or_operator(self) -> Self {
+        self.operator().with(|operation| operation.security(SecurityRequirement::default()))
+    }
+
     /// For the holder of a booking and for operators.
     pub(crate) fn holder(self) -> Self {
         self.with(|operation| operation.security(shown("holdToken")).security(shown("operatorKey")))

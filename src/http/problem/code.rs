@@ -59,6 +59,8 @@ codes! {
         "Only an operator may do this; `detail` says what is missing.";
     ForbiddenOrigin = "forbidden-origin", FORBIDDEN, "This origin is not allowed",
         "A browser page of this origin may not use the server; operators list the allowed origins.";
+    WrongChannelKey = "wrong-channel-key", FORBIDDEN, "Not the key of a channel",
+        "No channel that sells seats of this showtime now has this key: it is wrong, or its channel has ended. Without `channelKey` all free seats can be reserved.";
     NotFound = "not-found", NOT_FOUND, "There is nothing here",
         "No resource has this path.";
     UnknownShowtime = "unknown-showtime", NOT_FOUND, "Unknown showtime",
@@ -93,6 +95,8 @@ codes! {
         "`most` says how many places a customer may have in all live bookings of this showtime. Nothing was changed.";
     UnknownTariff = "unknown-tariff", BAD_REQUEST, "There is no such tariff",
         "`prices` of the showtime has the tariffs of each zone; `detail` says for which seat this is none. Nothing was reserved.";
+    OperatorsTariff = "operators-tariff", FORBIDDEN, "The tariff is for operators only",
+        "Only operators may choose this tariff; `detail` says for which seat it was chosen, or is the only one. Nothing was reserved.";
     NotPriced = "not-priced", CONFLICT, "A seat has no price",
         "No zone of the showtime's prices is for this seat, so it is not sold. Nothing was reserved.";
     TooFewSeats = "too-few-seats", CONFLICT, "Fewer seats are free",

@@ -25,6 +25,7 @@ impl Problem {
             BlockRejection::Unknown => Self::new(Code::UnknownBlock, detail)
                 .with_errors(vec![FieldError::parameter("blockId", "names no block")]),
             BlockRejection::SeatsNotInBlock { .. } => Self::new(Code::SeatsNotInBlock, detail),
+            BlockRejection::WrongKey => Self::in_body(Code::WrongChannelKey, "/channelKey", detail),
             BlockRejection::Over { .. } => Self::field(FieldError::pointer("/until", "has passed")),
             BlockRejection::TooMany { most } => Self::limited(Code::TooManyBlocks, detail, *most),
         }
@@ -58,6 +59,7 @@ impl From<Rejection> for Problem {
             }
             Rejection::UnknownArea { .. } => Self::in_body(Code::UnknownSeats, "/areas", detail),
             Rejection::TooFewPlaces { left, .. } => Self::too_few(Code::TooFewPlaces, detail, left),
+            Rejection::OperatorsTariff { .. } => Self::in_body(Code::OperatorsTariff, "/tariffs", detail),
             Rejection::UnknownSection { .. } => Self::in_body(Code::UnknownSeats, "/bestAvailable/section", detail),
             Rejection::UnknownCategory { .. } => Self::in_body(Code::UnknownSeats, "/bestAvailable/category", detail),
             Rejection::TooFewSeats { left, .. } | Rejection::TooFewAccessible { left, .. } => {

@@ -131,6 +131,9 @@ pub(super) struct Tariff {
     /// In minor units of the currency; 0 for free places.
     #[schema(minimum = 0, maximum = 1_000_000_000)]
     amount: u32,
+    /// Only operators may choose it.
+    #[schema(rename = "operatorsOnly", required = false)]
+    operators_only: bool,
 }
 
 /// A version of an auditorium, which never changes.

@@ -84,6 +84,7 @@ fn reservations(showtime_id: ShowtimeId, seats: std::ops::Range<u32>) -> Arc<Bat
             user_id: user_id.clone(),
             expires_at,
             price: None,
+            from_blocks: Vec::new(),
         });
         let (status, booking_id) = (SeatStatus::Reserved, Some(id));
         batch.seats.push(SeatChange { seat, expected_version: 1, status, booking_id, event });
@@ -101,6 +102,7 @@ fn reservations(showtime_id: ShowtimeId, seats: std::ops::Range<u32>) -> Arc<Bat
             refunded: Vec::new(),
             refused_payment: None,
             block: None,
+            from_blocks: Vec::new(),
             version: 0,
             price: None,
         };

@@ -10,7 +10,7 @@ use crate::stack::{Answer, Stack, eventually};
 
 impl House {
     /// An operator's request about the blocks of the showtime.
-    async fn blocks(&self, method: Method, below: &str, body: Value) -> Answer {
+    pub(super) async fn blocks(&self, method: Method, below: &str, body: Value) -> Answer {
         let request = self.server.as_operator(method, &format!("/api/showtimes/{}/blocks{below}", self.showtime));
         let request = if body.is_null() { request } else { request.json(&body) };
         self.server.send(request).await.unwrap()
@@ -23,7 +23,7 @@ impl House {
     }
 
     /// Ends the server, and has `turnstile check` look at what it has left.
-    async fn check(self) {
+    pub(super) async fn check(self) {
         assert_eq!(self.server.terminate().await, Some(0));
         self._stack.check().await;
     }

@@ -106,8 +106,8 @@ fn every_resource_of_the_contract_is_described() {
 fn the_members_of_the_contract_keep_their_names() {
     let contract = ours();
     for (schema, members) in [
-        ("Reservation", "areas bestAvailable seatId seatIds showtimeId tariffs userId"),
-        ("ReservationHere", "areas bestAvailable seatId seatIds tariffs userId"),
+        ("Reservation", "areas bestAvailable channelKey paymentReference seatId seatIds showtimeId tariffs userId"),
+        ("ReservationHere", "areas bestAvailable channelKey paymentReference seatId seatIds tariffs userId"),
         ("AreaPlaces", "areaId quantity tariff"),
         ("BestAvailable", "accessible category quantity section together"),
         ("Confirmation", "holdToken paymentReference"),
@@ -154,7 +154,7 @@ fn the_members_of_the_contract_keep_their_names() {
         ("AuditoriumVersion", "id version"),
         ("Prices", "currency zones"),
         ("PriceZone", "category tariffs"),
-        ("Tariff", "amount key name"),
+        ("Tariff", "amount key name operatorsOnly"),
         ("BookingPrice", "currency places total"),
         ("PlacePrice", "amount seatId tariff"),
         (
@@ -165,8 +165,9 @@ fn the_members_of_the_contract_keep_their_names() {
         ("AuditoriumSummary", "id name places seats seatsSince updatedAt version"),
         ("AuditoriumPage", "items nextCursor"),
         ("Auditorium", "$schema areas categories focalPoint name sections"),
-        ("NewBlock", "reason seatIds type until"),
-        ("Block", "blockId reason replayed seatIds sequence showtimeId status type until"),
+        ("NewBlock", "channel reason seatIds type until"),
+        ("NewChannel", "key name"),
+        ("Block", "blockId channel reason replayed seatIds sequence showtimeId status type until"),
         ("BlockPage", "items nextCursor"),
         ("BlockRelease", "remove"),
         ("Readiness", "dependencies status"),

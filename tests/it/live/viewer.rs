@@ -79,6 +79,7 @@ impl Owner {
                     user_id: UserId::parse("ada").unwrap(),
                     token: HoldToken::from_bytes([3; 32]).hash(),
                     asked_at: self.time.now(),
+                    buyer: turnstile::domain::Buyer::default(),
                 },
             };
             runs.push(self.carry_out(&command, holder).await);

@@ -83,7 +83,7 @@ async fn blocks_end_without_the_node_that_made_them() {
     assert_eq!(operator(&made_by, Method::POST, &path, body).await.status, 201);
     made_by.kill();
     let free = async || {
-        let seats = survivor.seats(&showtime, 3).await;
+        let seats = survivor.seats(&showtime, 4).await;
         seats.iter().filter(|(_, status)| status == "Available").count()
     };
     assert_eq!(free().await, 3);
@@ -91,5 +91,80 @@ async fn blocks_end_without_the_node_that_made_them() {
     let cancel = format!("/api/showtimes/{showtime}/cancel");
     assert_eq!(operator(&survivor, Method::POST, &cancel, json!({"reason": "storm"})).await.status, 200);
     eventually("all blocks have ended", Duration::from_secs(30), async || free().await == 10).await;
+    stack.check().await;
+}
+
+async fn buy(node: &Server, showtime: &str, seats: &[String], key: &str) -> Answer {
+    let body = json!({"showtimeId": showtime, "seatIds": seats, "userId": "ada", "channelKey": key});
+    loop {
+        let answer = node.post("/api/bookings", &body).await;
+        if answer.body["code"] != "overloaded" {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The last seat of a channel through both nodes at once, with its key, with another channel's, and without one: it is sold once, to its own. What is
+/// given back through one node is the channel's through the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channels_last_seat_is_sold_once_and_to_nobody_else() {
+    let stack = Stack::real(services::shared()).await;
+    let nodes = [stack.start(), stack.start()];
+    let (showtime, seats) = nodes[0].schedule(4).await;
+    let path = format!("/api/showtimes/{showtime}/blocks");
+    let keys = ["key-of-the-fan-club", "key-of-the-theatre-club"];
+    for (key, seats) in keys.iter().zip(seats.chunks(20)) {
+        let body = json!({"seatIds": seats, "type": "presale", "channel": {"name": "Club", "key": key}});
+        assert_eq!(operator(&nodes[0], Method::POST, &path, body).await.status, 201);
+    }
+    let raced = seats[..20].iter().enumerate().map(async |(number, seat)| {
+        let seat = std::slice::from_ref(seat);
+        let (one, other) = (&nodes[number % 2], &nodes[(number + 1) % 2]);
+        let (first, second, foreign, nobody) = tokio::join!(
+            buy(one, &showtime, seat, keys[0]),
+            buy(other, &showtime, seat, keys[0]),
+            buy(other, &showtime, seat, keys[1]),
+            reserved(one, &showtime, seat)
+        );
+        let statuses = [first.status, second.status];
+        assert!(statuses == [201, 409] || statuses == [409, 201], "{first:?} {second:?}");
+        assert_eq!((foreign.status, &foreign.body["code"]), (409, &json!("seats-taken")), "{foreign:?}");
+        assert!(nobody.is_none());
+        let held = Held::from(if first.status == 201 { &first.body } else { &second.body });
+        if number % 2 == 0 {
+            assert_eq!(other.cancel(&held).await.status, 200);
+            assert!(reserved(one, &showtime, seat).await.is_none(), "it is the channel's again");
+            assert_eq!(buy(one, &showtime, seat, keys[0]).await.status, 201);
+        } else {
+            assert_eq!(one.confirm(&held, &format!("payment {number}")).await.status, 200);
+        }
+    });
+    join_all(raced).await;
+    for node in &nodes {
+        let listed = node.send(node.as_operator(Method::GET, &path)).await.unwrap();
+        assert_eq!(listed.body["items"][0]["seatIds"], json!([]));
+        assert_eq!(listed.body["items"][1]["seatIds"].as_array().map(Vec::len), Some(20));
+        assert_eq!(buy(node, &showtime, &seats[..1], "key-of-nobody-at-all").await.body["code"], "wrong-channel-key");
+    }
+    stack.check().await;
+}
+
+/// A hold on a channel's seat whose node has died goes back to the channel.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_nodes_hold_goes_back_to_its_channel() {
+    let stack = Stack::real(services::shared()).await.with("HOLD_SECONDS", 6);
+    let (mut dead, survivor) = (stack.start(), stack.start());
+    let (showtime, seats) = dead.schedule(1).await;
+    let path = format!("/api/showtimes/{showtime}/blocks");
+    let key = "key-of-the-fan-club";
+    let body = json!({"seatIds": seats[..2], "type": "presale", "channel": {"name": "Fans", "key": key}});
+    assert_eq!(operator(&dead, Method::POST, &path, body).await.status, 201);
+    assert_eq!(buy(&dead, &showtime, &seats[1..3], key).await.status, 201);
+    dead.kill();
+    let free = async |seat: usize| survivor.seats(&showtime, 3).await[seat].1 == "Available";
+    eventually("the hold has ended", Duration::from_secs(30), async || free(2).await).await;
+    assert!(reserved(&survivor, &showtime, &seats[1..2]).await.is_none(), "the channel has it again");
+    assert_eq!(buy(&survivor, &showtime, &seats[..2], key).await.status, 201);
     stack.check().await;
 }

@@ -50,12 +50,12 @@ async fn the_five_minutes_with_curl_work() {
 async fn the_page_for_sellers_works() {
     let said = run("docs/selling.md", ("# Selling", "\u{0}")).await;
     let lines: Vec<&str> = said.lines().collect();
-    let [accessible, found, priced, price, places, areas, blocks, unblocked, choice, tried, after @ ..] =
+    let [accessible, found, priced, price, places, areas, blocks, unblocked, channel, fan, listed, door, after @ ..] =
         lines.as_slice()
     else {
         panic!("{said}")
     };
-    let [extended, refused, offered, confirmed, exchanged, refund, cancelled, payment] = after else {
+    let [choice, tried, extended, refused, offered, confirmed, exchanged, refund, cancelled, payment] = after else {
         panic!("{said}")
     };
     assert_eq!(*tried, "row B 6-8, together, no single seat left");
@@ -70,7 +70,8 @@ async fn the_page_for_sellers_works() {
     assert_eq!(*exchanged, "The booking has the seats in seatIds.");
     assert_eq!(refund, payment);
     assert!(blocks.contains("'type': 'press'") && blocks.contains("'until': '2029-12-31T17:00:00Z'"), "{blocks}");
-    assert_eq!(*unblocked, "Ended");
+    assert_eq!((*unblocked, *channel, *fan), ("Ended", "Fan club", "Pending"));
+    assert_eq!((*listed, *door), ("5", "Confirmed"));
     assert_eq!(*choice, "row A 5-8, together, no single seat left");
     assert!(extended.ends_with('Z'), "{extended}");
     assert_eq!(*refused, "this customer has 4 places and wants 6 more; 8 are allowed at most");

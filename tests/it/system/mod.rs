@@ -9,6 +9,7 @@ mod clocks;
 mod command_line;
 mod contention;
 mod documents;
+mod door_sales;
 mod exchanges;
 mod late_payments;
 mod lifecycle;

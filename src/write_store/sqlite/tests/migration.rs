@@ -103,6 +103,7 @@ impl Old {
             refunded: Vec::new(),
             refused_payment: None,
             block: None,
+            from_blocks: Vec::new(),
             version,
             price: None,
         };
@@ -121,6 +122,7 @@ impl Old {
             user_id: booking.user_id.clone(),
             expires_at: booking.expires_at,
             price: None,
+            from_blocks: Vec::new(),
         };
         let Self { new, pending, confirmed, cancelled } = self;
         let (booking_id, seat_ids, payment_reference) = (confirmed.id, confirmed.seat_ids.clone(), payment());

@@ -90,6 +90,7 @@ impl Journal {
                 user_id: UserId::parse("someone").unwrap(),
                 expires_at,
                 price: None,
+                from_blocks: Vec::new(),
             },
             2 => Event::HoldExpired { booking_id, seat_ids },
             3 => Event::HoldExtended { booking_id, seat_ids, expires_at },

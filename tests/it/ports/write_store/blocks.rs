@@ -1,6 +1,6 @@
 //! Blocks: bookings of the house, whose seats come and go one by one.
 
-use turnstile::domain::{Block, BlockType, Booking, BookingStatus, SeatIndex, ShowtimeId, Timestamp, UserId};
+use turnstile::domain::{Block, Booking, BookingStatus, HouseWord, SeatIndex, ShowtimeId, Timestamp, UserId};
 use turnstile::domain::{Event, Listing, Terms};
 use turnstile::write_store::CommitError;
 
@@ -10,8 +10,8 @@ use crate::ports::write_store::oracle::{check, holders};
 
 /// A block of the house, not yet stored.
 fn block(id: ShowtimeId, seats: &[SeatIndex]) -> Booking {
-    let kind = BlockType::parse("press").unwrap();
-    let block = Some(Block { kind, reason: None });
+    let kind = HouseWord::parse("press").unwrap();
+    let block = Some(Block { kind, reason: None, channel: None });
     Booking { block, user_id: UserId::house(), expires_at: Timestamp::MAX, ..booking(id, seats) }
 }
 

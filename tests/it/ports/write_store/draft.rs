@@ -58,6 +58,7 @@ pub fn booking(showtime_id: ShowtimeId, seats: &[SeatIndex]) -> Booking {
         refunded: Vec::new(),
         refused_payment: None,
         block: None,
+        from_blocks: Vec::new(),
         version: 0,
         price: None,
     }
@@ -112,6 +113,7 @@ impl Draft {
             user_id: booking.user_id.clone(),
             expires_at: booking.expires_at,
             price: None,
+            from_blocks: Vec::new(),
         });
         self.seats(booking, version, SeatStatus::Reserved, event);
         self.batch.bookings.push(BookingChange { booking: booking.clone(), expected_version: None, event });

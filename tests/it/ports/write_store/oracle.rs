@@ -96,7 +96,7 @@ fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) 
                 seats = vec![(SeatStatus::Available, *sequence, None); usize::try_from(rows.seat_count()).unwrap()];
             }
             Event::ShowtimeChanged { .. } | Event::ShowtimeCancelled { .. } => {}
-            Event::SeatsReserved { booking_id, seat_ids, user_id, expires_at, price } => {
+            Event::SeatsReserved { booking_id, seat_ids, user_id, expires_at, price, from_blocks } => {
                 take(&mut seats, seat_ids, (SeatStatus::Reserved, *sequence, Some(*booking_id)));
                 let booking = Booking {
                     id: *booking_id,
@@ -112,6 +112,7 @@ fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) 
                     refunded: Vec::new(),
                     refused_payment: None,
                     block: None,
+                    from_blocks: from_blocks.clone(),
                     version: *sequence,
                     price: price.clone(),
                 };
@@ -133,6 +134,7 @@ fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) 
                     refunded: Vec::new(),
                     refused_payment: None,
                     block: Some(block.clone()),
+                    from_blocks: Vec::new(),
                     version: *sequence,
                     price: None,
                 });

@@ -1,0 +1,210 @@
+//! Channels: whoever shows the key takes the channel's seats, and what is given back is the channel's again.
+
+use turnstile::domain::{
+    BestAvailable, BlockRejection, BlockSeats, BookingId, BookingStatus, Buyer, CancelReason, Command, Credential,
+    Event, GivenTime, HoldToken, NewBlock, PaymentReference, Rejection, SeatExchange, SeatSelection, SeatStatus,
+    Together, TokenHash, UserId, Within,
+};
+
+use super::{ID, Story, at, id, press, seats};
+
+fn key(name: &str) -> TokenHash {
+    TokenHash::of_channel_key(format!("the-key-of-{name}-which-is-long")).unwrap()
+}
+
+impl Story {
+    /// A channel's block of these seats, until 100.
+    fn channel(&mut self, number: u128, name: &str, of: &[u32]) -> Vec<Event> {
+        let seats = SeatSelection::blocked(ID, seats(of)).unwrap();
+        let block = turnstile::domain::Block { channel: Some(press().kind), ..press() };
+        let until = Some(GivenTime::At(at(100)));
+        let new = NewBlock { booking_id: id(number), seats, block, until, token: key(name), asked_at: at(0) };
+        self.when(&Command::BlockSeats { new }, 0).unwrap()
+    }
+
+    fn buy(&mut self, number: u128, name: &str, of: &[u32], now: i64) -> Result<Vec<Event>, Rejection> {
+        let (booking_id, token) = (id(number), HoldToken::from_bytes([1; 32]).hash());
+        let (seats, user_id) = (SeatSelection::new(ID, seats(of)).unwrap(), UserId::parse("ada").unwrap());
+        let buyer = Buyer { channel: Some(key(name)), ..Buyer::default() };
+        self.when(&Command::ReserveSeats { booking_id, seats, user_id, token, asked_at: at(now), buyer }, now)
+    }
+
+    fn confirm(&mut self, number: u128, reference: &str, now: i64) -> Result<Vec<Event>, Rejection> {
+        let (credential, payment_reference) = (Credential::Operator, PaymentReference::parse(reference).unwrap());
+        let command =
+            Command::ConfirmBooking { booking_id: id(number), credential, payment_reference, asked_at: at(now) };
+        self.when(&command, now)
+    }
+
+    fn refund(&mut self, number: u128, of: &[u32], now: i64) -> Vec<Event> {
+        self.when(&Command::RefundBooking { booking_id: id(number), seats: seats(of), reason: None }, now).unwrap()
+    }
+
+    fn cancel(&mut self, number: u128, now: i64) -> Vec<Event> {
+        self.when(&Command::CancelBooking { booking_id: id(number), credential: Credential::Operator }, now).unwrap()
+    }
+
+    fn expire(&mut self, number: u128, now: i64) -> Vec<Event> {
+        self.when(&Command::ExpireHold { booking_id: id(number) }, now).unwrap()
+    }
+
+    /// Which seats a block has.
+    fn has(&self, number: u128) -> Vec<u32> {
+        self.booking(number).seat_ids.iter().map(|seat| seat.index()).collect()
+    }
+}
+
+fn returned(block: BookingId, of: &[u32]) -> Event {
+    let told = turnstile::domain::Block { channel: Some(press().kind), ..press() };
+    Event::SeatsBlocked { booking_id: block, seat_ids: seats(of), block: told, until: Some(at(100)) }
+}
+
+fn conflicts(refused: Result<Vec<Event>, Rejection>) -> Vec<u32> {
+    let Err(Rejection::SeatsTaken { conflicts }) = refused else { panic!("{refused:?}") };
+    conflicts.iter().map(|conflict| conflict.seat_id.index()).collect()
+}
+
+#[test]
+fn a_key_takes_free_seats_and_the_channels_in_one_step() {
+    let mut story = Story::begin();
+    story.channel(1, "fans", &[2, 3, 4]);
+    let events = story.buy(2, "fans", &[1, 2, 3], 1).unwrap();
+    let (booking_id, reason, refund) = (id(1), None, None);
+    assert_eq!(events[0], Event::SeatsReleased { booking_id, seat_ids: seats(&[2, 3]), reason, refund });
+    let Event::SeatsReserved { seat_ids, from_blocks, .. } = &events[1] else { panic!("{events:?}") };
+    assert_eq!(*seat_ids, seats(&[1, 2, 3]));
+    assert_eq!(*from_blocks, [BlockSeats { id: id(1), seat_ids: seats(&[2, 3]) }]);
+    assert_eq!((story.has(1), events.len()), (vec![4], 2));
+    assert_eq!([1, 2, 3, 4, 5].map(|seat| story.status(seat)), {
+        use SeatStatus::{Available, Reserved};
+        [Reserved, Reserved, Reserved, Reserved, Available]
+    });
+    // The last seat, once.
+    story.buy(3, "fans", &[4], 2).unwrap();
+    assert_eq!(conflicts(story.buy(4, "fans", &[4, 5], 3)), [4]);
+    assert_eq!(story.has(1), [0; 0], "it is sold out, and not over");
+    story.buy(5, "fans", &[5], 3).unwrap();
+}
+
+#[test]
+fn a_wrong_key_is_refused_whatever_it_asks_for() {
+    let mut story = Story::begin();
+    story.channel(1, "fans", &[0, 1]);
+    story.channel(2, "club", &[2, 3]);
+    story.block(3, &[4], None, 0).unwrap();
+    for wanted in [[0], [5], [4]] {
+        assert_eq!(story.buy(9, "nobody", &wanted, 1), Err(BlockRejection::WrongKey.into()), "{wanted:?}");
+    }
+    // Neither another channel's, nor the house's own.
+    assert_eq!(conflicts(story.buy(9, "club", &[0, 2, 4], 1)), [0, 4]);
+    assert_eq!(conflicts(story.reserve(9, "ada", &[0], 1)), [0]);
+    // The hash of a block's token is not the key of a channel.
+    let (seats, user_id) = (SeatSelection::new(ID, seats(&[4])).unwrap(), UserId::parse("ada").unwrap());
+    let token = HoldToken::from_bytes([9; 32]).hash();
+    let buyer = Buyer { channel: Some(token), ..Buyer::default() };
+    let command = Command::ReserveSeats { booking_id: id(9), seats, user_id, token, asked_at: at(1), buyer };
+    assert_eq!(story.when(&command, 1), Err(BlockRejection::WrongKey.into()));
+}
+
+#[test]
+fn the_best_seats_are_chosen_from_both() {
+    let mut story = Story::begin();
+    story.channel(1, "fans", &[4, 5]);
+    let mut best = |number, channel: Option<&str>| {
+        let (user_id, token) = (UserId::parse("ada").unwrap(), HoldToken::from_bytes([1; 32]).hash());
+        let best = BestAvailable::new(4, Together::Required, Within::default()).unwrap();
+        let buyer = Buyer { channel: channel.map(key), ..Buyer::default() };
+        let choice = best.into();
+        let command = Command::ReserveChosen { booking_id: id(number), choice, user_id, token, asked_at: at(1), buyer };
+        story.when(&command, 1).map(|events| match events.last() {
+            Some(Event::SeatsReserved { seat_ids, .. }) => seat_ids.iter().map(|seat| seat.index()).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        })
+    };
+    assert_eq!(best(2, Some("fans")).unwrap(), [3, 4, 5, 6]);
+    assert!(matches!(best(3, None), Err(Rejection::NotTogether { .. })));
+    assert_eq!(best(4, Some("nobody")), Err(BlockRejection::WrongKey.into()));
+}
+
+#[test]
+fn what_is_given_back_is_the_channels_again_while_it_lives() {
+    let mut story = Story::begin();
+    story.channel(1, "fans", &[2, 3, 4, 5]);
+    story.buy(2, "fans", &[1, 2], 1).unwrap();
+    assert_eq!(story.cancel(2, 2)[1..], [returned(id(1), &[2])]);
+    assert_eq!(story.has(1), [3, 4, 5, 2]);
+    assert_eq!((story.status(1), story.status(2)), (SeatStatus::Available, SeatStatus::Reserved));
+    story.buy(3, "fans", &[2, 3], 3).unwrap();
+    assert_eq!(story.expire(3, 13)[1..], [returned(id(1), &[2, 3])]);
+
+    // A sale: in part, then all.
+    story.buy(4, "fans", &[0, 2, 3], 14).unwrap();
+    story.confirm(4, "pay", 15).unwrap();
+    let partly = story.refund(4, &[0, 2], 16);
+    assert_eq!((partly.len(), &partly[2]), (3, &returned(id(1), &[2])));
+    assert_eq!(story.booking(4).from_blocks, [BlockSeats { id: id(1), seat_ids: seats(&[3]) }]);
+    assert_eq!(story.refund(4, &[], 17)[1..], [returned(id(1), &[3])]);
+
+    // An exchange.
+    story.buy(5, "fans", &[2, 3], 18).unwrap();
+    let exchange = SeatExchange { add: seats(&[9]), remove: seats(&[3]) };
+    let credential = Credential::Operator;
+    let command = Command::ChangeSeats { booking_id: id(5), credential, exchange, asked_at: at(19) };
+    assert_eq!(story.when(&command, 19).unwrap()[2..], [returned(id(1), &[3])]);
+    assert_eq!(story.cancel(5, 20)[1..], [returned(id(1), &[2])]);
+    story.buy(6, "fans", &[2, 3], 20).unwrap();
+}
+
+#[test]
+fn what_is_given_back_later_is_everybodys() {
+    let mut story = Story::begin();
+    story.channel(1, "fans", &[2, 3, 4]);
+    story.buy(2, "fans", &[2], 95).unwrap();
+    // Due, though its end is not recorded yet.
+    assert_eq!(story.cancel(2, 100).len(), 1);
+    assert_eq!(story.buy(3, "fans", &[5], 100), Err(BlockRejection::WrongKey.into()));
+    story.expire(1, 100);
+    story.reserve(4, "ada", &[2, 3, 4], 101).unwrap();
+
+    let mut story = Story::begin();
+    story.channel(1, "fans", &[2, 3]);
+    story.buy(2, "fans", &[2], 1).unwrap();
+    story.unblock(1, &[], 2).unwrap();
+    assert_eq!(story.cancel(2, 3).len(), 1, "the channel was ended");
+    story.channel(3, "fans", &[2]);
+    story.buy(4, "fans", &[2], 4).unwrap();
+    story.when(&Command::CancelShowtime { reason: CancelReason::parse("storm").unwrap() }, 5).unwrap();
+    assert_eq!(story.expire(4, 6).len(), 1, "nothing is sold any more");
+    assert_eq!(story.booking(4).status, BookingStatus::Cancelled);
+}
+
+#[test]
+fn a_late_payment_takes_its_seats_out_of_the_channel_again() {
+    let mut story = Story::begin();
+    story.channel(1, "fans", &[2, 3]);
+    story.buy(2, "fans", &[1, 2], 1).unwrap();
+    story.expire(2, 11);
+    let events = story.confirm(2, "pay", 12).unwrap();
+    assert!(matches!(&events[0], Event::SeatsReleased { booking_id, .. } if *booking_id == id(1)), "{events:?}");
+    assert!(matches!(&events[1], Event::BookingConfirmed { late_for: Some(_), .. }), "{events:?}");
+    assert_eq!((story.has(1), story.status(2)), (vec![3], SeatStatus::Sold));
+
+    let mut story = Story::begin();
+    story.channel(1, "fans", &[2]);
+    story.buy(2, "fans", &[2], 1).unwrap();
+    story.expire(2, 11);
+    story.buy(3, "fans", &[2], 22).unwrap();
+    assert!(matches!(story.confirm(2, "pay", 23), Err(Rejection::PaymentTooLate { .. })));
+}
+
+#[test]
+fn keys_are_long_and_never_shown() {
+    for wrong in ["", "fifteen letters", "sixteen letters!\n", "sixteen  letters\u{e9}", &"x".repeat(256)] {
+        assert!(TokenHash::of_channel_key(wrong).is_err(), "{wrong}");
+    }
+    let hash = TokenHash::of_channel_key("sixteen-letters!").unwrap();
+    assert_eq!(hash, TokenHash::of_channel_key("sixteen-letters!").unwrap());
+    assert_ne!(hash, TokenHash::of_channel_key("sixteen-letters?").unwrap());
+    let shown = format!("{:?}", Buyer { channel: Some(hash), ..Buyer::default() });
+    assert!(shown.starts_with("Buyer { channel: Some(TokenHash(..))"), "{shown}");
+}
