@@ -24,6 +24,7 @@ mod prices;
 mod pricing;
 mod recorded;
 mod rejection;
+mod report;
 mod reserving;
 mod seat_changes;
 mod seat_kind;
@@ -59,6 +60,7 @@ pub use prices::{Currency, PlacePrice, Price, PriceFault, PriceZone, Prices, Tar
 pub(crate) use recorded::recorded;
 pub use recorded::{EventRun, RecordedEvent, Stamp};
 pub use rejection::{Alternative, ConflictReason, Rejection, SeatConflict};
+pub use report::{Report, Tally};
 pub use seat_kind::SeatKind;
 pub use seat_map::{
     AreaShape, CategoryRun, Labels, MAX_SEATS_PER_SHOWTIME, Places, Row, Seat, SeatMap, SeatMapError, SeatPlace,

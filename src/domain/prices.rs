@@ -118,6 +118,13 @@ impl Prices {
     }
 }
 
+impl Currency {
+    /// The code.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Price {
     /// In minor units.
     pub fn total(&self) -> u64 {

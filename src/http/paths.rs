@@ -14,6 +14,7 @@ pub(super) const LAYOUT: &str = "/api/showtimes/{id}/layout";
 pub(super) const STATUS: &str = "/api/showtimes/{id}/status";
 pub(super) const SHOWTIME_BOOKINGS: &str = "/api/showtimes/{id}/bookings";
 pub(super) const SHOWTIME_EVENTS: &str = "/api/showtimes/{id}/events";
+pub(super) const SHOWTIME_REPORT: &str = "/api/showtimes/{id}/report";
 pub(super) const SHOWTIME_PAST: &str = "/api/showtimes/{id}/past";
 pub(super) const BLOCKS: &str = "/api/showtimes/{id}/blocks";
 pub(super) const BLOCK: &str = "/api/showtimes/{id}/blocks/{blockId}";

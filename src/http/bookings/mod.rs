@@ -1,6 +1,7 @@
 //! Bookings: reserve, confirm, cancel, extend, exchange and refund seats, and the view that a holder has of its booking.
 
 mod changes;
+mod find;
 mod outcome;
 mod preview;
 mod price;
@@ -9,12 +10,15 @@ mod reserve;
 mod seats;
 mod show;
 
+use crate::domain::text_pattern;
 use crate::http::bookings::changes::{ConfirmationBody, HolderBody};
+use crate::http::bookings::find::BookingPage;
 use crate::http::bookings::outcome::OutcomeAnswer;
 use crate::http::bookings::preview::{MOST_ALTERNATIVES, PreviewAnswer};
 use crate::http::bookings::reserve::{ReservationBody, ReservationHereBody, ReservedAnswer};
 use crate::http::bookings::seats::{ExchangeBody, RefundBody};
 use crate::http::bookings::show::BookingAnswer;
+use crate::http::history::table::FORMATS;
 use crate::http::openapi::Describe;
 use crate::http::paths::{BOOKING, BOOKING_SEATS, BOOKINGS, CANCEL, CONFIRM, EXTEND, REFUND, SHOWTIME_BOOKINGS};
 use crate::http::route::Route;
@@ -22,6 +26,8 @@ use crate::http::route::Route;
 const RESERVE_RULE: &str = "With `preview`, the rules are those of a reservation, but for the limit of places of a customer; somebody else may be \
      faster. A 409 `seats-taken` has `alternatives` if they are asked for: as many free seats next to each other, near to the named ones, of \
      their category if they share one, with as many wheelchair places.";
+const FIND_RULE: &str = "All filters must hold. All of the journal is read for a page, which takes a moment for a showtime that was sold out. The times of a \
+     hold are those of the events that made it.";
 const EXCHANGE_RULE: &str = "The booking has its old seats, or all of its new ones: at no moment others. For the holder while it is pending, and for \
      operators also once it is confirmed. The deadline stays. At least one seat is left: cancel the booking to give back all.";
 const REFUND_RULE: &str = "The seats are free again for everybody. A booking without seats left is `Cancelled`. `refund` in the answer, and in the \
@@ -62,6 +68,28 @@ fn reservations() -> Vec<Route> {
                 .id("The showtime")
                 .secret_key()
                 .body::<ReservationHereBody>(),
+        ),
+        Route::get(
+            SHOWTIME_BOOKINGS,
+            find::find,
+            Describe::new("findBookings", "The bookings of a showtime, newest first (operators)", "bookings")
+                .text(FIND_RULE)
+                .operator()
+                .id("The showtime")
+                .formed("userId", "Only those of this user", &text_pattern(), 1..=128)
+                .uuid("seatId", "Only those that have this seat, had it last, or had it refunded")
+                .formed("paymentReference", "Only the one with this payment", &text_pattern(), 1..=200)
+                .choice("status", "Only those that stand so", &find::STATUSES)
+                .number("limit", "Bookings on the page, 100 if absent", 1, find::MOST_ON_PAGE)
+                .formed(
+                    "cursor",
+                    "`nextCursor` of the page before",
+                    find::CURSOR,
+                    find::CURSOR_CHARACTERS..=find::CURSOR_CHARACTERS,
+                )
+                .choice("format", "`json`, if absent, or `csv`: all of them, without pages", &FORMATS)
+                .json_or_csv::<BookingPage<'_>>(200, "The bookings")
+                .problems(&[400, 401, 403, 404, 500, 503]),
         ),
         Route::get(
             BOOKING,

@@ -77,7 +77,7 @@ pub(super) async fn show(state: web::Data<AppState>, request: HttpRequest) -> Re
 }
 
 impl<'a> BookingAnswer<'a> {
-    fn of(booking: &'a Booking, now: Timestamp) -> Self {
+    pub(super) fn of(booking: &'a Booking, now: Timestamp) -> Self {
         Self {
             booking_id: booking.id,
             status: booking.status.as_str(),

@@ -3,14 +3,23 @@
 mod events;
 mod journal;
 mod past;
+mod replay;
+mod report;
+pub(crate) mod table;
 
 use crate::http::history::events::{EventsAnswer, MOST_EVENTS};
+use crate::http::history::report::ReportAnswer;
+use crate::http::history::table::FORMATS;
 use crate::http::openapi::Describe;
-use crate::http::paths::{SHOWTIME_EVENTS, SHOWTIME_PAST};
+use crate::http::paths::{SHOWTIME_EVENTS, SHOWTIME_PAST, SHOWTIME_REPORT};
 use crate::http::request::query::MOST_SEQUENCE;
 use crate::http::route::Route;
 use crate::http::showtimes::ShowtimeAnswer;
 
+pub(crate) use replay::replay;
+
+const REPORT_RULE: &str = "All of the journal is read for it, which takes a moment for a showtime that was sold out. The revenue is what is sold now: \
+     refunded places are not in it.";
 const EVENTS_RULE: &str = "All filters must hold. With `seatId`, the events after which that seat stands as they say; with `bookingId`, those of the \
      booking. A page has fewer events than `limit` if 5,000 were looked at for it: the story ends where `nextAfter` is absent.";
 const PAST_RULE: &str = "Name one of `time` and `sequence`. The journal is read up to there, which takes a moment for a showtime that was sold out.";
@@ -32,6 +41,14 @@ pub(super) fn routes() -> Vec<Route> {
                 .time("from", "Only what was decided then or later")
                 .time("to", "Only what was decided before")
                 .json::<EventsAnswer>(200, "A page", &[]),
+        ),
+        Route::get(
+            SHOWTIME_REPORT,
+            report::show,
+            reading("showReport", "How full a showtime is, and what it has earned (operators)")
+                .text(REPORT_RULE)
+                .choice("format", "`json`, if absent, or `csv`", &FORMATS)
+                .json_or_csv::<ReportAnswer>(200, "The report"),
         ),
         Route::get(
             SHOWTIME_PAST,

@@ -200,6 +200,13 @@ impl Describe {
         self.answered(status, response.content("text/csv; charset=utf-8", csv()), headers)
     }
 
+    /// An answer in JSON or in CSV.
+    pub(crate) fn json_or_csv<T: ToSchema>(mut self, status: u16, what: &str) -> Self {
+        collect::<T>(&mut self.schemas);
+        let response = ResponseBuilder::new().description(what).content("application/json", content_of::<T>());
+        self.answered(status, response.content("text/csv; charset=utf-8", csv()), &[])
+    }
+
     /// An answer in JSON. Headers whose name ends with `?` may be absent.
     pub(crate) fn json<T: ToSchema>(mut self, status: u16, what: &str, headers: &[&str]) -> Self {
         collect::<T>(&mut self.schemas);

@@ -24,6 +24,7 @@ mod operators;
 mod pages;
 mod prices;
 mod problems;
+mod reports;
 mod seat_maps;
 mod strictness;
 mod text;

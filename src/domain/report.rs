@@ -1,0 +1,116 @@
+//! Report: how full a showtime is and what it has earned, by section, category and tariff.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::domain::{BookingStatus, PlacePrice, SeatIndex, SeatStatus, Showtime};
+
+/// Places and money of a part of the house.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Tally {
+    /// Places that can be reserved.
+    pub available: u32,
+    /// Places that bookings hold until they are paid.
+    pub reserved: u32,
+    /// Places that the house holds back.
+    pub blocked: u32,
+    /// Places that are sold.
+    pub sold: u32,
+    /// What the sold places cost, in minor units, by currency. Bookings that were made before the prices have none.
+    pub revenue: BTreeMap<String, u64>,
+}
+
+/// How a showtime stands. A place is in one line of each list.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Report {
+    /// The whole house.
+    pub total: Tally,
+    /// By section or area; the key is empty for rows that are in none.
+    pub sections: BTreeMap<String, Tally>,
+    /// By category; the key is empty for places without one.
+    pub categories: BTreeMap<String, Tally>,
+    /// By the tariff of the places that are reserved or sold; the key is empty for places without a price.
+    pub tariffs: BTreeMap<String, Tally>,
+}
+
+/// What a place is, and what was asked for it.
+struct Place<'a> {
+    standing: Standing,
+    price: Option<(&'a str, &'a PlacePrice)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Available,
+    Reserved,
+    Blocked,
+    Sold,
+}
+
+impl Report {
+    /// How a showtime stands that has all its live bookings in memory.
+    pub fn of(showtime: &Showtime) -> Self {
+        let mut held: HashMap<SeatIndex, Place<'_>> = HashMap::new();
+        for booking in showtime.bookings().filter(|booking| booking.status.is_live()) {
+            let standing = match booking.status {
+                BookingStatus::Confirmed => Standing::Sold,
+                BookingStatus::Pending | BookingStatus::Cancelled | BookingStatus::Expired => {
+                    if booking.block.is_some() { Standing::Blocked } else { Standing::Reserved }
+                }
+            };
+            for (position, seat) in booking.seat_ids.iter().enumerate() {
+                let price = booking.price.as_ref();
+                let price = price.and_then(|price| Some((price.currency.as_str(), price.places.get(position)?)));
+                held.insert(seat.index(), Place { standing, price });
+            }
+        }
+        let mut report = Self::default();
+        for (seat, status) in showtime.facts().seat_map.seats().zip(showtime.statuses()) {
+            let alone = Place { standing: Standing::of(*status), price: None };
+            let place = held.get(&seat.index).unwrap_or(&alone);
+            let section =
+                if seat.row.area.is_some() { Some(seat.row.row.as_str()) } else { seat.row.section.as_deref() };
+            report.total.add(place);
+            tally(&mut report.sections, section).add(place);
+            tally(&mut report.categories, seat.category()).add(place);
+            if matches!(place.standing, Standing::Reserved | Standing::Sold) {
+                tally(&mut report.tariffs, place.price.map(|(_, price)| price.tariff.as_str())).add(place);
+            }
+        }
+        report
+    }
+}
+
+fn tally<'a>(lines: &'a mut BTreeMap<String, Tally>, key: Option<&str>) -> &'a mut Tally {
+    let key = key.unwrap_or_default();
+    // Most find their line: no key is made for them.
+    if !lines.contains_key(key) {
+        lines.insert(key.to_owned(), Tally::default());
+    }
+    lines.entry(key.to_owned()).or_default()
+}
+
+impl Tally {
+    fn add(&mut self, place: &Place<'_>) {
+        let count = match place.standing {
+            Standing::Available => &mut self.available,
+            Standing::Reserved => &mut self.reserved,
+            Standing::Blocked => &mut self.blocked,
+            Standing::Sold => &mut self.sold,
+        };
+        *count += 1;
+        if let (Standing::Sold, Some((currency, price))) = (place.standing, place.price) {
+            *self.revenue.entry(currency.to_owned()).or_default() += u64::from(price.amount);
+        }
+    }
+}
+
+impl Standing {
+    /// Of a place whose booking is not known: what its status says.
+    fn of(status: SeatStatus) -> Self {
+        match status {
+            SeatStatus::Available => Self::Available,
+            SeatStatus::Reserved => Self::Reserved,
+            SeatStatus::Sold => Self::Sold,
+        }
+    }
+}

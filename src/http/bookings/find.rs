@@ -1,0 +1,145 @@
+//! Finds bookings of a showtime, for operators: those that are over, too. As JSON page by page, or all as CSV.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::domain::{
+    Booking, BookingId, BookingStatus, CancelReason, PaymentReference, SeatId, Showtime, ShowtimeId, UserId,
+};
+use crate::http::bookings::show::BookingAnswer;
+use crate::http::history::{replay, table, table::Table};
+use crate::http::problem::{FieldError, Problem};
+use crate::http::request::query::Query;
+use crate::http::request::{body, fields};
+use crate::http::{AppState, credential};
+
+/// What a cursor looks like: 16 bytes in base64 for URLs.
+pub(super) const CURSOR: &str = "^[A-Za-z0-9_-]{22}$";
+/// Characters of a cursor.
+pub(super) const CURSOR_CHARACTERS: usize = 22;
+/// Most bookings on a page.
+pub(super) const MOST_ON_PAGE: u64 = 1_000;
+/// The words for where a booking stands.
+pub(super) const STATUSES: [&str; 4] = ["Pending", "Confirmed", "Cancelled", "Expired"];
+
+const COLUMNS: [&str; 10] = [
+    "bookingId",
+    "status",
+    "userId",
+    "seats",
+    "total",
+    "currency",
+    "paymentReference",
+    "reservedAt",
+    "expiresAt",
+    "reason",
+];
+
+/// A page of a showtime's bookings, newest first.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = BookingPage)]
+pub(super) struct BookingPage<'a> {
+    /// The bookings.
+    items: Vec<BookingAnswer<'a>>,
+    /// The `cursor` of the next page; absent: this is the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    next_cursor: Option<String>,
+}
+
+/// Which bookings are wanted.
+struct Wanted {
+    user: Option<UserId>,
+    seat: Option<SeatId>,
+    payment: Option<PaymentReference>,
+    status: Option<BookingStatus>,
+}
+
+/// `GET /api/showtimes/{id}/bookings`
+pub(super) async fn find(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    credential::require_operator(&state, &request)?;
+    let id = ShowtimeId(body::path_uuid(&request, "id")?);
+    let query = Query::of(&request, &["userId", "seatId", "paymentReference", "status", "limit", "cursor", "format"])?;
+    let wanted = Wanted::read(&query)?;
+    let limit = query.number("limit", 1, MOST_ON_PAGE)?.unwrap_or(100);
+    let wrong = || Problem::field(FieldError::parameter("cursor", "is not a cursor that this server has given out"));
+    let after = query.get("cursor").map(|cursor| read_cursor(cursor).ok_or_else(wrong)).transpose()?;
+    let is_csv = table::is_wanted(&query)?;
+    let showtime = replay(&state, id).await?;
+    let mut found: Vec<&Booking> = showtime.bookings().filter(|booking| wanted.wants(booking)).collect();
+    found.sort_unstable_by_key(|booking| std::cmp::Reverse((booking.reserved_at, booking.id)));
+    if is_csv {
+        return as_csv(&showtime, &found);
+    }
+    let start = match after {
+        None => 0,
+        Some(last) => found.iter().position(|booking| booking.id == last).map(|place| place + 1).ok_or_else(wrong)?,
+    };
+    let rest = found.get(start..).unwrap_or_default();
+    let size = usize::try_from(limit).unwrap_or(usize::MAX);
+    let page = rest.get(..size).unwrap_or(rest);
+    let more = rest.len() > page.len();
+    let now = (state.clock)();
+    let answer = BookingPage {
+        items: page.iter().map(|booking| BookingAnswer::of(booking, now)).collect(),
+        next_cursor: page.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(last.id.0.as_bytes())),
+    };
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
+}
+
+impl Wanted {
+    fn read(query: &Query<'_>) -> Result<Self, Problem> {
+        let status = |text: &str| {
+            let all =
+                [BookingStatus::Pending, BookingStatus::Confirmed, BookingStatus::Cancelled, BookingStatus::Expired];
+            let found = all.into_iter().find(|status| status.as_str() == text);
+            found.ok_or_else(|| format!("must be one of {}", STATUSES.join(", ")))
+        };
+        Ok(Self {
+            user: query.parsed("userId", |text| UserId::parse(text))?,
+            seat: query.parsed("seatId", fields::uuid)?.map(SeatId),
+            payment: query.parsed("paymentReference", |text| PaymentReference::parse(text))?,
+            status: query.parsed("status", status)?,
+        })
+    }
+
+    /// A block is none: it has a list of its own.
+    fn wants(&self, booking: &Booking) -> bool {
+        booking.block.is_none()
+            && self.user.as_ref().is_none_or(|user| booking.user_id == *user)
+            && self.seat.is_none_or(|seat| booking.seat_ids.contains(&seat) || booking.refunded.contains(&seat))
+            && self.payment.as_ref().is_none_or(|payment| booking.payment_reference.as_ref() == Some(payment))
+            && self.status.is_none_or(|status| booking.status == status)
+    }
+}
+
+fn read_cursor(text: &str) -> Option<BookingId> {
+    URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| Uuid::from_slice(&bytes).ok()).map(BookingId)
+}
+
+fn as_csv(showtime: &Showtime, bookings: &[&Booking]) -> Result<HttpResponse, Problem> {
+    let mut table = Table::new(&COLUMNS);
+    for booking in bookings {
+        let printed = |seat: &SeatId| showtime.facts().seat_map.printed(seat.index()).to_string();
+        let seats = booking.seat_ids.iter().map(printed).collect::<Vec<_>>().join("; ");
+        let price = booking.price.as_ref();
+        table.line(&[
+            &booking.id.to_string(),
+            booking.status.as_str(),
+            booking.user_id.as_str(),
+            &seats,
+            &price.map(|price| price.total().to_string()).unwrap_or_default(),
+            price.map(|price| price.currency.as_str()).unwrap_or_default(),
+            booking.payment_reference.as_ref().map(PaymentReference::as_str).unwrap_or_default(),
+            &booking.reserved_at.to_string(),
+            &booking.expires_at.to_string(),
+            booking.cancel_reason.as_ref().map(CancelReason::as_str).unwrap_or_default(),
+        ])?;
+    }
+    table.answer()
+}

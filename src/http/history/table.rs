@@ -1,0 +1,61 @@
+//! Tables: answers as CSV, which spreadsheets open.
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use csv::Writer;
+
+use crate::http::problem::{FieldError, Problem};
+use crate::http::request::query::Query;
+
+/// The words of `?format=`.
+pub(crate) const FORMATS: [&str; 2] = ["json", "csv"];
+
+/// Whether `?format=` asks for CSV.
+pub(crate) fn is_wanted(query: &Query<'_>) -> Result<bool, Problem> {
+    match query.get("format") {
+        None | Some("json") => Ok(false),
+        Some("csv") => Ok(true),
+        Some(_) => Err(Problem::field(FieldError::parameter("format", "must be json or csv"))),
+    }
+}
+
+/// A table that is being written.
+pub(crate) struct Table(Writer<Vec<u8>>, Result<(), csv::Error>);
+
+impl Table {
+    pub(crate) fn new(columns: &[&str]) -> Self {
+        let mut writer = Writer::from_writer(Vec::new());
+        let begun = writer.write_record(columns);
+        Self(writer, begun)
+    }
+
+    /// Adds a line. What a spreadsheet would take for a formula gets an apostrophe before it: names and references are their users'.
+    pub(crate) fn line(&mut self, cells: &[&str]) -> Result<(), Problem> {
+        let guarded = cells.iter().map(|cell| if is_formula(cell) { format!("'{cell}") } else { (*cell).to_owned() });
+        self.0.write_record(guarded).map_err(Problem::bug)
+    }
+
+    pub(crate) fn answer(self) -> Result<HttpResponse, Problem> {
+        self.1.map_err(Problem::bug)?;
+        let bytes = self.0.into_inner().map_err(Problem::bug)?;
+        let mut response = HttpResponse::Ok();
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        Ok(response.content_type("text/csv; charset=utf-8").body(bytes))
+    }
+}
+
+/// Begins as a formula does. See OWASP, *CSV injection*.
+fn is_formula(cell: &str) -> bool {
+    cell.starts_with(['=', '+', '-', '@', '\t', '\r'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_are_guarded() {
+        assert!(["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"].into_iter().all(is_formula));
+        assert!(!["ada", "A1", "1-1", "", "'=1"].into_iter().any(is_formula));
+    }
+}
