@@ -63,7 +63,7 @@ pub struct SeatId(pub Uuid);
 pub struct ShowtimeMark(u32);
 
 impl ShowtimeMark {
-    pub(super) const BITS: u32 = 20;
+    const BITS: u32 = 20;
 
     /// The mark that is the first bits of this number.
     fn of_first_bits(number: u128) -> Self {

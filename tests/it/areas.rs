@@ -30,7 +30,7 @@ fn house() -> SeatMap {
 }
 
 fn id(number: u128) -> BookingId {
-    BookingId(Uuid::from_u128(number << 20))
+    BookingId(Uuid::from_u128(number))
 }
 
 fn places(area: &str, quantity: u32) -> AreaPlaces {
@@ -240,17 +240,12 @@ fn a_repeated_reservation_takes_nothing_more_and_places_are_exchanged_by_id() {
 }
 
 #[test]
-fn bookings_begin_to_look_at_places_all_over_a_large_area() {
-    let seat_map = serde_json::from_value(json!([{"row": "Field", "seats": 10_000, "area": {}}])).unwrap();
-    let facts = ShowtimeFacts { id: ID, seat_map: Arc::new(seat_map) };
-    let mut story = Story(Showtime::scheduled(facts, Listing::new("M", Timestamp::MAX)));
-    let mut tenths = [0; 10];
-    for number in 0..500 {
-        // As nodes make ids: the counter of a version 7 and the showtime's mark, with a random part between them.
-        let place = story.reserve((number << 12) | (number * 7919 % 4096), None, vec![places("Field", 1)]).unwrap()[0];
-        tenths[usize::try_from(place / 1_000).unwrap()] += 1;
-    }
-    assert!(tenths.iter().all(|count| (25..=80).contains(count)), "{tenths:?}");
+fn the_first_free_places_are_taken() {
+    let mut story = Story::begin(Terms::default());
+    assert_eq!(story.reserve(1, None, vec![places("Standing", 2)]), Ok(vec![4, 5]));
+    assert_eq!(story.reserve(2, Some(named(&[7])), vec![places("Standing", 2)]), Ok(vec![7, 6, 8]));
+    story.when(&Command::CancelBooking { booking_id: id(1), credential: Credential::Operator }).unwrap();
+    assert_eq!(story.reserve(3, None, vec![places("Standing", 3)]), Ok(vec![4, 5, 9]));
 }
 
 proptest! {
