@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::box_office::arrivals::Arrivals;
 use crate::box_office::board::Board;
+use crate::box_office::expiry::SEATS_PER_COMMIT;
 use crate::box_office::owned::Owned;
 use crate::box_office::plan::Plan;
 use crate::box_office::progress::Step;
@@ -168,7 +169,12 @@ impl BatchRun {
         let policy = self.deps.settings.policy();
         let due = owned.showtime.due_holds(now).filter(|(deadline, id)| !self.arrivals.spare(*id, *deadline, now));
         let due: Vec<BookingId> = due.map(|(_, id)| id).take(self.deps.settings.max_batch).collect();
+        let mut seats = 0;
         for booking_id in due {
+            if seats >= SEATS_PER_COMMIT {
+                break;
+            }
+            seats += owned.showtime.booking(booking_id).map_or(0, |booking| booking.seat_ids.len());
             // Refused only if the booking is unknown, and it was just listed.
             if plan.decide(&mut owned.showtime, &Command::ExpireHold { booking_id }, &policy).is_err() {
                 tracing::error!(booking.id = %booking_id, "a listed hold is unknown");

@@ -18,6 +18,8 @@ use crate::write_store::{Batch, BookingChange, DueBooking, IDEMPOTENCY_KEPT, Loa
 const BOOKINGS_PER_LOOK: usize = 10_000;
 /// Bookings of one showtime that one commit ends.
 const BOOKINGS_PER_COMMIT: usize = 500;
+/// Seats from which on a commit ends no further booking.
+pub(super) const SEATS_PER_COMMIT: usize = 10_000;
 /// Showtimes whose commits may be under way at once: enough to fill the statements that the write store packs them into.
 const SHOWTIMES_AT_ONCE: usize = 512;
 /// A page that has not moved for so long is ended whoever sweeps: the sweeper stands still. Long enough that no second one gets into the
@@ -145,14 +147,14 @@ async fn end_in_showtime(duty: &Duty, bookings: Vec<DueBooking>) -> usize {
     let now = || (duty.deps.clock)();
     let (alone, with_showtime): (Vec<_>, Vec<_>) = bookings.into_iter().partition(DueBooking::tells_all);
     let mut ended = 0;
-    for part in alone.chunks(BOOKINGS_PER_COMMIT) {
+    for part in parts(&alone) {
         let Some(batch) = ending(part, now()) else { break };
         if !commit(duty, batch, part).await {
             return ended;
         }
         ended += part.len();
     }
-    for part in with_showtime.chunks(BOOKINGS_PER_COMMIT) {
+    for part in parts(&with_showtime) {
         let Some(batch) = ending_with_showtime(duty, part, now()).await else { break };
         if !commit(duty, batch, part).await {
             return ended;
@@ -160,6 +162,22 @@ async fn end_in_showtime(duty: &Duty, bookings: Vec<DueBooking>) -> usize {
         ended += part.len();
     }
     ended
+}
+
+/// What one commit ends each: a block may have as many seats as hundreds of other bookings.
+fn parts(mut bookings: &[DueBooking]) -> impl Iterator<Item = &[DueBooking]> {
+    std::iter::from_fn(move || {
+        let mut seats = 0;
+        let fits = |due: &&DueBooking| {
+            let had = seats;
+            seats += due.booking.seat_ids.len();
+            had < SEATS_PER_COMMIT
+        };
+        let count = bookings.iter().take(BOOKINGS_PER_COMMIT).take_while(fits).count();
+        let (part, rest) = bookings.split_at_checked(count).filter(|(part, _)| !part.is_empty())?;
+        bookings = rest;
+        Some(part)
+    })
 }
 
 /// Commits the end of these bookings; false if that was not possible.

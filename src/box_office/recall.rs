@@ -11,7 +11,7 @@ use crate::write_store::{IdempotencyRecord, StoreError};
 
 impl BatchRun {
     /// Reads from the store what the commands need and the state does not have: answers recorded under their idempotency
-    /// keys (given back at once) and bookings that have ended or were made elsewhere. At most three calls, whatever the batch's size.
+    /// keys (given back at once) and bookings that have ended or were made elsewhere. A few calls, whatever the batch's size.
     pub(super) async fn recall(&mut self, owned: &mut Owned, repeated: bool) -> Result<(), StoreError> {
         self.board.progress.enter(Step::Reading);
         let keys: Vec<[u8; 32]> =
@@ -28,7 +28,7 @@ impl BatchRun {
             }
         }
         let policy = self.deps.settings.policy();
-        let mut wanted: HashSet<BookingId> = owned.showtime.unread_blocks().collect();
+        let mut wanted: HashSet<BookingId> = HashSet::new();
         for queued in &self.commands {
             match &queued.request.command {
                 Command::ReserveSeats { booking_id, seats, asked_at, .. } => {
@@ -54,21 +54,30 @@ impl BatchRun {
                 Command::ChangeShowtime { .. } | Command::CancelShowtime { .. } => false,
             };
         }
-        wanted.retain(|id| owned.showtime.booking(*id).is_none());
-        if !wanted.is_empty() {
-            for booking in self.deps.ledger.bookings(wanted.into_iter().collect()).await? {
-                if booking.showtime_id == self.showtime_id && booking.version <= owned.showtime.sequence() {
-                    owned.showtime.recall(booking);
-                } else if booking.showtime_id == self.showtime_id {
-                    // Newer than the state: somebody wrote since. The journal brings seats and bookings together.
-                    let id = booking.id;
-                    owned.showtime.recall(booking);
-                    owned.catch_up(self.deps.ledger.as_ref()).await?;
-                    tracing::debug!(booking.id = %id, "a booking was newer than its showtime's state");
-                }
+        self.recall_bookings(owned, wanted).await
+    }
+
+    /// Reads these bookings, and the blocks of other nodes. What is newer than the state shows that somebody wrote since: the journal then brings
+    /// seats and bookings together, and may tell of further blocks.
+    async fn recall_bookings(&self, owned: &mut Owned, mut wanted: HashSet<BookingId>) -> Result<(), StoreError> {
+        let mut asked: HashSet<BookingId> = HashSet::new();
+        loop {
+            wanted.extend(owned.showtime.unread_blocks());
+            wanted.retain(|id| owned.showtime.booking(*id).is_none() && asked.insert(*id));
+            if wanted.is_empty() {
+                return Ok(());
+            }
+            let mut found = self.deps.ledger.bookings(wanted.drain().collect()).await?;
+            found.retain(|booking| booking.showtime_id == self.showtime_id);
+            let is_behind = found.iter().any(|booking| booking.version > owned.showtime.sequence());
+            for booking in found {
+                owned.showtime.recall(booking);
+            }
+            if is_behind {
+                owned.catch_up(self.deps.ledger.as_ref()).await?;
+                tracing::debug!(showtime.id = %self.showtime_id, "a booking was newer than its showtime's state");
             }
         }
-        Ok(())
     }
 
     /// Finds out which payments of the batch were used before: each has confirmed a booking, or came too late for one. One that is only just being used by another showtime's

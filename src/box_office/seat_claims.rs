@@ -245,10 +245,12 @@ fn claim(booking_id: BookingId, seats: &[SeatId]) -> Claim {
     Claim { booking_id, seats: seats.iter().map(|seat| seat.index()).collect() }
 }
 
-/// Whether the owner of a lock is a live booking that has the seat.
+/// Whether the owner of a lock is a live booking that has the seat, and no block: who may have a block's seats, its showtime decides.
 fn has(stored: &HashMap<BookingId, Booking>, obstacle: &Obstacle) -> bool {
     stored.get(&obstacle.owner).is_some_and(|booking| {
-        booking.status.is_live() && booking.seat_ids.iter().any(|seat| seat.index() == obstacle.seat)
+        booking.status.is_live()
+            && booking.block.is_none()
+            && booking.seat_ids.iter().any(|seat| seat.index() == obstacle.seat)
     })
 }
 

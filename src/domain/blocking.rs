@@ -40,10 +40,13 @@ impl Showtime {
         }))
     }
 
-    /// Gives seats of a block back to everybody: all if none is named. A block without seats is over. If the block has none of those named, that
-    /// was done before.
+    /// Gives seats of a block back to everybody: all if none is named. A block without seats is over, but a channel's: seats that it has sold may
+    /// come back to it. If the block has none of those named, that was done before.
     pub(super) fn decide_unblock(&self, id: BookingId, seats: &[SeatId]) -> Result<Decision, Rejection> {
-        let block = self.booking(id).filter(|booking| booking.block.is_some()).ok_or(BlockRejection::Unknown)?;
+        let (block, kind) = self
+            .booking(id)
+            .and_then(|booking| Some((booking, booking.block.as_ref()?)))
+            .ok_or(BlockRejection::Unknown)?;
         self.check_known(seats)?;
         let is_meant = |seat: &SeatId| seats.is_empty() || seats.contains(seat);
         let (released, kept): (Vec<SeatId>, Vec<SeatId>) = block.seat_ids.iter().copied().partition(is_meant);
@@ -56,7 +59,8 @@ impl Showtime {
             return Err(BlockRejection::SeatsNotInBlock { seat_ids: others, places }.into());
         }
         let (booking_id, seat_ids, reason, refund) = (id, released, None, None);
-        Ok(Decision::Accepted(if kept.is_empty() {
+        let is_over = seats.is_empty() || (kept.is_empty() && kind.channel.is_none());
+        Ok(Decision::Accepted(if is_over {
             Event::BookingCancelled { booking_id, seat_ids, reason, refund }
         } else {
             Event::SeatsReleased { booking_id, seat_ids, reason, refund }

@@ -20,8 +20,7 @@ impl Showtime {
         let is_free = |seat| self.is_free(seat) || channel.has(seat) || had.contains(&seat);
         let map = &self.facts().seat_map;
         let Some(orphan) = left_alone(map, is_free, &had, &chosen) else { return Ok(()) };
-        let taken: Vec<SeatIndex> = chosen.into_iter().filter(|seat| !had.contains(seat)).collect();
-        Err(Rejection::SeatLeftAlone { place: map.printed(orphan), instead: self.alternatives(&taken, 1) })
+        Err(Rejection::SeatLeftAlone { place: map.printed(orphan) })
     }
 
     /// Whether a seat can be taken.

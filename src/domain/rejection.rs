@@ -159,12 +159,10 @@ pub enum Rejection {
         category: String,
     },
     /// The reservation would leave a seat alone that need not be, and the terms refuse that.
-    #[error("seat {place} would be left alone{}", offered(instead))]
+    #[error("seat {place} would be left alone")]
     SeatLeftAlone {
         /// The seat.
         place: SeatPlace,
-        /// What may be taken instead: one block, or none.
-        instead: Vec<Alternative>,
     },
     /// Enough seats are free, but not as they may lie.
     #[error("there are no {wanted} free seats together as wanted; the longest block in one row has {longest}")]
@@ -189,7 +187,7 @@ pub enum Rejection {
         place: SeatPlace,
     },
     /// The tariff is not for customers.
-    #[error("tariff {tariff:?} of seat {place} is for operators only")]
+    #[error("tariff {tariff:?} of {} {place} is for operators only", place.noun())]
     OperatorsTariff {
         /// The tariff's key.
         tariff: String,
@@ -292,11 +290,6 @@ pub enum Rejection {
 /// `1 seat is`, `2 seats are`
 fn several(count: u32, what: &str) -> String {
     if count == 1 { format!("1 {what} is") } else { format!("{count} {what}s are") }
-}
-
-/// `; instead there is row A 4-5, together, no single seat left`
-fn offered(instead: &[Alternative]) -> String {
-    instead.first().map(|block| format!("; instead there is {}", block.choice)).unwrap_or_default()
 }
 
 /// `3 places are wanted, 2 are left`

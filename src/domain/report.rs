@@ -19,13 +19,15 @@ pub struct Tally {
     pub revenue: BTreeMap<String, u64>,
 }
 
-/// How a showtime stands. A place is in one line of each list.
+/// How a showtime stands.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Report {
     /// The whole house.
     pub total: Tally,
-    /// By section or area; the key is empty for rows that are in none.
+    /// By section, without areas; the key is empty for rows that are in none.
     pub sections: BTreeMap<String, Tally>,
+    /// By area.
+    pub areas: BTreeMap<String, Tally>,
     /// By category; the key is empty for places without one.
     pub categories: BTreeMap<String, Tally>,
     /// By the tariff of the places that are reserved or sold; the key is empty for places without a price.
@@ -67,10 +69,12 @@ impl Report {
         for (seat, status) in showtime.facts().seat_map.seats().zip(showtime.statuses()) {
             let alone = Place { standing: Standing::of(*status), price: None };
             let place = held.get(&seat.index).unwrap_or(&alone);
-            let section =
-                if seat.row.area.is_some() { Some(seat.row.row.as_str()) } else { seat.row.section.as_deref() };
+            let (parts, key) = match &seat.row.area {
+                Some(_) => (&mut report.areas, Some(seat.row.row.as_str())),
+                None => (&mut report.sections, seat.row.section.as_deref()),
+            };
+            tally(parts, key).add(place);
             report.total.add(place);
-            tally(&mut report.sections, section).add(place);
             tally(&mut report.categories, seat.category()).add(place);
             if matches!(place.standing, Standing::Reserved | Standing::Sold) {
                 tally(&mut report.tariffs, place.price.map(|(_, price)| price.tariff.as_str())).add(place);

@@ -291,7 +291,12 @@ impl Showtime {
         if let Some(seat_ids) = event.given_up_seats() {
             self.note_given_up(id, seat_ids, recorded_at);
         }
-        match token.and_then(|token| Booking::made_by(event, self.facts.id, token, (sequence, recorded_at))) {
+        // Seats that come back to a block do not make it anew.
+        let comes_back = matches!(event, Event::SeatsBlocked { .. }) && self.bookings.contains_key(&id);
+        match token
+            .filter(|_| !comes_back)
+            .and_then(|token| Booking::made_by(event, self.facts.id, token, (sequence, recorded_at)))
+        {
             Some(booking) => self.recall(booking),
             None => self.change(id, sequence, |booking| booking.follow(event)),
         }

@@ -46,6 +46,8 @@ pub struct Services {
     pub metrics: Registry,
 }
 
+/// Previews and alternatives that are made at once.
+const MOST_SHOWTIMES_SEEN: usize = 16;
 /// Long reads under way at once.
 const MOST_LONG_READS: usize = 8;
 
@@ -67,6 +69,8 @@ pub struct AppState {
     pub(super) sequence_waits: SequenceWaits,
     /// Takes in bodies that may be large.
     pub(super) intake: Intake,
+    /// Places for previews and alternatives, each of which reads a whole showtime.
+    pub(super) showtimes_seen: Semaphore,
     /// Places for filtered lists and stories, each of which may read thousands of showtimes or events.
     pub(super) long_reads: Semaphore,
     pub(super) limits: Limits,
@@ -102,6 +106,7 @@ impl AppState {
                 places: Arc::new(Semaphore::new(settings.large_bodies)),
                 body_timeout: settings.body_timeout(),
             },
+            showtimes_seen: Semaphore::new(MOST_SHOWTIMES_SEEN),
             long_reads: Semaphore::new(MOST_LONG_READS),
             limits: Limits::new(&settings.limits, settings.trusted_proxies.clone()),
             totals: TotalLimits::of(services.journal, &settings.limits),

@@ -12,11 +12,12 @@ mod show;
 
 use crate::http::auditoriums::answers::{AuditoriumPage, AuditoriumSummary, PretixPlan};
 use crate::http::auditoriums::format::Format;
-use crate::http::auditoriums::list::{CURSOR, CURSOR_CHARACTERS, MOST_ON_PAGE};
+use crate::http::auditoriums::list::MOST_ON_PAGE;
 use crate::http::auditoriums::schema::AuditoriumPlan;
 use crate::http::auditoriums::show::MOST_VERSION;
 use crate::http::openapi::Describe;
 use crate::http::paths::{AUDITORIUM, AUDITORIUM_SCHEMA, AUDITORIUMS};
+use crate::http::request::cursor::{CURSOR, CURSOR_CHARACTERS};
 use crate::http::route::Route;
 
 pub(super) use format::stored_plan;

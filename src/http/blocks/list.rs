@@ -2,21 +2,15 @@
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use uuid::Uuid;
 
 use crate::domain::{BookingId, ShowtimeId};
 use crate::http::blocks::answers::{BlockAnswer, BlockPage};
 use crate::http::blocks::create::unknown_showtime;
-use crate::http::problem::{FieldError, Problem};
-use crate::http::request::body;
+use crate::http::problem::Problem;
 use crate::http::request::query::Query;
+use crate::http::request::{body, cursor};
 use crate::http::{AppState, credential};
 
-/// What a cursor looks like: 16 bytes in base64 for URLs.
-pub(super) const CURSOR: &str = "^[A-Za-z0-9_-]{22}$";
-/// Characters of a cursor.
-pub(super) const CURSOR_CHARACTERS: usize = 22;
 /// Most blocks on a page.
 pub(super) const MOST_ON_PAGE: u64 = 200;
 /// Blocks on a page if nothing is said.
@@ -27,8 +21,7 @@ pub(super) async fn list(state: web::Data<AppState>, request: HttpRequest) -> Re
     credential::require_operator(&state, &request)?;
     let query = Query::of(&request, &["limit", "cursor"])?;
     let limit = query.number("limit", 1, MOST_ON_PAGE)?.unwrap_or(ON_PAGE);
-    let wrong = || Problem::field(FieldError::parameter("cursor", "is not a cursor that this server has given out"));
-    let after = query.get("cursor").map(|cursor| read_cursor(cursor).ok_or_else(wrong)).transpose()?;
+    let after = cursor::of(&query)?.map(BookingId);
     let showtime = ShowtimeId(body::path_uuid(&request, "id")?);
     if !state.existence.ask(showtime).await? {
         return Err(unknown_showtime());
@@ -37,7 +30,7 @@ pub(super) async fn list(state: web::Data<AppState>, request: HttpRequest) -> Re
     let found = state.box_office.blocks(showtime, after, size.saturating_add(1)).await?;
     let page = found.get(..size).unwrap_or(&found);
     let more = found.len() > page.len();
-    let next_cursor = if more { page.last().map(|last| URL_SAFE_NO_PAD.encode(last.id.0.as_bytes())) } else { None };
+    let next_cursor = if more { page.last().map(|last| cursor::after(last.id.0)) } else { None };
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     if let Some(next) = &next_cursor {
@@ -47,8 +40,4 @@ pub(super) async fn list(state: web::Data<AppState>, request: HttpRequest) -> Re
     let now = (state.clock)();
     let items = page.iter().filter_map(|booking| BlockAnswer::of(booking, now)).collect();
     Ok(response.json(BlockPage { items, next_cursor }))
-}
-
-fn read_cursor(text: &str) -> Option<BookingId> {
-    URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| Uuid::from_slice(&bytes).ok()).map(BookingId)
 }

@@ -1,26 +1,22 @@
 //! Finds bookings of a showtime, for operators: those that are over, too. As JSON page by page, or all as CSV.
 
+use std::cmp::Reverse;
+
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::domain::{
-    Booking, BookingId, BookingStatus, CancelReason, PaymentReference, SeatId, Showtime, ShowtimeId, UserId,
+    Booking, BookingId, BookingStatus, CancelReason, PaymentReference, SeatId, Showtime, ShowtimeId, Timestamp, UserId,
 };
 use crate::http::bookings::show::BookingAnswer;
 use crate::http::history::{replay, table, table::Table};
-use crate::http::problem::{FieldError, Problem};
+use crate::http::problem::Problem;
 use crate::http::request::query::Query;
-use crate::http::request::{body, fields};
+use crate::http::request::{body, cursor, fields};
 use crate::http::{AppState, credential};
 
-/// What a cursor looks like: 16 bytes in base64 for URLs.
-pub(super) const CURSOR: &str = "^[A-Za-z0-9_-]{22}$";
-/// Characters of a cursor.
-pub(super) const CURSOR_CHARACTERS: usize = 22;
 /// Most bookings on a page.
 pub(super) const MOST_ON_PAGE: u64 = 1_000;
 /// The words for where a booking stands.
@@ -67,19 +63,17 @@ pub(super) async fn find(state: web::Data<AppState>, request: HttpRequest) -> Re
     let query = Query::of(&request, &["userId", "seatId", "paymentReference", "status", "limit", "cursor", "format"])?;
     let wanted = Wanted::read(&query)?;
     let limit = query.number("limit", 1, MOST_ON_PAGE)?.unwrap_or(100);
-    let wrong = || Problem::field(FieldError::parameter("cursor", "is not a cursor that this server has given out"));
-    let after = query.get("cursor").map(|cursor| read_cursor(cursor).ok_or_else(wrong)).transpose()?;
+    let after = cursor::of(&query)?.map(BookingId);
     let is_csv = table::is_wanted(&query)?;
     let showtime = replay(&state, id).await?;
     let mut found: Vec<&Booking> = showtime.bookings().filter(|booking| wanted.wants(booking)).collect();
-    found.sort_unstable_by_key(|booking| std::cmp::Reverse((booking.reserved_at, booking.id)));
+    found.sort_unstable_by_key(|booking| newest_first(booking));
     if is_csv {
         return as_csv(&showtime, &found);
     }
-    let start = match after {
-        None => 0,
-        Some(last) => found.iter().position(|booking| booking.id == last).map(|place| place + 1).ok_or_else(wrong)?,
-    };
+    // It may stand otherwise by now, and not be among those that are wanted.
+    let last = after.map(|last| showtime.booking(last).map(newest_first).ok_or_else(cursor::unknown)).transpose()?;
+    let start = last.map_or(0, |last| found.partition_point(|booking| newest_first(booking) <= last));
     let rest = found.get(start..).unwrap_or_default();
     let size = usize::try_from(limit).unwrap_or(usize::MAX);
     let page = rest.get(..size).unwrap_or(rest);
@@ -87,9 +81,13 @@ pub(super) async fn find(state: web::Data<AppState>, request: HttpRequest) -> Re
     let now = (state.clock)();
     let answer = BookingPage {
         items: page.iter().map(|booking| BookingAnswer::of(booking, now)).collect(),
-        next_cursor: page.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(last.id.0.as_bytes())),
+        next_cursor: page.last().filter(|_| more).map(|last| cursor::after(last.id.0)),
     };
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
+}
+
+fn newest_first(booking: &Booking) -> Reverse<(Timestamp, BookingId)> {
+    Reverse((booking.reserved_at, booking.id))
 }
 
 impl Wanted {
@@ -113,13 +111,12 @@ impl Wanted {
         booking.block.is_none()
             && self.user.as_ref().is_none_or(|user| booking.user_id == *user)
             && self.seat.is_none_or(|seat| booking.seat_ids.contains(&seat) || booking.refunded.contains(&seat))
-            && self.payment.as_ref().is_none_or(|payment| booking.payment_reference.as_ref() == Some(payment))
+            && self.payment.as_ref().is_none_or(|payment| {
+                let refused = booking.refused_payment.as_ref().map(|refused| &refused.refund);
+                booking.payment_reference.as_ref() == Some(payment) || refused == Some(payment)
+            })
             && self.status.is_none_or(|status| booking.status == status)
     }
-}
-
-fn read_cursor(text: &str) -> Option<BookingId> {
-    URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| Uuid::from_slice(&bytes).ok()).map(BookingId)
 }
 
 fn as_csv(showtime: &Showtime, bookings: &[&Booking]) -> Result<HttpResponse, Problem> {

@@ -21,6 +21,7 @@ use crate::http::bookings::show::BookingAnswer;
 use crate::http::history::table::FORMATS;
 use crate::http::openapi::Describe;
 use crate::http::paths::{BOOKING, BOOKING_SEATS, BOOKINGS, CANCEL, CONFIRM, EXTEND, REFUND, SHOWTIME_BOOKINGS};
+use crate::http::request::cursor::{CURSOR, CURSOR_CHARACTERS};
 use crate::http::route::Route;
 
 const RESERVE_RULE: &str = "With `preview`, the rules are those of a reservation, but for the limit of places of a customer; somebody else may be \
@@ -34,7 +35,8 @@ const REFUND_RULE: &str = "The seats are free again for everybody. A booking wit
      event `BookingCancelled` or `SeatsReleased`, names the payment that is to be returned. Seats that were refunded \
      before are not refunded again: a request for such seats only changes nothing, and its answer has no `refund`.";
 
-const DOOR_RULE: &str = "Operators, who show their key, may also choose tariffs that are `operatorsOnly`, and may send a `paymentReference`: then the      booking is confirmed in the same step. Such a sale at the door does not ask whether the sale is open; the limits of places hold.";
+const DOOR_RULE: &str = "Operators, who show their key, may also choose tariffs that are `operatorsOnly`, and may send a `paymentReference`: then the booking is \
+     confirmed in the same step. Such a sale at the door does not ask whether the sale is open; the limits of places hold.";
 
 pub(super) fn routes() -> Vec<Route> {
     [reservations(), changes()].into_iter().flatten().collect()
@@ -78,15 +80,15 @@ fn reservations() -> Vec<Route> {
                 .id("The showtime")
                 .formed("userId", "Only those of this user", &text_pattern(), 1..=128)
                 .uuid("seatId", "Only those that have this seat, had it last, or had it refunded")
-                .formed("paymentReference", "Only the one with this payment", &text_pattern(), 1..=200)
+                .formed(
+                    "paymentReference",
+                    "Only those with this payment, also if it came too late",
+                    &text_pattern(),
+                    1..=200,
+                )
                 .choice("status", "Only those that stand so", &find::STATUSES)
                 .number("limit", "Bookings on the page, 100 if absent", 1, find::MOST_ON_PAGE)
-                .formed(
-                    "cursor",
-                    "`nextCursor` of the page before",
-                    find::CURSOR,
-                    find::CURSOR_CHARACTERS..=find::CURSOR_CHARACTERS,
-                )
+                .formed("cursor", "`nextCursor` of the page before", CURSOR, CURSOR_CHARACTERS..=CURSOR_CHARACTERS)
                 .choice("format", "`json`, if absent, or `csv`: all of them, without pages", &FORMATS)
                 .json_or_csv::<BookingPage<'_>>(200, "The bookings")
                 .problems(&[400, 401, 403, 404, 500, 503]),

@@ -56,17 +56,23 @@ impl Asked {
         Ok(Self { preview: query.flag("preview")?, alternatives: usize::try_from(alternatives).unwrap_or(usize::MAX) })
     }
 
-    /// The refusal, with what is offered instead if that was asked for and there is any.
+    /// The refusal, with what is offered instead: if that was asked for, or if a seat would be left alone. Without a view, or while many others look at
+    /// theirs, nothing is offered.
     pub(super) async fn offer(&self, state: &AppState, refused: Rejection, wanted: &Wanted) -> Problem {
-        let is_taken = matches!(refused, Rejection::SeatsTaken { .. });
+        let most = if let Rejection::SeatsTaken { .. } = refused {
+            self.alternatives
+        } else if let Rejection::SeatLeftAlone { .. } = refused {
+            self.alternatives.max(1)
+        } else {
+            0
+        };
         let problem = refused_reservation(refused, wanted);
-        if !is_taken || self.alternatives == 0 {
+        let Some(_place) = (most > 0).then(|| state.showtimes_seen.try_acquire().ok()).flatten() else {
             return problem;
-        }
-        // Without a view there is no offer; the refusal stands.
+        };
         let Ok(Some(view)) = state.showtimes.view(wanted.showtime).await else { return problem };
         let named: Vec<_> = wanted.seats.iter().flat_map(Seats::named).map(|seat| seat.index()).collect();
-        problem.offering(&Showtime::seen(&view).alternatives(&named, self.alternatives))
+        problem.offering(&Showtime::seen(&view).alternatives(&named, most))
     }
 }
 
@@ -80,6 +86,8 @@ pub(super) async fn preview(
         let detail = "cannot be shown with preview, which does not know what its channel has";
         return Err(Problem::field(FieldError::pointer("/channelKey", detail)));
     }
+    let place = state.showtimes_seen.try_acquire();
+    let place = place.map_err(|_full| Problem::new(Code::Overloaded, "others try their reservations"))?;
     let unreadable = |error| Problem::new(Code::Unavailable, "the read model is unavailable").because(error);
     let Some(view) = state.showtimes.view(wanted.showtime).await.map_err(unreadable)? else {
         if !state.existence.ask(wanted.showtime).await? {
@@ -96,7 +104,10 @@ pub(super) async fn preview(
         Ok(Decision::Accepted(event)) => vec![event],
         Ok(Decision::AcceptedAll(events)) => events,
         Ok(other) => return Err(Problem::bug(format!("a new reservation was decided as {other:?}"))),
-        Err(refused) => return Err(asked.offer(state, refused, wanted).await),
+        Err(refused) => {
+            drop(place);
+            return Err(asked.offer(state, refused, wanted).await);
+        }
     };
     for event in &events {
         showtime.evolve(event, view.sequence, now, None);

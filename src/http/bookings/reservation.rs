@@ -124,10 +124,12 @@ impl Wanted {
             let position = self.areas.iter().position(|wanted| wanted.area_id() == area).unwrap_or_default();
             return Some((Code::UnknownSeats, format!("/areas/{position}/areaId")));
         }
-        if let Rejection::UnknownTariff { tariff, place } = rejection
+        if let Rejection::UnknownTariff { tariff, place } | Rejection::OperatorsTariff { tariff, place } = rejection
             && place.in_area
         {
-            return Some((Code::UnknownTariff, self.place_of_tariff(tariff, Some(place.row.as_str()))));
+            let is_unknown = matches!(rejection, Rejection::UnknownTariff { .. });
+            let code = if is_unknown { Code::UnknownTariff } else { Code::OperatorsTariff };
+            return Some((code, self.place_of_tariff(tariff, Some(place.row.as_str()))));
         }
         if let Rejection::NoTariffs { tariff } = rejection
             && !self.seats.as_ref().is_some_and(Seats::have_tariffs)

@@ -17,7 +17,7 @@ use crate::http::{AppState, credential};
 
 const COLUMNS: [&str; 8] = ["by", "key", "available", "reserved", "blocked", "sold", "currency", "revenue"];
 
-/// How full a showtime is, and what it has earned. A place is in one line of each list.
+/// How full a showtime is, and what it has earned.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Report)]
@@ -29,8 +29,10 @@ pub(super) struct ReportAnswer {
     sequence: u64,
     /// The whole house.
     total: TallyAnswer,
-    /// By section or area; without `key`: rows that are in none.
+    /// By section, without areas; without `key`: rows that are in none.
     sections: Vec<TallyAnswer>,
+    /// By area.
+    areas: Vec<TallyAnswer>,
     /// By category; without `key`: places that have none.
     categories: Vec<TallyAnswer>,
     /// What is reserved and sold, by tariff; without `key`: places without a price.
@@ -73,6 +75,7 @@ pub(super) async fn show(state: web::Data<AppState>, request: HttpRequest) -> Re
         sequence,
         total: TallyAnswer::of("", report.total),
         sections: lines(report.sections),
+        areas: lines(report.areas),
         categories: lines(report.categories),
         tariffs: lines(report.tariffs),
     };
@@ -98,6 +101,7 @@ fn as_csv(report: &Report) -> Result<HttpResponse, Problem> {
     let parts = [
         ("total", &total),
         ("section", &report.sections),
+        ("area", &report.areas),
         ("category", &report.categories),
         ("tariff", &report.tariffs),
     ];

@@ -31,8 +31,7 @@ impl Table {
 
     /// Adds a line. What a spreadsheet would take for a formula gets an apostrophe before it: names and references are their users'.
     pub(crate) fn line(&mut self, cells: &[&str]) -> Result<(), Problem> {
-        let guarded = cells.iter().map(|cell| if is_formula(cell) { format!("'{cell}") } else { (*cell).to_owned() });
-        self.0.write_record(guarded).map_err(Problem::bug)
+        self.0.write_record(cells.iter().map(|cell| guarded(cell))).map_err(Problem::bug)
     }
 
     pub(crate) fn answer(self) -> Result<HttpResponse, Problem> {
@@ -44,9 +43,14 @@ impl Table {
     }
 }
 
-/// Begins as a formula does. See OWASP, *CSV injection*.
-fn is_formula(cell: &str) -> bool {
-    cell.starts_with(['=', '+', '-', '@', '\t', '\r'])
+/// The cell with an apostrophe before what begins as a formula does, also after a semicolon: where commas are for decimals, spreadsheets part cells
+/// there. See OWASP, *CSV injection*.
+fn guarded(cell: &str) -> String {
+    let guard = |part: &str| {
+        let is_formula = part.trim_start_matches(' ').starts_with(['=', '+', '-', '@', '\t', '\r']);
+        if is_formula { format!("'{part}") } else { part.to_owned() }
+    };
+    cell.split(';').map(guard).collect::<Vec<_>>().join(";")
 }
 
 #[cfg(test)]
@@ -55,7 +59,12 @@ mod tests {
 
     #[test]
     fn formulas_are_guarded() {
-        assert!(["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"].into_iter().all(is_formula));
-        assert!(!["ada", "A1", "1-1", "", "'=1"].into_iter().any(is_formula));
+        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1"] {
+            assert_eq!(guarded(formula), format!("'{formula}"));
+        }
+        for plain in ["ada", "A1; A2", "1-1", "", "'=1"] {
+            assert_eq!(guarded(plain), plain);
+        }
+        assert_eq!(guarded("x;=1;y"), "x;'=1;y");
     }
 }

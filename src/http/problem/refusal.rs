@@ -65,7 +65,7 @@ impl From<Rejection> for Problem {
             Rejection::TooFewSeats { left, .. } | Rejection::TooFewAccessible { left, .. } => {
                 Self::too_few(Code::TooFewSeats, detail, left)
             }
-            Rejection::SeatLeftAlone { instead, .. } => Self::new(Code::SeatLeftAlone, detail).offering(&instead),
+            Rejection::SeatLeftAlone { .. } => Self::new(Code::SeatLeftAlone, detail),
             Rejection::NotTogether { longest, .. } => {
                 Self::new(Code::NotTogether, detail).with(Further { longest: Some(longest), ..Further::default() })
             }

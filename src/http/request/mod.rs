@@ -1,6 +1,7 @@
 //! How requests are read: bodies and their fields, query parameters, and what of a connection was not read or cannot be parsed.
 
 pub(super) mod body;
+pub(super) mod cursor;
 pub(super) mod fields;
 pub(super) mod long_list;
 pub(super) mod query;

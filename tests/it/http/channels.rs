@@ -86,6 +86,26 @@ async fn a_channel_without_seats_outlives_a_restart_and_gets_its_seats_back() {
     house.check().await;
 }
 
+/// What operators take from a channel does not end it while customers have its seats.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_whose_last_free_seat_is_taken_from_it_gets_the_others_back() {
+    let house = House::open().await;
+    let seats = &house.seats;
+    let made = house.channel(&seats[..2], KEY).await;
+    let id = made.body["blockId"].as_str().unwrap();
+    let bought = house.buy(json!({"seatIds": seats[..1]}), KEY).await;
+    assert_eq!(bought.status, 201, "{bought:?}");
+    let released = house.blocks(Method::POST, &format!("/{id}/seats"), json!({"remove": seats[1..2]})).await;
+    assert_eq!((released.status, &released.body["status"]), (200, &json!("Blocked")), "{released:?}");
+    assert_eq!(house.server.reserve(&house.showtime, &seats[1..2], "bob").await.status, 201);
+    assert_eq!(house.server.cancel(&Held::from(&bought.body)).await.status, 200);
+    is_problem(&house.server.reserve(&house.showtime, &seats[..1], "bob").await, 409, "seats-taken");
+    assert_eq!(house.buy(json!({"seatIds": seats[..1]}), KEY).await.status, 201);
+    let ended = house.blocks(Method::DELETE, &format!("/{id}"), Value::Null).await;
+    assert_eq!((ended.status, &ended.body["status"]), (200, &json!("Ended")), "{ended:?}");
+    house.check().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeated_reservation_is_known_with_its_channel() {
     let house = House::open().await;

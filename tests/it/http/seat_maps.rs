@@ -105,11 +105,14 @@ async fn a_crowd_costs_one_compression_for_each_sequence() {
     let mut before = made(&house).await;
     for sequence in 1..4 {
         let path = format!("{WHOLE}?minSequence={sequence}");
+        let began = std::time::Instant::now();
         let crowd = join_all((0..50).map(|_| get(&house, &path, &[(ACCEPT_ENCODING, "gzip")]))).await;
         assert!(crowd.iter().all(|answer| answer.header("etag").ends_with(&format!("-{sequence}-gzip\""))));
         let after = made(&house).await;
-        assert_eq!(after[1] - before[1], 1, "sequence {sequence}");
-        assert!(after[0] - before[0] <= 1, "sequence {sequence}");
+        // A showtime is read again after 5 s, which a slow machine may take.
+        let most = 1 + began.elapsed().as_secs() / 5;
+        assert!((1..=most).contains(&(after[1] - before[1])), "sequence {sequence}");
+        assert!(after[0] - before[0] <= most, "sequence {sequence}");
         let held = house.server.hold(&house.showtime, &house.seats[usize::try_from(sequence).unwrap()..][..1]).await;
         assert_eq!(held.sequence, sequence + 1);
         before = after;

@@ -168,3 +168,30 @@ async fn a_dead_nodes_hold_goes_back_to_its_channel() {
     assert_eq!(buy(&survivor, &showtime, &seats[..2], key).await.status, 201);
     stack.check().await;
 }
+
+/// A node learns of a channel only when it meets a booking that has a seat of it. What is given back there is the channel's again all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_has_not_heard_of_a_channel_gives_its_seats_back() {
+    let stack = Stack::real(services::shared()).await;
+    let (knows, late) = (stack.start(), stack.start());
+    let (showtime, seats) = knows.schedule(1).await;
+    assert!(reserved(&late, &showtime, &seats[4..5]).await.is_some(), "the showtime is open there");
+    let key = "key-of-the-fan-club";
+    let body = json!({"seatIds": seats[..2], "type": "presale", "channel": {"name": "Fans", "key": key}});
+    let made = operator(&knows, Method::POST, &format!("/api/showtimes/{showtime}/blocks"), body).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let buy = async |node: &Server, seat: &str| {
+        let body = json!({"showtimeId": showtime, "seatIds": [seat], "userId": "fan", "channelKey": key});
+        node.post("/api/bookings", &body).await
+    };
+    let bought = buy(&knows, &seats[0]).await;
+    assert_eq!(bought.status, 201, "{bought:?}");
+    assert_eq!(late.cancel(&Held::from(&bought.body)).await.status, 200);
+    assert!(reserved(&knows, &showtime, &seats[..1]).await.is_none(), "it is the channel's");
+    assert!(reserved(&late, &showtime, &seats[..1]).await.is_none(), "it is the channel's");
+    for (node, seat) in [(&late, &seats[0]), (&knows, &seats[1])] {
+        let again = buy(node, seat).await;
+        assert_eq!(again.status, 201, "{again:?}");
+    }
+    stack.check().await;
+}

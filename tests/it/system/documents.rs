@@ -1,4 +1,4 @@
-//! Documents: the shell lines of the README and of the pages for sellers do what the text around them says.
+//! Documents: the shell lines of the README and of the pages for sellers, box offices and integrators do what the text around them says.
 
 use std::process::Stdio;
 
@@ -50,12 +50,10 @@ async fn the_five_minutes_with_curl_work() {
 async fn the_page_for_sellers_works() {
     let said = run("docs/selling.md", ("# Selling", "\u{0}")).await;
     let lines: Vec<&str> = said.lines().collect();
-    let [accessible, found, priced, price, places, areas, blocks, unblocked, channel, fan, listed, door, after @ ..] =
-        lines.as_slice()
-    else {
+    let [accessible, found, priced, price, places, areas, choice, tried, after @ ..] = lines.as_slice() else {
         panic!("{said}")
     };
-    let [choice, tried, extended, refused, offered, confirmed, exchanged, refund, cancelled, payment] = after else {
+    let [extended, refused, offered, confirmed, exchanged, refund, cancelled, payment] = after else {
         panic!("{said}")
     };
     assert_eq!(*tried, "row B 6-8, together, no single seat left");
@@ -69,12 +67,38 @@ async fn the_page_for_sellers_works() {
     assert!(found.starts_with('['), "{found}");
     assert_eq!(*exchanged, "The booking has the seats in seatIds.");
     assert_eq!(refund, payment);
-    assert!(blocks.contains("'type': 'press'") && blocks.contains("'until': '2029-12-31T17:00:00Z'"), "{blocks}");
-    assert_eq!((*unblocked, *channel, *fan), ("Ended", "Fan club", "Pending"));
-    assert_eq!((*listed, *door), ("5", "Confirmed"));
     assert_eq!(*choice, "row A 5-8, together, no single seat left");
     assert!(extended.ends_with('Z'), "{extended}");
     assert_eq!(*refused, "this customer has 4 places and wants 6 more; 8 are allowed at most");
     assert_eq!((*confirmed, *cancelled), ("Confirmed", "The projector is broken"));
     assert!(payment.starts_with("payment of "), "{payment}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_for_box_offices_works() {
+    let said = run("docs/box-office.md", ("# The box office", "\u{0}")).await;
+    let lines: Vec<&str> = said.lines().collect();
+    let [version, blocks, unblocked, channel, fan, door, found, table, total, full, guest, story, past] =
+        lines.as_slice()
+    else {
+        panic!("{said}")
+    };
+    assert_eq!(*version, "2");
+    assert!(blocks.contains("'type': 'press'") && blocks.contains("'until': '2029-12-31T17:00:00Z'"), "{blocks}");
+    assert_eq!((*unblocked, *channel, *fan, *door), ("Ended", "Fan club", "Pending", "Confirmed"));
+    assert_eq!((*found, *table), ("['Confirmed']", "Confirmed,counter,Stalls B1; Stalls B2,0,EUR"));
+    assert_eq!(
+        (*total, *full, *guest),
+        ("total,,4,2,0,2,EUR,0", "tariff,full,0,2,0,0,,", "tariff,guest,0,0,0,2,EUR,0")
+    );
+    assert_eq!((*story, *past), ("['SeatsReserved', 'BookingConfirmed']", "{'Available'}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_for_integrators_works() {
+    let said = run("docs/integrating.md", ("# Integrating", "\u{0}")).await;
+    let lines: Vec<&str> = said.lines().collect();
+    let [seen, replayed, taken, wrong] = lines.as_slice() else { panic!("{said}") };
+    assert_eq!((*seen, *replayed, *taken), ("Reserved", "True", "seats-taken"));
+    assert!(wrong.contains("/seatIds") && wrong.contains("/user"), "{wrong}");
 }
