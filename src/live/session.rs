@@ -108,9 +108,6 @@ impl Session {
 
     fn send_frames(&self, frames: Bytes) {
         self.frames.push(frames);
-        if let Some(handle) = &self.handle {
-            handle.sent(self.node.now());
-        }
     }
 
     pub(super) fn pong(&self, payload: &[u8]) {
@@ -309,6 +306,7 @@ impl Session {
             return false;
         }
         if handle.needs_ping(now, &settings) {
+            handle.pinged(now);
             match &self.speech {
                 Speech::Plain => {
                     self.send_frames(outflow::ping());

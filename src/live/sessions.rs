@@ -24,7 +24,7 @@ pub(super) struct SessionHandle {
     woken_at: AtomicU64,
     looked_at: AtomicU64,
     received_at: AtomicU64,
-    sent_at: AtomicU64,
+    pinged_at: AtomicU64,
     /// When the handshake must be done; `u64::MAX` once it is.
     handshake_by: AtomicU64,
     /// When a client that has joined nothing is told so; `u64::MAX` if it was told or has joined.
@@ -44,7 +44,7 @@ impl SessionHandle {
             woken_at: AtomicU64::new(now),
             looked_at: AtomicU64::new(now),
             received_at: AtomicU64::new(now),
-            sent_at: AtomicU64::new(now),
+            pinged_at: AtomicU64::new(now),
             handshake_by: AtomicU64::new(handshake_by),
             remind_at: AtomicU64::new(remind_at),
             again_at: AtomicU64::new(u64::MAX),
@@ -96,8 +96,8 @@ impl SessionHandle {
         self.received_at.store(now, Ordering::Relaxed);
     }
 
-    pub(super) fn sent(&self, now: u64) {
-        self.sent_at.store(now, Ordering::Relaxed);
+    pub(super) fn pinged(&self, now: u64) {
+        self.pinged_at.store(now, Ordering::Relaxed);
     }
 
     pub(super) fn handshake_done(&self) {
@@ -124,8 +124,9 @@ impl SessionHandle {
         self.dropped.load(Ordering::Acquire)
     }
 
+    /// Whatever else is sent: a client of a busy showtime, which sends nothing by itself, is heard of by its pongs only.
     pub(super) fn needs_ping(&self, now: u64, settings: &Settings) -> bool {
-        now.saturating_sub(self.sent_at.load(Ordering::Relaxed)) >= settings.ping_milliseconds
+        now.saturating_sub(self.pinged_at.load(Ordering::Relaxed)) >= settings.ping_milliseconds
     }
 
     pub(super) fn is_silent(&self, now: u64, settings: &Settings) -> bool {

@@ -61,7 +61,7 @@ pub struct Settings {
 
     /// Time between two looks at every client's timers, in milliseconds.
     pub tick_milliseconds: u64,
-    /// A client to whom nothing was sent for so many milliseconds is sent a ping.
+    /// Time between two pings of a client, in milliseconds.
     pub ping_milliseconds: u64,
     /// A client from whom nothing came for so many milliseconds is dropped.
     pub client_timeout_milliseconds: u64,

@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 use turnstile::domain::ShowtimeId;
 use turnstile::live::Settings;
 
-use crate::live::stage::{Stage, eventually, quick};
+use crate::live::stage::{PATIENCE, Stage, eventually, quick};
 use crate::live::viewer::Viewer;
 use crate::live::web_socket::{Client, Closed};
 
@@ -216,6 +216,25 @@ async fn silent_clients_are_pinged_and_dropped_and_live_ones_kept() {
     assert_eq!(stage.hub.statistics().silent, 1);
     drop(silent);
     lively.is_quiet_at(1).await;
+}
+
+/// The client of a busy showtime sends nothing by itself: only its pongs tell that it is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_are_pinged_between_the_changes_of_a_busy_showtime() {
+    let stage = Stage::open(quick()).await;
+    let mut owner = stage.services.showtime(20).await;
+    let mut client = Client::open(&stage.plain_url(owner.id, Some(1))).await;
+    let until = tokio::time::Instant::now() + PATIENCE;
+    let mut pings = 0;
+    while pings < 3 {
+        assert!(tokio::time::Instant::now() < until, "{pings} pings");
+        for run in owner.act(1).await {
+            stage.services.publish(&run).await;
+        }
+        while matches!(client.0.next().await.unwrap().unwrap(), Message::Ping(_)) {
+            pings += 1;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
