@@ -10,7 +10,6 @@ mod reserve;
 mod seats;
 mod show;
 
-use crate::domain::text_pattern;
 use crate::http::bookings::changes::{ConfirmationBody, HolderBody};
 use crate::http::bookings::find::BookingPage;
 use crate::http::bookings::outcome::OutcomeAnswer;
@@ -78,14 +77,9 @@ fn reservations() -> Vec<Route> {
                 .text(FIND_RULE)
                 .operator()
                 .id("The showtime")
-                .formed("userId", "Only those of this user", &text_pattern(), 1..=128)
+                .words("userId", "Only those of this user", 1..=128)
                 .uuid("seatId", "Only those that have this seat, had it last, or had it refunded")
-                .formed(
-                    "paymentReference",
-                    "Only those with this payment, also if it came too late",
-                    &text_pattern(),
-                    1..=200,
-                )
+                .words("paymentReference", "Only those with this payment, also if it came too late", 1..=200)
                 .choice("status", "Only those that stand so", &find::STATUSES)
                 .number("limit", "Bookings on the page, 100 if absent", 1, find::MOST_ON_PAGE)
                 .formed("cursor", "`nextCursor` of the page before", CURSOR, CURSOR_CHARACTERS..=CURSOR_CHARACTERS)

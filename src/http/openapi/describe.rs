@@ -13,6 +13,7 @@ use utoipa::openapi::{
     Content, ContentBuilder, Header, KnownFormat, Ref, RefOr, Required, ResponseBuilder, SchemaFormat,
 };
 
+use crate::http::openapi::enforced::WORDS;
 use crate::http::problem::{Code, PROBLEM_JSON};
 
 /// An idempotency key: 1 to 255 characters of printable ASCII as they are, or as a quoted string (RFC 9651, section 3.3.3).
@@ -57,6 +58,11 @@ impl Describe {
     /// A text in the query.
     pub(crate) fn parameter(self, name: &str, what: &str) -> Self {
         self.query(name, what, ObjectBuilder::new().schema_type(Type::String))
+    }
+
+    /// A text as people write it in the query, with so many characters.
+    pub(crate) fn words(self, name: &str, what: &str, characters: RangeInclusive<usize>) -> Self {
+        self.formed(name, what, WORDS, characters)
     }
 
     /// A text of this form in the query, with so many characters.

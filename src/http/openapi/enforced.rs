@@ -4,13 +4,23 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::{MAX_SEATS_PER_SHOWTIME, text_pattern};
 
+/// Stands for [`text_pattern`] in a parameter until the document is made: every worker describes all routes when it starts, and the pattern
+/// takes long to find.
+pub(super) const WORDS: &str = "words";
+
 /// Changes the document in place.
 pub(super) fn complete(document: &mut Value) {
+    let pattern = text_pattern();
     if let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
-        requests(schemas);
+        requests(schemas, &pattern);
     }
     for item in members(document, "paths") {
         for operation in item.as_object_mut().into_iter().flat_map(Map::values_mut) {
+            for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+                if let Some(form) = parameter.pointer_mut("/schema/pattern").filter(|form| *form == WORDS) {
+                    *form = json!(pattern);
+                }
+            }
             for answer in members(operation, "responses") {
                 members(answer, "headers").for_each(require_unless_optional);
             }
@@ -32,8 +42,7 @@ fn require_unless_optional(header: &mut Value) {
 }
 
 /// Bodies: no member but those named, texts without characters that nobody sees, one of two ways to name seats.
-fn requests(schemas: &mut Map<String, Value>) {
-    let pattern = text_pattern();
+fn requests(schemas: &mut Map<String, Value>, pattern: &str) {
     for (schema, text) in [
         ("Reservation", "userId"),
         ("ReservationHere", "userId"),

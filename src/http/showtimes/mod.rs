@@ -6,7 +6,7 @@ mod listing;
 mod schedule;
 mod seat_maps;
 
-use crate::domain::{MAX_SEATS_PER_SHOWTIME, text_pattern};
+use crate::domain::MAX_SEATS_PER_SHOWTIME;
 use crate::http::openapi::Describe;
 use crate::http::paths::{LAYOUT, SHOWTIME, SHOWTIME_CANCEL, SHOWTIMES, STATUS};
 use crate::http::request::query::MOST_SEQUENCE;
@@ -104,7 +104,7 @@ fn reads() -> Vec<Route> {
                 .number("limit", "Showtimes on the page, 50 if absent", 1, PAGE_SHOWTIMES)
                 .formed("cursor", "`nextCursor` of the page before", CURSOR, CURSOR_CHARACTERS..=CURSOR_CHARACTERS)
                 .flag("past", "true: also those that have started, the oldest first")
-                .formed("title", TITLE_RULE, &text_pattern(), 1..=200)
+                .words("title", TITLE_RULE, 1..=200)
                 .time("from", "Only those that start then or later")
                 .time("to", "Only those that start before")
                 .flag("onSale", "true: only those whose seats can be reserved now: the sale has begun and is not over, and they are not cancelled")
