@@ -20,6 +20,7 @@ mod areas;
 mod blocks;
 mod changed_bookings;
 mod domain;
+mod earlier_versions;
 mod fake_clock;
 mod faults;
 mod hold_chains;

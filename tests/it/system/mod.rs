@@ -24,5 +24,6 @@ mod store_outages;
 mod supervision;
 mod sweeping;
 mod two_nodes;
+mod upgrades;
 pub mod valkey;
 mod watching;
