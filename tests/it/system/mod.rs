@@ -15,6 +15,7 @@ mod late_payments;
 mod lifecycle;
 mod loadtest;
 mod page;
+mod planted_rows;
 mod predecessor;
 mod projector;
 mod restore;

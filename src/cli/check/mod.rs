@@ -1,7 +1,11 @@
 //! `turnstile check`: compares write store, journal and read model, and prints what disagrees (I1, I3, I4, I5).
 
+mod channels;
+mod fold;
+mod report;
+mod told;
+
 use std::collections::HashMap;
-use std::fmt;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,11 +13,12 @@ use clap::Args;
 use tokio::time::Instant;
 
 use crate::app;
+use crate::cli::check::fold::check_fold;
+use crate::cli::check::report::Report;
 use crate::cli::output;
 use crate::config::{Profile, Settings};
-use crate::domain::{Applied, Listing, ShowtimeView};
 use crate::domain::{
-    BookingId, BookingStatus, Event, EventRun, RecordedEvent, SeatIndex, SeatStatus, ShowtimeId, Timestamp,
+    Applied, BookingId, BookingStatus, EventRun, RecordedEvent, SeatIndex, SeatStatus, ShowtimeId, ShowtimeView,
 };
 use crate::projector::Stores;
 use crate::write_store::Audit;
@@ -63,46 +68,6 @@ pub(super) async fn run(settings: Settings, arguments: Arguments) -> anyhow::Res
     }
     output::line(&report)?;
     Ok(if report.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// What was looked at, and what disagrees.
-#[derive(Default)]
-struct Report {
-    showtimes: u64,
-    seats: usize,
-    bookings: usize,
-    events: u64,
-    findings: Vec<Finding>,
-}
-
-/// A disagreement.
-struct Finding {
-    showtime: ShowtimeId,
-    invariant: &'static str,
-    what: String,
-}
-
-impl Report {
-    fn find(&mut self, showtime: ShowtimeId, invariant: &'static str, what: String) {
-        self.findings.push(Finding { showtime, invariant, what });
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { showtimes, seats, bookings, events, findings } = self;
-        write!(f, "{showtimes} showtimes, {seats} seats, {bookings} bookings, {events} events: ")?;
-        if findings.is_empty() {
-            return f.write_str("write store, journal and read model agree");
-        }
-        write!(f, "{} disagreements", findings.len())
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "showtime {}: {}: {}", self.showtime, self.invariant, self.what)
-    }
 }
 
 async fn check_showtime(stores: &Stores, id: ShowtimeId, deadline: Instant, report: &mut Report) -> anyhow::Result<()> {
@@ -199,92 +164,6 @@ fn check_seats(id: ShowtimeId, audit: &Audit, report: &mut Report) {
         if found != wanted || (booking.is_none() && *status != SeatStatus::Available) {
             report.find(id, "I3", format!("seat {seat} is {status:?} for {booking:?}, its bookings say {wanted:?}"));
         }
-    }
-}
-
-/// What the journal says about one booking.
-#[derive(PartialEq, Eq, Debug)]
-struct Told {
-    seats: Vec<SeatIndex>,
-    status: BookingStatus,
-    expires_at: Timestamp,
-    version: u64,
-}
-
-/// I5, first half: the fold of the events is the write model.
-fn check_fold(id: ShowtimeId, audit: &Audit, journal: &[RecordedEvent], report: &mut Report) {
-    let mut seats: Vec<(SeatStatus, u64)> = vec![(SeatStatus::Available, 1); audit.seats.len()];
-    let mut told: HashMap<BookingId, Told> = HashMap::new();
-    let mut listing = journal.first().and_then(|first| Listing::scheduled(&first.event));
-    for recorded in journal.iter().take_while(|recorded| recorded.sequence <= audit.sequence) {
-        let change = recorded.event.seats_status();
-        for seat in change.seat_ids {
-            if let Some(folded) = usize::try_from(seat.index()).ok().and_then(|index| seats.get_mut(index)) {
-                *folded = (change.status, recorded.sequence);
-            }
-        }
-        tell(&mut told, recorded);
-        listing = listing.map(|listing| listing.after(&recorded.event).unwrap_or(listing));
-    }
-    if listing.as_ref() != Some(&audit.listing) {
-        report.find(id, "I5", format!("its listing is {:?}, the journal says {listing:?}", audit.listing));
-    }
-    for (seat, (folded, (status, version, _))) in (0_u32..).zip(seats.iter().zip(&audit.seats)) {
-        if *folded != (*status, *version) {
-            report.find(
-                id,
-                "I5",
-                format!("seat {seat} is {status:?} at version {version}, the journal says {folded:?}"),
-            );
-        }
-    }
-    for booking in &audit.bookings {
-        let stored = Told {
-            seats: booking.seat_ids.iter().map(|seat| seat.index()).collect(),
-            status: booking.status,
-            expires_at: booking.expires_at,
-            version: booking.version,
-        };
-        match told.remove(&booking.id) {
-            Some(told) if told == stored => {}
-            told => report.find(id, "I5", format!("booking {} is {stored:?}, the journal says {told:?}", booking.id)),
-        }
-    }
-    for lost in told.keys() {
-        report.find(id, "I2", format!("booking {lost} is in the journal, but not in the write model"));
-    }
-}
-
-fn tell(told: &mut HashMap<BookingId, Told>, recorded: &RecordedEvent) {
-    let Some(booking_id) = recorded.event.booking_id() else { return };
-    if let Event::SeatsReserved { seat_ids, expires_at, .. } = &recorded.event {
-        let seats = seat_ids.iter().map(|seat| seat.index()).collect();
-        let booking =
-            Told { seats, status: BookingStatus::Pending, expires_at: *expires_at, version: recorded.sequence };
-        told.insert(booking_id, booking);
-        return;
-    }
-    if let Event::SeatsBlocked { until, .. } = &recorded.event {
-        let (seats, status, expires_at) = (Vec::new(), BookingStatus::Pending, until.unwrap_or(Timestamp::MAX));
-        told.entry(booking_id).or_insert(Told { seats, status, expires_at, version: recorded.sequence });
-    }
-    let Some(booking) = told.get_mut(&booking_id) else { return };
-    booking.version = recorded.sequence;
-    match &recorded.event {
-        Event::HoldExtended { expires_at, .. } => booking.expires_at = *expires_at,
-        Event::BookingConfirmed { .. } => booking.status = BookingStatus::Confirmed,
-        Event::BookingCancelled { .. } => booking.status = BookingStatus::Cancelled,
-        Event::BookingChanged { seat_ids, .. } => booking.seats = seat_ids.iter().map(|seat| seat.index()).collect(),
-        Event::HoldExpired { .. } => booking.status = BookingStatus::Expired,
-        Event::SeatsBlocked { seat_ids, .. } => booking.seats.extend(seat_ids.iter().map(|seat| seat.index())),
-        Event::SeatsReleased { seat_ids, .. } => {
-            booking.seats.retain(|seat| !seat_ids.iter().any(|released| released.index() == *seat));
-        }
-        Event::ShowtimeScheduled { .. }
-        | Event::ShowtimeChanged { .. }
-        | Event::ShowtimeCancelled { .. }
-        | Event::PaymentRefused { .. }
-        | Event::SeatsReserved { .. } => {}
     }
 }
 
