@@ -121,6 +121,15 @@ impl BoxOffice {
         Ok(booking)
     }
 
+    /// The booking that a payment has confirmed, or came too late for. For operators, whom the caller has authenticated.
+    pub async fn paid(&self, reference: PaymentReference) -> Result<Option<Booking>, BoxOfficeError> {
+        let found = self.deps().ledger.paid(reference).await;
+        match found.map_err(|error| self.unavailable(&error))? {
+            Some(id) => self.booking(id, Credential::Operator).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     fn arrival(&self, booking_id: BookingId) -> Arc<Arrival> {
         Arc::new(self.directory().arrivals().note(booking_id, &self.deps().clock))
     }

@@ -33,7 +33,7 @@ impl RefusedPayment {
     }
 
     /// Whether this payment is one of them.
-    pub(super) fn names(&self, reference: &PaymentReference) -> bool {
+    pub fn names(&self, reference: &PaymentReference) -> bool {
         self.refund == *reference || self.earlier.contains(reference)
     }
 }

@@ -188,6 +188,9 @@ pub trait Journal: Send + Sync + 'static {
     /// One booking.
     async fn booking(&self, id: BookingId) -> Result<Option<Booking>, StoreError>;
 
+    /// The booking that this payment has confirmed, or came too late for; as [`Ledger::payments`], for who only looks.
+    async fn paid(&self, reference: PaymentReference) -> Result<Option<BookingId>, StoreError>;
+
     /// Answers if a booking could be committed now, with the time by the store's own clock.
     async fn ping(&self) -> Result<Moment, StoreError>;
 }

@@ -1,4 +1,4 @@
-//! Finds bookings of a showtime, for operators: those that are over, too. As JSON page by page, or all as CSV.
+//! Finds bookings, for operators: those of a showtime, over or not, as JSON page by page, or all as CSV; and of any showtime by their payment.
 
 use std::cmp::Reverse;
 
@@ -12,7 +12,7 @@ use crate::domain::{
 };
 use crate::http::bookings::show::BookingAnswer;
 use crate::http::history::{replay, table, table::Table};
-use crate::http::problem::Problem;
+use crate::http::problem::{FieldError, Problem};
 use crate::http::request::query::Query;
 use crate::http::request::{body, cursor, fields};
 use crate::http::{AppState, credential};
@@ -35,7 +35,7 @@ const COLUMNS: [&str; 10] = [
     "reason",
 ];
 
-/// A page of a showtime's bookings, newest first.
+/// A page of bookings, newest first.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = BookingPage)]
@@ -86,6 +86,19 @@ pub(super) async fn find(state: web::Data<AppState>, request: HttpRequest) -> Re
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
 }
 
+/// `GET /api/bookings`
+pub(super) async fn find_paid(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    credential::require_operator(&state, &request)?;
+    let query = Query::of(&request, &["paymentReference"])?;
+    let payment = query.parsed("paymentReference", |text| PaymentReference::parse(text))?;
+    let payment = payment.ok_or_else(|| Problem::field(FieldError::parameter("paymentReference", "is missing")))?;
+    let found = state.box_office.paid(payment).await?;
+    let now = (state.clock)();
+    let items = found.iter().map(|booking| BookingAnswer::of(booking, now)).collect();
+    let page = BookingPage { items, next_cursor: None };
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(page))
+}
+
 fn newest_first(booking: &Booking) -> Reverse<(Timestamp, BookingId)> {
     Reverse((booking.reserved_at, booking.id))
 }
@@ -112,8 +125,8 @@ impl Wanted {
             && self.user.as_ref().is_none_or(|user| booking.user_id == *user)
             && self.seat.is_none_or(|seat| booking.seat_ids.contains(&seat) || booking.refunded.contains(&seat))
             && self.payment.as_ref().is_none_or(|payment| {
-                let refused = booking.refused_payment.as_ref().map(|refused| &refused.refund);
-                booking.payment_reference.as_ref() == Some(payment) || refused == Some(payment)
+                booking.payment_reference.as_ref() == Some(payment)
+                    || booking.refused_payment.as_ref().is_some_and(|refused| refused.names(payment))
             })
             && self.status.is_none_or(|status| booking.status == status)
     }

@@ -28,6 +28,7 @@ const RESERVE_RULE: &str = "With `preview`, the rules are those of a reservation
      their category if they share one, with as many wheelchair places.";
 const FIND_RULE: &str = "All filters must hold. All of the journal is read for a page, which takes a moment for a showtime that was sold out. The times of a \
      hold are those of the events that made it.";
+const PAID_RULE: &str = "A payment confirms one booking, or came too late for one: so there is one item at most.";
 const EXCHANGE_RULE: &str = "The booking has its old seats, or all of its new ones: at no moment others. For the holder while it is pending, and for \
      operators also once it is confirmed. The deadline stays. At least one seat is left: cancel the booking to give back all.";
 const REFUND_RULE: &str = "The seats are free again for everybody. A booking without seats left is `Cancelled`. `refund` in the answer, and in the \
@@ -86,6 +87,20 @@ fn reservations() -> Vec<Route> {
                 .choice("format", "`json`, if absent, or `csv`: all of them, without pages", &FORMATS)
                 .json_or_csv::<BookingPage<'_>>(200, "The bookings")
                 .problems(&[400, 401, 403, 404, 500, 503]),
+        ),
+        Route::get(
+            BOOKINGS,
+            find::find_paid,
+            Describe::new(
+                "findPaidBooking",
+                "The booking that a payment was for, of any showtime (operators)",
+                "bookings",
+            )
+            .text(PAID_RULE)
+            .operator()
+            .needed("paymentReference", "The payment", &text_pattern(), 1..=200)
+            .json::<BookingPage<'_>>(200, "The booking, or no item", &[])
+            .problems(&[400, 401, 403, 500, 503]),
         ),
         Route::get(
             BOOKING,

@@ -67,8 +67,14 @@ impl Describe {
 
     /// A text of this form in the query, with so many characters.
     pub(crate) fn formed(self, name: &str, what: &str, pattern: &str, characters: RangeInclusive<usize>) -> Self {
-        let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
-        self.query(name, what, schema.min_length(Some(*characters.start())).max_length(Some(*characters.end())))
+        self.query(name, what, text_of(pattern, characters))
+    }
+
+    /// The same, and it must be there.
+    pub(crate) fn needed(self, name: &str, what: &str, pattern: &str, characters: RangeInclusive<usize>) -> Self {
+        let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query).required(Required::True);
+        let parameter = parameter.description(Some(what)).schema(Some(text_of(pattern, characters)));
+        self.with(|operation| operation.parameter(parameter))
     }
 
     /// An id in the query.
@@ -315,6 +321,10 @@ fn optional(name: &str, place: ParameterIn, what: &str, schema: ObjectBuilder) -
         .description(Some(what))
         .schema(Some(schema))
         .build()
+}
+
+fn text_of(pattern: &str, characters: RangeInclusive<usize>) -> ObjectBuilder {
+    key_of(pattern).min_length(Some(*characters.start())).max_length(Some(*characters.end()))
 }
 
 fn key_of(pattern: &str) -> ObjectBuilder {

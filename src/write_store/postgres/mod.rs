@@ -154,6 +154,11 @@ impl Journal for PostgresStore {
         Ok(found.into_iter().next())
     }
 
+    async fn paid(&self, reference: PaymentReference) -> Result<Option<BookingId>, StoreError> {
+        let found = self.access.call(Payments { references: vec![reference], share: Share::Reads }).await?;
+        Ok(found.into_iter().next().map(|(_, id)| id))
+    }
+
     async fn ping(&self) -> Result<Moment, StoreError> {
         self.access.prove_for_ping().await?;
         self.access.call(Ping).await?.ok_or_else(|| unavailable_because("PostgreSQL takes no writes now"))
@@ -193,7 +198,7 @@ impl Ledger for PostgresStore {
         &self,
         references: Vec<PaymentReference>,
     ) -> Result<Vec<(PaymentReference, BookingId)>, StoreError> {
-        self.access.call(Payments(references)).await
+        self.access.call(Payments { references, share: Share::Commands }).await
     }
 
     async fn idempotency(&self, key_hashes: Vec<[u8; 32]>) -> Result<Vec<IdempotencyRecord>, StoreError> {

@@ -5,18 +5,25 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use crate::domain::{BookingId, PaymentReference};
-use crate::write_store::postgres::call::Call;
+use crate::write_store::postgres::call::{Call, Share};
 use crate::write_store::postgres::failure::Failure;
 use crate::write_store::postgres::schema::payments;
 
 /// See [`crate::write_store::Ledger::payments`].
-pub(super) struct Payments(pub(super) Vec<PaymentReference>);
+pub(super) struct Payments {
+    pub(super) references: Vec<PaymentReference>,
+    pub(super) share: Share,
+}
 
 impl Call for Payments {
     type Answer = Vec<(PaymentReference, BookingId)>;
 
+    fn share(&self) -> Share {
+        self.share
+    }
+
     async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Self::Answer, Failure> {
-        let references: Vec<&str> = self.0.iter().map(PaymentReference::as_str).collect();
+        let references: Vec<&str> = self.references.iter().map(PaymentReference::as_str).collect();
         let found = payments::table
             .filter(payments::reference.eq_any(references))
             .select((payments::reference, payments::booking_id))

@@ -130,6 +130,10 @@ impl Journal for SqliteStore {
         Ok(self.bookings(vec![id]).await?.into_iter().next())
     }
 
+    async fn paid(&self, reference: PaymentReference) -> Result<Option<BookingId>, StoreError> {
+        Ok(self.payments(vec![reference]).await?.into_iter().next().map(|(_, id)| id))
+    }
+
     async fn ping(&self) -> Result<Moment, StoreError> {
         let clock = Arc::clone(&self.clock);
         let read = move |connection: &mut SqliteConnection| {

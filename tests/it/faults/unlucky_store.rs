@@ -155,6 +155,10 @@ impl Journal for UnluckyStore {
         self.store.booking(id).await
     }
 
+    async fn paid(&self, reference: PaymentReference) -> Result<Option<BookingId>, StoreError> {
+        self.store.paid(reference).await
+    }
+
     async fn ping(&self) -> Result<Moment, StoreError> {
         self.store.ping().await
     }

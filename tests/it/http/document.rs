@@ -66,6 +66,7 @@ fn operations_are_named_once_and_declare_their_path_parameters() {
 fn every_resource_of_the_contract_is_described() {
     let contract = ours();
     for (method, path) in [
+        ("get", "/api/bookings"),
         ("post", "/api/bookings"),
         ("get", "/api/bookings/{id}"),
         ("post", "/api/bookings/{id}/confirm"),

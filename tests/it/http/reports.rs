@@ -1,11 +1,13 @@
 //! What a box office looks up: bookings by who, what and how, and the report of a showtime, as JSON and as CSV.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::http::{is_problem, names};
 use crate::services;
-use crate::stack::{Answer, Held, Server, Stack};
+use crate::stack::{Answer, Held, Server, Stack, eventually};
 
 async fn ask(server: &Server, path: &str) -> Answer {
     server.send(server.as_operator(Method::GET, path)).await.unwrap()
@@ -78,7 +80,12 @@ async fn a_box_office_looks_up(server: &Server, other: &Server) {
     assert_eq!(find("?userId=bob").await, all[..2]);
     assert_eq!(find("?userId=bob&status=Pending").await, all[..1]);
     assert_eq!(find(&format!("?seatId={}", seats[1])).await, all[2..], "refunded");
-    assert_eq!(find(&format!("?paymentReference={}", payment.replace(' ', "%20"))).await, all[2..]);
+    let paid = format!("?paymentReference={}", payment.replace(' ', "%20"));
+    assert_eq!(find(&paid).await, all[2..]);
+    let of_any_showtime = ask(other, &format!("/api/bookings{paid}")).await;
+    assert_eq!(ids(&of_any_showtime), all[2..]);
+    assert_eq!(of_any_showtime.body["items"][0]["showtimeId"], json!(showtime));
+    assert_eq!(ids(&ask(other, "/api/bookings?paymentReference=nobody's").await), Vec::<String>::new());
     let first = ask(other, &format!("{path}/bookings?limit=2")).await;
     assert_eq!(ids(&first), all[..2]);
     let next = ask(other, &format!("{path}/bookings?cursor={}", first.body["nextCursor"].as_str().unwrap())).await;
@@ -183,4 +190,41 @@ async fn reports_are_for_operators_and_wrong_questions_are_named() {
         names(&refused, "parameter", &[wrong]);
     }
     assert_eq!(ask(&server, &format!("{path}/bookings")).await.body, json!({"items": []}));
+    let by_payment = server.get("/api/bookings?paymentReference=p").await;
+    is_problem(&by_payment, 401, "missing-credential");
+    for query in ["", "?paymentReference=", "?paymentReference=p&paymentReference=q"] {
+        let refused = ask(&server, &format!("/api/bookings{query}")).await;
+        is_problem(&refused, 400, "invalid-fields");
+        names(&refused, "parameter", &["paymentReference"]);
+    }
+}
+
+/// Payments that came too late for a booking are found with it, the first and the last.
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_payments_are_found() {
+    let stack = Stack::embedded().with("HOLD_SECONDS", 1);
+    let server = stack.start();
+    let (showtime, seats) = server.schedule(1).await;
+    let late = server.hold(&showtime, &seats[..1]).await;
+    let path = format!("/api/showtimes/{showtime}");
+    eventually("the hold has ended", Duration::from_secs(10), async || {
+        server.booking(&late).await.body["status"] == "Expired"
+    })
+    .await;
+    let block = server
+        .as_operator(Method::POST, &format!("{path}/blocks"))
+        .json(&json!({"seatIds": seats[..1], "type": "house"}));
+    assert_eq!(server.send(block).await.unwrap().status, 201);
+    for payment in ["first", "last"] {
+        is_problem(&server.confirm(&late, payment).await, 409, "payment-too-late");
+    }
+    for payment in ["first", "last"] {
+        for path in ["/api", &path] {
+            let found = ask(&server, &format!("{path}/bookings?paymentReference={payment}")).await;
+            assert_eq!(ids(&found), [late.booking_id.as_str()], "{payment}");
+            assert_eq!(found.body["items"][0]["refusedPayment"], "last");
+        }
+    }
+    assert_eq!(server.terminate().await, Some(0));
+    stack.check().await;
 }

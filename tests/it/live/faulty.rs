@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use turnstile::domain::{Booking, BookingId, RecordedEvent, ShowtimeId, Stamp, Timestamp};
+use turnstile::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
 use turnstile::write_store::{Head, Journal, Loaded, Moment, StoreError, Totals, WriteStore};
 
 /// While it is down, nothing can be read.
@@ -84,6 +84,10 @@ impl Journal for Faulty {
 
     async fn booking(&self, id: BookingId) -> Result<Option<Booking>, StoreError> {
         self.store.booking(id).await
+    }
+
+    async fn paid(&self, reference: PaymentReference) -> Result<Option<BookingId>, StoreError> {
+        self.store.paid(reference).await
     }
 
     async fn ping(&self) -> Result<Moment, StoreError> {

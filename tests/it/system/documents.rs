@@ -78,7 +78,7 @@ async fn the_page_for_sellers_works() {
 async fn the_page_for_box_offices_works() {
     let said = run("docs/box-office.md", ("# The box office", "\u{0}")).await;
     let lines: Vec<&str> = said.lines().collect();
-    let [version, blocks, unblocked, channel, fan, door, found, table, total, full, guest, story, past] =
+    let [version, blocks, unblocked, channel, fan, door, found, table, paid, total, full, guest, story, past] =
         lines.as_slice()
     else {
         panic!("{said}")
@@ -91,6 +91,7 @@ async fn the_page_for_box_offices_works() {
         (*total, *full, *guest),
         ("total,,4,2,0,2,EUR,0", "tariff,full,0,2,0,0,,", "tariff,guest,0,0,0,2,EUR,0")
     );
+    assert!(paid.len() == "[]".len() + 38, "the id of one showtime: {paid}");
     assert_eq!((*story, *past), ("['SeatsReserved', 'BookingConfirmed']", "{'Available'}"));
 }
 

@@ -30,6 +30,8 @@ pub async fn a_payment_confirms_one_booking<A: Adapter>() {
     }
     let used = store.payments(vec![reference("päy \"1\""), reference("unused")]).await.unwrap();
     assert_eq!(used, [(reference("päy \"1\""), first.id)]);
+    assert_eq!(store.paid(reference("päy \"1\"")).await.unwrap(), Some(first.id));
+    assert_eq!(store.paid(reference("unused")).await.unwrap(), None);
     store.commit(Draft::kept(&store, two).await.confirm(&second, "pay 2").done()).await.unwrap();
     assert_eq!(stored(&store, second.id).await.status, BookingStatus::Confirmed);
     check(&store, one).await;
