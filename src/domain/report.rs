@@ -1,8 +1,8 @@
-//! Report: how full a showtime is and what it has earned, by section, category and tariff.
+//! Report: how full a showtime is and what it has earned, by section, category, tariff and channel.
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::domain::{BookingStatus, PlacePrice, SeatIndex, SeatStatus, Showtime};
+use crate::domain::{Booking, BookingStatus, HouseWord, PlacePrice, SeatId, SeatIndex, SeatStatus, Showtime};
 
 /// Places and money of a part of the house.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -32,12 +32,16 @@ pub struct Report {
     pub categories: BTreeMap<String, Tally>,
     /// By the tariff of the places that are reserved or sold; the key is empty for places without a price.
     pub tariffs: BTreeMap<String, Tally>,
+    /// By the channel that holds or has sold the places; places of no channel are in none.
+    pub channels: BTreeMap<String, Tally>,
 }
 
 /// What a place is, and what was asked for it.
 struct Place<'a> {
     standing: Standing,
     price: Option<(&'a str, &'a PlacePrice)>,
+    /// Name of the channel that holds it, or that it was sold through.
+    channel: Option<&'a str>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,12 +66,13 @@ impl Report {
             for (position, seat) in booking.seat_ids.iter().enumerate() {
                 let price = booking.price.as_ref();
                 let price = price.and_then(|price| Some((price.currency.as_str(), price.places.get(position)?)));
-                held.insert(seat.index(), Place { standing, price });
+                let channel = channel_of(showtime, booking, *seat);
+                held.insert(seat.index(), Place { standing, price, channel });
             }
         }
         let mut report = Self::default();
         for (seat, status) in showtime.facts().seat_map.seats().zip(showtime.statuses()) {
-            let alone = Place { standing: Standing::of(*status), price: None };
+            let alone = Place { standing: Standing::of(*status), price: None, channel: None };
             let place = held.get(&seat.index).unwrap_or(&alone);
             let (parts, key) = match &seat.row.area {
                 Some(_) => (&mut report.areas, Some(seat.row.row.as_str())),
@@ -79,9 +84,22 @@ impl Report {
             if matches!(place.standing, Standing::Reserved | Standing::Sold) {
                 tally(&mut report.tariffs, place.price.map(|(_, price)| price.tariff.as_str())).add(place);
             }
+            if place.channel.is_some() {
+                tally(&mut report.channels, place.channel).add(place);
+            }
         }
         report
     }
+}
+
+/// The channel that a booking has this seat from, or whose block it is.
+fn channel_of<'a>(showtime: &'a Showtime, booking: &'a Booking, seat: SeatId) -> Option<&'a str> {
+    let from = booking.from_blocks.iter().find(|block| block.seat_ids.contains(&seat));
+    let block = match from {
+        Some(block) => showtime.booking(block.id)?.block.as_ref(),
+        None => booking.block.as_ref(),
+    };
+    block?.channel.as_ref().map(HouseWord::as_str)
 }
 
 fn tally<'a>(lines: &'a mut BTreeMap<String, Tally>, key: Option<&str>) -> &'a mut Tally {

@@ -98,7 +98,7 @@ fn reservations() -> Vec<Route> {
             )
             .text(PAID_RULE)
             .operator()
-            .needed("paymentReference", "The payment", &text_pattern(), 1..=200)
+            .needed("paymentReference", "The payment", 1..=200)
             .json::<BookingPage<'_>>(200, "The booking, or no item", &[])
             .problems(&[400, 401, 403, 500, 503]),
         ),

@@ -37,6 +37,8 @@ pub(super) struct ReportAnswer {
     categories: Vec<TallyAnswer>,
     /// What is reserved and sold, by tariff; without `key`: places without a price.
     tariffs: Vec<TallyAnswer>,
+    /// By the channel that holds or has sold the places, as far as there are any.
+    channels: Vec<TallyAnswer>,
 }
 
 /// Places and money of a part of the house.
@@ -78,6 +80,7 @@ pub(super) async fn show(state: web::Data<AppState>, request: HttpRequest) -> Re
         areas: lines(report.areas),
         categories: lines(report.categories),
         tariffs: lines(report.tariffs),
+        channels: lines(report.channels),
     };
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
 }
@@ -104,6 +107,7 @@ fn as_csv(report: &Report) -> Result<HttpResponse, Problem> {
         ("area", &report.areas),
         ("category", &report.categories),
         ("tariff", &report.tariffs),
+        ("channel", &report.channels),
     ];
     for (by, tallies) in parts {
         for (key, tally) in tallies {

@@ -70,10 +70,10 @@ impl Describe {
         self.query(name, what, text_of(pattern, characters))
     }
 
-    /// The same, and it must be there.
-    pub(crate) fn needed(self, name: &str, what: &str, pattern: &str, characters: RangeInclusive<usize>) -> Self {
+    /// As [`Self::words`], and it must be there.
+    pub(crate) fn needed(self, name: &str, what: &str, characters: RangeInclusive<usize>) -> Self {
         let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query).required(Required::True);
-        let parameter = parameter.description(Some(what)).schema(Some(text_of(pattern, characters)));
+        let parameter = parameter.description(Some(what)).schema(Some(text_of(WORDS, characters)));
         self.with(|operation| operation.parameter(parameter))
     }
 

@@ -136,13 +136,20 @@ async fn a_box_office_looks_up(server: &Server, other: &Server) {
         "showtimeId": showtime, "sequence": report.body["sequence"], "total": tally(None, [6, 2, 3, 2], 8000),
         "sections": [tally(Some("Stalls"), [3, 0, 3, 2], 8000)], "areas": [tally(Some("Standing"), [3, 2, 0, 0], 0)],
         "categories": [tally(None, [3, 2, 3, 1], 3000), tally(Some("gold"), [3, 0, 0, 1], 5000)],
-        "tariffs": [tally(Some("full"), [0, 2, 0, 2], 8000)],
+        "tariffs": [tally(Some("full"), [0, 2, 0, 2], 8000)], "channels": [tally(Some("Fans"), [0, 0, 2, 0], 0)],
     });
     assert_eq!((report.status, &report.body), (200, &expected));
     let table = text(other, &format!("{path}/report?format=csv")).await;
     let expected = "by,key,available,reserved,blocked,sold,currency,revenue\ntotal,,6,2,3,2,EUR,8000\nsection,Stalls,3,0,3,2,EUR,8000\n\
-        area,Standing,3,2,0,0,,\ncategory,,3,2,3,1,EUR,3000\ncategory,gold,3,0,0,1,EUR,5000\ntariff,full,0,2,0,2,EUR,8000\n";
+        area,Standing,3,2,0,0,,\ncategory,,3,2,3,1,EUR,3000\ncategory,gold,3,0,0,1,EUR,5000\ntariff,full,0,2,0,2,EUR,8000\nchannel,Fans,0,0,2,0,,\n";
     assert_eq!(table, expected);
+
+    // What the channel sells counts for it, and what others sell does not.
+    let fan = json!({"userId": "fan", "seatIds": [seats[5], seats[3]], "channelKey": "key-of-the-fan-club"});
+    let fan = reserve(server, &showtime, fan).await;
+    assert_eq!(server.confirm(&fan, &format!("fan's payment for {showtime}")).await.status, 200);
+    let report = ask(other, &format!("{path}/report")).await;
+    assert_eq!(report.body["channels"], json!([tally(Some("Fans"), [0, 0, 1, 1], 3000)]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
