@@ -2,32 +2,13 @@
 
 mod channels;
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use turnstile::domain::{
-    Block, BlockRejection, Booking, BookingId, BookingStatus, Buyer, CancelReason, Command, ConflictReason, Credential,
-    Decision, Event, GivenTime, HoldPolicy, HoldToken, HouseWord, Listing, ListingChange, NewBlock, PaymentReference,
-    Rejection, Row, SeatExchange, SeatId, SeatMap, SeatSelection, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId,
-    TermChange, TimeZone, Timestamp, UserId,
+    Block, BlockRejection, Booking, BookingStatus, CancelReason, Command, ConflictReason, Credential, Event, GivenTime,
+    HoldToken, HouseWord, ListingChange, NewBlock, PaymentReference, Rejection, Row, SeatExchange, SeatMap,
+    SeatSelection, SeatStatus, Showtime, TermChange, TimeZone, Timestamp, UserId,
 };
 
-use uuid::Uuid;
-
-const ID: ShowtimeId = ShowtimeId(Uuid::from_u128(7));
-const POLICY: HoldPolicy = HoldPolicy { hold: Duration::from_secs(10), max_total: Duration::from_secs(30) };
-
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_millis(seconds * 1_000)
-}
-
-fn id(number: u128) -> BookingId {
-    BookingId(Uuid::from_u128(number))
-}
-
-fn seats(indices: &[u32]) -> Vec<SeatId> {
-    indices.iter().map(|index| SeatId::new(ID, *index)).collect()
-}
+use crate::story::{ID, POLICY, Story, at, id, seats};
 
 fn press() -> Block {
     Block {
@@ -37,36 +18,7 @@ fn press() -> Block {
     }
 }
 
-/// A showtime of one row of ten seats, and what has happened in it.
-struct Story {
-    showtime: Showtime,
-}
-
 impl Story {
-    fn begin() -> Self {
-        let seat_map = Arc::new(SeatMap::new(vec![Row::numbered("A", 10)]).unwrap());
-        let facts = ShowtimeFacts { id: ID, seat_map };
-        Self { showtime: Showtime::scheduled(facts, Listing::new("M", at(1_000))) }
-    }
-
-    fn when(&mut self, command: &Command, now: i64) -> Result<Vec<Event>, Rejection> {
-        let events = match self.showtime.decide(command, at(now), &POLICY)? {
-            Decision::Accepted(event) => vec![event],
-            Decision::AcceptedAll(events) => events,
-            Decision::AlreadyDone => Vec::new(),
-            Decision::Refused(event, refusal) => {
-                self.showtime.evolve(&event, self.showtime.sequence() + 1, at(now), None);
-                return Err(refusal);
-            }
-        };
-        for event in &events {
-            let is_new = event.booking_id() == command.booking_id();
-            let token = command.new_hold().map(|(token, _)| token).filter(|_| is_new);
-            self.showtime.evolve(event, self.showtime.sequence() + 1, at(now), token);
-        }
-        Ok(events)
-    }
-
     fn block(&mut self, number: u128, of: &[u32], until: Option<GivenTime>, now: i64) -> Result<Vec<Event>, Rejection> {
         let seats = SeatSelection::blocked(ID, seats(of)).unwrap();
         let token = HoldToken::from_bytes([9; 32]).hash();
@@ -76,25 +28,6 @@ impl Story {
 
     fn unblock(&mut self, number: u128, of: &[u32], now: i64) -> Result<Vec<Event>, Rejection> {
         self.when(&Command::UnblockSeats { booking_id: id(number), seats: seats(of) }, now)
-    }
-
-    fn reserve(&mut self, number: u128, user: &str, of: &[u32], now: i64) -> Result<Vec<Event>, Rejection> {
-        let token = HoldToken::from_bytes([1; 32]).hash();
-        let (seats, user_id) = (SeatSelection::new(ID, seats(of)).unwrap(), UserId::parse(user).unwrap());
-        let (booking_id, buyer) = (id(number), Buyer::default());
-        self.when(&Command::ReserveSeats { booking_id, seats, user_id, token, asked_at: at(now), buyer }, now)
-    }
-
-    fn change(&mut self, change: ListingChange) {
-        self.when(&Command::ChangeShowtime { change }, 0).unwrap();
-    }
-
-    fn booking(&self, number: u128) -> &Booking {
-        self.showtime.booking(id(number)).unwrap()
-    }
-
-    fn status(&self, seat: u32) -> SeatStatus {
-        self.showtime.seat(seat).unwrap().0
     }
 }
 
@@ -186,6 +119,18 @@ fn seats_are_given_back_in_part_and_a_block_without_seats_is_over() {
     assert_eq!(story.unblock(9, &[], 5), Err(BlockRejection::Unknown.into()));
     story.reserve(3, "ada", &[0], 6).unwrap();
     assert_eq!(story.unblock(3, &[], 7), Err(BlockRejection::Unknown.into()), "a customer's booking is no block");
+}
+
+#[test]
+fn a_showtime_has_so_many_blocks_and_no_more() {
+    let most = Showtime::MOST_BLOCKS;
+    let mut story = Story::of(SeatMap::new(vec![Row::numbered("A", most + 1)]).unwrap());
+    for seat in 0..most {
+        story.block(u128::from(seat) + 1, &[seat], None, 0).unwrap();
+    }
+    assert_eq!(story.block(9_999, &[most], None, 0), Err(BlockRejection::TooMany { most }.into()));
+    story.unblock(1, &[], 1).unwrap();
+    story.block(9_999, &[most], None, 1).unwrap();
 }
 
 #[test]

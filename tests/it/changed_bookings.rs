@@ -3,91 +3,14 @@
 mod door_sales;
 mod exchanges;
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use turnstile::domain::{
-    Booking, BookingId, BookingStatus, Buyer, CancelReason, Command, ConflictReason, Credential, Decision, Event,
-    HoldPolicy, HoldToken, Listing, ListingChange, PaymentReference, Rejection, Row, SeatExchange, SeatId, SeatMap,
-    SeatSelection, SeatStatus, Showtime, ShowtimeFacts, ShowtimeId, TermChange, Timestamp, UserId,
+    BookingStatus, CancelReason, Command, ConflictReason, Credential, Event, ListingChange, Rejection, SeatStatus,
+    Showtime, TermChange, UserId,
 };
-use uuid::Uuid;
 
-const ID: ShowtimeId = ShowtimeId(Uuid::from_u128(7));
-const POLICY: HoldPolicy = HoldPolicy { hold: Duration::from_secs(10), max_total: Duration::from_secs(30) };
-
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_millis(seconds * 1_000)
-}
-
-fn id(number: u128) -> BookingId {
-    BookingId(Uuid::from_u128(number))
-}
-
-fn seats(indices: &[u32]) -> Vec<SeatId> {
-    indices.iter().map(|index| SeatId::new(ID, *index)).collect()
-}
-
-fn payment(name: &str) -> PaymentReference {
-    PaymentReference::parse(name).unwrap()
-}
-
-/// A showtime of one row of ten seats, and what has happened in it.
-struct Story {
-    showtime: Showtime,
-}
+use crate::story::{POLICY, Story, at, id, payment, seats};
 
 impl Story {
-    fn begin() -> Self {
-        let seat_map = Arc::new(SeatMap::new(vec![Row::numbered("A", 10)]).unwrap());
-        let facts = ShowtimeFacts { id: ID, seat_map };
-        Self { showtime: Showtime::scheduled(facts, Listing::new("M", Timestamp::MAX)) }
-    }
-
-    /// Decides a command and applies its events.
-    fn when(&mut self, command: &Command, now: i64) -> Result<Vec<Event>, Rejection> {
-        let (events, refusal) = match self.showtime.decide(command, at(now), &POLICY)? {
-            Decision::Accepted(event) => (vec![event], None),
-            Decision::AcceptedAll(events) => (events, None),
-            Decision::AlreadyDone => (Vec::new(), None),
-            Decision::Refused(event, refusal) => (vec![event], Some(refusal)),
-        };
-        let token = command.new_hold().map(|(token, _)| token);
-        for event in &events {
-            self.showtime.evolve(event, self.showtime.sequence() + 1, at(now), token);
-        }
-        refusal.map_or(Ok(events), Err)
-    }
-
-    fn reserve(&mut self, number: u128, user: &str, wanted: &[u32], now: i64) -> Result<Vec<Event>, Rejection> {
-        let token = HoldToken::from_bytes([1; 32]).hash();
-        let (seats, user_id) = (SeatSelection::new(ID, seats(wanted)).unwrap(), UserId::parse(user).unwrap());
-        let (booking_id, buyer) = (id(number), Buyer::default());
-        self.when(&Command::ReserveSeats { booking_id, seats, user_id, token, asked_at: at(now), buyer }, now)
-    }
-
-    fn confirm(&mut self, number: u128, reference: &str, now: i64) -> Result<Vec<Event>, Rejection> {
-        let (credential, payment_reference) = (Credential::Operator, payment(reference));
-        let command =
-            Command::ConfirmBooking { booking_id: id(number), credential, payment_reference, asked_at: at(now) };
-        self.when(&command, now)
-    }
-
-    fn refund(&mut self, number: u128, of: &[u32], now: i64) -> Result<Vec<Event>, Rejection> {
-        self.when(&Command::RefundBooking { booking_id: id(number), seats: seats(of), reason: None }, now)
-    }
-
-    fn exchange(
-        &mut self,
-        number: u128,
-        by: Credential,
-        (add, remove): (&[u32], &[u32]),
-        now: i64,
-    ) -> Result<Vec<Event>, Rejection> {
-        let exchange = SeatExchange { add: seats(add), remove: seats(remove) };
-        self.when(&Command::ChangeSeats { booking_id: id(number), credential: by, exchange, asked_at: at(now) }, now)
-    }
-
     /// A confirmed booking of ada's.
     fn sold(wanted: &[u32]) -> Self {
         let mut story = Self::begin();
@@ -106,15 +29,7 @@ impl Story {
 
     fn limit_customers(&mut self, most: u32) {
         let change = ListingChange { places_per_customer: TermChange::Set(Some(most)), ..ListingChange::default() };
-        self.when(&Command::ChangeShowtime { change }, 0).unwrap();
-    }
-
-    fn booking(&self, number: u128) -> &Booking {
-        self.showtime.booking(id(number)).unwrap()
-    }
-
-    fn status(&self, seat: u32) -> SeatStatus {
-        self.showtime.seat(seat).unwrap().0
+        self.change(change);
     }
 }
 

@@ -34,6 +34,7 @@ mod postgres_pair;
 mod proxy;
 mod services;
 mod stack;
+mod story;
 mod system;
 mod tls_front;
 mod valkey_processes;

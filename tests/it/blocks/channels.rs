@@ -1,12 +1,14 @@
 //! Channels: whoever shows the key takes the channel's seats, and what is given back is the channel's again.
 
+use serde_json::json;
 use turnstile::domain::{
-    BestAvailable, BlockRejection, BlockSeats, BookingId, BookingStatus, Buyer, CancelReason, Command, Credential,
-    Event, GivenTime, HoldToken, NewBlock, PaymentReference, Rejection, SeatExchange, SeatSelection, SeatStatus,
-    Together, TokenHash, UserId, Within,
+    AreaPlaces, BestAvailable, BlockRejection, BlockSeats, BookingId, BookingStatus, Buyer, CancelReason, Choice,
+    Command, Credential, Event, GivenTime, HoldToken, ListingChange, NewBlock, Orphans, Rejection, SeatSelection,
+    SeatStatus, TermChange, Together, TokenHash, UserId, Within,
 };
 
-use super::{ID, Story, at, id, press, seats};
+use super::press;
+use crate::story::{ID, Story, at, id, seats};
 
 fn key(name: &str) -> TokenHash {
     TokenHash::of_channel_key(format!("the-key-of-{name}-which-is-long")).unwrap()
@@ -23,29 +25,8 @@ impl Story {
     }
 
     fn buy(&mut self, number: u128, name: &str, of: &[u32], now: i64) -> Result<Vec<Event>, Rejection> {
-        let (booking_id, token) = (id(number), HoldToken::from_bytes([1; 32]).hash());
-        let (seats, user_id) = (SeatSelection::new(ID, seats(of)).unwrap(), UserId::parse("ada").unwrap());
         let buyer = Buyer { channel: Some(key(name)), ..Buyer::default() };
-        self.when(&Command::ReserveSeats { booking_id, seats, user_id, token, asked_at: at(now), buyer }, now)
-    }
-
-    fn confirm(&mut self, number: u128, reference: &str, now: i64) -> Result<Vec<Event>, Rejection> {
-        let (credential, payment_reference) = (Credential::Operator, PaymentReference::parse(reference).unwrap());
-        let command =
-            Command::ConfirmBooking { booking_id: id(number), credential, payment_reference, asked_at: at(now) };
-        self.when(&command, now)
-    }
-
-    fn refund(&mut self, number: u128, of: &[u32], now: i64) -> Vec<Event> {
-        self.when(&Command::RefundBooking { booking_id: id(number), seats: seats(of), reason: None }, now).unwrap()
-    }
-
-    fn cancel(&mut self, number: u128, now: i64) -> Vec<Event> {
-        self.when(&Command::CancelBooking { booking_id: id(number), credential: Credential::Operator }, now).unwrap()
-    }
-
-    fn expire(&mut self, number: u128, now: i64) -> Vec<Event> {
-        self.when(&Command::ExpireHold { booking_id: id(number) }, now).unwrap()
+        self.reserve_as(number, ("ada", buyer), SeatSelection::new(ID, seats(of)).unwrap(), now)
     }
 
     /// Which seats a block has.
@@ -127,6 +108,43 @@ fn the_best_seats_are_chosen_from_both() {
 }
 
 #[test]
+fn places_of_an_area_are_sold_to_its_channel_by_quantity() {
+    let house = json!([{"row": "A", "seats": 2}, {"row": "Lawn", "seats": 4, "area": {}}]);
+    let mut story = Story::of(serde_json::from_value(house).unwrap());
+    story.channel(1, "fans", &[2, 3, 4]);
+    let mut places = |number, channel: Option<&str>, quantity| {
+        let (user_id, token) = (UserId::parse("ada").unwrap(), HoldToken::from_bytes([1; 32]).hash());
+        let buyer = Buyer { channel: channel.map(key), ..Buyer::default() };
+        let choice = Choice::new(None, vec![AreaPlaces::parse("Lawn", quantity, None).unwrap()]).unwrap();
+        let command = Command::ReserveChosen { booking_id: id(number), choice, user_id, token, asked_at: at(1), buyer };
+        story.when(&command, 1).map(|events| match events.last() {
+            Some(Event::SeatsReserved { seat_ids, from_blocks, .. }) => {
+                let from: usize = from_blocks.iter().map(|block| block.seat_ids.len()).sum();
+                (seat_ids.iter().map(|seat| seat.index()).collect::<Vec<_>>(), from)
+            }
+            other => panic!("{other:?}"),
+        })
+    };
+    let too_few = |wanted, left| Err(Rejection::TooFewPlaces { area: "Lawn".to_owned(), wanted, left });
+    assert_eq!(places(2, None, 2), too_few(2, 1));
+    assert_eq!(places(3, Some("fans"), 5), too_few(5, 4));
+    assert_eq!(places(4, Some("fans"), 4), Ok((vec![2, 3, 4, 5], 3)));
+    assert_eq!(story.has(1), [0; 0]);
+}
+
+#[test]
+fn no_seat_is_left_alone_beside_the_channels_own() {
+    let mut story = Story::begin();
+    story.change(ListingChange { orphans: TermChange::Set(Some(Orphans::Refuse)), ..ListingChange::default() });
+    story.channel(1, "fans", &[0, 1]);
+    let alone = |refused| matches!(refused, Err(Rejection::SeatLeftAlone { .. }));
+    assert!(alone(story.reserve(2, "bob", &[3], 1)), "seat 2 has no free neighbour for him");
+    assert!(alone(story.buy(2, "fans", &[1], 1)), "seat 0 is as good as free for her");
+    story.buy(2, "fans", &[3], 1).unwrap();
+    story.reserve(3, "bob", &[2], 1).unwrap();
+}
+
+#[test]
 fn what_is_given_back_is_the_channels_again_while_it_lives() {
     let mut story = Story::begin();
     story.channel(1, "fans", &[2, 3, 4, 5]);
@@ -140,17 +158,15 @@ fn what_is_given_back_is_the_channels_again_while_it_lives() {
     // A sale: in part, then all.
     story.buy(4, "fans", &[0, 2, 3], 14).unwrap();
     story.confirm(4, "pay", 15).unwrap();
-    let partly = story.refund(4, &[0, 2], 16);
+    let partly = story.refund(4, &[0, 2], 16).unwrap();
     assert_eq!((partly.len(), &partly[2]), (3, &returned(id(1), &[2])));
     assert_eq!(story.booking(4).from_blocks, [BlockSeats { id: id(1), seat_ids: seats(&[3]) }]);
-    assert_eq!(story.refund(4, &[], 17)[1..], [returned(id(1), &[3])]);
+    assert_eq!(story.refund(4, &[], 17).unwrap()[1..], [returned(id(1), &[3])]);
 
     // An exchange.
     story.buy(5, "fans", &[2, 3], 18).unwrap();
-    let exchange = SeatExchange { add: seats(&[9]), remove: seats(&[3]) };
-    let credential = Credential::Operator;
-    let command = Command::ChangeSeats { booking_id: id(5), credential, exchange, asked_at: at(19) };
-    assert_eq!(story.when(&command, 19).unwrap()[2..], [returned(id(1), &[3])]);
+    let exchanged = story.exchange(5, Credential::Operator, (&[9], &[3]), 19).unwrap();
+    assert_eq!(exchanged[2..], [returned(id(1), &[3])]);
     assert_eq!(story.cancel(5, 20)[1..], [returned(id(1), &[2])]);
     story.buy(6, "fans", &[2, 3], 20).unwrap();
 }

@@ -1,9 +1,12 @@
 //! Sales at the door: an operator reserves and confirms in one step.
 
 use serde_json::json;
-use turnstile::domain::{BestAvailable, Buyer, GivenTime, Prices, Together, Within};
+use turnstile::domain::{
+    BestAvailable, BookingStatus, Buyer, CancelReason, Command, Credential, Event, GivenTime, HoldToken, ListingChange,
+    Prices, Rejection, SeatSelection, TermChange, Together, UserId, Within,
+};
 
-use super::*;
+use crate::story::{ID, Story, at, id, payment, seats};
 
 fn at_the_door(reference: &str) -> Buyer {
     Buyer { is_operator: true, payment: Some(payment(reference)), ..Buyer::default() }
@@ -21,14 +24,8 @@ impl Story {
         buyer: Buyer,
         now: i64,
     ) -> Result<Vec<Event>, Rejection> {
-        let (booking_id, token) = (id(number), HoldToken::from_bytes([1; 32]).hash());
         let tariffs = turnstile::domain::Tariffs::new(tariffs, of.len()).unwrap();
-        let (seats, user_id) = (SeatSelection::new(ID, seats(of)).unwrap().at(tariffs), UserId::parse("ada").unwrap());
-        self.when(&Command::ReserveSeats { booking_id, seats, user_id, token, asked_at: at(now), buyer }, now)
-    }
-
-    fn change(&mut self, change: ListingChange) {
-        self.when(&Command::ChangeShowtime { change }, 0).unwrap();
+        self.reserve_as(number, ("ada", buyer), SeatSelection::new(ID, seats(of)).unwrap().at(tariffs), now)
     }
 }
 

@@ -5,7 +5,7 @@ use turnstile::domain::{
     TermChange,
 };
 
-use crate::changed_bookings::{POLICY, Story, at, id, seats};
+use crate::story::{POLICY, Story, at, id, seats};
 
 fn holder() -> Credential {
     Credential::Holder(HoldToken::from_bytes([1; 32]).hash())

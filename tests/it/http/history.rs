@@ -1,7 +1,10 @@
 //! The story of a showtime: its events, filtered, and how it stood.
 
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, SqliteConnection};
 use reqwest::Method;
 use serde_json::{Value, json};
+use turnstile::domain::Timestamp;
 
 use crate::http::{is_problem, names};
 use crate::services;
@@ -53,8 +56,13 @@ async fn a_story_is_told(server: &Server, other: &Server) {
     assert_eq!(rest.body["items"][0]["event"]["bookingId"], json!(third.booking_id));
 
     let at = |place: usize| all.body["items"][place]["recordedAt"].as_str().unwrap();
-    let between = ask(other, &format!("{events}?from={}&to={}", at(0), at(0).replace("20", "21"))).await;
-    assert_eq!(types(&between).len(), 6, "all is after the first");
+    let times: Vec<Timestamp> = (0..6).map(|place| Timestamp::parse(at(place)).unwrap()).collect();
+    assert!(times[0] < times[5], "{times:?}");
+    let later = times.iter().filter(|time| **time >= times[5]).count();
+    let from = ask(other, &format!("{events}?from={}", at(5))).await;
+    assert_eq!(types(&from), expected[6 - later..]);
+    let before = ask(other, &format!("{events}?to={}", at(5))).await;
+    assert_eq!((types(&before), before.body.get("nextAfter")), (expected[..6 - later].to_vec(), None));
 
     let past = format!("/api/showtimes/{showtime}/past");
     let as_of = async |place: &str| ask(other, &format!("{past}?{place}")).await;
@@ -69,6 +77,41 @@ async fn a_story_is_told(server: &Server, other: &Server) {
     let now = as_of("time=2100-01-01T00:00:00Z").await;
     assert_eq!(now.body, server.get(&format!("/api/showtimes/{showtime}?minSequence=6")).await.body);
     assert_eq!(as_of(&format!("time={}", at(5))).await.body, now.body);
+}
+
+/// More events than are read at once, and more than are looked at for one page.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_story_is_told_to_its_end() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let (showtime, seats) = server.schedule(1).await;
+    let first = server.hold(&showtime, &seats[..1]).await;
+    assert_eq!(server.terminate().await, Some(0));
+    let changed = r#"[{"type":"ShowtimeChanged","movieTitle":"N","startTime":"2030-01-01T20:00:00Z"}]"#;
+    let sql = format!(
+        "WITH RECURSIVE n (n) AS (VALUES (3) UNION ALL SELECT n + 1 FROM n WHERE n < 6002)
+         INSERT INTO journal (showtime_id, last_sequence, first_sequence, recorded_at, follows, stamp, events)
+         SELECT id, n, n, created_at, n - 1, n, '{changed}' FROM n, showtimes WHERE id = x'{}';
+         UPDATE showtimes SET sequence = 6002, follows = 6001, stamp = 6002 WHERE id = x'{0}'",
+        showtime.replace('-', "")
+    );
+    let file = stack.data_dir().join("turnstile.db");
+    SqliteConnection::establish(file.to_str().unwrap()).unwrap().batch_execute(&sql).unwrap();
+
+    let server = stack.start();
+    assert_eq!(server.confirm(&first, "pay").await.body["sequence"], 6003);
+    let path = format!("/api/showtimes/{showtime}");
+    let of_booking = format!("{path}/events?bookingId={}", first.booking_id);
+    let page = ask(&server, &of_booking).await;
+    assert_eq!((types(&page), &page.body["nextAfter"]), (vec!["SeatsReserved"], &json!(5000)));
+    let page = ask(&server, &format!("{of_booking}&after=5000")).await;
+    assert_eq!((types(&page), page.body.get("nextAfter")), (vec!["BookingConfirmed"], None));
+    let past = ask(&server, &format!("{path}/past?sequence=6002")).await;
+    assert_eq!((statuses(&past)[0], &past.body["movieTitle"]), ("Reserved", &json!("N")));
+    let report = ask(&server, &format!("{path}/report")).await;
+    assert_eq!((&report.body["total"]["sold"], &report.body["sequence"]), (&json!(1), &json!(6003)), "{report:?}");
+    let found = ask(&server, &format!("{path}/bookings?status=Confirmed")).await;
+    assert_eq!(found.body["items"][0]["bookingId"], json!(first.booking_id));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::services;
 use crate::stack::{Answer, Held, Server, Stack, eventually};
+use crate::system::valkey::Valkey;
 
 async fn operator(node: &Server, method: Method, path: &str, body: Value) -> Answer {
     loop {
@@ -91,6 +92,45 @@ async fn blocks_end_without_the_node_that_made_them() {
     let cancel = format!("/api/showtimes/{showtime}/cancel");
     assert_eq!(operator(&survivor, Method::POST, &cancel, json!({"reason": "storm"})).await.status, 200);
     eventually("all blocks have ended", Duration::from_secs(30), async || free().await == 10).await;
+    stack.check().await;
+}
+
+/// Locks that were not released, since Valkey was away then: they keep nobody from the seats that the house gives back or a channel sells.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blocks_lock_that_stays_behind_is_nobodys_obstacle() {
+    let stack = Stack::real(services::shared()).await;
+    let nodes = [stack.start(), stack.start()];
+    let (showtime, seats) = nodes[0].schedule(1).await;
+    let valkey = Valkey::of(&stack.services().valkey).await;
+    let path = format!("/api/showtimes/{showtime}/blocks");
+    let key = "key-of-the-fan-club";
+    let channel = json!({"name": "Fans", "key": key});
+    let house = operator(&nodes[0], Method::POST, &path, json!({"seatIds": seats[..3], "type": "house"})).await;
+    let body = json!({"seatIds": seats[3..6], "type": "presale", "channel": channel});
+    let fans = operator(&nodes[0], Method::POST, &path, body).await;
+    let ids = [&house, &fans].map(|made| made.body["blockId"].as_str().unwrap().to_owned());
+    for seat in 0..6 {
+        let released = || async { !valkey.is_locked(&showtime, seat).await };
+        eventually("the block's lock is released", Duration::from_secs(5), released).await;
+        valkey.lock(&showtime, seat, &ids[usize::from(seat >= 3)]).await;
+    }
+    assert!(reserved(&nodes[1], &showtime, &seats[..1]).await.is_none(), "the house has it");
+    for (node, seat) in nodes.iter().zip(3..) {
+        let bought = buy(node, &showtime, &seats[seat..=seat], key).await;
+        assert_eq!(bought.status, 201, "{bought:?}");
+    }
+    let back =
+        operator(&nodes[0], Method::POST, &format!("{path}/{}/seats", ids[0]), json!({"remove": seats[..1]})).await;
+    assert_eq!(back.status, 200, "{back:?}");
+    // As if that lock, too, had stayed.
+    valkey.lock(&showtime, 0, &ids[0]).await;
+    assert!(reserved(&nodes[1], &showtime, &seats[..1]).await.is_some(), "given back");
+    let ended = operator(&nodes[1], Method::DELETE, &format!("{path}/{}", ids[0]), Value::Null).await;
+    assert_eq!(ended.status, 200, "{ended:?}");
+    for (node, seat) in nodes.iter().zip(1..) {
+        valkey.lock(&showtime, u32::try_from(seat).unwrap(), &ids[0]).await;
+        assert!(reserved(node, &showtime, &seats[seat..=seat]).await.is_some(), "the block is over");
+    }
     stack.check().await;
 }
 
