@@ -56,6 +56,35 @@ struct Wanted {
     status: Option<BookingStatus>,
 }
 
+/// What was found.
+enum Found {
+    /// All of it.
+    Table(Table),
+    /// A page, and whether another one follows.
+    Page {
+        page: Vec<Booking>,
+        more: bool,
+    },
+    UnknownCursor,
+}
+
+impl Found {
+    fn page(showtime: &Showtime, found: &[&Booking], (after, size): (Option<BookingId>, usize)) -> Self {
+        let start = match after {
+            None => 0,
+            Some(last) => {
+                // It may stand otherwise by now, and not be among those that are wanted.
+                let Some(last) = showtime.booking(last).map(newest_first) else { return Self::UnknownCursor };
+                found.partition_point(|booking| newest_first(booking) <= last)
+            }
+        };
+        let rest = found.get(start..).unwrap_or_default();
+        let page = rest.get(..size).unwrap_or(rest);
+        let more = rest.len() > page.len();
+        Self::Page { page: page.iter().map(|booking| Booking::clone(booking)).collect(), more }
+    }
+}
+
 /// `GET /api/showtimes/{id}/bookings`
 pub(super) async fn find(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     credential::require_operator(&state, &request)?;
@@ -65,19 +94,17 @@ pub(super) async fn find(state: web::Data<AppState>, request: HttpRequest) -> Re
     let limit = query.number("limit", 1, MOST_ON_PAGE)?.unwrap_or(100);
     let after = cursor::of(&query)?.map(BookingId);
     let is_csv = table::is_wanted(&query)?;
-    let showtime = replay(&state, id).await?;
-    let mut found: Vec<&Booking> = showtime.bookings().filter(|booking| wanted.wants(booking)).collect();
-    found.sort_unstable_by_key(|booking| newest_first(booking));
-    if is_csv {
-        return as_csv(&showtime, &found);
-    }
-    // It may stand otherwise by now, and not be among those that are wanted.
-    let last = after.map(|last| showtime.booking(last).map(newest_first).ok_or_else(cursor::unknown)).transpose()?;
-    let start = last.map_or(0, |last| found.partition_point(|booking| newest_first(booking) <= last));
-    let rest = found.get(start..).unwrap_or_default();
     let size = usize::try_from(limit).unwrap_or(usize::MAX);
-    let page = rest.get(..size).unwrap_or(rest);
-    let more = rest.len() > page.len();
+    let look = move |showtime: &Showtime| {
+        let mut found: Vec<&Booking> = showtime.bookings().filter(|booking| wanted.wants(booking)).collect();
+        found.sort_unstable_by_key(|booking| newest_first(booking));
+        if is_csv { Found::Table(as_table(showtime, &found)) } else { Found::page(showtime, &found, (after, size)) }
+    };
+    let (page, more) = match replay(&state, id, look).await? {
+        Found::Table(table) => return table.answer(),
+        Found::UnknownCursor => return Err(cursor::unknown()),
+        Found::Page { page, more } => (page, more),
+    };
     let now = (state.clock)();
     let answer = BookingPage {
         items: page.iter().map(|booking| BookingAnswer::of(booking, now)).collect(),
@@ -132,7 +159,7 @@ impl Wanted {
     }
 }
 
-fn as_csv(showtime: &Showtime, bookings: &[&Booking]) -> Result<HttpResponse, Problem> {
+fn as_table(showtime: &Showtime, bookings: &[&Booking]) -> Table {
     let mut table = Table::new(&COLUMNS);
     for booking in bookings {
         let printed = |seat: &SeatId| showtime.facts().seat_map.printed(seat.index()).to_string();
@@ -149,7 +176,7 @@ fn as_csv(showtime: &Showtime, bookings: &[&Booking]) -> Result<HttpResponse, Pr
             &booking.reserved_at.to_string(),
             &booking.expires_at.to_string(),
             booking.cancel_reason.as_ref().map(CancelReason::as_str).unwrap_or_default(),
-        ])?;
+        ]);
     }
-    table.answer()
+    table
 }

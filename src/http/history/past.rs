@@ -1,5 +1,7 @@
 //! Past: a showtime as it stood at a time, or after one of its events.
 
+use std::ops::ControlFlow;
+
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
@@ -13,6 +15,7 @@ use crate::http::request::query::{MOST_SEQUENCE, Query};
 use crate::http::{AppState, credential};
 
 /// How far the journal is followed.
+#[derive(Clone, Copy)]
 enum Until {
     /// To what was decided at this time.
     Time(Timestamp),
@@ -32,7 +35,7 @@ pub(super) async fn show(state: web::Data<AppState>, request: HttpRequest) -> Re
         (Some(_), Some(_)) => return Err(wrong("sequence", "and time are both there; name one of them")),
     };
     let _place = journal::place(&state)?;
-    let view = fold(&state, id, &until).await?;
+    let view = fold(&state, id, until).await?;
     let encoded = EncodedShowtime::of(&view, None);
     let encode = move || {
         let whole = encoded.form(Form::Whole);
@@ -44,41 +47,46 @@ pub(super) async fn show(state: web::Data<AppState>, request: HttpRequest) -> Re
     Ok(response.body(made.bytes))
 }
 
-async fn fold(state: &AppState, id: ShowtimeId, until: &Until) -> Result<ShowtimeView, Problem> {
-    let mut view: Option<ShowtimeView> = None;
-    loop {
-        let after = view.as_ref().map_or(0, |view| view.sequence);
-        let (read, is_last) = journal::read(state, id, after).await?;
-        for recorded in read {
-            if until.is_before(&recorded) {
-                return view.ok_or_else(|| wrong("time", "is before the showtime was created"));
-            }
-            match &mut view {
-                Some(view) => view.follow(&recorded),
-                None => view = ShowtimeView::scheduled(id, &recorded),
-            }
+/// The showtime until then.
+struct Past {
+    view: Option<ShowtimeView>,
+    /// A later event was met.
+    is_over: bool,
+}
+
+async fn fold(state: &AppState, id: ShowtimeId, until: Until) -> Result<ShowtimeView, Problem> {
+    let follow = move |past: &mut Past, recorded: RecordedEvent| {
+        past.is_over = until.is_before(&recorded);
+        if past.is_over {
+            return ControlFlow::Break(());
         }
-        if is_last {
-            let view = view.ok_or(Rejection::UnknownShowtime)?;
-            return match until {
-                Until::Sequence(sequence) if *sequence > view.sequence => {
-                    let detail = format!("is after the last event, which has the sequence {}", view.sequence);
-                    Err(wrong("sequence", &detail))
-                }
-                Until::Sequence(_) | Until::Time(_) => Ok(view),
-            };
+        match &mut past.view {
+            Some(view) => view.follow(&recorded),
+            None => past.view = ShowtimeView::scheduled(id, &recorded),
         }
-        if view.is_none() {
-            return Err(Problem::new(Code::Internal, "a journal does not begin with its showtime"));
+        if past.view.is_some() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    let begin = Past { view: None, is_over: false };
+    let Past { view, is_over } = journal::fold(state, id, begin, follow).await?;
+    match (view, until) {
+        (None, _) if is_over => Err(wrong("time", "is before the showtime was created")),
+        (None, _) if state.existence.ask(id).await? => {
+            Err(Problem::new(Code::Internal, "a journal does not begin with its showtime"))
         }
+        (None, _) => Err(Rejection::UnknownShowtime.into()),
+        (Some(view), Until::Sequence(sequence)) if sequence > view.sequence => {
+            let detail = format!("is after the last event, which has the sequence {}", view.sequence);
+            Err(wrong("sequence", &detail))
+        }
+        (Some(view), Until::Sequence(_) | Until::Time(_)) => Ok(view),
     }
 }
 
 impl Until {
-    fn is_before(&self, recorded: &RecordedEvent) -> bool {
+    fn is_before(self, recorded: &RecordedEvent) -> bool {
         match self {
-            Self::Time(time) => recorded.recorded_at > *time,
-            Self::Sequence(sequence) => recorded.sequence > *sequence,
+            Self::Time(time) => recorded.recorded_at > time,
+            Self::Sequence(sequence) => recorded.sequence > sequence,
         }
     }
 }

@@ -67,8 +67,7 @@ pub(super) async fn show(state: web::Data<AppState>, request: HttpRequest) -> Re
     credential::require_operator(&state, &request)?;
     let id = ShowtimeId(body::path_uuid(&request, "id")?);
     let is_csv = table::is_wanted(&Query::of(&request, &["format"])?)?;
-    let showtime = replay(&state, id).await?;
-    let (sequence, report) = (showtime.sequence(), Report::of(&showtime));
+    let (sequence, report) = replay(&state, id, |showtime| (showtime.sequence(), Report::of(showtime))).await?;
     if is_csv {
         return as_csv(&report);
     }
@@ -114,13 +113,13 @@ fn as_csv(report: &Report) -> Result<HttpResponse, Problem> {
             let counts = [tally.available, tally.reserved, tally.blocked, tally.sold].map(|count| count.to_string());
             let mut line = |currency: &str, revenue: &str| {
                 let [available, reserved, blocked, sold] = counts.each_ref().map(String::as_str);
-                table.line(&[by, key, available, reserved, blocked, sold, currency, revenue])
+                table.line(&[by, key, available, reserved, blocked, sold, currency, revenue]);
             };
             if tally.revenue.is_empty() {
-                line("", "")?;
+                line("", "");
             }
             for (currency, revenue) in &tally.revenue {
-                line(currency, &revenue.to_string())?;
+                line(currency, &revenue.to_string());
             }
         }
     }

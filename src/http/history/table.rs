@@ -19,7 +19,7 @@ pub(crate) fn is_wanted(query: &Query<'_>) -> Result<bool, Problem> {
     }
 }
 
-/// A table that is being written.
+/// A table that is being written, and whether all of it could be.
 pub(crate) struct Table(Writer<Vec<u8>>, Result<(), csv::Error>);
 
 impl Table {
@@ -30,8 +30,10 @@ impl Table {
     }
 
     /// Adds a line. What a spreadsheet would take for a formula gets an apostrophe before it: names and references are their users'.
-    pub(crate) fn line(&mut self, cells: &[&str]) -> Result<(), Problem> {
-        self.0.write_record(cells.iter().map(|cell| guarded(cell))).map_err(Problem::bug)
+    pub(crate) fn line(&mut self, cells: &[&str]) {
+        if self.1.is_ok() {
+            self.1 = self.0.write_record(cells.iter().map(|cell| guarded(cell)));
+        }
     }
 
     pub(crate) fn answer(self) -> Result<HttpResponse, Problem> {
