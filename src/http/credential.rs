@@ -3,11 +3,14 @@
 use actix_web::HttpRequest;
 use actix_web::http::header;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::box_office::{IdempotencyKey, RequestContext};
 use crate::domain::{Buyer, Credential, HoldToken, TokenHash};
 use crate::http::operators::Operators;
 use crate::http::problem::{Code, FieldError, Problem};
+use crate::http::request::body;
+use crate::http::request::query::Query;
 use crate::http::{AppState, exchange};
 
 /// Who acts on a booking: the bearer token, else the hold token in the body.
@@ -34,6 +37,15 @@ pub(super) fn of_booking(
 /// in the same way for every wrong token.
 fn no_hold_token(text: &str) -> TokenHash {
     TokenHash(Sha256::new().chain_update("not a hold token: ").chain_update(text).finalize().into())
+}
+
+/// The beginning of each command of an operator about what has an id: the id in the path, and what is sent along. Refuses everybody else, and any
+/// query.
+pub(super) fn operators_command(state: &AppState, request: &HttpRequest) -> Result<(Uuid, RequestContext), Problem> {
+    require_operator(state, request)?;
+    Query::none(request)?;
+    let id = body::path_uuid(request, "id")?;
+    Ok((id, context(request)?))
 }
 
 /// Passes operators.

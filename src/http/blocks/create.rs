@@ -13,7 +13,6 @@ use crate::http::blocks::answers::answer;
 use crate::http::problem::{self, FieldError, Problem};
 use crate::http::request::body;
 use crate::http::request::fields::{self, Fields, Object};
-use crate::http::request::query::Query;
 use crate::http::request::seat_lists;
 use crate::http::{AppState, credential};
 
@@ -57,10 +56,8 @@ pub(super) async fn create(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    credential::require_operator(&state, &request)?;
-    Query::none(&request)?;
-    let showtime = ShowtimeId(body::path_uuid(&request, "id")?);
-    let context = credential::context(&request)?;
+    let (id, context) = credential::operators_command(&state, &request)?;
+    let showtime = ShowtimeId(id);
     let body = body::json(&request, payload, state.settings.booking_bounds()).await?;
     let Read { seats, block, until, channel_key } = read_block(body.fields()?)?;
     // Ask before an actor is opened: a flood of ids that nobody knows shares few queries.

@@ -9,7 +9,6 @@ use crate::domain::{BookingId, SeatId, SeatSelection, ShowtimeId};
 use crate::http::blocks::answers::answer;
 use crate::http::blocks::create::{refused, unknown_showtime};
 use crate::http::problem::Problem;
-use crate::http::request::query::Query;
 use crate::http::request::{body, seat_lists};
 use crate::http::{AppState, credential};
 
@@ -48,11 +47,9 @@ pub(super) async fn release(
 
 /// The block in the path, for an operator.
 fn named(state: &AppState, request: &HttpRequest) -> Result<((ShowtimeId, BookingId), RequestContext), Problem> {
-    credential::require_operator(state, request)?;
-    Query::none(request)?;
-    let showtime = ShowtimeId(body::path_uuid(request, "id")?);
-    let block = BookingId(body::path_uuid(request, "blockId")?);
-    Ok(((showtime, block), credential::context(request)?))
+    let (showtime, context) = credential::operators_command(state, request)?;
+    let block = body::path_uuid(request, "blockId")?;
+    Ok(((ShowtimeId(showtime), BookingId(block)), context))
 }
 
 async fn unblock(

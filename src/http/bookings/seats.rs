@@ -85,10 +85,8 @@ pub(super) async fn refund(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    credential::require_operator(&state, &request)?;
-    Query::none(&request)?;
-    let id = BookingId(body::path_uuid(&request, "id")?);
-    let context = credential::context(&request)?;
+    let (id, context) = credential::operators_command(&state, &request)?;
+    let id = BookingId(id);
     let body = body::optional_json(&request, payload, state.settings.booking_bounds()).await?;
     let mut fields = body.fields()?;
     let seats = seat_lists::read(&mut fields, "seatIds", SeatSelection::MAX_SEATS);

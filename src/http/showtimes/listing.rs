@@ -17,7 +17,6 @@ use crate::domain::{
 use crate::http::problem::Problem;
 use crate::http::request::body::{self, Body};
 use crate::http::request::fields::{self, Fields};
-use crate::http::request::query::Query;
 use crate::http::showtimes::answers::{ListingAnswer, PricesBody, shown};
 use crate::http::{AppState, credential, words};
 
@@ -117,11 +116,8 @@ async fn command(
     request: &HttpRequest,
     payload: web::Payload,
 ) -> Result<(ShowtimeId, RequestContext, Body), Problem> {
-    credential::require_operator(state, request)?;
-    Query::none(request)?;
-    let id = ShowtimeId(body::path_uuid(request, "id")?);
-    let context = credential::context(request)?;
-    Ok((id, context, body::json(request, payload, state.settings.booking_bounds()).await?))
+    let (id, context) = credential::operators_command(state, request)?;
+    Ok((ShowtimeId(id), context, body::json(request, payload, state.settings.booking_bounds()).await?))
 }
 
 /// The listing of a new showtime, whose holds may have so many seconds at most; `None` after noting what is wrong.
