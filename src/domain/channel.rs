@@ -1,27 +1,51 @@
 //! Channels: blocks whose seats are sold to whoever shows a key, until the block ends. What a booking has from such a block goes back to it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::domain::{
-    Block, BlockRejection, BlockSeats, Booking, BookingId, Event, Rejection, SeatId, SeatIndex, Showtime, Timestamp,
-    TokenHash,
+    Block, BlockRejection, BlockSeats, Booking, BookingId, Event, Rejection, SeatId, SeatIndex, SeatMap, Showtime,
+    Timestamp, TokenHash,
 };
 
-/// The seats that a key opens, each with its block.
+/// The seats that a key opens, each with its block. A channel may have most of a house, and is made for each reservation that shows a key: so it is
+/// no map.
 #[derive(Default)]
-pub(super) struct Channel(HashMap<SeatIndex, BookingId>);
+pub(super) struct Channel {
+    blocks: Vec<BookingId>,
+    /// For each seat of the house the place of its block in `blocks`, counted from 1; 0: it is in none. Empty without a key.
+    places: Vec<u16>,
+}
 
 impl Channel {
+    fn of<'a>(blocks: impl Iterator<Item = &'a Booking>, house: &SeatMap) -> Self {
+        let mut channel = Self { blocks: Vec::new(), places: vec![0; as_place(house.seat_count())] };
+        // There are few blocks: `Showtime::MOST_BLOCKS`.
+        for (block, number) in blocks.zip(1_u16..) {
+            channel.blocks.push(block.id);
+            for seat in &block.seat_ids {
+                if let Some(place) = channel.places.get_mut(as_place(seat.index())) {
+                    *place = number;
+                }
+            }
+        }
+        channel
+    }
+
     pub(super) fn has(&self, seat: SeatIndex) -> bool {
-        self.0.contains_key(&seat)
+        self.block_of(seat).is_some()
+    }
+
+    fn block_of(&self, seat: SeatIndex) -> Option<BookingId> {
+        let place = self.places.get(as_place(seat))?.checked_sub(1)?;
+        self.blocks.get(usize::from(place)).copied()
     }
 
     /// Which of these seats come from which block.
     pub(super) fn blocks_of(&self, seats: &[SeatId]) -> Vec<BlockSeats> {
         let mut blocks: BTreeMap<BookingId, Vec<SeatId>> = BTreeMap::new();
         for seat in seats {
-            if let Some(block) = self.0.get(&seat.index()) {
-                blocks.entry(*block).or_default().push(*seat);
+            if let Some(block) = self.block_of(seat.index()) {
+                blocks.entry(block).or_default().push(*seat);
             }
         }
         blocks.into_iter().map(|(id, seat_ids)| BlockSeats { id, seat_ids }).collect()
@@ -39,8 +63,7 @@ impl Showtime {
         if blocks.peek().is_none() {
             return Err(BlockRejection::WrongKey.into());
         }
-        let seats = blocks.flat_map(|block| block.seat_ids.iter().map(|seat| (seat.index(), block.id)));
-        Ok(Channel(seats.collect()))
+        Ok(Channel::of(blocks, &self.facts().seat_map))
     }
 
     /// What becomes of seats that a booking gives back: those of a channel's block, while that is live, are its own again.
@@ -80,6 +103,10 @@ impl Booking {
             && self.block.as_ref().is_some_and(|block| block.channel.is_some())
             && self.token.matches(key)
     }
+}
+
+fn as_place(seat: SeatIndex) -> usize {
+    usize::try_from(seat).unwrap_or(usize::MAX)
 }
 
 /// The events that take seats out of their blocks, before their next booking has them.
