@@ -1,4 +1,7 @@
-//! Actor: the sweeper. Owns nothing but its rhythm; looks in the store for holds that are due although no actor has ended them (their node died, or the showtime is put away) and for bookings of cancelled showtimes, and ends them if no other node does; on restart looks again.
+//! Actor: the sweeper. Owns nothing but its rhythm; accepts nothing; on restart looks again.
+//!
+//! It looks in the store for holds that are due although no actor has ended them: their node died, or their showtime is put away. And for bookings of
+//! cancelled showtimes. It ends them, unless another node's sweeper does.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -130,10 +133,9 @@ async fn due(duty: &Duty) -> Vec<DueBooking> {
     }
 }
 
-/// Ends bookings by commits of their own, without their showtimes' actors: a booking tells all that a commit has to name, and of a block its
-/// showtime does, which is loaded. An actor
-/// that has the showtime open meets versions that it did not expect and reads the journal, as after any other node's commit. Returns
-/// how many were ended; those that were not are found by a later look, if they are still due.
+/// Ends bookings by commits of their own, without their showtimes' actors. Most bookings tell all that a commit has to name; for the others the
+/// showtime is loaded. An actor that has the showtime open meets unexpected versions and reads the journal, as after another node's commit.
+/// Returns how many were ended. A later look finds the others, if they are still due.
 async fn end(duty: &Duty, bookings: Vec<DueBooking>) -> usize {
     let mut by_showtime: HashMap<ShowtimeId, Vec<DueBooking>> = HashMap::new();
     for due in bookings {

@@ -10,8 +10,8 @@ use crate::domain::{Booking, BookingId, Command, Showtime};
 use crate::write_store::{IdempotencyRecord, StoreError};
 
 impl BatchRun {
-    /// Reads from the store what the commands need and the state does not have: answers recorded under their idempotency
-    /// keys (given back at once) and bookings that have ended or were made elsewhere. A few calls, whatever the batch's size.
+    /// Reads what the commands need and the state does not have: answers recorded under their idempotency keys, which are given at once, and
+    /// bookings that have ended or that other nodes made. A few calls, whatever the batch's size.
     pub(super) async fn recall(&mut self, owned: &mut Owned, repeated: bool) -> Result<(), StoreError> {
         self.board.progress.enter(Step::Reading);
         let keys: Vec<[u8; 32]> =
@@ -57,8 +57,8 @@ impl BatchRun {
         self.recall_bookings(owned, wanted).await
     }
 
-    /// Reads these bookings, and the blocks of other nodes. What is newer than the state shows that somebody wrote since: the journal then brings
-    /// seats and bookings together, and may tell of further blocks.
+    /// Reads these bookings, and other nodes' blocks. If one is newer than the state, the journal is read, so that seats and bookings fit together.
+    /// The journal may tell of further blocks: they are read, too.
     async fn recall_bookings(&self, owned: &mut Owned, mut wanted: HashSet<BookingId>) -> Result<(), StoreError> {
         let mut asked: HashSet<BookingId> = HashSet::new();
         loop {
@@ -80,8 +80,8 @@ impl BatchRun {
         }
     }
 
-    /// Finds out which payments of the batch were used before: each has confirmed a booking, or came too late for one. One that is only just being used by another showtime's
-    /// batch is found when that is committed: the next commit waits for it.
+    /// Finds the payments of the batch that were used before, and the bookings that they were for. A payment that another showtime's batch is just
+    /// using is found once that is committed: the next commit waits for it.
     pub(super) async fn look_up_payments(&mut self) -> Result<(), StoreError> {
         self.board.progress.enter(Step::Reading);
         let payments = self.commands.iter().filter_map(|queued| queued.request.command.payment_reference().cloned());

@@ -67,7 +67,7 @@ pub enum BlockRejection {
     },
 }
 
-/// A word of the house's own: 1 to 40 characters.
+/// A word of the house's own, such as a block's type or a channel's name: 1 to 40 characters.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct HouseWord(String);
@@ -90,10 +90,10 @@ pub struct NewBlock {
 }
 
 impl HouseWord {
-    /// Longest type, in characters.
+    /// Most characters.
     pub const MAX_CHARACTERS: usize = 40;
 
-    /// A type that a client gives, in the form in which it is kept: see the module `text`.
+    /// A word that a client gives, in the form in which it is kept: see the module `text`.
     ///
     /// # Errors
     /// It is empty, too long, or has characters that cannot be seen.
@@ -101,7 +101,7 @@ impl HouseWord {
         text::plain(text.as_ref(), Self::MAX_CHARACTERS).map(Self)
     }
 
-    /// The type as it is kept.
+    /// The word as it is kept.
     pub fn as_str(&self) -> &str {
         &self.0
     }

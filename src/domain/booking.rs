@@ -5,9 +5,8 @@ use crate::domain::{
     Timestamp, TokenHash, UserId,
 };
 
-/// Where a booking stands in its life: pending, then one of the other three. A confirmed one is cancelled with its showtime, or when it is
-/// refunded; an expired one is
-/// confirmed by a late payment if its seats are still free.
+/// Where a booking stands: pending, then one of the others. A confirmed one is cancelled with its showtime or by a refund. An expired one is
+/// confirmed by a late payment, if its seats are free.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum BookingStatus {

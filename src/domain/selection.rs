@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::domain::{SeatId, SeatIdPrefix, SeatIndex, ShowtimeId};
 
-/// The seats of one booking: 1 to [`SeatSelection::MAX_SEATS`], of a block up to [`SeatSelection::MAX_BLOCKED`], no duplicates, all of one showtime, in the client's order.
+/// The seats of one booking, in the client's order: 1 to [`SeatSelection::MAX_SEATS`], of a block up to [`SeatSelection::MAX_BLOCKED`]. None twice,
+/// all of one showtime.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SeatSelection {
     seats: Vec<SeatId>,

@@ -5,8 +5,8 @@ use crate::domain::best_available::search;
 use crate::domain::best_available::within::Within;
 use crate::domain::{Seat, SeatIndex, SeatKind, SeatMap};
 
-/// As many free seats as are named, places of areas left aside, next to each other: the block that leaves the fewest single seats, and of such the nearest to the middle of
-/// the named ones. If those share a category, the block has it, too; and it has as many wheelchair places.
+/// A block of as many free seats as are named; places of areas do not count. It leaves the fewest single seats, and is then the nearest to the middle
+/// of the named seats. It has as many wheelchair places as they have, and their category, if they share one.
 pub(crate) fn near(
     seat_map: &SeatMap,
     is_free: impl Fn(SeatIndex) -> bool,
