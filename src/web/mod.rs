@@ -1,9 +1,11 @@
-//! The pages, embedded in the binary: a live seat map to try the box office with, and the reference of the API.
+//! The pages, embedded in the binary: the box office for buyers, the seat map for other sites, and the reference of the API.
+
+pub mod lean;
 
 /// A file of the pages.
 #[derive(Clone, Copy, Debug)]
 pub struct Asset {
-    /// Its name under `/assets/`.
+    /// Its path under `/assets/`.
     pub name: &'static str,
     /// Its media type.
     pub media_type: &'static str,
@@ -11,18 +13,67 @@ pub struct Asset {
     pub content: &'static str,
 }
 
-/// The live seat map, `/`.
-pub const SEAT_MAP_PAGE: &str = include_str!("seat_map.html");
+/// Media type of pages.
+pub const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+
+/// The showtimes to come, `/`.
+pub const SHOP_PAGE: &str = include_str!("shop/shop.html");
+/// One showtime: its seat map, and booking, `/showtimes/{id}`.
+pub const SHOWTIME_PAGE: &str = include_str!("shop/showtime.html");
 /// The reference of the API, `/docs`.
-pub const DOCS_PAGE: &str = include_str!("docs.html");
+pub const DOCS_PAGE: &str = include_str!("docs/docs.html");
+/// How to embed the seat map, `/embed`.
+pub const EMBED_PAGE: &str = include_str!("embed/embed.html");
+/// The seat map for other sites, `/embed/seat-map.js`.
+pub const EMBED_SCRIPT: Asset =
+    Asset { name: "seat-map.js", media_type: SCRIPT, content: include_str!("embed/seat-map.js") };
+
+/// Files by their paths in this folder.
+macro_rules! assets {
+    ($($name:literal),* $(,)?) => {
+        &[$(Asset { name: $name, media_type: media_type($name), content: include_str!($name) }),*]
+    };
+}
 
 /// What the pages load.
-pub const ASSETS: &[Asset] = &[
-    Asset { name: "style.css", media_type: "text/css; charset=utf-8", content: include_str!("style.css") },
-    Asset { name: "seat_map.js", media_type: "text/javascript; charset=utf-8", content: include_str!("seat_map.js") },
-    Asset { name: "areas.js", media_type: "text/javascript; charset=utf-8", content: include_str!("areas.js") },
-    Asset { name: "server.js", media_type: "text/javascript; charset=utf-8", content: include_str!("server.js") },
-    Asset { name: "bookings.js", media_type: "text/javascript; charset=utf-8", content: include_str!("bookings.js") },
-    Asset { name: "live.js", media_type: "text/javascript; charset=utf-8", content: include_str!("live.js") },
-    Asset { name: "docs.js", media_type: "text/javascript; charset=utf-8", content: include_str!("docs.js") },
+pub const ASSETS: &[Asset] = assets![
+    "style.css",
+    "docs/docs.js",
+    "embed/embed.js",
+    "lib/dom.js",
+    "lib/format.js",
+    "lib/live.js",
+    "lib/server.js",
+    "seat_map/areas.js",
+    "seat_map/backdrop.js",
+    "seat_map/camera.js",
+    "seat_map/choosing.js",
+    "seat_map/element.js",
+    "seat_map/frame.js",
+    "seat_map/gestures.js",
+    "seat_map/grid.js",
+    "seat_map/house.js",
+    "seat_map/list.js",
+    "seat_map/painter.js",
+    "seat_map/palette.js",
+    "seat_map/plan.js",
+    "seat_map/prices.js",
+    "seat_map/sheet.js",
+    "seat_map/sprites.js",
+    "seat_map/states.js",
+    "seat_map/styles.js",
+    "shop/best.js",
+    "shop/booking.js",
+    "shop/bookings.js",
+    "shop/choice.js",
+    "shop/commands.js",
+    "shop/shop.css",
+    "shop/shop.js",
+    "shop/showtime.js",
 ];
+
+const fn media_type(name: &str) -> &'static str {
+    if matches!(name.as_bytes().last_chunk(), Some(b".js")) { SCRIPT } else { STYLE }
+}

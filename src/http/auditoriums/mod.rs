@@ -1,6 +1,7 @@
 //! Auditoriums: the houses that showtimes take place in, each version for good. Everybody may read them, operators write them.
 
 mod answers;
+mod categories;
 mod create;
 mod format;
 mod list;
@@ -11,12 +12,13 @@ mod schema;
 mod show;
 
 use crate::http::auditoriums::answers::{AuditoriumPage, AuditoriumSummary, PretixPlan};
+use crate::http::auditoriums::categories::CategoriesAnswer;
 use crate::http::auditoriums::format::Format;
 use crate::http::auditoriums::list::MOST_ON_PAGE;
 use crate::http::auditoriums::schema::AuditoriumPlan;
 use crate::http::auditoriums::show::MOST_VERSION;
 use crate::http::openapi::Describe;
-use crate::http::paths::{AUDITORIUM, AUDITORIUM_SCHEMA, AUDITORIUMS};
+use crate::http::paths::{AUDITORIUM, AUDITORIUM_CATEGORIES, AUDITORIUM_SCHEMA, AUDITORIUMS};
 use crate::http::request::cursor::{CURSOR, CURSOR_CHARACTERS};
 use crate::http::route::Route;
 
@@ -84,6 +86,7 @@ pub(super) fn routes() -> Vec<Route> {
                 .json::<AuditoriumSummary>(200, "The latest version", &["ETag"])
                 .problems(&[400, 401, 403, 404, 408, 412, 413, 415, 428, 500, 503]),
         ),
+        categories_route(),
         Route::get(
             AUDITORIUM_SCHEMA,
             schema::show,
@@ -93,4 +96,19 @@ pub(super) fn routes() -> Vec<Route> {
                 .problems(&[400]),
         ),
     ]
+}
+
+fn categories_route() -> Route {
+    Route::get(
+        AUDITORIUM_CATEGORIES,
+        categories::show,
+        Describe::new("showAuditoriumCategories", "The categories of an auditorium, without its plan", "auditoriums")
+            .public()
+            .id("The auditorium")
+            .number("version", "Which version, the latest if absent", 1, MOST_VERSION)
+            .conditional()
+            .json::<CategoriesAnswer<'_>>(200, "The categories", &["ETag", "Cache-Control"])
+            .ok(304, "The client has it", &["ETag", "Cache-Control"])
+            .problems(&[400, 404, 500, 503]),
+    )
 }

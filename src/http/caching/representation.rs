@@ -57,6 +57,7 @@ pub(crate) struct Body {
 /// See the module's documentation.
 pub(crate) struct Representation {
     media_type: &'static str,
+    compression: Compression,
     identity_tag: HeaderValue,
     gzip_tag: HeaderValue,
     /// About how long the body is, in bytes, to tell where to make it.
@@ -77,6 +78,7 @@ impl Representation {
     ) -> Self {
         Self {
             media_type,
+            compression: Compression::fast(),
             identity_tag: tag(validator),
             gzip_tag: tag(&format!("{validator}-gzip")),
             likely_bytes,
@@ -84,6 +86,11 @@ impl Representation {
             identity: OnceLock::new(),
             gzip: OnceLock::new(),
         }
+    }
+
+    /// Compressed as far as it goes, whatever that costs: for what never changes.
+    pub(crate) fn compressed_once(self) -> Self {
+        Self { compression: Compression::best(), ..self }
     }
 
     pub(crate) fn media_type(&self) -> HeaderValue {
@@ -137,7 +144,7 @@ impl Representation {
     fn compressed(&self, made: &dyn Fn(Coding)) -> Body {
         let plain = self.identity.get().cloned().unwrap_or_else(|| self.encoded(made));
         made(Coding::Gzip);
-        match gzip(&plain) {
+        match gzip(&plain, self.compression) {
             Some(bytes) => Body { coding: Coding::Gzip, bytes },
             None => Body::plain(self.identity.get_or_init(|| plain).clone()),
         }
@@ -151,8 +158,8 @@ impl Body {
 }
 
 /// `None` if it does not get shorter.
-fn gzip(plain: &[u8]) -> Option<Bytes> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 8), Compression::fast());
+fn gzip(plain: &[u8], compression: Compression) -> Option<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 8), compression);
     encoder.write_all(plain).ok()?;
     let mut bytes = encoder.finish().ok()?;
     bytes.shrink_to_fit();

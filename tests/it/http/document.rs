@@ -88,6 +88,7 @@ fn every_resource_of_the_contract_is_described() {
         ("post", "/api/auditoriums"),
         ("get", "/api/auditoriums/{id}"),
         ("put", "/api/auditoriums/{id}"),
+        ("get", "/api/auditoriums/{id}/categories"),
         ("get", "/schemas/auditorium-1.json"),
         ("post", "/hub/bookings/negotiate"),
         ("get", "/hub/bookings"),

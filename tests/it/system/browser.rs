@@ -103,6 +103,67 @@ impl Browser {
         self.command(&format!("/element/{id}/click"), json!({})).await;
     }
 
+    /// Presses and releases a key, by its name in the browser's own protocol.
+    pub async fn press(&self, key: &str) {
+        let code = match key {
+            "Tab" => 9,
+            "Enter" => 13,
+            " " => 32,
+            "ArrowLeft" => 37,
+            "ArrowUp" => 38,
+            "ArrowRight" => 39,
+            "ArrowDown" => 40,
+            other => panic!("the key {other:?} has no code here"),
+        };
+        let text = match key {
+            "Enter" => "\r",
+            " " => " ",
+            _ => "",
+        };
+        let pressed = json!({ "type": if text.is_empty() { "rawKeyDown" } else { "keyDown" }, "key": key, "code": key,
+            "windowsVirtualKeyCode": code, "text": text });
+        self.tell("Input.dispatchKeyEvent", pressed).await;
+        let released = json!({ "type": "keyUp", "key": key, "code": key, "windowsVirtualKeyCode": code });
+        self.tell("Input.dispatchKeyEvent", released).await;
+    }
+
+    /// Moves the mouse along points with its button pressed: one point is a click.
+    pub async fn drag(&self, points: &[(f64, f64)]) {
+        let event = |kind: &str, (x, y): (f64, f64)| json!({ "type": kind, "x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1 });
+        let (first, last) = (*points.first().unwrap(), *points.last().unwrap());
+        self.tell("Input.dispatchMouseEvent", event("mousePressed", first)).await;
+        for point in points.iter().skip(1) {
+            self.tell("Input.dispatchMouseEvent", event("mouseMoved", *point)).await;
+        }
+        self.tell("Input.dispatchMouseEvent", event("mouseReleased", last)).await;
+    }
+
+    /// Has media features such as `prefers-color-scheme` with these values.
+    pub async fn media(&self, features: &[(&str, &str)]) {
+        let features: Vec<Value> =
+            features.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+        self.tell("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+    }
+
+    /// Fails if axe-core finds anything serious on the page, in either colour scheme.
+    pub async fn is_accessible(&self) {
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/node/node_modules/axe-core/axe.min.js");
+        let source = std::fs::read_to_string(source).expect("`npm ci` was run in tests/it/node");
+        self.script(&source).await;
+        for scheme in ["light", "dark"] {
+            self.media(&[("prefers-color-scheme", scheme)]).await;
+            self.script("window.found = null; axe.run().then((found) => { window.found = found.violations; })").await;
+            self.until("axe-core has looked", "window.found !== null").await;
+            let serious = self
+                .script(
+                    "return found.filter(({ impact }) => ['serious', 'critical'].includes(impact)) \
+                     .map(({ id, nodes }) => id + ': ' + nodes.map(({ target, html }) => target.join(' ') + ' ' + html).join('; '))",
+                )
+                .await;
+            assert_eq!(serious, json!([]), "{scheme}");
+        }
+    }
+
     /// A command of the browser's own protocol for developers.
     pub async fn tell(&self, command: &str, parameters: Value) {
         self.command("/goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await;

@@ -1,32 +1,12 @@
-//! The seat map in a real browser: what loses people their seats or their money, and what some of them could not see.
+//! Bookings of a browser: what loses people their seats or their money, and what some of them could not see.
 //!
 //! Each test has a browser of its own.
 
 use serde_json::json;
 
-use crate::stack::{Server, Stack};
+use crate::stack::Stack;
 use crate::system::browser::Browser;
-
-/// Opens the page on a showtime.
-async fn show(browser: &Browser, server: &Server, showtime: &str) {
-    browser.go(&format!("{}/#{showtime}", server.address())).await;
-    browser.says("title", "Metropolis").await;
-}
-
-/// Chooses the first free seats and asks for them.
-async fn reserve(browser: &Browser, count: usize) {
-    for _ in 0..count {
-        browser.click("#seats [data-status=Available][data-chosen=false]").await;
-    }
-    browser.click("#reserve").await;
-}
-
-/// Seconds that the countdown of the only hold shows.
-async fn countdown(browser: &Browser) -> u64 {
-    let shown = browser.script("return document.querySelector('.countdown').textContent").await;
-    let (minutes, seconds) = shown.as_str().unwrap().split_once(':').unwrap();
-    minutes.parse::<u64>().unwrap() * 60 + seconds.parse::<u64>().unwrap()
-}
+use crate::system::buyer::{countdown, reserve, show};
 
 /// A browser whose clock is wrong shows the hold's true time, and neither ends it early nor offers to pay for it too late.
 #[tokio::test(flavor = "multi_thread")]
@@ -68,9 +48,7 @@ async fn tabs_of_one_browser_keep_each_others_bookings() {
     browser.turn_to(&first).await;
     // What the other tab got is here before this one books, and stays.
     browser.says("bookings", "R01, R02").await;
-    browser
-        .until("the seats are shown as taken", "document.querySelectorAll('#seats [data-mine=true]').length == 2")
-        .await;
+    browser.until("the seats are shown as the reader's own", "map.states.mine.size == 2").await;
     reserve(&browser, 1).await;
     browser.says("bookings", "R03").await;
     browser.reload().await;
@@ -131,52 +109,31 @@ async fn a_blocked_websocket_leaves_a_map_that_follows() {
     browser.says("connection", "asking every few seconds").await;
     let held = server.hold(&showtime, &seats[..3]).await;
     assert_eq!(server.confirm(&held, "p").await.status, 200);
-    browser.until("the sale is seen", "document.querySelectorAll('#seats [data-status=Sold]').length == 3").await;
+    browser.until("the sale is seen", "map.statuses.filter((code) => code == 2).length == 3").await;
     browser.script("window.blocked = false").await;
     browser.says("connection", "live").await;
     server.hold(&showtime, &seats[3..5]).await;
-    browser.until("the hold is seen", "document.querySelectorAll('#seats [data-status=Reserved]').length == 2").await;
+    browser.until("the hold is seen", "map.statuses.filter((code) => code == 1).length == 2").await;
 }
 
-/// The skip link moves the focus and leaves the address alone; an address that names no showtime is no showtime.
+/// The skip link moves the focus and leaves the address alone; addresses of the earlier page lead here; unknown showtimes are said so.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_skip_link_is_no_showtime() {
+async fn addresses_and_the_skip_link_lead_where_they_say() {
     let stack = Stack::embedded();
     let server = stack.start();
     let (showtime, _) = server.schedule(1).await;
     let browser = Browser::open().await;
-    show(&browser, &server, &showtime).await;
+    browser.go(&format!("{}/#{showtime}", server.address())).await;
+    browser.says("title", "Metropolis").await;
+    let address = browser.script("return location.pathname").await;
+    assert_eq!(address, format!("/showtimes/{showtime}"));
     browser.script("document.getElementById('skip').click()").await;
-    browser.until("the focus is in the map", "document.activeElement.closest('#seats')").await;
-    assert_eq!(browser.script("return location.hash").await, format!("#{showtime}"));
-    browser.go(&format!("{}/#main", server.address())).await;
-    browser.reload().await;
-    browser.until("some showtime is shown", "document.querySelectorAll('#seats button').length > 0").await;
-    browser.says("connection", "live").await;
-}
-
-/// In forced colours, where the reader's own colours replace the page's, every state still has a look of its own.
-#[tokio::test(flavor = "multi_thread")]
-async fn every_seat_state_is_told_apart_in_forced_colours() {
-    let stack = Stack::embedded();
-    let server = stack.start();
-    let (showtime, seats) = server.schedule(1).await;
-    server.hold(&showtime, &seats[..1]).await;
-    let sold = server.hold(&showtime, &seats[1..2]).await;
-    server.confirm(&sold, "p").await;
-    let browser = Browser::open().await;
-    let looks = "const look = (seat) => { const style = getComputedStyle(seat); \
-                   return [style.borderTopStyle, style.borderTopWidth, style.backgroundColor].join(' '); }; \
-                 return [...new Set([...document.querySelectorAll('#seats .seat')].map(look))].length";
-    show(&browser, &server, &showtime).await;
-    reserve(&browser, 1).await;
-    browser.says("bookings", "held for").await;
-    browser.click("#seats [data-status=Available]").await;
-    browser
-        .tell("Emulation.setEmulatedMedia", json!({ "features": [{ "name": "forced-colors", "value": "active" }] }))
-        .await;
-    browser.until("forced colours are on", "matchMedia('(forced-colors: active)').matches").await;
-    assert_eq!(browser.script(looks).await, 5, "available, chosen, reserved, sold, yours");
+    browser.until("the focus is in the map", "document.activeElement.id == 'map'").await;
+    assert_eq!(browser.script("return location.pathname").await, address);
+    browser.go(&format!("{}/#showtimes", server.address())).await;
+    browser.says("showtimes", "Metropolis").await;
+    browser.go(&format!("{}/showtimes/{}", server.address(), uuid::Uuid::nil())).await;
+    browser.says("title", "There is no such showtime").await;
 }
 
 /// A refusal says in words what to do, and names seats as they are printed.
@@ -198,11 +155,12 @@ async fn refusals_are_told_in_words() {
         (503, json!({ "code": "overloaded" }), "busy or about to restart"),
         (503, json!({ "code": "outcome-unknown" }), "ask again below"),
     ];
+    let seat = &seats[0];
     for (status, problem, words) in answers {
         let lie = format!(
             "window.real ??= window.fetch; window.fetch = async (path, given) => given?.method === 'POST' \
                ? new Response(JSON.stringify({problem}), {{ status: {status}, headers: {{ 'Retry-After': '9' }} }}) : window.real(path, given); \
-             if (document.getElementById('reserve').disabled) document.querySelectorAll('#seats button')[0].click();"
+             if (document.getElementById('reserve').disabled) map.choose(['{seat}']);"
         );
         browser.script(&lie).await;
         browser.click("#reserve").await;
@@ -227,12 +185,15 @@ async fn the_start_is_shown_by_the_venues_clocks() {
     show(&browser, &server, showtime).await;
     browser.says("facts", ":15").await;
     browser.says("facts", "(Asia/Kathmandu time)").await;
-    browser.says("showtimes", "(Asia/Kathmandu time)").await;
     let change = server.as_operator(reqwest::Method::PATCH, &format!("/api/showtimes/{showtime}"));
     assert_eq!(server.send(change.json(&json!({"timeZone": null}))).await.unwrap().status, 200);
     browser.says("facts", ":30").await;
     let facts = browser.script("return document.getElementById('facts').textContent").await;
     assert!(!facts.as_str().unwrap().contains("Kathmandu"), "{facts}");
+    let change = server.as_operator(reqwest::Method::PATCH, &format!("/api/showtimes/{showtime}"));
+    assert_eq!(server.send(change.json(&json!({"timeZone": "Asia/Kathmandu"}))).await.unwrap().status, 200);
+    browser.go(server.address()).await;
+    browser.says("showtimes", "(Asia/Kathmandu time)").await;
 }
 
 /// An area is one box with the number left, however many places it has; a quantity is chosen, alone or with seats.
@@ -249,11 +210,15 @@ async fn an_area_is_one_box_with_a_quantity() {
     let showtime = made.body["id"].as_str().unwrap();
     let browser = Browser::open().await;
     show(&browser, &server, showtime).await;
-    browser.says("areas", "5000 of 5000 left").await;
-    assert_eq!(browser.script("return document.querySelectorAll('#seats .seat, .area').length").await, 4);
+    let shows = async |text: &str| {
+        let told = format!("map.shadowRoot.querySelector('.areas').innerText.includes({})", json!(text));
+        browser.until(&format!("the areas say {text:?}"), &told).await;
+    };
+    shows("5,000 of 5,000 places left").await;
+    assert_eq!(browser.script("return map.shadowRoot.querySelectorAll('.area').length").await, 2);
     let want = async |area: &str, quantity: u32| {
         let script = format!(
-            "const input = document.querySelector('[data-area={area}]'); input.value = {quantity}; \
+            "const input = map.shadowRoot.querySelector('[data-area={area}]'); input.value = {quantity}; \
              input.dispatchEvent(new Event('input', {{ bubbles: true }})); return input.value"
         );
         browser.script(&script).await
@@ -266,46 +231,13 @@ async fn an_area_is_one_box_with_a_quantity() {
     browser.says("message", "At most 20 places").await;
     want("Lawn", 0).await;
     want("Standing", 2).await;
-    browser.says("chosen", "2 × Standing").await;
+    browser.says("lines", "Standing").await;
     reserve(&browser, 1).await;
     browser.says("bookings", "Stalls A1, 2 × Standing").await;
-    browser.says("areas", "4998 of 5000 left").await;
-    browser.click("#bookings button").await;
+    shows("4,998 of 5,000 places left").await;
+    browser.click("#bookings .main").await;
     browser.says("bookings", "confirmed").await;
     let all = json!({"areas": [{"areaId": "Lawn", "quantity": 3}], "userId": "somebody else"});
     assert_eq!(server.post(&format!("/api/showtimes/{showtime}/bookings"), &all).await.status, 201);
-    browser.says("areas", "sold out").await;
-}
-
-/// A house with sections has a heading for each, seats are called as they are printed, and the arrow keys go from section to section.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_house_is_shown_with_its_sections_and_printed_labels() {
-    let stack = Stack::embedded();
-    let server = stack.start();
-    let plan = json!({"name": "House", "sections": [
-        {"name": "Stalls", "rows": [{"label": "A", "seats": [{"label": "12A"}, {"label": "12B", "kind": "wheelchair"}]}]},
-        {"name": "Circle", "rows": [{"label": "A", "count": 2}]}]});
-    let made = server.send(server.as_operator(reqwest::Method::POST, "/api/auditoriums").json(&plan)).await.unwrap();
-    let body =
-        json!({"movieTitle": "Metropolis", "startTime": "2030-01-01T20:00:00Z", "auditoriumId": made.body["id"]});
-    let made = server.post("/api/showtimes", &body).await;
-    let browser = Browser::open().await;
-    show(&browser, &server, made.body["id"].as_str().unwrap()).await;
-    browser.says("seats", "Circle").await;
-    let said = "return [...document.querySelectorAll('#seats .section, #seats .seat')].map((part) => part.ariaLabel ?? part.textContent)";
-    let parts = json!([
-        "Stalls",
-        "Stalls, row A, seat 12A, available",
-        "Stalls, row A, seat 12B, wheelchair place, available",
-        "Circle",
-        "Circle, row A, seat 1, available",
-        "Circle, row A, seat 2, available"
-    ]);
-    assert_eq!(browser.script(said).await, parts);
-    let down = "const seats = document.querySelectorAll('#seats .seat'); seats[0].focus(); \
-        seats[0].dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowDown', bubbles: true})); \
-        return document.activeElement === seats[2]";
-    assert_eq!(browser.script(down).await, true);
-    reserve(&browser, 1).await;
-    browser.says("bookings", "Stalls A12A").await;
+    shows("sold out").await;
 }

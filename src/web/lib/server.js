@@ -14,9 +14,9 @@ export function serverNow() {
   return clock && clock.server + (performance.now() - clock.seen);
 }
 /** Asks for the server's time. */
-export async function askTime() {
+export async function askTime(server = "") {
   try {
-    learnDate(await fetch("/livez", { cache: "no-store" }));
+    learnDate(await fetch(server + "/livez", { cache: "no-store" }));
   } catch { /* The next answer tells it. */ }
 }
 /** True if the computer slept, or its clock was set, since the time was learnt: some clocks stand still in sleep. */
@@ -65,8 +65,11 @@ export function uuid() {
 
 const pause = (milliseconds) => new Promise((go) => setTimeout(go, milliseconds));
 
-/** Sends a request, and again while that may help. With the same `key`, a command takes effect once, however often it is sent. */
-export async function call(method, path, { body, token, key } = {}) {
+/**
+ * Sends a request, and again while that may help. With the same `key`, a command takes effect once, however often it is sent. `server` is
+ * another server's origin; without it the request goes to the one that the page came from.
+ */
+export async function call(method, path, { body, token, key, server = "" } = {}) {
   const headers = {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (token) headers.Authorization = "Bearer " + token;
@@ -76,7 +79,7 @@ export async function call(method, path, { body, token, key } = {}) {
     const again = attempt < MOST_ATTEMPTS;
     let answer;
     try {
-      answer = await fetch(path, request);
+      answer = await fetch(server + path, request);
     } catch {
       if (!again) throw new Refusal(0, {}, 0, method === "POST");
       await pause(400 * attempt);

@@ -33,6 +33,8 @@ function load() {
   } catch { lasting = false; }
 }
 
+/** One of them, as it was last kept. */
+export const get = (id) => known.get(id);
 /** All of them, the newest first. */
 export function all() {
   return [...known.values()].sort((one, other) => other.madeAt - one.madeAt);

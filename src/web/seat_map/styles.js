@@ -1,0 +1,81 @@
+// The look of the element. A host sets the custom properties without `map-`: `--seat-map-accent` and so on; see element.js.
+
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(`
+:host {
+  --map-ground: var(--seat-map-ground, light-dark(#fff, #16191f));
+  --map-ink: var(--seat-map-ink, light-dark(#1d2129, #eceef2));
+  --map-soft: var(--seat-map-soft, light-dark(#5c6470, #a3abb8));
+  --map-line: var(--seat-map-line, light-dark(#dfe2e8, #333943));
+  --map-accent: var(--seat-map-accent, light-dark(#4338ca, #a5b4fc));
+  --map-on-accent: var(--seat-map-on-accent, light-dark(#fff, #14161b));
+  --map-free: var(--seat-map-free, light-dark(#2f9e8f, #3fb6a6));
+  --map-held: var(--seat-map-held, light-dark(#a9b0bb, #5c6573));
+  --map-sold: var(--seat-map-sold, light-dark(#dde0e6, #2c313a));
+  --map-stage: var(--seat-map-stage, light-dark(#e6e8ee, #2a2f38));
+  --map-category-1: light-dark(#d9902f, #e3a650); --map-category-2: light-dark(#2f9e8f, #3fb6a6);
+  --map-category-3: light-dark(#4d8fd6, #68a6e8); --map-category-4: light-dark(#c2649a, #d884b3);
+  --map-category-5: light-dark(#7c9a3c, #9cbb58); --map-category-6: light-dark(#8f7ad1, #ac9ae6);
+  --map-category-7: light-dark(#c9694f, #e08a72); --map-category-8: light-dark(#5f9ea8, #7fbcc5);
+  display: flex; flex-direction: column; gap: .75rem; min-width: 0; min-height: 18rem; color: var(--map-ink);
+  font: 1rem/1.45 system-ui, sans-serif; font-family: var(--seat-map-font, inherit);
+}
+:host([hidden]) { display: none; }
+* { box-sizing: border-box; }
+[hidden] { display: none !important; }
+.frame { position: relative; flex: 1 1 20rem; min-height: 15rem; border-radius: .75rem; background: var(--map-ground); overflow: hidden; }
+canvas { position: absolute; inset: 0; width: 100%; height: 100%; display: block; touch-action: none; cursor: grab; border-radius: inherit; outline-offset: -3px; }
+canvas.whole { touch-action: pan-y; }
+canvas.on-seat { cursor: pointer; }
+:focus-visible { outline: 3px solid var(--map-accent); outline-offset: 2px; }
+canvas:focus-visible { outline-offset: -3px; }
+.controls { position: absolute; right: .6rem; bottom: .6rem; display: flex; gap: .4rem; }
+button { font: inherit; color: inherit; }
+.controls button { min-width: 2.5rem; height: 2.5rem; padding: 0 .7rem; border: 1px solid var(--map-line); border-radius: .6rem; background: var(--map-ground); cursor: pointer; font-size: .9rem; font-weight: 500; }
+.controls button:hover { border-color: var(--map-soft); }
+.controls button[aria-expanded="true"] { border-color: var(--map-accent); color: var(--map-accent); }
+.tip { position: absolute; top: 0; left: 0; max-width: 16rem; padding: .35rem .6rem; border-radius: .5rem; background: var(--map-ink); color: var(--map-ground); font-size: .82rem; line-height: 1.35; pointer-events: none; }
+.tip small { display: block; font-size: inherit; opacity: .8; }
+.wait { position: absolute; inset: 0; display: grid; place-items: center; color: var(--map-soft); padding: 1rem; text-align: center; pointer-events: none; }
+.spoken { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.legend { display: flex; flex-wrap: wrap; gap: .35rem 1.1rem; margin: 0; padding: 0; list-style: none; font-size: .85rem; color: var(--map-soft); }
+.legend li { display: flex; align-items: center; gap: .45rem; }
+.legend b { color: var(--map-ink); font-weight: 500; }
+.swatch { width: .95rem; height: .95rem; flex: none; border-radius: .28rem .28rem .18rem .18rem; background: var(--map-free); border: 1.5px solid transparent; }
+.swatch[data-look="held"] { background: repeating-linear-gradient(135deg, transparent 0 3px, var(--map-held) 3px 4.5px); border-color: var(--map-held); }
+.swatch[data-look="sold"] { background: var(--map-sold); }
+.swatch[data-look="chosen"] { background: var(--map-accent); }
+.swatch[data-look="mine"] { background: radial-gradient(circle, var(--map-accent) 30%, transparent 34%); border-color: var(--map-accent); border-width: 2px; }
+.areas { display: flex; flex-wrap: wrap; gap: .6rem; }
+.area { display: flex; align-items: center; gap: .75rem; padding: .6rem .8rem; border: 1px solid var(--map-line); border-radius: .7rem; min-width: 0; flex: 0 1 auto; }
+.area strong { display: block; font-weight: 600; overflow-wrap: anywhere; }
+.area .left { font-size: .85rem; color: var(--map-soft); }
+.stepper { display: flex; align-items: center; gap: .25rem; }
+.stepper button { width: 2.25rem; height: 2.25rem; border-radius: 50%; border: 1px solid var(--map-line); background: none; cursor: pointer; font-size: 1.1rem; line-height: 1; }
+.stepper button:disabled { opacity: .4; cursor: default; }
+.stepper input { width: 3rem; height: 2.25rem; text-align: center; font: inherit; font-variant-numeric: tabular-nums; border: 1px solid transparent; border-radius: .4rem; background: none; color: inherit; appearance: textfield; }
+.list { max-height: 26rem; overflow-y: auto; border: 1px solid var(--map-line); border-radius: .75rem; padding: .4rem .9rem; background: var(--map-ground); }
+details > summary { cursor: pointer; padding: .5rem 0; font-weight: 600; }
+details details > summary { font-weight: 500; padding: .3rem 0; }
+summary span { font-weight: 400; color: var(--map-soft); font-size: .85rem; }
+.row { display: flex; flex-wrap: wrap; gap: .3rem; align-items: center; padding: .25rem 0; }
+.row > span { min-width: 2.2rem; color: var(--map-soft); font-size: .85rem; }
+.seat { min-width: 2.35rem; height: 2.35rem; padding: 0 .3rem; border: 1.5px solid var(--map-soft); border-radius: .5rem .5rem .3rem .3rem; background: none; font-size: .85rem; font-variant-numeric: tabular-nums; cursor: pointer; }
+.seat[data-status="Reserved"] { border-style: dashed; color: var(--map-soft); cursor: default; }
+.seat[data-status="Sold"] { border-color: transparent; background: var(--map-sold); color: var(--map-soft); text-decoration: line-through; cursor: default; }
+.seat[data-chosen="true"] { background: var(--map-accent); border-color: var(--map-accent); color: var(--map-on-accent); }
+.seat[data-mine="true"] { border: 3px double var(--map-accent); background: none; color: var(--map-accent); text-decoration: none; }
+@media (forced-colors: active) {
+  :host { --map-ground: Canvas; --map-ink: CanvasText; --map-soft: CanvasText; --map-line: CanvasText; --map-accent: Highlight; --map-on-accent: HighlightText;
+    --map-free: Canvas; --map-held: GrayText; --map-sold: GrayText; --map-stage: Canvas; }
+  .frame, .list, .area { border: 1px solid CanvasText; }
+  .swatch, .seat { forced-color-adjust: none; }
+  .swatch { border-color: CanvasText; }
+  .seat { border: 2px solid ButtonText; background: Canvas; color: CanvasText; }
+  .seat[data-status="Reserved"] { border: 3px dashed GrayText; color: GrayText; }
+  .seat[data-status="Sold"] { border: 1px solid GrayText; background: GrayText; color: Canvas; }
+  .seat[data-chosen="true"] { border-color: Highlight; background: Highlight; color: HighlightText; }
+  .seat[data-mine="true"] { border: 5px double HighlightText; background: Highlight; color: HighlightText; }
+}
+`);
+export default sheet;

@@ -1,0 +1,150 @@
+//! Buying: two people at one seat, the best seats, a booking that is changed, a hold that ends, and a server that is away for a while.
+
+use serde_json::{Value, json};
+
+use crate::stack::{Server, Stack};
+use crate::system::browser::Browser;
+use crate::system::buyer::{click, countdown, reserve, show};
+
+/// A house with prices, sold as "Metropolis"; the showtime's id and its seats.
+async fn priced(server: &Server) -> (String, Vec<String>) {
+    let plan = json!({"name": "House", "categories": [{"key": "gold", "name": "Golden seats"}, {"key": "rest"}],
+        "sections": [{"name": "Stalls", "rows": [{"label": "A", "count": 8, "category": "gold"}, {"label": "B", "count": 8, "category": "rest"}]}]});
+    let made = server.send(server.as_operator(reqwest::Method::POST, "/api/auditoriums").json(&plan)).await.unwrap();
+    let tariff = |key: &str, amount: u32| json!({"key": key, "amount": amount});
+    let body = json!({"movieTitle": "Metropolis", "startTime": "2030-01-01T20:00:00Z", "auditoriumId": made.body["id"],
+        "prices": {"currency": "EUR", "zones": [
+            {"category": "gold", "tariffs": [tariff("full", 4500), tariff("child", 2000)]}, {"tariffs": [tariff("full", 3000)]}]}});
+    let made = server.post("/api/showtimes", &body).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let showtime = made.body["id"].as_str().unwrap().to_owned();
+    let seats = server.seats(&showtime, 1).await.into_iter().map(|(seat, _)| seat).collect();
+    (showtime, seats)
+}
+
+/// Two browsers have chosen the same seat: one holds it, the other is told at once, and of the block beside, which one click takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_browsers_race_for_a_seat() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let (showtime, seats) = server.schedule(2).await;
+    let (ada, bob) = (Browser::open().await, Browser::open().await);
+    for browser in [&ada, &bob] {
+        show(browser, &server, &showtime).await;
+        browser.says("connection", "live").await;
+        click(browser, &seats[4]).await;
+    }
+    // Bob does not hear of it in time.
+    bob.script("map.feed.receive = () => {}").await;
+    ada.click("#reserve").await;
+    ada.says("bookings", "R05").await;
+    bob.click("#reserve").await;
+    bob.says("message", "Not free any more: R05 (reserved)").await;
+    bob.says("offers", "instead").await;
+    bob.click("#offers button").await;
+    bob.says("bookings", "held for").await;
+    let statuses = server.seats(&showtime, 3).await;
+    assert_eq!(statuses.iter().filter(|(_, status)| status == "Reserved").count(), 2, "{statuses:?}");
+    ada.until("it is seen on the other's screen", "map.statuses.filter((code) => code == 1).length == 2").await;
+    // Who hears of it in time is told without asking.
+    let eve = Browser::open().await;
+    show(&eve, &server, &showtime).await;
+    eve.says("connection", "live").await;
+    click(&eve, &seats[12]).await;
+    server.hold(&showtime, &seats[12..13]).await;
+    eve.says("message", "R13 just went to somebody else").await;
+    assert_eq!(eve.script("return map.chosen").await, json!([]));
+}
+
+/// The best seats of a category are found, held at the tariffs that are chosen, changed in place, and paid.
+#[tokio::test(flavor = "multi_thread")]
+async fn best_seats_are_held_changed_and_paid() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let (showtime, seats) = priced(&server).await;
+    let browser = Browser::open().await;
+    show(&browser, &server, &showtime).await;
+    browser.until("categories have their names", "map.model.categories[0].name == 'Golden seats'").await;
+    browser
+        .script(
+            "document.getElementById('quantity').value = 3; document.getElementById('category').value = 'gold'; \
+             document.getElementById('find').click()",
+        )
+        .await;
+    browser.says("best-told", "Stalls row A").await;
+    browser.says("total", "€135.00").await;
+    browser
+        .script(
+            "const select = document.querySelector('#lines select'); select.value = 'child'; \
+             select.dispatchEvent(new Event('change', { bubbles: true }))",
+        )
+        .await;
+    browser.says("total", "€110.00").await;
+    browser.click("#reserve").await;
+    browser.says("bookings", "Pay €110.00").await;
+    let held = browser.script("return [...map.states.mine]").await;
+    assert_eq!(held.as_array().unwrap().len(), 3);
+    // One is given back by a click on the map, another row's taken.
+    browser.click("#bookings button:not(.main)").await;
+    browser.says("yours", "Change your seats").await;
+    let given: Value = browser.script("return map.model.id([...map.states.mine][1])").await;
+    click(&browser, given.as_str().unwrap()).await;
+    click(&browser, &seats[8]).await;
+    browser.says("total", "€95.00").await;
+    browser.click("#reserve").await;
+    browser.says("bookings", "Stalls B1").await;
+    browser.says("bookings", "Pay €95.00").await;
+    browser.click("#bookings .main").await;
+    browser.says("bookings", "confirmed, €95.00 paid").await;
+    let sold: Vec<String> = server
+        .seats(&showtime, 4)
+        .await
+        .into_iter()
+        .filter(|(_, status)| status == "Sold")
+        .map(|(seat, _)| seat)
+        .collect();
+    assert!(sold.len() == 3 && sold.contains(&seats[8]) && !sold.iter().any(|seat| *seat == given), "{sold:?}");
+}
+
+/// A hold that is not paid ends: its countdown is over here, and its seats are free on the other's screen.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_that_ends_frees_its_seats_on_other_screens() {
+    let stack = Stack::embedded().with("HOLD_SECONDS", 5);
+    let server = stack.start();
+    let (showtime, _) = server.schedule(1).await;
+    let (ada, bob) = (Browser::open().await, Browser::open().await);
+    show(&bob, &server, &showtime).await;
+    show(&ada, &server, &showtime).await;
+    reserve(&ada, 2).await;
+    ada.says("bookings", "held for").await;
+    assert!(countdown(&ada).await <= 5);
+    bob.until("they are held", "map.statuses.filter((code) => code == 1).length == 2").await;
+    bob.until("they are free", "map.statuses.every((code) => code == 0)").await;
+    ada.says("bookings", "expired").await;
+    ada.click("#bookings button").await;
+    assert_eq!(ada.script("return map.chosen.length").await, 2, "chosen again");
+}
+
+/// The server is killed and comes back: the page says so, goes on where it was, and the hold can be paid.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_server_finds_the_page_where_it_was() {
+    let stack = Stack::embedded();
+    let mut server = stack.start();
+    let (showtime, seats) = server.schedule(1).await;
+    let browser = Browser::open().await;
+    show(&browser, &server, &showtime).await;
+    reserve(&browser, 2).await;
+    browser.says("bookings", "held for").await;
+    let port = server.address().rsplit_once(':').unwrap().1.to_owned();
+    server.kill();
+    browser.until("the loss is said", "document.getElementById('connection').dataset.state != 'live'").await;
+    let server = stack.start_with(vec![("TURNSTILE_LISTEN", format!("127.0.0.1:{port}"))]);
+    browser.says("connection", "live").await;
+    server.hold(&showtime, &seats[5..6]).await;
+    browser.until("what happens is seen again", "map.statuses[5] == 1").await;
+    // A reload changes nothing either.
+    browser.reload().await;
+    browser.says("bookings", "held for").await;
+    browser.click("#bookings .main").await;
+    browser.says("bookings", "confirmed").await;
+}
