@@ -10,7 +10,9 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::http::caching::representation::{Coding, Representation, VARY};
-use crate::http::paths::{ASSET, DOCS, EMBED, EMBED_SCRIPT, PAGE, PROBLEM, PROBLEMS, SHOWTIME_PAGE};
+use crate::http::paths::{
+    ASSET, DESIGNER, DOCS, EMBED, EMBED_SCRIPT, OPERATOR, PAGE, PROBLEM, PROBLEMS, SHOWTIME_PAGE,
+};
 use crate::http::problem::{Code, Problem};
 use crate::http::route::Route;
 use crate::web::lean::lean;
@@ -22,8 +24,14 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 
 /// All files by their paths. Each is compressed once, when it is first asked for.
 static FILES: LazyLock<BTreeMap<&'static str, Representation>> = LazyLock::new(|| {
-    let pages =
-        [(PAGE, web::SHOP_PAGE), (SHOWTIME_PAGE, web::SHOWTIME_PAGE), (DOCS, web::DOCS_PAGE), (EMBED, web::EMBED_PAGE)];
+    let pages = [
+        (PAGE, web::SHOP_PAGE),
+        (SHOWTIME_PAGE, web::SHOWTIME_PAGE),
+        (OPERATOR, web::OPERATOR_PAGE),
+        (DESIGNER, web::DESIGNER_PAGE),
+        (DOCS, web::DOCS_PAGE),
+        (EMBED, web::EMBED_PAGE),
+    ];
     let pages = pages.map(|(path, content)| (path, represented(HTML, content.to_owned()).compressed_once()));
     let files = ASSETS.iter().map(|asset| (asset.name, of_asset(asset)));
     pages.into_iter().chain(files).chain([(EMBED_SCRIPT, of_asset(&web::EMBED_SCRIPT))]).collect()
@@ -33,6 +41,8 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::page(PAGE, |request: HttpRequest| async move { file(&request, PAGE) }),
         Route::page(SHOWTIME_PAGE, |request: HttpRequest| async move { file(&request, SHOWTIME_PAGE) }),
+        Route::page(OPERATOR, |request: HttpRequest| async move { file(&request, OPERATOR) }),
+        Route::page(DESIGNER, |request: HttpRequest| async move { file(&request, DESIGNER) }),
         Route::page(DOCS, |request: HttpRequest| async move { file(&request, DOCS) }),
         Route::page(EMBED, |request: HttpRequest| async move { file(&request, EMBED) }),
         Route::page(EMBED_SCRIPT, |request: HttpRequest| async move { file(&request, EMBED_SCRIPT) }),

@@ -1,4 +1,5 @@
-//! The pages, embedded in the binary: the box office for buyers, the seat map for other sites, and the reference of the API.
+//! The pages, embedded in the binary: the box office for buyers, the board and the designer for operators, the seat map for other sites, and
+//! the reference of the API.
 
 pub mod lean;
 
@@ -22,6 +23,10 @@ const STYLE: &str = "text/css; charset=utf-8";
 pub const SHOP_PAGE: &str = include_str!("shop/shop.html");
 /// One showtime: its seat map, and booking, `/showtimes/{id}`.
 pub const SHOWTIME_PAGE: &str = include_str!("shop/showtime.html");
+/// The operators' board, `/operator`.
+pub const OPERATOR_PAGE: &str = include_str!("operator/operator.html");
+/// Where operators draw houses, `/designer`.
+pub const DESIGNER_PAGE: &str = include_str!("designer/designer.html");
 /// The reference of the API, `/docs`.
 pub const DOCS_PAGE: &str = include_str!("docs/docs.html");
 /// How to embed the seat map, `/embed`.
@@ -40,12 +45,50 @@ macro_rules! assets {
 /// What the pages load.
 pub const ASSETS: &[Asset] = assets![
     "style.css",
+    "designer/commands.js",
+    "designer/designer.css",
+    "designer/draft.js",
+    "designer/drawing.js",
+    "designer/editor.js",
+    "designer/faults.js",
+    "designer/files.js",
+    "designer/history.js",
+    "designer/hits.js",
+    "designer/inspector.js",
+    "designer/lists.js",
+    "designer/main.js",
+    "designer/numbering.js",
+    "designer/plan.js",
+    "designer/preview.js",
+    "designer/rows.js",
+    "designer/rows_form.js",
+    "designer/sale.js",
+    "designer/score.js",
+    "designer/tools.js",
+    "designer/trace.js",
+    "designer/view.js",
     "docs/docs.js",
     "embed/embed.js",
     "lib/dom.js",
     "lib/format.js",
     "lib/live.js",
     "lib/server.js",
+    "operator/board.js",
+    "operator/bookings_panel.js",
+    "operator/curve.js",
+    "operator/house.js",
+    "operator/key.js",
+    "operator/main.js",
+    "operator/map.js",
+    "operator/operator.css",
+    "operator/past.js",
+    "operator/prices.js",
+    "operator/report_panel.js",
+    "operator/seats_panel.js",
+    "operator/showtimes.js",
+    "operator/story.js",
+    "operator/system_panel.js",
+    "operator/terms_panel.js",
     "seat_map/areas.js",
     "seat_map/backdrop.js",
     "seat_map/camera.js",

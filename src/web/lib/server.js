@@ -67,14 +67,15 @@ const pause = (milliseconds) => new Promise((go) => setTimeout(go, milliseconds)
 
 /**
  * Sends a request, and again while that may help. With the same `key`, a command takes effect once, however often it is sent. `server` is
- * another server's origin; without it the request goes to the one that the page came from.
+ * another server's origin; without it the request goes to the one that the page came from. What is sent is `body`, as JSON, or `file` as it is.
+ * What comes is read `as` `json` or `blob`; with `whole`, its `headers` come besides the `data`.
  */
-export async function call(method, path, { body, token, key, server = "" } = {}) {
-  const headers = {};
+export async function call(method, path, { body, file, token, key, headers: more, as = "json", whole = false, server = "" } = {}) {
+  const headers = { ...more };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (token) headers.Authorization = "Bearer " + token;
   if (key) headers["Idempotency-Key"] = '"' + key + '"';
-  const request = { method, headers, cache: "no-cache", body: body === undefined ? undefined : JSON.stringify(body) };
+  const request = { method, headers, cache: "no-cache", body: file ?? (body === undefined ? undefined : JSON.stringify(body)) };
   for (let attempt = 1; ; attempt += 1) {
     const again = attempt < MOST_ATTEMPTS;
     let answer;
@@ -85,9 +86,9 @@ export async function call(method, path, { body, token, key, server = "" } = {})
       await pause(400 * attempt);
       continue;
     }
-    const data = await answer.json().catch(() => ({}));
+    const data = await (answer.ok ? answer[as]() : answer.json()).catch(() => ({}));
     if (method === "POST") learn(answer, data);
-    if (answer.ok) return data;
+    if (answer.ok) return whole ? { data, headers: answer.headers } : data;
     const seconds = Number(answer.headers.get("Retry-After")) || 1;
     if (again && [429, 502, 503, 504].includes(answer.status) && seconds <= LONGEST_WAIT_SECONDS) {
       await pause(seconds * 1000 * (1 + Math.random() / 2));

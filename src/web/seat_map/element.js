@@ -22,7 +22,7 @@
 //   seat(id)      { seatId, index, section, row, label, name, kind, category, note, status, tariffs, area }; null if it is none
 //   name(id)      its short name, such as `Stalls A12`
 //   own(ids)      these are the reader's own
-//   mark(entries) an overlay: pairs of an id and { colour, text, title }
+//   mark(entries) an overlay: pairs of an id and { colour, text, title }; without a colour a seat looks as it did
 //   show(ids)     moves the map to these seats; without ids to the whole house
 //   locate(id)    the middle of a seat as { x, y, size } in the window
 //   hold({ userId, key, tariffs, body, alternatives })   reserves what is chosen; the server's answer, or throws its refusal
@@ -104,7 +104,10 @@ export class SeatMap extends HTMLElement {
 
   get server() { return this.getAttribute("server")?.replace(/\/+$/, "") || (OWN_ORIGIN === location.origin ? "" : OWN_ORIGIN); }
   get isReadonly() { return this.hasAttribute("readonly"); }
-  get max() { return Math.min(Number(this.getAttribute("max")) || MOST_CHOSEN, this.listing.placesPerBooking ?? MOST_CHOSEN, this.chooses("any") ? Infinity : MOST_CHOSEN); }
+  get max() { 
+    const wanted = Number(this.getAttribute("max")) || MOST_CHOSEN;
+    return this.chooses("any") ? wanted : Math.min(wanted, this.listing.placesPerBooking ?? MOST_CHOSEN, MOST_CHOSEN);
+  }
   get sequence() { return this.feed?.sequence ?? 0; }
   get chosen() { return this.states ? [...this.states.chosen].map((seat) => this.model.id(seat)) : []; }
   get areas() { return this.states ? [...this.states.wanted].filter(([, quantity]) => quantity).map(([areaId, quantity]) => ({ areaId, quantity })) : []; }

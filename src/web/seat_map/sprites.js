@@ -34,7 +34,7 @@ export class Sprites {
     const side = size - 2 * inset;
     const shape = () => { pen.beginPath(); pen.roundRect(inset, inset, side, side, size < DETAIL_PIXELS ? size * 0.12 : [side * 0.28, side * 0.28, side * 0.18, side * 0.18]); };
     const paint = this[look + "Seat"];
-    paint.call(this, pen, shape, size, mark?.colour ?? colour, Boolean(mark));
+    paint.call(this, pen, shape, size, mark?.colour ?? colour, Boolean(mark?.colour));
     if (size >= DETAIL_PIXELS && look !== "chosen") this.kindMark(pen, size, kind, look === "free" ? inkOn(mark?.colour ?? colour) : this.palette.ink);
     return canvas;
   }

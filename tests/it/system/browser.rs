@@ -164,6 +164,19 @@ impl Browser {
         }
     }
 
+    /// Writes into a field instead of what stands there, and leaves it as a person does.
+    pub async fn write(&self, selector: &str, text: &str) {
+        let script = format!(
+            "const field = document.querySelector({}); field.focus(); field.value = ''; if (field.select) field.select()",
+            json!(selector)
+        );
+        self.script(&script).await;
+        let found = self.command("/element", json!({ "using": "css selector", "value": selector })).await;
+        let id = found[ELEMENT].as_str().unwrap();
+        self.command(&format!("/element/{id}/value"), json!({ "text": text })).await;
+        self.script("document.activeElement.blur()").await;
+    }
+
     /// A command of the browser's own protocol for developers.
     pub async fn tell(&self, command: &str, parameters: Value) {
         self.command("/goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await;

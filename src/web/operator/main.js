@@ -1,0 +1,121 @@
+// The operator's board: puts the parts of the page together.
+
+import { element, fill, say as tell } from "../lib/dom.js";
+import { count } from "../lib/format.js";
+import { Board, say } from "./board.js";
+import { bookingsPanel } from "./bookings_panel.js";
+import { House } from "./house.js";
+import { forget, keyReady } from "./key.js";
+import { BoardMap } from "./map.js";
+import { past } from "./past.js";
+import { reportPanel } from "./report_panel.js";
+import { seatsPanel } from "./seats_panel.js";
+import { chooseShowtime } from "./showtimes.js";
+import { Story } from "./story.js";
+import { systemPanel } from "./system_panel.js";
+import { termsPanel } from "./terms_panel.js";
+
+const at = (id) => document.getElementById(id);
+const board = new Board();
+
+board.map = new BoardMap(at("map"), board, {
+  layout: (layout) => opened(layout),
+  sequence: (sequence, terms) => { if (terms) changed(terms); follow(sequence); },
+  state: (name, text) => { at("connection").dataset.state = name; tell(at("connection"), text); },
+  failed: (refusal) => say(refusal.message),
+});
+
+/** Opens a showtime. */
+async function open(id) {
+  board.story?.end();
+  Object.assign(board, { id, head: null, house: null, story: null, chosen: [], areas: [], viewing: "now" });
+  if (location.hash.slice(1) !== id) history.pushState(null, "", "#" + id);
+  say("");
+  board.map.open(id);
+}
+/** The layout is there: the first time, or again since its terms, or the house itself, are others. */
+function opened(layout) {
+  const isFirst = !board.story;
+  board.house = new House(layout);
+  board.head = layout;
+  if (isFirst) board.story = new Story(board.id, () => { board.map.colour(); showFigures(); board.tell("story"); });
+  showHead();
+  board.tell(isFirst ? "open" : "head");
+  follow();
+}
+/** Other terms: they replace all that were there, since a term that is not set is absent. */
+function changed(terms) {
+  if (!board.house) return;
+  const { rows, areas, categories, seatIdPrefix, focalPoint } = board.head;
+  board.head = { id: board.id, rows, areas, categories, seatIdPrefix, focalPoint, ...terms };
+  board.house.terms(board.head);
+  showHead();
+  board.tell("head");
+}
+/** The feed is at this sequence: whose seats they are by now is in the journal. */
+function follow(sequence = Infinity) {
+  const { story } = board;
+  if (story && sequence > story.sequence) story.follow().catch((refusal) => say(refusal.message));
+}
+
+function showHead() {
+  const { head, house } = board;
+  tell(at("title"), head.movieTitle);
+  document.title = head.movieTitle + " · Operator · Turnstile";
+  at("choose-showtime").textContent = head.movieTitle;
+  const facts = [house.time(head.startTime), head.onSaleFrom && "on sale from " + house.time(head.onSaleFrom), head.cancelled && "cancelled: " + head.cancelled];
+  tell(at("facts"), facts.filter(Boolean).join(" · "));
+}
+function showFigures() {
+  const { house, story } = board;
+  const figures = { sold: 0, held: 0, blocked: 0 };
+  for (const booking of story.bookings.values()) {
+    if (booking.status === "Confirmed") figures.sold += booking.places.size;
+    else if (booking.status === "Pending") figures[booking.isBlock ? "blocked" : "held"] += booking.places.size;
+  }
+  const earned = story.sales.reduce((sum, sale) => sum + sale.amount, 0);
+  const free = house.count - figures.sold - figures.held - figures.blocked;
+  const lines = [["free", free.toLocaleString()], ["held", figures.held.toLocaleString()], ["blocked", figures.blocked.toLocaleString()],
+    ["sold", `${figures.sold.toLocaleString()}`], ...(house.currency ? [["earned", house.money(earned)]] : [])];
+  fill(at("figures"), ...lines.map(([name, value]) => element("li", { data: { figure: name } }, element("strong", { textContent: value }), element("span", { textContent: name }))));
+  at("figures").title = count(house.count, "place");
+}
+
+// Tabs: arrows move between them, and the panel of the chosen one is shown.
+const tabs = [...at("tabs").children];
+function turnTo(tab) {
+  for (const each of tabs) {
+    const isIt = each === tab;
+    each.setAttribute("aria-selected", isIt);
+    each.tabIndex = isIt ? 0 : -1;
+    at(each.getAttribute("aria-controls")).hidden = !isIt;
+  }
+}
+for (const tab of tabs) tab.addEventListener("click", () => turnTo(tab));
+at("tabs").addEventListener("keydown", (event) => {
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (!step) return;
+  const next = tabs[(tabs.indexOf(document.activeElement) + step + tabs.length) % tabs.length];
+  next.focus();
+  next.click();
+  event.preventDefault();
+});
+
+seatsPanel(board);
+bookingsPanel(board);
+reportPanel(board);
+termsPanel(board, open);
+systemPanel();
+past(board);
+const chooser = chooseShowtime(open);
+
+at("forget").addEventListener("click", () => { forget(); location.reload(); });
+for (const button of document.querySelectorAll("dialog .close")) button.addEventListener("click", () => button.closest("dialog").close());
+addEventListener("popstate", () => begin());
+
+/** The showtime in the address, or a choice. */
+function begin() {
+  const wanted = location.hash.slice(1);
+  if (/^[0-9a-f-]{36}$/i.test(wanted)) open(wanted); else chooser.show();
+}
+keyReady().then(begin);

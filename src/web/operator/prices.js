@@ -1,0 +1,29 @@
+// Prices as operators write them: amounts in a currency's own digits, zones by category.
+
+/** Digits after the point of a currency: 2 for EUR, 0 for JPY. */
+export function digitsOf(currency) {
+  try {
+    return new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
+  } catch { return 2; }
+}
+/** An amount as it is written, in minor units; null if it is none. */
+export function minor(text, digits) {
+  const amount = Math.round(Number(String(text).replace(",", ".")) * 10 ** digits);
+  return String(text).trim() !== "" && Number.isFinite(amount) && amount >= 0 ? amount : null;
+}
+/** The lines to be priced: the categories that have places, and the places without one. */
+export function categoriesOf(categories, counts) {
+  const lines = categories.filter((category) => counts.get(category.key)).map(({ key, name }) => ({ key, name: name ?? key, count: counts.get(key) }));
+  const rest = counts.get(null) ?? 0;
+  if (rest || !lines.length) lines.push({ key: null, name: lines.length ? "all others" : "all places", count: rest });
+  return lines;
+}
+/** The zones of lines with a full and a reduced price. */
+export function priceZones(lines, digits) {
+  return lines.map(({ category, full, reduced }) => {
+    const tariffs = [{ key: "full", name: "Full price", amount: minor(full, digits) ?? 0 }];
+    const less = minor(reduced, digits);
+    if (less !== null) tariffs.push({ key: "reduced", name: "Reduced", amount: less });
+    return category === null ? { tariffs } : { category, tariffs };
+  });
+}

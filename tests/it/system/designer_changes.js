@@ -1,0 +1,81 @@
+// Run in a browser by the test of the designer's changes: names those that do not hold.
+const load = (name) => import("/assets/designer/" + name + ".js");
+return Promise.all(["plan", "commands", "rows", "numbering", "faults", "history", "score"].map(load)).then(([plan, commands, rows, numbering, faults, history, score]) => {
+  const broken = [];
+  const same = (name, have, want) => {
+    const [one, other] = [JSON.stringify(have), JSON.stringify(want)];
+    if (one !== other) broken.push(`${name}: ${one} instead of ${other}`);
+  };
+  const labels = (row) => row.seats.map((seat) => seat.label).join(" ");
+  const places = (row) => row.seats.map((seat) => [Math.round(seat.x), Math.round(seat.y)]);
+  const words = (document) => faults.faults(document).map((fault) => fault.words);
+
+  same("even from the right", numbering.seatLabels(3, { style: "even", from: "right" }), ["6", "4", "2"]);
+  same("odd from an even number", numbering.seatLabels(2, { style: "odd", first: 4 }), ["5", "7"]);
+  same("letters beyond Z", numbering.seatLabels(3, { style: "letters", first: 26 }), ["Z", "AA", "AB"]);
+  same("rows without I and O", numbering.rowLabels(3, { first: "H", skip: "IO" }), ["H", "J", "K"]);
+  same("rows by number", numbering.rowLabels(2, { first: "12" }), ["12", "13"]);
+
+  const wish = { rows: 2, seats: 4, growth: 2, firstRow: "A", curve: 40, aisleAfter: [2], x: 100, y: 0 };
+  const empty = plan.empty("House");
+  const first = commands.addRows(empty, "Stalls", rows.makeRows(wish));
+  const [front, back] = first.sections[0].rows;
+  same("an aisle in the middle", front.seats.map((seat) => seat.adjacency), [1, 2, 4, 5]);
+  same("aisles stay in line in longer rows", back.seats.map((seat) => seat.adjacency), [1, 2, 3, 5, 6, 7]);
+  same("a curve brings the ends nearer to the stage", places(front), [[0, -40], [50, -10], [150, -10], [200, -40]]);
+  same("the empty house is still empty", empty.sections.length, 0);
+
+  const seat = (at) => front.seats[at];
+  const closed = commands.aisle(first, seat(1).id, false);
+  same("an aisle is closed", closed.sections[0].rows[0].seats.map((one) => one.adjacency), [1, 2, 3, 4]);
+  same("and opened again", places(commands.aisle(closed, seat(1).id, true).sections[0].rows[0]).map(([x]) => x), [0, 50, 150, 200]);
+  const removed = commands.remove(first, new Set([seat(1).id]));
+  same("a seat that is gone leaves a gap", removed.sections[0].rows[0].seats.map((one) => one.adjacency), [1, 4, 5]);
+  same("a section without rows goes", commands.remove(first, new Set([...plan.seats(first)].map((one) => one.id))).sections.length, 0);
+  const numbered = commands.renumber(first, new Set([front.id]), { style: "odd", from: "right" });
+  same("only the chosen rows are numbered", [labels(numbered.sections[0].rows[0]), labels(numbered.sections[0].rows[1])], ["7 5 3 1", "1 2 3 4 5 6"]);
+  same("rows are labelled in order", commands.relabel(first, new Set([front.id, back.id]), { first: "K" }).sections[0].rows.map((row) => row.label), ["K", "L"]);
+  const turned = commands.turn(first, new Set(front.seats.map((one) => one.id)), 180);
+  same("half a turn", places(turned.sections[0].rows[0]), [[200, -10], [150, -40], [50, -40], [0, -10]]);
+  const mirrored = commands.copyRows(first, new Set([front.id]), { name: "Left", mirrored: true });
+  same("a mirrored row runs from left to right", places(mirrored.sections[1].rows[0]).map(([x]) => x), [-200, -150, -50, 0]);
+  same("and its numbers from the other side", labels(mirrored.sections[1].rows[0]), "4 3 2 1");
+  same("its aisles are mirrored, too", commands.copyRows(first, new Set([back.id]), { name: "L", mirrored: true }).sections[1].rows[0].seats.map((one) => one.adjacency), [1, 2, 3, 5, 6, 7]);
+  same("rows put into another section", commands.moveRows(first, new Set([back.id]), "Circle").sections.map((section) => [section.name, section.rows.length]), [["Stalls", 1], ["Circle", 1]]);
+
+  const two = commands.addCategory(commands.addCategory(first, "Gold"), "gold");
+  same("keys of categories are unique", two.categories.map((category) => category.key), ["gold", "gold-2"]);
+  const painted = commands.paint(two, new Set([seat(0).id]), "gold");
+  same("a category that goes leaves none", commands.removeCategory(painted, two.categories[0].id).sections[0].rows[0].seats[0].category, null);
+
+  same("nothing is wrong", words(first), []);
+  const doubled = commands.change(first, seat(1).id, { label: "1" });
+  same("doubled labels", words(doubled), ["Stalls row A: 2 seats are called 1."]);
+  same("doubled rows", words(commands.change(first, back.id, { label: "a" })), ["2 rows of Stalls are called A."]);
+  same("a companion alone", words(commands.changeSeats(first, new Set([seat(0).id]), { kind: "companion" })).length, 1);
+  same("seats on each other", words(commands.move(first, new Set([seat(0).id]), 45, 25)), ["2 seats of Stalls overlap."]);
+  same("seats without a category", words(painted), ["9 seats of Stalls have no category."]);
+  const told = faults.refused(first, [{ pointer: "/sections/0/rows/1/seats/2/label", detail: "is odd" }])[0];
+  same("what the server refuses is found", [told.words, told.ids], ["Stalls, row B, seat 3: is odd", [back.seats[2].id]]);
+
+  const written = plan.write(commands.changeSeats(painted, new Set([seat(3).id]), { kind: "wheelchair", note: "by lift" }));
+  const special = { label: "4", x: 200, y: -40, adjacency: 5, kind: "wheelchair", note: "by lift" };
+  same("kinds and notes are written", written.sections[0].rows[0].seats[3], special);
+  same("what is written is read again", plan.write(plan.read(written)), written);
+  const ranked = score.ranks({ ...first, focalPoint: { x: 100, y: -200 } });
+  same("the best seats are nearest to the stage", [ranked.get(seat(0).id), ranked.get(seat(1).id), ranked.get(back.seats[5].id)], [0, 2 / 9, 8 / 9]);
+
+  const past = new history.History(empty, () => {});
+  past.change(first, "one");
+  past.change(numbered, "drag", "drag");
+  past.change(turned, "drag", "drag");
+  past.undo();
+  same("a drag is one step", [past.document === first, past.names], [true, { undo: "one", redo: "drag" }]);
+  past.redo();
+  same("redo", past.document === turned, true);
+  past.undo();
+  past.change(removed, "another");
+  past.redo();
+  same("a change after undo has no other future", past.document === removed, true);
+  return broken;
+});
