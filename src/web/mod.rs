@@ -97,6 +97,7 @@ pub const ASSETS: &[Asset] = assets![
     "seat_map/frame.js",
     "seat_map/gestures.js",
     "seat_map/grid.js",
+    "seat_map/holding.js",
     "seat_map/house.js",
     "seat_map/list.js",
     "seat_map/painter.js",

@@ -29,7 +29,7 @@ export const indexOf = (id) => parseInt(id.slice(-8), 16);
 export class Feed {
   constructor(id, on, server = "") {
     Object.assign(this, { id, on, server, sequence: 0, count: 0, ended: false, failures: 0, socket: null, polling: null, polls: 0,
-      parts: null, timers: new Set() });
+      parts: null, timers: new Set(), retry: null, lower: 0 });
     this.path = "/api/showtimes/" + encodeURIComponent(id);
     this.online = () => { this.failures = 0; this.connect(); };
     addEventListener("online", this.online);
@@ -81,6 +81,7 @@ export class Feed {
 
   connect() {
     if (this.ended || !this.sequence) return;
+    clearTimeout(this.retry);
     this.drop();
     this.parts = null;
     const address = new URL("/ws/showtimes/" + encodeURIComponent(this.id), this.server || location.href);
@@ -123,7 +124,8 @@ export class Feed {
     if (this.failures >= 2) this.startPolling();
     else if (!this.polling) this.on.state("waiting", "reconnecting");
     const wait = restarts ? 500 * Math.random() : Math.min(30000, 500 * 2 ** this.failures) * (0.75 + Math.random() / 2);
-    this.later(wait, () => this.connect());
+    clearTimeout(this.retry);
+    this.retry = this.later(wait, () => this.connect());
   }
 
   receive(message) {
@@ -185,11 +187,14 @@ export class Feed {
   }
 
   take({ sequence, packed }, mine = this.polling) {
-    if (this.ended || mine !== this.polling || sequence <= this.sequence) return;
+    if (this.ended || mine !== this.polling) return;
+    // Once, the answer of a node that is behind; again, the server was restored to an earlier moment.
+    this.lower = sequence < this.sequence ? this.lower + 1 : 0;
+    if (sequence === this.sequence || this.lower === 1) return;
     const again = this.sequence > 0;
     this.sequence = sequence;
     this.on.statuses(sequence, unpack(packed, this.count));
     // The status says nothing of new terms, or of a cancellation.
-    if (again) call("GET", this.path + "/layout", { server: this.server }).then((layout) => { if (!this.ended) this.on.layout(layout); }, () => {});
+    if (again) call("GET", this.path + "/layout", { server: this.server }).then((layout) => { if (!this.ended && this.sequence === sequence) this.on.layout(layout); }, () => {});
   }
 }

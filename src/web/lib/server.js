@@ -76,26 +76,34 @@ export async function call(method, path, { body, file, token, key, headers: more
   if (token) headers.Authorization = "Bearer " + token;
   if (key) headers["Idempotency-Key"] = '"' + key + '"';
   const request = { method, headers, cache: "no-cache", body: file ?? (body === undefined ? undefined : JSON.stringify(body)) };
+  // True once an attempt may have been carried out without our hearing of it.
+  let doubt = false;
   for (let attempt = 1; ; attempt += 1) {
     const again = attempt < MOST_ATTEMPTS;
     let answer;
+    let data;
     try {
       answer = await fetch(server + path, request);
+      data = await (answer.ok ? answer[as]() : answer.json().catch(() => ({})));
     } catch {
+      // No answer, or one that broke off.
+      doubt = true;
       if (!again) throw new Refusal(0, {}, 0, method === "POST");
       await pause(400 * attempt);
       continue;
     }
-    const data = await (answer.ok ? answer[as]() : answer.json()).catch(() => ({}));
     if (method === "POST") learn(answer, data);
     if (answer.ok) return whole ? { data, headers: answer.headers } : data;
     const seconds = Number(answer.headers.get("Retry-After")) || 1;
+    // Without a code it was a proxy that answered, and the server may have done its work.
+    const unsaid = answer.status >= 500 && (!data.code || data.code === "outcome-unknown" || data.code === "internal-error");
+    doubt ||= unsaid;
     if (again && [429, 502, 503, 504].includes(answer.status) && seconds <= LONGEST_WAIT_SECONDS) {
       await pause(seconds * 1000 * (1 + Math.random() / 2));
       continue;
     }
-    // Without a code it was a proxy that answered, and the server may have done its work.
-    const unsaid = answer.status >= 500 && (!data.code || data.code === "outcome-unknown" || data.code === "internal-error");
-    throw new Refusal(answer.status, data, seconds, method === "POST" && unsaid);
+    // A refusal to try now says nothing of the attempt before.
+    const unknown = unsaid || (doubt && [429, 502, 503, 504].includes(answer.status));
+    throw new Refusal(answer.status, data, seconds, method === "POST" && unknown);
   }
 }

@@ -42,9 +42,13 @@ export class Areas {
     this.changed(wanted < whole);
   }
 
+  /** Places that are no longer there are wanted no more, and that is told. */
   paintAll() {
+    const before = this.wanted();
     this.boxes.forEach((_, place) => this.paint(place, false));
+    if (this.wanted() < before) this.changed(true);
   }
+  wanted() { return this.boxes.reduce((sum, { area }) => sum + this.states.wantedOf(area.label), 0); }
   paint(place, isCut) {
     const { box, input, left, less, more, area, price } = this.boxes[place];
     const free = this.states.freeInArea(place);

@@ -37,13 +37,14 @@
 import { Feed, statusOf } from "../lib/live.js";
 import { say } from "../lib/dom.js";
 import { money } from "../lib/format.js";
-import { call, uuid } from "../lib/server.js";
+import { call } from "../lib/server.js";
 import { Areas } from "./areas.js";
 import { Camera } from "./camera.js";
 import { Choosing } from "./choosing.js";
 import { build, fillLegend } from "./frame.js";
 import { Gestures } from "./gestures.js";
 import { Grid } from "./grid.js";
+import { hold } from "./holding.js";
 import { House, KINDS } from "./house.js";
 import { SeatList } from "./list.js";
 import { Painter } from "./painter.js";
@@ -150,7 +151,9 @@ export class SeatMap extends HTMLElement {
     this.feed.key = showtime + this.server;
   }
   empty() {
-    Object.assign(this, { model: null, grid: null, states: null, layout: null, listing: {}, lately: null });
+    const had = this.chosen.length + this.areas.length > 0;
+    Object.assign(this, { model: null, grid: null, states: null, layout: null, listing: {}, lately: null, past: null });
+    if (had) this.tell("seats-chosen", { seatIds: [], areas: [], count: 0, isCut: false });
     this.painter.house = null;
     this.parts.canvas.width = this.parts.canvas.width;
     this.parts.wait.hidden = false;
@@ -249,7 +252,7 @@ export class SeatMap extends HTMLElement {
       if (differ.some((seat) => !this.model.isSeat(seat))) this.counts.paintAll();
       this.choosing.loosen(differ);
     }
-    this.tell("change", { sequence, seatIds: seats.map((seat) => this.model.id(seat)), status: seats.length ? statusOf(code) : null, listing });
+    this.tell("change", { sequence, seatIds: seats.map((seat) => this.model.id(seat)), status: seats.length ? statusOf(code) : null, listing: listing && this.listing });
   }
   repaintSeats(seats, pulse = false) {
     this.painter.changed(seats, pulse);
@@ -357,6 +360,7 @@ export class SeatMap extends HTMLElement {
   own(ids) { if (this.states) this.repaintSeats(this.states.own(ids.map((id) => this.model.find(id)).filter((seat) => seat >= 0))); }
   mark(entries) {
     if (!this.states) return;
+    this.painter.sprites.forget();
     this.states.mark([...entries].map(([id, marking]) => [this.model.find(id), marking]).filter(([seat]) => seat >= 0));
     this.painter.changedAll();
     this.seats.changedAll();
@@ -375,27 +379,7 @@ export class SeatMap extends HTMLElement {
     return { x: box.left + x, y: box.top + y, size: this.model.size[seat] * this.camera.scale };
   }
 
-  async hold({ userId, key = uuid(), tariffs, body = {}, alternatives = 0 } = {}) {
-    const seatIds = body.bestAvailable ? [] : body.seatIds ?? this.chosen;
-    const channelKey = this.getAttribute("channel-key");
-    const asked = { userId, ...(seatIds.length && { seatIds }), ...(this.areas.length && { areas: this.areas }), ...(tariffs && { tariffs }), ...(channelKey && { channelKey }), ...body };
-    const seats = seatIds.map((id) => this.model.find(id));
-    seats.forEach((seat) => this.choosing.underWay.add(seat));
-    try {
-      const answer = await call("POST", "/api/showtimes/" + this.getAttribute("showtime") + "/bookings" + (alternatives ? "?alternatives=" + alternatives : ""),
-        { body: asked, key, server: this.server });
-      this.states.own([...this.states.mine, ...answer.seatIds.map((id) => this.model.find(id))]);
-      this.clear();
-      this.tell("seats-held", answer);
-      return answer;
-    } catch (refusal) {
-      const gone = (refusal.problem?.conflicts ?? []).map(({ seatId }) => this.model.find(seatId)).filter((seat) => this.states.chosen.has(seat));
-      this.choosing.lose(gone);
-      throw refusal;
-    } finally {
-      seats.forEach((seat) => this.choosing.underWay.delete(seat));
-    }
-  }
+  hold(wish) { return hold(this, wish); }
 }
 
 if (!customElements.get("seat-map")) customElements.define("seat-map", SeatMap);

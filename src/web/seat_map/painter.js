@@ -130,7 +130,7 @@ export class Painter {
       // A chosen seat has its tick, one of the reader's own its dot, and a wheelchair place its sign.
       if (look >= 3 || house.kind[seat] === 1 || (look === 2 && !mark)) continue;
       const text = mark ? states.markings[mark].text || house.label(seat) : house.label(seat);
-      const fill = mark ? states.markings[mark].colour : colours[house.category[seat] + 1];
+      const fill = (mark && states.markings[mark].colour) || colours[house.category[seat] + 1];
       pen.fillStyle = palette.forced ? palette.ink : look === 0 || mark ? inkOn(fill) : palette.soft;
       pen.fillText(text.length > 4 ? text.slice(0, 3) + "…" : text, (house.x[seat] - camera.x) * scale, (house.y[seat] - camera.y) * scale + size * 0.06, house.size[seat] * scale * 0.8);
     }

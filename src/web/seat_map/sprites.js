@@ -16,6 +16,9 @@ export class Sprites {
     this.made.clear();
   }
 
+  /** Marks are numbered anew: what was painted for a number is of another mark. */
+  forget() { this.made.clear(); }
+
   /** The picture of a seat of `size` pixels. `colour` is its category's, `mark` an operator's { colour, text }. */
   get(key, size, look, colour, kind, mark) {
     let sprite = this.made.get(key);

@@ -30,8 +30,10 @@ export function bookingLine(booking, does, isHere) {
   } else {
     say(state, now.toLowerCase() + (now === "Confirmed" && price ? ", " + price + " paid" : ""));
     if (booking.cancelReason) line.append(element("p", {}, booking.cancelReason));
+    // It may be paid for: only the server's answer to the confirmation says.
+    if (now === "Expired" && booking.asked?.confirm) buttons.append(does_("Ask whether it was confirmed", "again", "main"));
     if (isHere && ["Expired", "Cancelled"].includes(now)) buttons.append(does_("Choose these again", "rechoose"));
-    buttons.append(does_("Forget", "forget", "quiet"));
+    if (!booking.asked?.confirm) buttons.append(does_("Forget", "forget", "quiet"));
   }
   line.append(buttons);
   return line;

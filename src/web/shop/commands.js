@@ -1,6 +1,6 @@
 // Commands of a buyer: each is kept with its key before it is sent, so that it can be sent again, as the same one, if no answer comes.
 
-import { call, serverNow, uuid } from "../lib/server.js";
+import { call, Refusal, serverNow, uuid } from "../lib/server.js";
 import * as bookings from "./bookings.js";
 
 // A hold may end this much later than its deadline.
@@ -22,7 +22,10 @@ export function asked(showtime, map, user, names, body) {
     timeZone: map.listing.timeZone, startTime: map.listing.startTime, names, madeAt: Date.now() };
 }
 
-/** Sends a reservation, through the map, which knows then that its seats are asked for. The booking; or throws the refusal. */
+/**
+ * Sends a reservation: through the map, which knows then that its seats are asked for, or, without one, once more as it was kept. The booking; or
+ * throws the refusal.
+ */
 export async function reserve(booking, map, changed) {
   bookings.put(booking);
   underWay.add(booking.bookingId);
@@ -30,14 +33,16 @@ export async function reserve(booking, map, changed) {
   try {
     // Of an earlier version, which kept the parts of the body one by one.
     const body = booking.body ?? { ...(booking.seatIds.length && { seatIds: booking.seatIds }), ...(booking.areas?.length && { areas: booking.areas }) };
-    const answer = await map.hold({ userId: booking.userId, key: booking.key, body, alternatives: 3 });
+    const answer = map ? await map.hold({ userId: booking.userId, key: booking.key, body, alternatives: 3 })
+      : await call("POST", "/api/showtimes/" + booking.showtimeId + "/bookings?alternatives=3", { body: { userId: booking.userId, ...body }, key: booking.key });
     const { movieTitle, timeZone, startTime, names, madeAt } = booking;
     const made = { ...answer, movieTitle, timeZone, startTime, names, madeAt };
     bookings.put(made);
     bookings.remove(booking.bookingId);
     return made;
   } catch (refusal) {
-    if (!refusal.unknown) bookings.remove(booking.bookingId);
+    // Only an answer of the server says that there is no booking.
+    if (refusal instanceof Refusal && !refusal.unknown) bookings.remove(booking.bookingId);
     throw refusal;
   } finally {
     underWay.delete(booking.bookingId);
@@ -48,6 +53,8 @@ export async function reserve(booking, map, changed) {
 /** Has the server do something with a booking. Until an answer comes, the same request is sent again, not a new one. The answer; or throws. */
 export async function act(booking, verb, body, changed) {
   const kept = booking.asked?.[verb] ?? { key: uuid(), body };
+  // Another wish than the one whose outcome is not known: that one is settled first.
+  const isOther = verb === "seats" && JSON.stringify(kept.body) !== JSON.stringify(body);
   bookings.put({ ...booking, asked: { ...booking.asked, [verb]: kept } });
   underWay.add(booking.bookingId);
   changed();
@@ -55,7 +62,7 @@ export async function act(booking, verb, body, changed) {
   try {
     const answer = await call("POST", "/api/bookings/" + booking.bookingId + "/" + verb, { body: kept.body, key: kept.key, token: booking.holdToken });
     news = { ...answer, ...news };
-    return answer;
+    return isOther ? { ...answer, message: "Your earlier change was made. Look at what you have now, and change it again." } : answer;
   } catch (refusal) {
     if (refusal.unknown) news = {};
     else if (["hold-expired", "payment-too-late", "too-many-late-payments"].includes(refusal.code)) news.status = "Expired";

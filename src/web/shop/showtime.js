@@ -3,7 +3,7 @@
 import "../seat_map/element.js";
 import { byId, button, element, fill, say as tell } from "../lib/dom.js";
 import { count, moment, money } from "../lib/format.js";
-import { askTime, timeIsDoubtful, uuid } from "../lib/server.js";
+import { askTime, serverNow, timeIsDoubtful, uuid } from "../lib/server.js";
 import * as best from "./best.js";
 import { bookingLine, countDown } from "./booking.js";
 import * as bookings from "./bookings.js";
@@ -32,7 +32,7 @@ function showHead() {
   document.title = movieTitle + " · Turnstile";
   const { sectionFree, areaFree } = map.states;
   const free = sectionFree.reduce((sum, some) => sum + some, 0) + areaFree.reduce((sum, some) => sum + some, 0);
-  const now = Date.now();
+  const now = serverNow() ?? Date.now();
   const sale = onSaleFrom && Date.parse(onSaleFrom) > now ? "on sale from " + moment(onSaleFrom, timeZone)
     : onSaleUntil && Date.parse(onSaleUntil) < now ? "no longer on sale" : "";
   tell(byId("facts"), [moment(startTime, timeZone), count(map.model.count, "place") + ", " + free.toLocaleString() + " available", sale].filter(Boolean).join(" · "));
@@ -68,9 +68,9 @@ function showBookings() {
 
 function explain(refusal, names) {
   const taken = refusal.problem?.conflicts ?? [];
-  if (taken.length) {
+  if (taken.length && refusal.code === "seats-taken") {
     const gone = taken.map(({ seatId, reason }) => map.name(seatId) + " (" + reason.toLowerCase() + ")").join(", ");
-    say("Not free any more: " + gone + ". Nothing was reserved; the other seats are still chosen.");
+    say("Not free any more: " + gone + ". " + (choice.editing ? "Your booking is as it was." : "Nothing was reserved; the other seats are still chosen."));
   } else if (refusal.unknown) {
     say(refusal.message + " If " + names + " were reserved, they are yours: ask again below.");
   } else {
@@ -94,10 +94,10 @@ async function hold() {
   try { localStorage.setItem("turnstile.user", JSON.stringify(user())); } catch { /* a private window */ }
   await send(asked(showtime, map, user(), choice.names(), choice.body()));
 }
-async function send(booking) {
+async function send(booking, over = map) {
   say("");
   try {
-    const made = await reserve(booking, map, showBookings);
+    const made = await reserve(booking, over, showBookings);
     if (made.status === "Pending") say("Held for you: " + booking.names + ".", "good");
     else say("Your booking of " + booking.names + " is " + made.status.toLowerCase() + ".");
   } catch (refusal) {
@@ -138,7 +138,7 @@ const does = {
   extend: (booking) => perform(booking, "extend"),
   cancel: (booking) => perform(booking, "cancel"),
   edit: (booking) => { say(""); choice.edit(booking); showChoice(); byId("yours").scrollIntoView({ block: "nearest" }); },
-  again: (booking) => send(booking),
+  again: (booking) => booking.asked?.confirm ? does.confirm(booking) : send(booking, null),
   forget: (booking) => { bookings.remove(booking.bookingId); showBookings(); },
   rechoose: (booking) => { say(""); map.clear(); map.choose(booking.seatIds); map.show(booking.seatIds); },
 };
@@ -147,21 +147,21 @@ function tick() {
   if (timeIsDoubtful()) askTime();
   countDown(byId("bookings"));
   const lines = [...byId("bookings").children];
+  if (byId("facts").textContent) showHead();
   if (lines.some((line) => { const booking = bookings.get(line.dataset.booking); return booking && line.dataset.status !== statusOf(booking); })) showBookings();
 }
 /** Whatever happened to a hold of this browser elsewhere. */
 function refreshOwn(seatIds) {
   for (const booking of bookings.all()) {
-    if (isHere(booking) && booking.status === "Pending" && (!seatIds || booking.seatIds.some((id) => seatIds.includes(id)))) refresh(booking, showBookings);
+    if (isHere(booking) && booking.status === "Pending" && (!seatIds || booking.seatIds.some((id) => seatIds.has(id)))) refresh(booking, showBookings);
   }
 }
 
 map.addEventListener("loaded", () => { showHead(); best.prepare(map); showBookings(); });
 map.addEventListener("change", ({ detail }) => {
   showHead();
-  if (detail.listing) best.prepare(map);
-  if (detail.seatIds.length) refreshOwn(detail.seatIds);
-  showChoice();
+  if (detail.listing) { best.prepare(map); showChoice(); }
+  if (detail.seatIds.length) refreshOwn(new Set(detail.seatIds));
 });
 map.addEventListener("status", ({ detail }) => {
   byId("connection").dataset.state = detail.state;
