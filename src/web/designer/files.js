@@ -45,11 +45,16 @@ export class Files {
   }
 
   /** Saves what is drawn; true if it is there then. */
-  async save() {
+  save() {
+    this.saving ??= this.saveOnce().finally(() => { this.saving = null; });
+    return this.saving;
+  }
+  async saveOnce() {
     if (this.house && this.isSaved) return true;
     const [wrong] = this.checks.wrong;
     if (wrong) { this.say(wrong.words + " Then it can be saved."); return false; }
     const { plan } = this.editor;
+    const { house } = this;
     // A press that is repeated because its answer was lost makes one house.
     if (this.key?.plan !== plan) this.key = { plan, key: uuid() };
     const request = this.house
@@ -57,6 +62,8 @@ export class Files {
       : ["POST", "/api/auditoriums", { body: write(plan), key: this.key.key }];
     try {
       const { data } = await operator(() => ask(...request));
+      // Another house was opened meanwhile.
+      if (house !== this.house) return true;
       this.house = { id: data.id, version: data.version };
       this.savedPlan = plan;
       this.editor.refused = null;
@@ -65,7 +72,7 @@ export class Files {
       this.editor.tell();
       return true;
     } catch (refusal) {
-      this.refusedSave(refusal, plan);
+      if (house === this.house) this.refusedSave(refusal, plan);
       return false;
     }
   }
@@ -73,7 +80,7 @@ export class Files {
     const errors = refusal.problem?.errors ?? [];
     if (refusal.code === "version-changed") {
       this.say("Somebody else has saved this house since you opened it. ",
-        this.action("Open theirs", () => this.load(this.house.id)),
+        this.action("Open theirs, without what I changed", () => this.load(this.house.id)),
         this.action("Save mine as the next version", () => this.overwrite()));
     } else if (errors.length) {
       this.editor.refused = { plan, faults: refused(plan, errors) };
@@ -136,15 +143,20 @@ export class Files {
   }
   async import() {
     const [file] = at("import-file").files;
+    if (!this.isSaved && !confirm("What is drawn is not saved. Open the imported house all the same?")) return;
+    // Sent again because its answer was lost, it makes one house.
+    if (this.imported?.file !== file) this.imported = { file, key: uuid() };
     const format = at("import-format").value;
     const name = at("import-name").value.trim() || file.name.replace(/\.[^.]*$/, "");
     const query = "?format=" + format + (format === "csv" ? "&name=" + encodeURIComponent(name) : "");
     try {
-      const sent = { file, headers: { "Content-Type": format === "csv" ? "text/csv" : "application/json" } };
+      const sent = { file, key: this.imported.key, headers: { "Content-Type": format === "csv" ? "text/csv" : "application/json" } };
       const { data } = await operator(() => ask("POST", "/api/auditoriums" + query, sent));
+      this.imported = null;
       at("files-dialog").close();
       await this.load(data.id);
     } catch (refusal) {
+      if (!refusal.unknown) this.imported = null;
       const [first] = refusal.problem?.errors ?? [];
       at("files-message").textContent = refusal.message + (first ? " " + (first.pointer ?? first.parameter ?? "") + " " + first.detail : "");
     }

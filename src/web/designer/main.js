@@ -86,12 +86,16 @@ editor.addEventListener("change", () => {
   showSaved();
   paintSoon();
 });
+let hasBegun = false;
 function showSaved() {
   const version = files.house ? "version " + files.house.version : null;
   at("saved").textContent = files.isSaved && version ? version + ", saved" : version ? "changed since " + version : "not saved yet";
   at("saved").dataset.saved = files.isSaved && version !== null;
-  if (files.isSaved) draft.keep(null);
-  else draft.keep(() => ({ plan: write(editor.plan), house: files.house }));
+  // What was kept before is read first.
+  if (!hasBegun) return;
+  const house = files.house?.id ?? null;
+  if (files.isSaved) draft.keep(house, null);
+  else draft.keep(house, () => ({ plan: write(editor.plan), house: files.house }));
 }
 
 at("name").addEventListener("input", () => editor.change({ ...editor.plan, name: at("name").value }, "Name the house", "name"));
@@ -139,20 +143,21 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 addEventListener("keyup", (event) => { if (event.key === " ") editor.panning = false; });
-addEventListener("beforeunload", (event) => { if (!files.isSaved && files.house) event.preventDefault(); });
+addEventListener("beforeunload", (event) => { if (!files.isSaved) event.preventDefault(); });
 
 // What was drawn before, or the house in the address, or an empty one.
 async function begin() {
   await keyReady();
-  const wanted = location.hash.slice(1);
-  const before = draft.kept();
-  if (before && (!wanted || before.house?.id === wanted)) {
+  const wanted = location.hash.slice(1) || null;
+  const before = draft.kept(wanted);
+  hasBegun = true;
+  if (before) {
     files.house = before.house;
     files.savedPlan = null;
     editor.begin(read(before.plan));
     say("This was drawn before and not saved. ", files.action("Throw it away", async () => {
       say("");
-      draft.keep(null);
+      draft.keep(wanted, null);
       if (before.house) await files.load(before.house.id); else at("new").click();
     }), files.action("Keep it", async () => say("")));
   } else if (wanted) {

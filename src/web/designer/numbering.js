@@ -29,6 +29,8 @@ export function seatLabels(count, { style = "all", from = "left", first } = {}) 
   });
 }
 
+const MOST_TRIED = 20000;
+
 /** The labels of `count` rows from the front. `first` is a letter or a number, and says which of them they are; `skip` has letters that are left out. */
 export function rowLabels(count, { first = "A", skip = "" } = {}) {
   const text = String(first).trim();
@@ -37,7 +39,8 @@ export function rowLabels(count, { first = "A", skip = "" } = {}) {
   if (/^\d+$/.test(text)) {
     for (let number = Number(text); labels.length < count; number += 1) labels.push(String(number));
   } else if (numberOf(text)) {
-    for (let number = numberOf(text); labels.length < count; number += 1) {
+    // With nearly all letters left out there may not be enough.
+    for (let number = numberOf(text); labels.length < count && number < MOST_TRIED; number += 1) {
       const label = letters(number);
       if (![...label].some((letter) => left.has(letter))) labels.push(label);
     }

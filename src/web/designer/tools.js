@@ -167,6 +167,8 @@ export function follow(canvas, editor) {
   };
   const inPlan = ({ x, y }) => editor.view.toPlan(x, y);
   canvas.addEventListener("pointerdown", (event) => {
+    // What is typed in a field is for what was chosen until now.
+    if (document.activeElement !== canvas) document.activeElement?.blur();
     const at = where(event);
     canvas.setPointerCapture(event.pointerId);
     pointers.set(event.pointerId, at);

@@ -24,8 +24,11 @@ export function bookingsPanel(board) {
     const wanted = query();
     wanted.set("limit", "50");
     if (more && cursor) wanted.set("cursor", cursor);
+    const { id } = board;
     await carryOut(async () => {
       const { data } = await operator(() => ask("GET", board.path("/bookings?" + wanted)));
+      // Another showtime was opened meanwhile.
+      if (id !== board.id) return;
       cursor = data.nextCursor ?? null;
       const lines = data.items.map((booking) => entry(board, booking));
       if (more) at("found").append(...lines); else fill(at("found"), ...lines);

@@ -7,6 +7,8 @@ const KEPT = "turnstile.operator.key";
 /** Only operators are told that there is no such showtime; everybody else is asked for the key first. */
 const PROBE = "/api/showtimes/00000000-0000-0000-0000-000000000000/blocks";
 
+const ASK_AGAIN_MILLISECONDS = 2000;
+
 let key = stored();
 let asking = null;
 
@@ -30,14 +32,13 @@ export function ask(method, path, options = {}) {
 }
 /** A request that only operators may make: whoever is none is asked for the key, and it is made again. */
 export async function operator(request) {
-  for (;;) {
-    try {
-      return await request();
-    } catch (refusal) {
-      if (refusal.status !== 401 && refusal.status !== 403) throw refusal;
-      await keyReady();
-    }
+  try {
+    return await request();
+  } catch (refusal) {
+    if (refusal.status !== 401 && refusal.status !== 403) throw refusal;
   }
+  await keyReady();
+  return request();
 }
 
 /** Resolves once the server takes this page for an operator's. */
@@ -50,6 +51,8 @@ async function unlock() {
   for (;;) {
     const answer = await isTaken();
     if (answer.taken) return;
+    // The server did not say: that is nothing against the key.
+    if (key !== null && !answer.known) { await new Promise((again) => setTimeout(again, ASK_AGAIN_MILLISECONDS)); continue; }
     const wrong = key !== null && answer.known;
     if (wrong) keep(null);
     said = answer.words ?? (wrong ? "This is not the operators' key." : null);
@@ -84,6 +87,8 @@ function dialogue(said) {
     dialog.setAttribute("aria-labelledby", "operator-key-title");
     // Without the key there is nothing behind the dialog.
     dialog.addEventListener("cancel", (event) => event.preventDefault());
+    // A browser closes it all the same when Escape is pressed twice.
+    dialog.addEventListener("close", () => { if (dialog.isConnected) dialog.showModal(); });
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       dialog.remove();

@@ -6,10 +6,10 @@ export function digitsOf(currency) {
     return new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
   } catch { return 2; }
 }
-/** An amount as it is written, in minor units; null if it is none. */
+/** An amount as it is written, such as `12`, `12.5` or `12,50`, in minor units; null if it is none, or may mean another, as `1,200` does. */
 export function minor(text, digits) {
-  const amount = Math.round(Number(String(text).replace(",", ".")) * 10 ** digits);
-  return String(text).trim() !== "" && Number.isFinite(amount) && amount >= 0 ? amount : null;
+  const [, whole, part = ""] = /^(\d{1,9})(?:[.,](\d+))?$/.exec(String(text).trim()) ?? [];
+  return whole === undefined || part.length > digits ? null : Number(whole + part.padEnd(digits, "0"));
 }
 /** The lines to be priced: the categories that have places, and the places without one. */
 export function categoriesOf(categories, counts) {

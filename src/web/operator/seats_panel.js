@@ -86,9 +86,10 @@ async function release(board) {
   board.story.follow();
 }
 async function end(board, one) {
+  const path = board.path("/blocks/" + one.id);
   const answer = await sure(`End the block ${one.type}${one.channel ? " of " + one.channel : ""} with ${one.places.size} seats?`, "End it");
   if (!answer) return;
-  await carryOut(() => operator(() => ask("DELETE", board.path("/blocks/" + one.id))), "The block is over: its seats are free.");
+  await carryOut(() => operator(() => ask("DELETE", path)), "The block is over: its seats are free.");
   board.story.follow();
 }
 function showBlocks(board) {
@@ -157,9 +158,18 @@ function showSum(board) {
   at("sum").textContent = places && board.house.currency ? money(sum, board.house.currency) : "";
 }
 
+/** The sale whose outcome is not known yet: pressing again asks for the same one. */
+let sale = null;
+let isSelling = false;
+
 async function sell(board, fields) {
+  if (isSelling) return;
+  isSelling = true;
+  try { await sellOnce(board, fields); } finally { isSelling = false; }
+}
+async function sellOnce(board, fields) {
   const seats = sellable(board);
-  const body = { userId: fields.user.value.trim(), paymentReference: fields.payment.value.trim() || "door " + uuid().slice(0, 8) };
+  const body = { userId: fields.user.value.trim(), paymentReference: fields.payment.value.trim() };
   if (seats.length) {
     body.seatIds = seats.map((seat) => board.house.id(seat));
     const tariffs = [...at("tariffs").querySelectorAll("select")].map((select) => select.value);
@@ -167,12 +177,20 @@ async function sell(board, fields) {
   }
   const areas = areasWanted(board);
   if (areas.length) body.areas = areas.map(({ areaId, quantity, tariff }) => (tariff ? { areaId, quantity, tariff: tariff.value } : { areaId, quantity }));
+  const path = board.path("/bookings");
+  const wish = path + JSON.stringify(body);
+  if (sale?.wish !== wish) sale = { wish, key: uuid(), paymentReference: body.paymentReference || "door " + uuid() };
+  body.paymentReference = sale.paymentReference;
   const told = ({ data }) => {
     const places = board.house.names(data.seatIds.map(placeOf));
     return `Sold: ${places}${data.price ? " for " + money(data.price.total, data.price.currency) : ""}, payment ${body.paymentReference}`;
   };
-  const isDone = await carryOut(() => operator(() => ask("POST", board.path("/bookings"), { body, key: uuid() })), told);
+  const send = async () => {
+    try { return await operator(() => ask("POST", path, { body, key: sale.key })); } catch (refusal) { if (!refusal.unknown) sale = null; throw refusal; }
+  };
+  const isDone = await carryOut(send, told);
   if (!isDone) return;
+  sale = null;
   fields.payment.value = "";
   board.map.clear();
   board.story.follow();

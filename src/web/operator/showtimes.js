@@ -1,6 +1,7 @@
 // Chooses a showtime: the list of those to come, or of all, by title.
 
 import { element, fill } from "../lib/dom.js";
+import { moment } from "../lib/format.js";
 import { call } from "../lib/server.js";
 
 const at = (id) => document.getElementById(id);
@@ -42,9 +43,9 @@ export function chooseShowtime(open) {
 }
 
 function line({ id, movieTitle, startTime, timeZone, seats, available, cancelled }) {
-  const when = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short", timeZone }).format(new Date(startTime));
+  const when = moment(startTime, timeZone);
   const words = cancelled ? "cancelled" : `${available.toLocaleString()} of ${seats.toLocaleString()} free`;
-  const button = element("button", { type: "button" }, element("strong", { textContent: movieTitle }), element("small", { textContent: `${when}${timeZone ? ` (${timeZone})` : ""} · ${words}` }));
+  const button = element("button", { type: "button" }, element("strong", { textContent: movieTitle }), element("small", { textContent: `${when} · ${words}` }));
   button.dataset.showtime = id;
   return element("li", {}, button);
 }

@@ -27,17 +27,27 @@ export function termsPanel(board, open) {
     at("terms-save").disabled = false;
   });
   at("terms-cancel").addEventListener("click", async () => {
+    const path = board.path("/cancel");
     const answer = await sure(`Cancel ${board.head.movieTitle}? Every booking is cancelled, for good.`, "Cancel the showtime", { wantsReason: true });
-    if (answer) await carryOut(() => operator(() => ask("POST", board.path("/cancel"), { body: answer })), "The showtime is cancelled.");
+    if (answer) await carryOut(() => operator(() => ask("POST", path, { body: answer })), "The showtime is cancelled.");
   });
-  for (const what of ["open", "head"]) board.on(what, () => show(board, form, state));
+  board.on("head", () => show(board, form, state));
+  board.on("open", () => {
+    // What was typed was meant for the showtime before.
+    Object.assign(state, { isNew: false, touched: new Set() });
+    show(board, form, state);
+  });
   fill(at("time-zones"), ...(Intl.supportedValuesOf?.("timeZone") ?? []).map((value) => element("option", { value })));
 }
 
-/** A time as the venue's clocks show it, for a field. */
+/** Whether this browser knows a time zone. */
+function isKnown(timeZone) {
+  try { return Boolean(new Intl.DateTimeFormat("en", { timeZone })); } catch { return false; }
+}
+/** A time as the venue's clocks show it, for a field; in UTC where this browser does not know the zone. */
 function local(text, timeZone) {
   if (!text) return "";
-  const parts = new Intl.DateTimeFormat("sv-SE", { timeZone, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" }).format(new Date(text));
+  const parts = new Intl.DateTimeFormat("sv-SE", { timeZone: isKnown(timeZone) ? timeZone : "UTC", year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" }).format(new Date(text));
   return parts.replace(" ", "T");
 }
 
@@ -121,10 +131,16 @@ function tariffLine({ key, name, amount, operatorsOnly }, digits = 2) {
   if (key) line.dataset.key = key;
   return line;
 }
-/** The prices of the form; null if there are none. */
+/** The prices of the form; null if there are none. An amount that cannot be read is shown at its field, and `undefined` is the answer. */
 function prices(form) {
   const currency = form.elements.currency.value.trim().toUpperCase();
   const digits = digitsOf(currency || "EUR");
+  for (const line of at("zones").querySelectorAll("li")) {
+    const amount = line.querySelector("[name=amount]");
+    const isNamed = line.querySelector("[name=tariff]").value.trim() !== "" || amount.value.trim() !== "";
+    amount.setCustomValidity(isNamed && minor(amount.value, digits) === null ? "An amount such as 12.50, without a sign for thousands or the currency." : "");
+    if (!amount.reportValidity()) return undefined;
+  }
   const zones = [...at("zones").children].map((box) => {
     const tariffs = [...box.querySelectorAll("li")].map((line) => {
       const name = line.querySelector("[name=tariff]").value.trim();
@@ -146,7 +162,7 @@ function changes(form, state) {
   if (touched("movieTitle")) body.movieTitle = fields.movieTitle.value.trim();
   if (touched("timeZone")) body.timeZone = fields.timeZone.value.trim() || null;
   const zone = fields.timeZone.value.trim();
-  const time = (text) => (text === "" ? null : zone ? text : new Date(text).toISOString());
+  const time = (text) => (text === "" ? null : !zone ? new Date(text).toISOString() : isKnown(zone) ? text : text + "Z");
   // Without its zone, a local time would be another moment: both go together.
   if (touched("startTime") || touched("timeZone")) body.startTime = time(fields.startTime.value);
   for (const name of TIMES) if (touched(name)) body[name] = time(fields[name].value);
@@ -158,11 +174,17 @@ function changes(form, state) {
 }
 async function save(board, form, state, open) {
   const body = changes(form, state);
+  if ("prices" in body && body.prices === undefined) return;
   if (state.isNew) {
     let made = null;
     const request = () => ask("POST", "/api/showtimes", { body: { ...body, auditoriumId: form.elements.auditorium.value }, key: state.key });
-    const isDone = await carryOut(async () => { made = (await operator(request)).data; }, "The showtime is made.");
-    state.key = uuid();
+    let isUnknown = false;
+    const send = async () => {
+      try { made = (await operator(request)).data; } catch (refusal) { isUnknown = Boolean(refusal.unknown); throw refusal; }
+    };
+    const isDone = await carryOut(send, "The showtime is made.");
+    // While it is not known whether it was made, the same request is made again, not a second showtime.
+    if (!isUnknown) state.key = uuid();
     if (!isDone) return;
     Object.assign(state, { isNew: false, touched: new Set() });
     await open(made.id);
