@@ -3,6 +3,7 @@
 import { element, fill } from "../lib/dom.js";
 import { uuid } from "../lib/server.js";
 import { ask, download, operator } from "../operator/key.js";
+import * as draft from "./draft.js";
 import { refused } from "./faults.js";
 import { read, write } from "./plan.js";
 
@@ -65,6 +66,7 @@ export class Files {
       // Another house was opened meanwhile.
       if (house !== this.house) return true;
       this.house = { id: data.id, version: data.version };
+      if (!house) draft.keep(null, null);
       this.savedPlan = plan;
       this.editor.refused = null;
       history.replaceState(null, "", "#" + data.id);
