@@ -163,8 +163,11 @@ export class Backdrop {
     const { camera, house, palette } = this.painter;
     for (const section of house.sections) {
       if (!section.name || house.sections.length < 2) continue;
-      const { left, right, top } = section.box;
-      const [x, y] = camera.toScreen((left + right) / 2, top);
+      // In front of the first row's middle: of a curved row that is not where its box begins.
+      const first = house.rows[section.rows[0]];
+      const seat = first.first + (first.seats >> 1);
+      const { left, right } = section.box;
+      const [x, y] = camera.toScreen((house.x[first.first] + house.x[first.first + first.seats - 1]) / 2, house.y[seat] - house.size[seat] * 0.6);
       const width = (right - left) * camera.scale;
       if (width < 24) continue;
       const size = Math.min(14, Math.max(9, house.pitch * camera.scale * 0.75));

@@ -162,7 +162,7 @@ export class House {
     const middle = left < 0 && right > 0 ? 0 : (left + right) / 2;
     const stage = inside
       ? { inside, x: 0, y: 0, width: this.room() * 2, height: this.room() * 1.4 }
-      : { inside, x: middle, y: Math.min(top - this.pitch * 1.6, 0), width: Math.min(width * 0.72, 40 * this.pitch), height: this.pitch * 0.8 };
+      : { inside, x: middle, y: Math.min(top - this.pitch * 1.3, 0), width: Math.min(width * 0.72, 40 * this.pitch), height: this.pitch * 0.8 };
     this.include({ left: stage.x - stage.width / 2, right: stage.x + stage.width / 2, top: stage.y - stage.height / 2 - this.pitch * 0.4, bottom: stage.y });
     return stage;
   }

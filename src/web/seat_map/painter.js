@@ -6,7 +6,7 @@ import { colourOf, inkOn } from "./palette.js";
 
 /** Below this size in CSS pixels, sections are drawn as blocks. */
 export const BLOCK_PIXELS = 3.4;
-const LABEL_PIXELS = 17;
+const LABEL_PIXELS = 20;
 // More seats than this are not stamped one by one in each frame: the sheet has them.
 const MOST_STAMPED = 3500;
 const PULSE_MILLISECONDS = 900;
@@ -127,11 +127,11 @@ export class Painter {
       const seat = this.visible[place];
       const look = states.look(seat);
       const mark = states.marks[seat];
-      // A chosen seat has its tick, one of the reader's own its dot, and a wheelchair place its sign.
-      if (look >= 3 || house.kind[seat] === 1 || (look === 2 && !mark)) continue;
+      // A chosen seat has its tick, one of the reader's own its dot, a wheelchair place its sign; numbers of seats that nobody can take say nothing.
+      if (look >= 3 || house.kind[seat] === 1 || (look > 0 && !mark)) continue;
       const text = mark ? states.markings[mark].text || house.label(seat) : house.label(seat);
       const fill = (mark && states.markings[mark].colour) || colours[house.category[seat] + 1];
-      pen.fillStyle = palette.forced ? palette.ink : look === 0 || mark ? inkOn(fill) : palette.soft;
+      pen.fillStyle = palette.forced ? palette.ink : inkOn(fill);
       pen.fillText(text.length > 4 ? text.slice(0, 3) + "…" : text, (house.x[seat] - camera.x) * scale, (house.y[seat] - camera.y) * scale + size * 0.06, house.size[seat] * scale * 0.8);
     }
   }
