@@ -4,12 +4,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::ToSchema;
 
 use crate::box_office::Outcome;
-use crate::domain::{BookingId, BookingStatus, Credential, PaymentReference};
+use crate::domain::{BookingStatus, PaymentReference};
+use crate::http::AppState;
+use crate::http::bookings::holder::{self, HoldersCommand};
 use crate::http::bookings::outcome::{OutcomeAnswer, answer, standing};
 use crate::http::problem::Problem;
 use crate::http::request::body;
-use crate::http::request::query::Query;
-use crate::http::{AppState, credential};
+use crate::http::request::fields::Fields;
 
 /// Proof of payment.
 #[derive(ToSchema)]
@@ -38,16 +39,13 @@ pub(super) async fn confirm(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    Query::none(&request)?;
-    let id = BookingId(body::path_uuid(&request, "id")?);
-    let body = body::json(&request, payload, state.settings.booking_bounds()).await?;
-    let mut fields = body.fields()?;
-    let hold_token = fields.optional_text("holdToken");
-    let reference = fields.text("paymentReference", PaymentReference::parse);
-    let reference = fields.finish(reference)?;
-    let holder = credential::of_booking(&state, &request, hold_token.as_deref())?;
-    let context = credential::context(&request)?;
-    let outcome = state.box_office.confirm(id, holder, reference, context).await?;
+    let body = body::json(&request, payload, state.settings.booking_bounds());
+    let read = |mut fields: Fields<'_>| {
+        let reference = fields.text("paymentReference", PaymentReference::parse);
+        fields.finish(reference)
+    };
+    let HoldersCommand { id, holder, context, wanted } = holder::command(&state, &request, body, read).await?;
+    let outcome = state.box_office.confirm(id, holder, wanted, context).await?;
     Ok(told(&state, &outcome, standing(outcome.status)))
 }
 
@@ -57,10 +55,7 @@ pub(super) async fn cancel(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    Query::none(&request)?;
-    let id = BookingId(body::path_uuid(&request, "id")?);
-    let holder = holder(&state, &request, payload).await?;
-    let context = credential::context(&request)?;
+    let HoldersCommand { id, holder, context, wanted: () } = nothing_else(&state, &request, payload).await?;
     let outcome = state.box_office.cancel(id, holder, context).await?;
     Ok(told(&state, &outcome, standing(outcome.status)))
 }
@@ -71,21 +66,20 @@ pub(super) async fn extend(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    Query::none(&request)?;
-    let id = BookingId(body::path_uuid(&request, "id")?);
-    let holder = holder(&state, &request, payload).await?;
-    let context = credential::context(&request)?;
+    let HoldersCommand { id, holder, context, wanted: () } = nothing_else(&state, &request, payload).await?;
     let outcome = state.box_office.extend(id, holder, context).await?;
     let is_pending = outcome.status == BookingStatus::Pending;
     Ok(told(&state, &outcome, if is_pending { "The hold has a new deadline." } else { standing(outcome.status) }))
 }
 
-async fn holder(state: &AppState, request: &HttpRequest, payload: web::Payload) -> Result<Credential, Problem> {
-    let body = body::optional_json(request, payload, state.settings.booking_bounds()).await?;
-    let mut fields = body.fields()?;
-    let hold_token = fields.optional_text("holdToken");
-    fields.finish(Some(()))?;
-    credential::of_booking(state, request, hold_token.as_deref())
+/// A command that says all with its path.
+async fn nothing_else(
+    state: &AppState,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<HoldersCommand<()>, Problem> {
+    let body = body::optional_json(request, payload, state.settings.booking_bounds());
+    holder::command(state, request, body, |fields| fields.finish(Some(()))).await
 }
 
 fn told(state: &AppState, outcome: &Outcome, message: &'static str) -> HttpResponse {

@@ -2,6 +2,7 @@
 
 mod changes;
 mod find;
+mod holder;
 mod outcome;
 mod preview;
 mod price;

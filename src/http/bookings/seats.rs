@@ -4,11 +4,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::ToSchema;
 
 use crate::domain::{BookingId, BookingStatus, CancelReason, SeatExchange, SeatId, SeatSelection};
+use crate::http::bookings::holder::{self, HoldersCommand};
 use crate::http::bookings::outcome::{OutcomeAnswer, answer, refunded, standing};
 use crate::http::problem::Problem;
 use crate::http::request::body;
 use crate::http::request::fields::Fields;
-use crate::http::request::query::Query;
 use crate::http::request::seat_lists;
 use crate::http::{AppState, credential};
 
@@ -46,14 +46,9 @@ pub(super) async fn exchange(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    Query::none(&request)?;
-    let id = BookingId(body::path_uuid(&request, "id")?);
-    let body = body::json(&request, payload, state.settings.booking_bounds()).await?;
-    let mut fields = body.fields()?;
-    let hold_token = fields.optional_text("holdToken");
-    let exchange = read_exchange(fields)?;
-    let holder = credential::of_booking(&state, &request, hold_token.as_deref())?;
-    let context = credential::context(&request)?;
+    let body = body::json(&request, payload, state.settings.booking_bounds());
+    let HoldersCommand { id, holder, context, wanted: exchange } =
+        holder::command(&state, &request, body, read_exchange).await?;
     let outcome = state.box_office.change_seats(id, holder, exchange.clone(), context).await;
     let lists = [("add", exchange.add.as_slice()), ("remove", exchange.remove.as_slice())];
     let outcome = outcome.map_err(|error| seat_lists::refused(error, &lists))?;

@@ -148,4 +148,10 @@ async fn every_wrong_part_of_a_channel_is_named() {
         is_problem(&refused, 400, "invalid-fields");
         names(&refused, "pointer", &["/channelKey"]);
     }
+    // What a channel has is not told by trying.
+    house.channel(&house.seats[..1], KEY).await;
+    let body = json!({"showtimeId": house.showtime, "seatIds": seats, "userId": "u", "channelKey": KEY});
+    let refused = house.server.post("/api/bookings?preview=true", &body).await;
+    is_problem(&refused, 400, "invalid-fields");
+    names(&refused, "pointer", &["/channelKey"]);
 }
