@@ -280,8 +280,7 @@ impl BatchRun {
         });
         if !is_next {
             // Others wrote in between; or the journal ends earlier, since the store was restored to an earlier moment.
-            let listing = Arc::clone(owned.showtime.listing());
-            owned.showtime.restore_head(plan.base(), listing);
+            owned.showtime.restore_sequence(plan.base());
             if let Err(error) = owned.catch_up(self.deps.ledger.as_ref()).await {
                 tracing::warn!(showtime.id = %self.showtime_id, error = %error, "the journal could not be read after a commit; the showtime is loaded again");
                 return Attempt::Refuse(None, Refusal::Unavailable);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::{
     Booking, BookingId, BookingStatus, Command, Decision, Event, EventKind, HoldPolicy, Listing, Rejection, SeatIndex,
-    SeatStatus, Showtime, Stamp, Timestamp,
+    SeatMap, SeatStatus, Showtime, Stamp, Timestamp,
 };
 use crate::write_store::{Batch, BookingChange, IdempotencyRecord, NewKey, SeatChange};
 
@@ -29,6 +29,8 @@ pub(super) struct Plan {
     base: u64,
     /// The listing before the first decision.
     listing: Arc<Listing>,
+    /// The rows before the first decision.
+    seat_map: Arc<SeatMap>,
     /// See [`Showtime::given_up`].
     given_up: usize,
     events: Vec<Event>,
@@ -43,6 +45,7 @@ impl Plan {
             now,
             base: showtime.sequence(),
             listing: Arc::clone(showtime.listing()),
+            seat_map: Arc::clone(&showtime.facts().seat_map),
             given_up: showtime.given_up(),
             events: Vec::new(),
             seats: BTreeMap::new(),
@@ -194,7 +197,8 @@ impl Plan {
             showtime.restore_booking(id, planned.before);
         }
         showtime.restore_given_up(self.given_up);
-        showtime.restore_head(self.base, self.listing);
+        showtime.restore_sequence(self.base);
+        showtime.restore_listing((self.listing, self.seat_map));
     }
 
     fn note(&mut self, showtime: &Showtime, event: &Event, index: usize) {
@@ -244,7 +248,7 @@ fn sequence_offset(index: usize) -> u64 {
 mod tests {
     use super::*;
     use crate::domain::{
-        BestAvailable, Buyer, Credential, HoldToken, ListingChange, Row, SeatId, SeatMap, SeatSelection, ShowtimeFacts,
+        BestAvailable, Buyer, Credential, HoldToken, ListingChange, Row, SeatId, SeatSelection, ShowtimeFacts,
         ShowtimeId, Together, UserId, Within,
     };
     use std::time::Duration;

@@ -189,9 +189,11 @@ impl Showtime {
         if changed == **listing {
             return Ok(Decision::AlreadyDone);
         }
-        changed.check_categories(&self.facts().seat_map)?;
+        let house = change.house.as_ref().filter(|house| listing.terms.auditorium != Some(house.version));
+        let rows = house.map(|house| self.moved_to(house)).transpose()?;
+        changed.check_categories(rows.as_ref().unwrap_or(&self.facts().seat_map))?;
         let Listing { movie_title, start_time, terms, cancelled: _ } = changed;
-        Ok(Decision::Accepted(Event::ShowtimeChanged { movie_title, start_time, terms }))
+        Ok(Decision::Accepted(Event::ShowtimeChanged { movie_title, start_time, terms, rows }))
     }
 
     /// A booking of a customer's, for who may act on it.

@@ -37,6 +37,9 @@ pub enum Event {
         /// On which terms it is sold.
         #[serde(default, skip_serializing_if = "Terms::are_default")]
         terms: Terms,
+        /// Its rows, if it was moved to another version of its auditorium: the same seats in the same order, as they are there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rows: Option<SeatMap>,
     },
     /// The showtime will not take place. Nothing is sold any more; each live booking is ended by an event of its own.
     ShowtimeCancelled {
@@ -285,6 +288,24 @@ impl Event {
             | Self::BookingConfirmed { .. }
             | Self::PaymentRefused { .. }
             | Self::BookingChanged { .. } => None,
+        }
+    }
+
+    /// The rows that the showtime has from then on, if the event sets them.
+    pub fn rows(&self) -> Option<&SeatMap> {
+        match self {
+            Self::ShowtimeScheduled { rows, .. } => Some(rows),
+            Self::ShowtimeChanged { rows, .. } => rows.as_ref(),
+            Self::ShowtimeCancelled { .. }
+            | Self::SeatsReserved { .. }
+            | Self::SeatsBlocked { .. }
+            | Self::HoldExtended { .. }
+            | Self::BookingConfirmed { .. }
+            | Self::PaymentRefused { .. }
+            | Self::BookingCancelled { .. }
+            | Self::SeatsReleased { .. }
+            | Self::BookingChanged { .. }
+            | Self::HoldExpired { .. } => None,
         }
     }
 

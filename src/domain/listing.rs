@@ -62,7 +62,7 @@ impl Listing {
     /// The listing after the event; `None` if the event leaves it as it is.
     pub fn after(&self, event: &Event) -> Option<Self> {
         match event {
-            Event::ShowtimeChanged { movie_title, start_time, terms } => Some(Self {
+            Event::ShowtimeChanged { movie_title, start_time, terms, rows: _ } => Some(Self {
                 movie_title: movie_title.clone(),
                 start_time: *start_time,
                 terms: terms.clone(),
@@ -97,7 +97,7 @@ impl Listing {
         };
         let start_time = change.start_time.map(|given| point("startTime", given)).transpose()?;
         let terms = Terms {
-            auditorium: self.terms.auditorium,
+            auditorium: change.house.as_ref().map(|house| house.version).or(self.terms.auditorium),
             on_sale_from: term("onSaleFrom", change.on_sale_from, self.terms.on_sale_from)?,
             on_sale_until: term("onSaleUntil", change.on_sale_until, self.terms.on_sale_until)?,
             places_per_booking: change.places_per_booking.of(self.terms.places_per_booking),

@@ -10,13 +10,16 @@ mod choice;
 mod choosing;
 mod command;
 mod confirm;
+mod conflict;
 mod customers;
 mod decide;
 mod event;
 mod given_up;
 mod hold_token;
+mod house;
 mod ids;
 mod listing;
+mod moving;
 mod offers;
 mod orphans;
 mod payment;
@@ -47,10 +50,12 @@ pub use block::{Block, BlockRejection, BlockSeats, HouseWord, NewBlock};
 pub use booking::{Booking, BookingStatus};
 pub use choice::{AreaPlaces, Choice, SeatWish};
 pub use command::{Buyer, Command, Credential, HoldPolicy};
+pub use conflict::{ConflictReason, SeatConflict};
 pub use customers::Customers;
 pub use decide::Decision;
 pub use event::{Event, EventKind, NoteTold, SeatsStatus};
 pub use hold_token::{HoldToken, TokenHash};
+pub use house::{MoveRejection, NewHouse};
 pub use ids::{
     AuditoriumId, AuditoriumVersion, BookingId, SeatId, SeatIdPrefix, SeatIndex, ShowtimeId, ShowtimeMark, UserId,
 };
@@ -59,7 +64,7 @@ pub use payment::{PaymentReference, RefusedPayment, TakenSeat};
 pub use prices::{Currency, PlacePrice, Price, PriceFault, PriceZone, Prices, Tariff};
 pub(crate) use recorded::recorded;
 pub use recorded::{EventRun, RecordedEvent, Stamp};
-pub use rejection::{Alternative, ConflictReason, Rejection, SeatConflict};
+pub use rejection::{Alternative, Rejection};
 pub use report::{Report, Tally};
 pub use seat_kind::SeatKind;
 pub use seat_map::{

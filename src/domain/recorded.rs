@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::{Event, ShowtimeId, Timestamp};
+use crate::domain::{Event, SeatMap, ShowtimeId, Timestamp};
 
 /// Identifies an event in its showtime's history, with all that came before it. A store that was restored to an earlier moment goes on
 /// with other events under the same sequences, but never with the same stamps. 0 stands for no event, or an unknown one.
@@ -125,6 +125,11 @@ impl EventRun {
     /// Sequence of the last event.
     pub fn last_sequence(&self) -> u64 {
         self.events.last().map_or(0, |event| event.sequence)
+    }
+
+    /// The rows that the events with a sequence above `known` leave the showtime with, if one of them sets them.
+    pub fn rows_after(&self, known: u64) -> Option<&SeatMap> {
+        self.after(known).iter().rev().find_map(|recorded| recorded.event.rows())
     }
 
     /// The events with a sequence above `known`, if there are any.

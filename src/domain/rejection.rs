@@ -2,51 +2,9 @@
 
 use crate::domain::seat_names::named;
 use crate::domain::{
-    BlockRejection, BookingStatus, CancelReason, ListingError, PaymentReference, RefusedPayment, SeatId, SeatPlace,
-    SeatStatus, Timestamp,
+    BlockRejection, BookingStatus, CancelReason, ListingError, MoveRejection, PaymentReference, RefusedPayment,
+    SeatConflict, SeatId, SeatPlace, Timestamp,
 };
-
-/// Why a seat could not be taken.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum ConflictReason {
-    /// Another booking holds it.
-    Reserved,
-    /// Another booking has bought it.
-    Sold,
-    /// Another reservation, not yet decided, has locked it.
-    Locked,
-}
-
-impl ConflictReason {
-    /// Why a seat with this status cannot be taken; `None` if it can.
-    pub fn of(status: SeatStatus) -> Option<Self> {
-        match status {
-            SeatStatus::Available => None,
-            SeatStatus::Reserved => Some(Self::Reserved),
-            SeatStatus::Sold => Some(Self::Sold),
-        }
-    }
-
-    /// The word on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Reserved => "Reserved",
-            Self::Sold => "Sold",
-            Self::Locked => "Locked",
-        }
-    }
-}
-
-/// A seat that could not be taken, and why.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SeatConflict {
-    /// The seat.
-    pub seat_id: SeatId,
-    /// The seat for people.
-    pub place: SeatPlace,
-    /// Why it is not free.
-    pub reason: ConflictReason,
-}
 
 /// Seats that a customer may take instead of others.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -93,6 +51,9 @@ pub enum Rejection {
         /// Why.
         reason: CancelReason,
     },
+    /// The showtime cannot be moved to another version of its auditorium.
+    #[error(transparent)]
+    Move(#[from] MoveRejection),
     /// A new listing makes no sense.
     #[error(transparent)]
     BadListing(#[from] ListingError),
@@ -316,6 +277,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::domain::ConflictReason;
 
     #[test]
     fn taken_seats_are_named_as_they_are_printed() {

@@ -11,12 +11,12 @@ use crate::domain::{
     UserId,
 };
 
-/// What never changes of a showtime.
+/// What is sold of a showtime.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ShowtimeFacts {
     /// Its id.
     pub id: ShowtimeId,
-    /// Its rows.
+    /// Its rows. A move to another version of the auditorium changes what is known of the seats, never the seats.
     pub seat_map: Arc<SeatMap>,
 }
 
@@ -109,7 +109,7 @@ impl Showtime {
         self.facts.id
     }
 
-    /// What never changes.
+    /// What is sold.
     pub fn facts(&self) -> &ShowtimeFacts {
         &self.facts
     }
@@ -279,6 +279,9 @@ impl Showtime {
         if let Some(listing) = self.listing.after(event) {
             self.listing = Arc::new(listing);
         }
+        if let Some(rows) = event.rows() {
+            self.facts.seat_map = Arc::new(rows.clone());
+        }
         if let Some(customers) = &mut self.customers {
             customers.follow(event);
         }
@@ -331,10 +334,15 @@ impl Showtime {
         }
     }
 
-    /// Puts the sequence and the listing back, when a commit failed.
-    pub fn restore_head(&mut self, sequence: u64, listing: Arc<Listing>) {
+    /// Puts the sequence back, so that the events after it are applied again.
+    pub fn restore_sequence(&mut self, sequence: u64) {
         self.sequence = sequence;
+    }
+
+    /// Puts the listing and the rows back, when a commit failed.
+    pub fn restore_listing(&mut self, (listing, seat_map): (Arc<Listing>, Arc<SeatMap>)) {
         self.listing = listing;
+        self.facts.seat_map = seat_map;
     }
 
     fn change(&mut self, id: BookingId, sequence: u64, change: impl FnOnce(&mut Booking)) {

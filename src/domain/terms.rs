@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::text::{self, TextError};
-use crate::domain::{AuditoriumVersion, GivenTime, LocalTimeError, Prices, TimeZone, Timestamp};
+use crate::domain::{AuditoriumVersion, GivenTime, LocalTimeError, NewHouse, Prices, TimeZone, Timestamp};
 
 /// The terms of sale: what is sold, when, and how much to whom. What is not set is not limited.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
@@ -102,6 +102,9 @@ pub struct ListingChange {
     /// See [`Terms::prices`]. Bookings keep the prices that they were made with.
     #[serde(skip_serializing_if = "TermChange::is_keep")]
     pub prices: TermChange<Prices>,
+    /// See [`Terms::auditorium`]: another version of the same auditorium; `None`: as before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub house: Option<NewHouse>,
 }
 
 /// What becomes of one term.

@@ -118,6 +118,11 @@ impl ShowtimeView {
     pub fn apply(&mut self, run: &EventRun) -> Applied {
         let mut place = self.place();
         let applied = place.apply(run, &mut self.listing, &mut self.statuses);
+        if place.sequence > self.sequence
+            && let Some(rows) = run.rows_after(self.sequence)
+        {
+            self.seat_map = Arc::new(rows.clone());
+        }
         Place { sequence: self.sequence, stamp: self.stamp } = place;
         applied
     }
@@ -126,6 +131,9 @@ impl ShowtimeView {
     pub fn follow(&mut self, next: &RecordedEvent) {
         debug_assert_eq!(next.sequence, self.sequence + 1, "a journal has no gap");
         follow(&next.event, &mut self.listing, &mut self.statuses);
+        if let Some(rows) = next.event.rows() {
+            self.seat_map = Arc::new(rows.clone());
+        }
         (self.sequence, self.stamp) = (next.sequence, next.stamp);
     }
 

@@ -128,7 +128,7 @@ impl Delta {
 /// The members of the listing that an event sets, without braces. A term that is not there is not set any more.
 fn changed_listing(event: &Event) -> Option<String> {
     match event {
-        Event::ShowtimeChanged { movie_title, start_time, terms } => {
+        Event::ShowtimeChanged { movie_title, start_time, terms, rows: _ } => {
             let listing = Listing { terms: terms.clone(), ..Listing::new(movie_title, *start_time) };
             Some(listing.members())
         }
@@ -204,7 +204,7 @@ mod tests {
             plain["showtime"].clone()
         };
         let terms = Terms { places_per_booking: Some(4), ..Terms::default() };
-        let changed = Event::ShowtimeChanged { movie_title: "\"x\"".to_owned(), start_time, terms };
+        let changed = Event::ShowtimeChanged { movie_title: "\"x\"".to_owned(), start_time, terms, rows: None };
         let listing = json!({ "movieTitle": "\"x\"", "startTime": "1970-01-01T00:00:00Z", "placesPerBooking": 4 });
         assert_eq!(told(changed), listing);
         let cancelled = Event::ShowtimeCancelled { reason: CancelReason::parse("a \"storm\"").unwrap() };

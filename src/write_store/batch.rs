@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    Booking, BookingId, Event, Listing, PaymentReference, SeatIndex, SeatStatus, ShowtimeId, Stamp, Timestamp,
+    Booking, BookingId, Event, Listing, PaymentReference, SeatIndex, SeatMap, SeatStatus, ShowtimeId, Stamp, Timestamp,
 };
 use crate::write_store::StoreError;
 
@@ -121,6 +121,11 @@ impl Batch {
             }
         }
         Ok(())
+    }
+
+    /// The showtime's rows afterwards, if one of the events sets them. It changes the listing, too.
+    pub(crate) fn rows(&self) -> Option<&SeatMap> {
+        self.events.iter().rev().find_map(Event::rows)
     }
 
     /// The showtime's fence after the commit.

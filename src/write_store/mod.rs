@@ -85,6 +85,8 @@ pub struct Audit {
     pub sequence: u64,
     /// The listing.
     pub listing: Listing,
+    /// The rows.
+    pub seat_map: SeatMap,
     /// Every seat's status, version and booking, in order of index.
     pub seats: Vec<(SeatStatus, u64, Option<BookingId>)>,
     /// Every booking, ended ones too.

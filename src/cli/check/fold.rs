@@ -13,6 +13,7 @@ pub(super) fn check_fold(id: ShowtimeId, audit: &Audit, journal: &[RecordedEvent
     let mut seats: Vec<(SeatStatus, u64)> = vec![(SeatStatus::Available, 1); audit.seats.len()];
     let mut told: HashMap<BookingId, Told> = HashMap::new();
     let mut channels = Channels::default();
+    let mut rows = None;
     let mut listing = journal.first().and_then(|first| Listing::scheduled(&first.event));
     for recorded in journal.iter().take_while(|recorded| recorded.sequence <= audit.sequence) {
         let change = recorded.event.seats_status();
@@ -23,10 +24,14 @@ pub(super) fn check_fold(id: ShowtimeId, audit: &Audit, journal: &[RecordedEvent
         }
         channels.follow(&told, recorded);
         tell(&mut told, recorded);
+        rows = recorded.event.rows().or(rows);
         listing = listing.map(|listing| listing.after(&recorded.event).unwrap_or(listing));
     }
     if listing.as_ref() != Some(&audit.listing) {
         report.find(id, "I5", format!("its listing is {:?}, the journal says {listing:?}", audit.listing));
+    }
+    if rows != Some(&audit.seat_map) {
+        report.find(id, "I5", "its rows are not those of the journal".to_owned());
     }
     for (seat, (folded, (status, version, _))) in (0_u32..).zip(seats.iter().zip(&audit.seats)) {
         if *folded != (*status, *version) {

@@ -42,13 +42,11 @@ fn event() -> impl Strategy<Value = Event> {
     let rows = prop::collection::btree_set("[A-Z]{1,3}", 1..4)
         .prop_map(|labels| SeatMap::new(labels.into_iter().map(|row| Row::numbered(row, 3)).collect()).unwrap());
     prop_oneof![
-        (".{0,20}", timestamp(), rows, terms()).prop_map(|(movie_title, start_time, rows, terms)| {
+        (".{0,20}", timestamp(), rows.clone(), terms()).prop_map(|(movie_title, start_time, rows, terms)| {
             Event::ShowtimeScheduled { movie_title, start_time, rows, terms }
         }),
-        (".{0,20}", timestamp(), terms()).prop_map(|(movie_title, start_time, terms)| Event::ShowtimeChanged {
-            movie_title,
-            start_time,
-            terms
+        (".{0,20}", timestamp(), terms(), prop::option::of(rows)).prop_map(|(movie_title, start_time, terms, rows)| {
+            Event::ShowtimeChanged { movie_title, start_time, terms, rows }
         }),
         ".{1,20}".prop_map(|reason| Event::ShowtimeCancelled { reason: CancelReason::stored(reason) }),
         (booking.clone(), seats.clone(), "[^\\p{Cc}\\s]{1,20}", timestamp()).prop_map(

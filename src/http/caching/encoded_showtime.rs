@@ -27,7 +27,7 @@ const INDEX_DIGITS: usize = 8;
 pub(crate) enum Form {
     /// The showtime with all its seats.
     Whole,
-    /// What never changes.
+    /// What no booking changes.
     Layout,
     /// Two bits a seat.
     Status,
@@ -47,7 +47,7 @@ pub(crate) struct EncodedShowtime {
     statuses: usize,
 }
 
-/// What never changes about a showtime. Passed on from sequence to sequence.
+/// What no booking changes about a showtime. Passed on from sequence to sequence.
 pub(crate) struct Layout {
     facts: Arc<Facts>,
     digest: [u8; 32],

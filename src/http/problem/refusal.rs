@@ -1,6 +1,6 @@
 //! Refusals: why a command was refused, as clients read it.
 
-use crate::domain::{BlockRejection, ListingError, Rejection};
+use crate::domain::{BlockRejection, ListingError, MoveRejection, Rejection};
 use crate::http::problem::{Code, FieldError, Further, Problem};
 
 impl Problem {
@@ -16,6 +16,16 @@ impl Problem {
             }
             ListingError::NoSuchTime { member, error } => {
                 Self::field(FieldError::pointer(format!("/{member}"), error.to_string()))
+            }
+        }
+    }
+
+    fn of_move(rejection: &MoveRejection, detail: String) -> Self {
+        let problem = Self::in_body(Code::OtherSeats, "/auditoriumVersion", detail);
+        match rejection {
+            MoveRejection::OtherSeats { taken, .. } => problem.with_conflicts(taken),
+            MoveRejection::OtherAuditorium | MoveRejection::OtherOrder { .. } | MoveRejection::OtherCapacity { .. } => {
+                problem
             }
         }
     }
@@ -50,6 +60,7 @@ impl From<Rejection> for Problem {
             Rejection::ShowtimeCancelled { reason } => {
                 Self::new(Code::ShowtimeCancelled, detail).with(Further { reason: Some(reason), ..Further::default() })
             }
+            Rejection::Move(rejection) => Self::of_move(&rejection, detail),
             Rejection::BadListing(error) => Self::of_listing(&error, detail),
             Rejection::TooManyPlaces { most, .. } => Self::limited(Code::TooManyPlaces, detail, most),
             Rejection::CustomerLimit { most, .. } => Self::limited(Code::CustomerLimit, detail, most),

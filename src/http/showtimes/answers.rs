@@ -249,7 +249,7 @@ pub(super) struct SeatAnswer {
     status: SeatStatus,
 }
 
-/// The rows of a showtime, which never change.
+/// The rows of a showtime.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = Layout)]
 #[expect(dead_code, reason = "describes what encoded_showtime writes by hand")]

@@ -18,6 +18,7 @@ use crate::http::problem::Problem;
 use crate::http::request::body::{self, Body};
 use crate::http::request::fields::{self, Fields};
 use crate::http::showtimes::answers::{ListingAnswer, PricesBody, shown};
+use crate::http::showtimes::house::{self, MOST_VERSION};
 use crate::http::{AppState, credential, words};
 
 /// New values for parts of a showtime. What is absent stays; `null` takes a term away.
@@ -54,6 +55,10 @@ pub(super) struct ChangeBody {
     time_zone: Option<String>,
     /// What its places cost. Bookings keep the prices that they were made with.
     prices: Option<PricesBody>,
+    /// Another version of the auditorium that it was made from, with the same seats: categories, kinds, notes, aisles and places on the plan become
+    /// those of that version.
+    #[schema(minimum = 1)]
+    auditorium_version: Option<u32>,
 }
 
 /// Why a showtime is cancelled.
@@ -93,7 +98,11 @@ pub(super) async fn change(
     let (id, context, body) = command(&state, &request, payload).await?;
     let mut fields = body.fields()?;
     let change = read_change(&mut fields, state.box_office.longest_hold_seconds());
-    let change = fields.finish(Some(change))?;
+    let version = fields.optional_value("auditoriumVersion", |value| count(value, MOST_VERSION));
+    let mut change = fields.finish(Some(change))?;
+    if let Some(version) = version {
+        change.house = Some(house::of_showtime(&state, id, version).await?);
+    }
     Ok(answer(id, state.box_office.change_showtime(id, change, context).await?))
 }
 
@@ -160,6 +169,7 @@ fn read_terms(fields: &mut Fields<'_>, longest_hold: u32) -> ListingChange {
         accessible_for_all_from: fields.new_value("accessibleForAllFrom", |value| text(value, GivenTime::parse)),
         time_zone: fields.new_value("timeZone", |value| text(value, TimeZone::parse)),
         prices: read_prices(fields),
+        house: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Showtimes: the list of them, how operators create one, and what clients see of one: its seats, its layout, its live status.
 
 mod answers;
+mod house;
 mod list;
 mod listing;
 mod schedule;
@@ -37,7 +38,7 @@ const CANCEL_RULE: &str = "For good. Nothing is sold any more from the answer on
 const MIN_SEQUENCE: &str =
     "Wait, for a bounded time, until the view has this sequence. Without it the view may be 25 ms old";
 const LAYOUT_RULE: &str = "Seats are counted from 0, row by row in the order of `rows`. The id of a seat is \
-     `seatIdPrefix` followed by its count as eight lower-case hexadecimal digits. Rows and ids never change; title, times and prices may, so the layout is asked for again each time, which costs a 304 if nothing has.";
+     `seatIdPrefix` followed by its count as eight lower-case hexadecimal digits. Seats, their order and their ids never change; title, times and prices may, and so may what is known of the seats, if the showtime is moved to another version of its auditorium. So the layout is asked for again each time, which costs a 304 if nothing has.";
 const STATUS_RULE: &str = "The seat with count `n` in the layout has the bits `2 * (n % 4)` and one above it, counted from the lowest, of \
      byte `n / 4`: 0 available, 1 reserved, 2 sold. The last byte is filled up with 0. The sequence stands in `Turnstile-Sequence`.";
 
@@ -124,7 +125,7 @@ fn reads() -> Vec<Route> {
         Route::get(
             LAYOUT,
             seat_maps::layout,
-            reading("showLayout", "The rows of a showtime and the ids of its seats, which never change")
+            reading("showLayout", "The rows of a showtime and the ids of its seats")
                 .text(LAYOUT_RULE)
                 .conditional()
                 .json::<LayoutAnswer>(200, "The layout", LAYOUT_HEADERS)

@@ -9,16 +9,14 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::box_office::{BoxOfficeError, IdempotencyKey, Scheduled};
-use crate::domain::{
-    AuditoriumId, AuditoriumVersion, Listing, ListingError, MAX_SEATS_PER_SHOWTIME, Prices, Row, SeatMap, SeatMapError,
-};
-use crate::http::auditoriums::stored_plan;
-use crate::http::problem::{Code, FieldError, Problem};
+use crate::domain::{AuditoriumId, Listing, ListingError, NewHouse, Prices, Row, SeatMap, SeatMapError};
+use crate::http::problem::{FieldError, Problem};
 use crate::http::request::body::MediaType;
 use crate::http::request::fields::{self, Fields, Object, Wrong};
 use crate::http::request::long_list::{self, LongList, LongListOf, WithLongList};
 use crate::http::request::query::Query;
 use crate::http::showtimes::answers::{PricesBody, RowBody, SummaryAnswer};
+use crate::http::showtimes::house::{self, MOST_VERSION, check_size};
 use crate::http::showtimes::listing;
 use crate::http::{AppState, credential, words};
 
@@ -89,8 +87,6 @@ struct Ready {
 
 /// Most rows: a seat each.
 const MOST_ROWS: usize = 200_000;
-/// Highest version of an auditorium: stores keep it as a signed number of 32 bits.
-const MOST_VERSION: u32 = 0x7FFF_FFFF;
 
 /// `POST /api/showtimes`
 pub(super) async fn schedule(
@@ -156,30 +152,9 @@ async fn ready(state: &AppState, wanted: Wanted, most_bytes: usize) -> Result<Re
         House::Rows(seat_map) => return Ok(Ready { listing, seat_map }),
         House::Auditorium { id, version } => (id, version),
     };
-    let stored = state.auditoriums.auditorium(id, version).await.map_err(Arc::new)?;
-    let stored = stored.ok_or_else(|| unknown_auditorium(version))?;
-    listing.terms.auditorium = Some(AuditoriumVersion { id, version: stored.head.version });
-    let seat_map = web::block(move || stored_plan(&stored.plan)?.seat_map().map_err(|error| no_seat_map(&error)));
-    let seat_map = seat_map.await.map_err(Problem::bug)??;
-    check_size(&seat_map, most_bytes)?;
-    Ok(Ready { listing, seat_map })
-}
-
-fn unknown_auditorium(version: Option<u32>) -> Problem {
-    let wrong = match version {
-        None => FieldError::pointer("/auditoriumId", "names no auditorium"),
-        Some(_) => FieldError::pointer("/auditoriumVersion", "names no version of an auditorium"),
-    };
-    let detail = "the auditorium is unknown, or has no such version";
-    Problem::new(Code::UnknownAuditorium, detail).with_errors(vec![wrong])
-}
-
-fn no_seat_map(error: &SeatMapError) -> Problem {
-    if *error == SeatMapError::TooManySeats {
-        let detail = format!("names an auditorium with more than {MAX_SEATS_PER_SHOWTIME} seats and places of areas");
-        return Problem::field(FieldError::pointer("/auditoriumId", detail));
-    }
-    Problem::field(FieldError::pointer("/auditoriumId", format!("names an auditorium that cannot be sold: {error}")))
+    let NewHouse { version, seat_map } = house::of(state, (id, version), most_bytes).await?;
+    listing.terms.auditorium = Some(version);
+    Ok(Ready { listing, seat_map: Arc::unwrap_or_clone(seat_map) })
 }
 
 fn read_showtime(body: &mut dyn Read, most_bytes: usize, longest_hold: u32) -> Result<Wanted, Problem> {
@@ -220,18 +195,6 @@ fn read_house(rows: Option<LongList<Row>>, fields: &mut Fields<'_>) -> Option<Ho
             made.map_err(|error| fields.wrong(wrong_row(&error), error.to_string())).ok().map(House::Rows)
         }
     }
-}
-
-/// Events and documents carry the rows.
-fn check_size(seat_map: &SeatMap, most_bytes: usize) -> Result<(), Problem> {
-    let bytes = serde_json::to_vec(seat_map).map_err(Problem::bug)?.len();
-    if bytes > most_bytes {
-        let detail = format!(
-            "the rows have {bytes} bytes, at most {most_bytes} are taken: shorten their labels, or sell the house in parts"
-        );
-        return Err(Problem::new(Code::PayloadTooLarge, detail));
-    }
-    Ok(())
 }
 
 fn read_row(value: &RawValue) -> Result<Row, Wrong> {

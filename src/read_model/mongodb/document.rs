@@ -133,16 +133,18 @@ pub(super) fn view(document: &Document) -> Result<ShowtimeView, Damaged> {
 
 /// All fields of a view's document but its id.
 pub(super) fn whole(view: &ShowtimeView) -> Result<Document, Damaged> {
-    let json = serde_json::to_vec(view.seat_map.rows()).map_err(damaged)?;
-    let mut rows = Vec::new();
-    ZlibEncoder::new(json.as_slice(), Compression::fast()).read_to_end(&mut rows).map_err(damaged)?;
-    let mut document = doc! {
-        "seatCount": i64::from(view.seat_map.seat_count()),
-        "rows": binary(rows),
-    };
+    let mut document = laid_out(&view.seat_map)?;
     document.extend(listed(&view.listing)?);
     document.extend(moved(view.place(), &view.statuses)?);
     Ok(document)
+}
+
+/// The fields of a seat map.
+pub(super) fn laid_out(seat_map: &SeatMap) -> Result<Document, Damaged> {
+    let json = serde_json::to_vec(seat_map.rows()).map_err(damaged)?;
+    let mut rows = Vec::new();
+    ZlibEncoder::new(json.as_slice(), Compression::fast()).read_to_end(&mut rows).map_err(damaged)?;
+    Ok(doc! { "seatCount": i64::from(seat_map.seat_count()), "rows": binary(rows) })
 }
 
 /// The fields that events change.

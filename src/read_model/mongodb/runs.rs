@@ -14,7 +14,7 @@ use crate::coalesce::{Carrier, Waiting};
 use crate::domain::{Applied, EventRun, Listing, Place, SeatStatus, ShowtimeId, ShowtimeView, Stamp};
 use crate::read_model::ReadError;
 use crate::read_model::mongodb::collection::{Showtimes, statement};
-use crate::read_model::mongodb::document::{self, Damaged, LISTING_FIELDS, listed, moved, whole};
+use crate::read_model::mongodb::document::{self, Damaged, LISTING_FIELDS, laid_out, listed, moved, whole};
 use crate::read_model::mongodb::failure::unavailable;
 
 /// Most runs in one command. A statement has at most some 100 KB, and a message may have 48 MB.
@@ -128,6 +128,9 @@ fn step(run: &EventRun, stored: Option<&Stored>) -> Result<Step, Damaged> {
         let mut fields = moved(next, &statuses)?;
         if listing != *before {
             fields.extend(listed(&listing)?);
+        }
+        if let Some(rows) = run.rows_after(place.sequence) {
+            fields.extend(laid_out(rows)?);
         }
         return Ok(Step::Write(statement(run.showtime_id(), Some(*place), fields)?));
     }

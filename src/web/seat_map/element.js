@@ -167,6 +167,7 @@ export class SeatMap extends HTMLElement {
 
   /** The layout, or the same with other terms. */
   learn(layout) {
+    if (this.isMoved(layout)) { this.reopen(); return; }
     if (this.layout?.seatIdPrefix === layout.seatIdPrefix) { this.setListing(layout); return; }
     this.build(layout);
     this.learnCategories(layout);
@@ -242,7 +243,17 @@ export class SeatMap extends HTMLElement {
     if (isFirst) { this.isReady(); this.tell("loaded", { listing: this.listing }); }
     else if (isLive && differ.length) this.tell("change", { sequence: this.sequence, seatIds: differ.map((seat) => this.model.id(seat)), status: null });
   }
+  /** Whether the showtime has another version of its auditorium than what is drawn: other categories, kinds and places on the plan. */
+  isMoved(listing) {
+    return Boolean(this.layout) && Boolean(listing.movieTitle) && listing.auditorium?.version !== this.layout.auditorium?.version;
+  }
+  reopen() {
+    this.feed?.end();
+    this.feed = null;
+    this.follow();
+  }
   change(sequence, seats, code, listing) {
+    if (listing && this.isMoved(listing)) { this.reopen(); return; }
     for (const seat of seats) this.lately[seat] = code;
     // A new listing is there as a whole: what it lacks is not set any more. A cancellation is only its reason.
     if (listing) this.setListing(listing.movieTitle ? listing : { ...this.listing, ...listing });

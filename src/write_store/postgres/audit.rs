@@ -1,6 +1,6 @@
 //! One showtime's whole write model in one snapshot, for `turnstile check`.
 
-use diesel::sql_types::{Array, BigInt, Integer, Json, Nullable, SmallInt, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Integer, Json, Jsonb, Nullable, SmallInt, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -10,19 +10,20 @@ use crate::write_store::postgres::bookings::{AllBookings, to_bookings};
 use crate::write_store::postgres::call::{Call, Share};
 use crate::write_store::postgres::column::{BodyText, from_int8, from_seat_status};
 use crate::write_store::postgres::failure::Failure;
-use crate::write_store::postgres::load::{check_seats, to_listing};
+use crate::write_store::postgres::load::{check_seats, to_listing, to_seat_map};
 use crate::write_store::postgres::statement::statement;
 
-/// Listing, sequence, number of seats, the last seat's index, and each seat's status, version and booking in order of index.
-type SeatsRow = (BodyText, i64, i32, Option<i32>, Option<Vec<i16>>, Option<Vec<i64>>, Option<Vec<Option<Uuid>>>);
+/// Rows, listing, sequence, number of seats, the last seat's index, and each seat's status, version and booking in order of index.
+type SeatsRow =
+    (serde_json::Value, BodyText, i64, i32, Option<i32>, Option<Vec<i16>>, Option<Vec<i64>>, Option<Vec<Option<Uuid>>>);
 
 statement! {
     /// A showtime with its seats as three arrays.
     AuditSeats -> (
-        Json, BigInt, Integer, Nullable<Integer>, Nullable<Array<SmallInt>>, Nullable<Array<BigInt>>,
+        Jsonb, Json, BigInt, Integer, Nullable<Integer>, Nullable<Array<SmallInt>>, Nullable<Array<BigInt>>,
         Nullable<Array<Nullable<SqlUuid>>>
     ):
-    "SELECT t.listing, t.sequence, t.seat_count, s.last, s.statuses, s.versions, s.holders \
+    "SELECT t.rows, t.listing, t.sequence, t.seat_count, s.last, s.statuses, s.versions, s.holders \
      FROM showtimes t CROSS JOIN LATERAL \
      (SELECT max(o.seat) AS last, array_agg(o.status) AS statuses, array_agg(o.version) AS versions, \
      array_agg(o.booking_id) AS holders \
@@ -53,9 +54,8 @@ impl Call for AuditShowtime {
 
 async fn read(connection: &mut AsyncPgConnection, id: ShowtimeId) -> Result<Option<Audit>, Failure> {
     let rows: Vec<SeatsRow> = AuditSeats { id: id.0 }.load(connection).await?;
-    let Some((listing, sequence, seat_count, last_seat, statuses, versions, holders)) = rows.into_iter().next() else {
-        return Ok(None);
-    };
+    let Some(row) = rows.into_iter().next() else { return Ok(None) };
+    let (rows, listing, sequence, seat_count, last_seat, statuses, versions, holders) = row;
     let seats = statuses
         .unwrap_or_default()
         .into_iter()
@@ -65,5 +65,6 @@ async fn read(connection: &mut AsyncPgConnection, id: ShowtimeId) -> Result<Opti
         .collect::<Result<Vec<_>, Failure>>()?;
     check_seats(id, seat_count, last_seat, seats.len())?;
     let bookings = to_bookings(AllBookings { showtime_id: id.0 }.load(connection).await?)?;
-    Ok(Some(Audit { sequence: from_int8(sequence)?, listing: to_listing(id, &listing)?, seats, bookings }))
+    let (sequence, listing, seat_map) = (from_int8(sequence)?, to_listing(id, &listing)?, to_seat_map(id, rows)?);
+    Ok(Some(Audit { sequence, listing, seat_map, seats, bookings }))
 }

@@ -14,8 +14,10 @@ use diesel::sql_types::{
     Array, BigInt, Binary, Integer, Json, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
 };
 use rand::random;
+use serde::Serialize;
 use uuid::Uuid;
 
+use crate::domain::{Listing, SeatMap};
 use crate::write_store::booking_body::body;
 use crate::write_store::postgres::column::{JsonText, to_count, to_int8, to_seat, to_timestamptz};
 use crate::write_store::postgres::failure::{Failure, store_error};
@@ -71,8 +73,9 @@ statement! {
 
     taken AS (
         UPDATE showtimes t SET sequence = t.sequence + u.events, follows = t.stamp, stamp = u.stamp,
-            fence = t.fence + CASE WHEN u.listing IS NULL THEN 0 ELSE 1 END, listing = coalesce(u.listing, t.listing),
-            ending = t.ending OR u.listing ->> 'cancelled' IS NOT NULL
+            fence = t.fence + CASE WHEN u.listing IS NULL THEN 0 ELSE 1 END, listing = coalesce(u.listing -> 'listing', t.listing),
+            rows = coalesce((u.listing -> 'rows')::jsonb, t.rows),
+            ending = t.ending OR u.listing -> 'listing' ->> 'cancelled' IS NOT NULL
         FROM (
             SELECT u.*
             FROM p, unnest(p.showtimes, p.fences, p.follows, p.event_counts, p.stamps, p.listings)
@@ -173,6 +176,14 @@ statement! {
     FROM head, p"
 }
 
+/// What a commit changes of a showtime's own row besides its counters.
+#[derive(Serialize)]
+struct Listed<'a> {
+    listing: &'a Listing,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<&'a SeatMap>,
+}
+
 impl CommitBatches {
     /// Lays the batches out; they are of different showtimes, ascending. Fails for one that breaks its own contract.
     pub(super) fn of(batches: &[&Batch]) -> Result<Self, StoreError> {
@@ -208,7 +219,8 @@ impl CommitBatches {
         self.event_counts.push(to_count(batch.events.len())?);
         self.events.push(JsonText::of(&batch.events)?);
         self.traceparents.push(batch.traceparent.clone());
-        self.listings.push(batch.listing.as_deref().map(JsonText::of).transpose()?);
+        let listed = batch.listing.as_deref().map(|listing| Listed { listing, rows: batch.rows() });
+        self.listings.push(listed.map(|listed| JsonText::of(&listed)).transpose()?);
         self.put_seats(number, batch)?;
         self.put_bookings(number, batch)
     }

@@ -48,14 +48,12 @@ statement! {
 }
 
 statement! {
-    /// As [`ShowtimeSeats`], after voiding all commits that name an earlier fence and waiting for one in progress. Rows never
-    /// change, so it does not matter that they are seen as they were before the wait.
+    /// As [`ShowtimeSeats`], after voiding all commits that name an earlier fence and waiting for one in progress.
     TakeOver -> (
         Jsonb, Json, BigInt, BigInt, BigInt, Integer, Nullable<Integer>, Nullable<Array<SmallInt>>, Nullable<Array<BigInt>>,
         Nullable<Array<SqlUuid>>
     ):
-    "SELECT t.rows, o.* FROM (SELECT " {id: Uuid as SqlUuid} " AS id OFFSET 0) wanted \
-     CROSS JOIN LATERAL take_over(wanted.id) o JOIN showtimes t ON t.id = wanted.id"
+    "SELECT o.* FROM take_over_with_rows(" {id: Uuid as SqlUuid} ") o"
 }
 
 statement! {
@@ -144,9 +142,7 @@ fn loaded(
     let (rows, _listing, stamp, sequence, fence, seat_count, last_seat, statuses, versions, _holders) = row;
     let seats = to_seats(statuses.unwrap_or_default(), versions.unwrap_or_default())?;
     check_seats(id, seat_count, last_seat, seats.len())?;
-    let seat_map: SeatMap = serde_json::from_value(rows)
-        .map_err(|error| Failure::Corrupt(format!("the rows of showtime {id} are unusable: {error}")))?;
-    let facts = ShowtimeFacts { id, seat_map: Arc::new(seat_map) };
+    let facts = ShowtimeFacts { id, seat_map: Arc::new(to_seat_map(id, rows)?) };
     let (listing, sequence) = (Arc::new(listing), from_int8(sequence)?);
     let showtime = Showtime::restore(facts, Stored { listing, sequence, seats, pending, customers });
     Ok(Loaded { showtime, stamp: from_stamp(stamp), fence: from_int8(fence)? })
@@ -158,6 +154,12 @@ fn to_customers(rows: Vec<(Uuid, String, i32)>) -> Result<Customers, Failure> {
         Ok((BookingId(id), UserId::stored(user), places))
     };
     rows.into_iter().map(live).collect()
+}
+
+/// `showtimes.rows`, read.
+pub(super) fn to_seat_map(id: ShowtimeId, rows: serde_json::Value) -> Result<SeatMap, Failure> {
+    serde_json::from_value(rows)
+        .map_err(|error| Failure::Corrupt(format!("the rows of showtime {id} are unusable: {error}")))
 }
 
 /// `showtimes.listing`, read.

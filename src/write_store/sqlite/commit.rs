@@ -24,7 +24,7 @@ statement!(
 statement!(
     /// After [`Advance`]. Whoever else owns the showtime is to load it again.
     List -> () = "
-        UPDATE showtimes SET fence = fence + 1, listing = ?, ending = ending OR ? WHERE id = ?"
+        UPDATE showtimes SET fence = fence + 1, listing = ?, rows = coalesce(?, rows), ending = ending OR ? WHERE id = ?"
 );
 
 /// A batch with its texts. They are written before the batch is queued: the one thread that writes has no time for it.
@@ -34,6 +34,8 @@ pub(super) struct Prepared {
     events: String,
     /// The new listing, if there is one.
     listing: Option<String>,
+    /// The new rows, if there are any.
+    rows: Option<String>,
     /// The body of each of the batch's bookings.
     bodies: Vec<String>,
 }
@@ -44,9 +46,10 @@ impl Prepared {
         batch.check()?;
         let events = json(&batch.events)?;
         let listing = batch.listing.as_deref().map(json).transpose()?;
+        let rows = batch.rows().map(json).transpose()?;
         let bodies = batch.bookings.iter().map(|change| booking_body::body(&change.booking));
         let bodies = bodies.collect::<Result<_, _>>().map_err(corrupt)?;
-        Ok(Self { batch, events, listing, bodies })
+        Ok(Self { batch, events, listing, rows, bodies })
     }
 }
 
@@ -55,13 +58,14 @@ impl Prepared {
 /// The order tells the caller the most useful refusal: taken over before known key before conflict before used payment. A request
 /// repeated on another node finds its key known and its seats taken, by itself, and has to hear of the key.
 pub(super) fn commit(connection: &mut SqliteConnection, prepared: &Prepared) -> Result<Committed, CommitError> {
-    let Prepared { batch, events, listing, bodies } = prepared;
+    let Prepared { batch, events, listing, rows, bodies } = prepared;
     let stamp = Stamp(rand::random());
     let (sequences, follows) = advance(connection, batch, stamp)?;
     if let Some(text) = listing {
         let is_cancelled = batch.listing.as_ref().is_some_and(|listing| listing.cancelled.is_some());
         let id = Bind::Blob(batch.showtime_id.0.as_bytes());
-        let binds = [Bind::Text(text), Bind::Integer(i64::from(is_cancelled)), id];
+        let rows = Bind::OptionalText(rows.as_deref());
+        let binds = [Bind::Text(text), rows, Bind::Integer(i64::from(is_cancelled)), id];
         List.with(&binds).execute(connection).map_err(failed_to::<CommitError>("change the listing"))?;
     }
     if batch.follows.is_some_and(|expected| expected != follows) {

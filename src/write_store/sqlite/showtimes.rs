@@ -89,12 +89,13 @@ pub(super) fn load(connection: &mut SqliteConnection, id: ShowtimeId) -> Result<
 
 /// The showtime's whole write model; `None` if there is none.
 pub(super) fn audit(connection: &mut SqliteConnection, id: ShowtimeId) -> Result<Option<Audit>, StoreError> {
-    let Some(Row { sequence, seat_count, listing, .. }) = read(connection, id)? else {
+    let Some(Row { sequence, seat_count, listing, facts, .. }) = read(connection, id)? else {
         return Ok(None);
     };
     Ok(Some(Audit {
         sequence,
         listing,
+        seat_map: Arc::unwrap_or_clone(facts.seat_map),
         seats: seats::whole(connection, id, seat_count)?,
         bookings: bookings::of_showtime(connection, id)?,
     }))

@@ -17,6 +17,7 @@ mod exchanges;
 mod late_payments;
 mod lifecycle;
 mod loadtest;
+mod moved_showtimes;
 mod operator_page;
 mod page;
 mod page_quality;

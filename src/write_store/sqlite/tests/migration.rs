@@ -200,7 +200,7 @@ impl Old {
 
     fn audit(&self) -> Audit {
         let (listing, seats, bookings) = (self.new.listing.clone(), self.seats(), self.bookings());
-        Audit { sequence: 6, listing, seats, bookings }
+        Audit { sequence: 6, listing, seat_map: self.new.seat_map.clone(), seats, bookings }
     }
 
     /// Cancels the pending booking, and reserves one of its seats and the free one.

@@ -85,7 +85,7 @@ pub async fn a_block_counts_for_no_customer<A: Adapter>() {
     let id = new.id;
     store.schedule(new).await.unwrap();
     let Listing { movie_title, start_time, terms, .. } = listing.clone();
-    let event = Event::ShowtimeChanged { movie_title, start_time, terms };
+    let event = Event::ShowtimeChanged { movie_title, start_time, terms, rows: None };
     store.commit(Draft::kept(&store, id).await.list(&listing, event).done()).await.unwrap();
     store.commit(Draft::kept(&store, id).await.block(&block(id, &[0, 1]), 1).done()).await.unwrap();
     store.commit(Draft::kept(&store, id).await.reserve(&booking(id, &[2]), 1).done()).await.unwrap();

@@ -11,7 +11,7 @@ use crate::ports::write_store::oracle::check;
 
 fn changed(movie_title: &str) -> Event {
     let terms = Terms { on_sale_until: Some(at(5)), places_per_booking: Some(4), ..Terms::default() };
-    Event::ShowtimeChanged { movie_title: movie_title.to_owned(), start_time: at(9), terms }
+    Event::ShowtimeChanged { movie_title: movie_title.to_owned(), start_time: at(9), terms, rows: None }
 }
 
 fn storm() -> CancelReason {
