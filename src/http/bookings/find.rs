@@ -59,7 +59,7 @@ struct Wanted {
 /// What was found.
 enum Found {
     /// All of it.
-    Table(Table),
+    Table(Box<Table>),
     /// A page, and whether another one follows.
     Page {
         page: Vec<Booking>,
@@ -81,7 +81,7 @@ impl Found {
         let rest = found.get(start..).unwrap_or_default();
         let page = rest.get(..size).unwrap_or(rest);
         let more = rest.len() > page.len();
-        Self::Page { page: page.iter().map(|booking| Booking::clone(booking)).collect(), more }
+        Self::Page { page: page.iter().copied().cloned().collect(), more }
     }
 }
 
@@ -98,7 +98,11 @@ pub(super) async fn find(state: web::Data<AppState>, request: HttpRequest) -> Re
     let look = move |showtime: &Showtime| {
         let mut found: Vec<&Booking> = showtime.bookings().filter(|booking| wanted.wants(booking)).collect();
         found.sort_unstable_by_key(|booking| newest_first(booking));
-        if is_csv { Found::Table(as_table(showtime, &found)) } else { Found::page(showtime, &found, (after, size)) }
+        if is_csv {
+            Found::Table(Box::new(as_table(showtime, &found)))
+        } else {
+            Found::page(showtime, &found, (after, size))
+        }
     };
     let (page, more) = match replay(&state, id, look).await? {
         Found::Table(table) => return table.answer(),
