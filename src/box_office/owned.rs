@@ -14,9 +14,6 @@ const JOURNAL_PAGE: usize = 1_000;
 /// Gap in the journal past which loading the showtime again is cheaper than catching up.
 const MAX_CATCH_UP: usize = 20_000;
 
-/// Events before a loaded state that are looked through for holds that have just ended.
-const RECENT_PAST: u16 = 100;
-
 /// A showtime's state as its actor owns it between batches.
 pub(super) struct Owned {
     pub showtime: Showtime,
@@ -50,8 +47,9 @@ impl Owned {
         if sequence < 3 {
             return;
         }
-        let after = sequence.saturating_sub(u64::from(RECENT_PAST));
-        match store.journal(self.showtime.id(), after, usize::from(RECENT_PAST)).await {
+        let events = self.showtime.telling_events();
+        let after = sequence.saturating_sub(u64::from(events));
+        match store.journal(self.showtime.id(), after, usize::from(events)).await {
             Ok(events) => {
                 for recorded in &events {
                     self.showtime.note_ended(recorded);

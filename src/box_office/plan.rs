@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::{
     Booking, BookingId, BookingStatus, Command, Decision, Event, EventKind, HoldPolicy, Listing, Rejection, SeatIndex,
-    SeatMap, SeatStatus, Showtime, Stamp, Timestamp,
+    SeatMap, SeatStatus, Showtime, Stamp, Terms, Timestamp,
 };
 use crate::write_store::{Batch, BookingChange, IdempotencyRecord, NewKey, SeatChange};
 
@@ -32,7 +32,7 @@ pub(super) struct Plan {
     /// The rows before the first decision.
     seat_map: Arc<SeatMap>,
     /// See [`Showtime::given_up`].
-    given_up: usize,
+    given_up: (usize, usize),
     events: Vec<Event>,
     seats: BTreeMap<SeatIndex, PlannedSeat>,
     bookings: HashMap<BookingId, PlannedBooking>,
@@ -140,9 +140,11 @@ impl Plan {
         self.events.iter().map(|event| u64::from(event.kind() == EventKind::HoldExpired)).sum()
     }
 
-    /// Whether a decision would be another one if somebody else had made a booking of other seats meanwhile: a customer's places are limited.
+    /// Whether a decision would be another one if somebody else had made, or ended, a booking of other seats meanwhile: a customer's places are
+    /// limited, or his holds.
     fn rests_on_all_bookings(&self) -> bool {
-        self.listing.terms.places_per_customer.is_some() && self.events.iter().any(Event::takes_places)
+        let Terms { places_per_customer, holds_without_sale, .. } = self.listing.terms;
+        (places_per_customer.is_some() || holds_without_sale.is_some()) && self.events.iter().any(Event::takes_places)
     }
 
     /// Whether the batch changes the listing. `showtime` is the state after all decisions.

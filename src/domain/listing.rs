@@ -102,6 +102,7 @@ impl Listing {
             on_sale_until: term("onSaleUntil", change.on_sale_until, self.terms.on_sale_until)?,
             places_per_booking: change.places_per_booking.of(self.terms.places_per_booking),
             places_per_customer: change.places_per_customer.of(self.terms.places_per_customer),
+            holds_without_sale: change.holds_without_sale.of(self.terms.holds_without_sale),
             hold_seconds: change.hold_seconds.of(self.terms.hold_seconds),
             orphans: change.orphans.of(Some(self.terms.orphans)).unwrap_or_default(),
             accessible_for_all_from: term(

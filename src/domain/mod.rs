@@ -42,6 +42,7 @@ mod terms;
 mod text;
 mod time_zone;
 mod timestamp;
+mod unsold;
 mod view;
 
 pub use auditorium::Auditorium;

@@ -1,5 +1,7 @@
 //! Rejections: why a command is refused. Expected outcomes, not errors; each states a fact.
 
+use std::time::Duration;
+
 use crate::domain::seat_names::named;
 use crate::domain::{
     BlockRejection, BookingStatus, CancelReason, ListingError, MoveRejection, PaymentReference, RefusedPayment,
@@ -74,6 +76,16 @@ pub enum Rejection {
         wanted: u32,
         /// Most places in all his live bookings.
         most: u32,
+    },
+    /// The customer's holds have ended without a sale again and again.
+    #[error("{holds} holds of this customer ended without a sale; the next can be made after {until}")]
+    HoldsWithoutSale {
+        /// How many of them count.
+        holds: u32,
+        /// From when on he may reserve again.
+        until: Timestamp,
+        /// From the request until then.
+        wait: Duration,
     },
     /// Fewer seats are free than are wanted.
     #[error("{} wanted, {left} are free", several(*wanted, "seat"))]

@@ -76,6 +76,12 @@ impl Showtime {
         if let Some(most) = places_per_booking.filter(|most| wanted > *most) {
             return Err(Rejection::TooManyPlaces { wanted, most });
         }
+        if !buyer.is_operator
+            && let Some((holds, until)) = self.wait_of(user, asked_at)
+        {
+            let wait = until.since(asked_at);
+            return Err(Rejection::HoldsWithoutSale { holds, until, wait });
+        }
         self.check_customer(user, wanted)
     }
 }

@@ -5,11 +5,17 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::domain::given_up::GivenUp;
+use crate::domain::unsold::Unsold;
 use crate::domain::{
     Booking, BookingId, BookingStatus, ConflictReason, Customers, Event, HoldPolicy, Listing, RecordedEvent,
-    SeatConflict, SeatId, SeatIdPrefix, SeatIndex, SeatMap, SeatStatus, ShowtimeId, ShowtimeView, Timestamp, TokenHash,
-    UserId,
+    SeatConflict, SeatId, SeatIdPrefix, SeatIndex, SeatMap, SeatStatus, ShowtimeId, ShowtimeView, Terms, Timestamp,
+    TokenHash, UserId,
 };
+
+/// Events that are looked through for holds that ended right before a showtime was loaded.
+const RECENT_PAST: u16 = 100;
+/// The same, if the terms ask how many holds of a customer have ended lately.
+const LONG_PAST: u16 = 2_000;
 
 /// What is sold of a showtime.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,6 +65,8 @@ pub struct Showtime {
     /// Blocks that other nodes have made, and that are to be read from the store.
     unread_blocks: HashSet<BookingId>,
     given_up: GivenUp,
+    /// Kept if the terms asked for it when the showtime was loaded.
+    unsold: Option<Unsold>,
     /// Kept if the terms limited them when the showtime was loaded.
     customers: Option<Customers>,
 }
@@ -76,6 +84,7 @@ impl Showtime {
     pub fn restore(facts: ShowtimeFacts, stored: Stored) -> Self {
         let Stored { listing, sequence, seats, pending, customers } = stored;
         let (statuses, versions) = seats.into_iter().unzip();
+        let unsold = listing.terms.holds_without_sale.map(|_most| Unsold::of(pending.iter()));
         let mut showtime = Self {
             seat_prefix: SeatId::prefix(facts.id),
             facts,
@@ -88,6 +97,7 @@ impl Showtime {
             ended: HashSet::new(),
             unread_blocks: HashSet::new(),
             given_up: GivenUp::default(),
+            unsold,
             customers,
         };
         for booking in pending {
@@ -129,9 +139,17 @@ impl Showtime {
         self.given_up.last_end(seats)
     }
 
-    /// Whether all is known that the terms ask for: the customers' places, if those are limited. If not, the showtime is to be loaded again.
+    /// Whether all is known that the terms ask for: the customers' places and their unsold holds, if those are limited. If not, the showtime is to
+    /// be loaded again.
     pub fn is_whole(&self) -> bool {
-        self.listing.terms.places_per_customer.is_none() || self.customers.is_some()
+        let Terms { places_per_customer, holds_without_sale, .. } = self.listing.terms;
+        (places_per_customer.is_none() || self.customers.is_some())
+            && (holds_without_sale.is_none() || self.unsold.is_some())
+    }
+
+    /// How many holds of the customer have ended without a sale, and until when he waits for the next, if he does.
+    pub(super) fn wait_of(&self, user: &UserId, now: Timestamp) -> Option<(u32, Timestamp)> {
+        self.unsold.as_ref()?.wait(user, self.listing.terms.holds_without_sale?, now)
     }
 
     /// Places in the customer's live bookings; 0 if they are not counted.
@@ -196,6 +214,9 @@ impl Showtime {
             self.bookings.remove(&id);
         }
         self.given_up.settle();
+        if let Some(unsold) = &mut self.unsold {
+            unsold.settle();
+        }
     }
 
     /// Since when the user has held any of these seats without a break; `asked_at` if this is a new hold. `policy` is the server's.
@@ -225,8 +246,16 @@ impl Showtime {
         }
     }
 
+    /// How many of its latest events tell of holds that ended before it was loaded.
+    pub fn telling_events(&self) -> u16 {
+        self.unsold.as_ref().map_or(RECENT_PAST, |_unsold| LONG_PAST)
+    }
+
     /// A hold of a booking that is not in memory ended a while ago, as the journal tells.
     pub fn note_ended(&mut self, recorded: &RecordedEvent) {
+        if let Some(unsold) = &mut self.unsold {
+            unsold.follow(&recorded.event, recorded.recorded_at);
+        }
         if let (Some(id), Some(seat_ids)) = (recorded.event.booking_id(), recorded.event.given_up_seats()) {
             self.note_given_up(id, seat_ids, recorded.recorded_at);
         }
@@ -241,14 +270,17 @@ impl Showtime {
         self.given_up.note(seats, id, at, self.bookings.get(&id));
     }
 
-    /// How many ends of holds could still be taken back; see [`Showtime::restore_given_up`].
-    pub fn given_up(&self) -> usize {
-        self.given_up.mark()
+    /// How many ends of holds, of seats and of customers, could still be taken back; see [`Showtime::restore_given_up`].
+    pub fn given_up(&self) -> (usize, usize) {
+        (self.given_up.mark(), self.unsold.as_ref().map_or(0, Unsold::mark))
     }
 
-    /// Forgets the ends of holds after the first `mark`, when a commit failed.
-    pub fn restore_given_up(&mut self, mark: usize) {
-        self.given_up.revert_to(mark);
+    /// Forgets the ends of holds after the first of these, when a commit failed.
+    pub fn restore_given_up(&mut self, (seats, customers): (usize, usize)) {
+        self.given_up.revert_to(seats);
+        if let Some(unsold) = &mut self.unsold {
+            unsold.revert_to(customers);
+        }
     }
 
     /// The earliest deadline of a pending hold.
@@ -284,6 +316,9 @@ impl Showtime {
         }
         if let Some(customers) = &mut self.customers {
             customers.follow(event);
+        }
+        if let Some(unsold) = &mut self.unsold {
+            unsold.follow(event, recorded_at);
         }
         self.evolve_booking(event, sequence, recorded_at, token);
     }

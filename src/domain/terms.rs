@@ -24,6 +24,9 @@ pub struct Terms {
     /// Most places in all live bookings of one customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub places_per_customer: Option<u32>,
+    /// Holds of one customer that may end without a sale, one after the other, before he waits for the next; see the module `unsold`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds_without_sale: Option<u32>,
     /// Seconds for which a reservation, or an extension, holds seats; without it, as long as the server's settings say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold_seconds: Option<u32>,
@@ -87,6 +90,9 @@ pub struct ListingChange {
     /// See [`Terms::places_per_customer`].
     #[serde(skip_serializing_if = "TermChange::is_keep")]
     pub places_per_customer: TermChange<u32>,
+    /// See [`Terms::holds_without_sale`].
+    #[serde(skip_serializing_if = "TermChange::is_keep")]
+    pub holds_without_sale: TermChange<u32>,
     /// See [`Terms::hold_seconds`]. Holds that were made before keep their deadline.
     #[serde(skip_serializing_if = "TermChange::is_keep")]
     pub hold_seconds: TermChange<u32>,

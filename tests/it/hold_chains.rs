@@ -6,7 +6,7 @@ use std::time::Duration;
 use turnstile::domain::{
     Booking, BookingId, Command, Credential, Decision, Event, HoldPolicy, HoldToken, Listing, ListingChange,
     RecordedEvent, Rejection, Row, SeatId, SeatMap, SeatSelection, Showtime, ShowtimeFacts, ShowtimeId, Stamp,
-    TermChange, Timestamp, UserId,
+    TermChange, Terms, Timestamp, UserId,
 };
 use uuid::Uuid;
 
@@ -30,9 +30,14 @@ struct Story {
 
 impl Story {
     fn begin() -> Self {
+        Self::on(Terms::default())
+    }
+
+    fn on(terms: Terms) -> Self {
         let seat_map = Arc::new(SeatMap::new(vec![Row::numbered("A", 6)]).unwrap());
         let facts = ShowtimeFacts { id: ID, seat_map };
-        Self { showtime: Showtime::scheduled(facts, Listing::new("M", Timestamp::MAX)), bookings: 0 }
+        let listing = Listing { terms, ..Listing::new("M", Timestamp::MAX) };
+        Self { showtime: Showtime::scheduled(facts, listing), bookings: 0 }
     }
 
     /// The deadline of a new hold. As the box office does it: decided, applied, and counted from the first hold of its chain.
@@ -215,4 +220,33 @@ fn a_hold_that_ended_on_another_node_counts_once_its_booking_is_recalled() {
         price: None,
     });
     assert_eq!(story.reserve("ada", &[0], 1_796), Ok(at(1_800)));
+}
+
+#[test]
+fn who_gives_holds_up_again_and_again_waits_and_operators_do_not() {
+    let mut story = Story::on(Terms { holds_without_sale: Some(3), ..Terms::default() });
+    // Each time another seat: no hold is renewed.
+    for round in 0..3 {
+        story.reserve("ada", &[u32::try_from(round).unwrap()], round * 10).unwrap();
+        story.cancel(round * 10 + 5);
+    }
+    let refusal = Rejection::HoldsWithoutSale { holds: 3, until: at(85), wait: Duration::from_secs(55) };
+    assert_eq!(story.reserve("ada", &[4], 30), Err(refusal.clone()));
+    assert_eq!(
+        refusal.to_string(),
+        "3 holds of this customer ended without a sale; the next can be made after 1970-01-01T00:01:25Z"
+    );
+    story.reserve("bob", &[5], 30).unwrap();
+    let operator = turnstile::domain::Buyer { is_operator: true, ..turnstile::domain::Buyer::default() };
+    story.bookings += 1;
+    let at_the_counter = Command::ReserveSeats {
+        booking_id: BookingId(Uuid::from_u128(story.bookings)),
+        seats: SeatSelection::new(ID, vec![SeatId::new(ID, 3)]).unwrap(),
+        user_id: user("ada"),
+        token: HoldToken::from_bytes([1; 32]).hash(),
+        asked_at: at(30),
+        buyer: operator,
+    };
+    assert!(story.showtime.decide(&at_the_counter, at(30), &POLICY).is_ok());
+    story.reserve("ada", &[4], 85).unwrap();
 }

@@ -28,6 +28,7 @@ fn terms() -> impl Strategy<Value = Terms> {
             on_sale_until,
             places_per_booking,
             places_per_customer,
+            holds_without_sale: places_per_booking,
             hold_seconds,
             orphans: if on_sale_from.is_some() { Orphans::Refuse } else { Orphans::Allow },
             accessible_for_all_from: on_sale_until,

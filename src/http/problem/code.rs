@@ -95,6 +95,8 @@ codes! {
         "`most` says how many places one booking of this showtime may have. Nothing was changed.";
     CustomerLimit = "customer-limit", CONFLICT, "More places than one customer may have",
         "`most` says how many places a customer may have in all live bookings of this showtime. Nothing was changed.";
+    HoldsWithoutSale = "holds-without-sale", TOO_MANY_REQUESTS, "Too many holds without a sale",
+        "Several holds of this customer (`userId`) in this showtime were given up or lapsed within an hour, and none was sold. `until` says when he may reserve again, `Retry-After` in how many seconds. A sale ends the count. Nothing was reserved.";
     UnknownTariff = "unknown-tariff", BAD_REQUEST, "There is no such tariff",
         "`prices` of the showtime has the tariffs of each zone; `detail` says for which seat this is none. Nothing was reserved.";
     OperatorsTariff = "operators-tariff", FORBIDDEN, "The tariff is for operators only",

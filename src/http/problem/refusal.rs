@@ -64,6 +64,9 @@ impl From<Rejection> for Problem {
             Rejection::BadListing(error) => Self::of_listing(&error, detail),
             Rejection::TooManyPlaces { most, .. } => Self::limited(Code::TooManyPlaces, detail, most),
             Rejection::CustomerLimit { most, .. } => Self::limited(Code::CustomerLimit, detail, most),
+            Rejection::HoldsWithoutSale { until, wait, .. } => Self::new(Code::HoldsWithoutSale, detail)
+                .with(Further { until: Some(until), ..Further::default() })
+                .retry_after(wait),
             Rejection::NotPriced { .. } => Self::new(Code::NotPriced, detail),
             Rejection::UnknownTariff { .. } | Rejection::NoTariffs { .. } => {
                 Self::in_body(Code::UnknownTariff, "/tariffs", detail)

@@ -70,6 +70,9 @@ pub(super) struct ListingAnswer {
     /// Most places in all live bookings of one customer.
     #[schema(nullable = false)]
     places_per_customer: Option<u32>,
+    /// Holds of one customer that may end without a sale, within an hour, before he waits for the next. Absent: any number.
+    #[schema(nullable = false)]
+    holds_without_sale: Option<u32>,
     /// Seconds for which a reservation, or an extension, holds seats; absent: the server's default.
     #[schema(nullable = false)]
     hold_seconds: Option<u32>,

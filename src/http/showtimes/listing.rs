@@ -41,6 +41,10 @@ pub(super) struct ChangeBody {
     /// Most places in all live bookings of one customer (`userId`).
     #[schema(minimum = 1)]
     places_per_customer: Option<u32>,
+    /// Holds of one customer (`userId`) that may be given up or lapse within an hour, with no sale, before he waits for the next: a minute, and twice as long
+    /// after each further one, at most 15 minutes (`holds-without-sale`). Operators do not wait.
+    #[schema(minimum = 1, maximum = 100)]
+    holds_without_sale: Option<u32>,
     /// Seconds for which a reservation, or an extension, holds seats: at most the server's longest total time of a hold. Absent: the server's
     /// default. Holds that were made before keep their deadline.
     #[schema(minimum = 1)]
@@ -88,6 +92,8 @@ pub(super) struct ListedAnswer {
 
 /// Most places in one booking that can be set: no booking has more.
 const MOST_PER_BOOKING: u32 = 20;
+/// Most holds without a sale that can be set: as many are remembered.
+const MOST_WITHOUT_SALE: u32 = 100;
 
 /// `PATCH /api/showtimes/{id}`
 pub(super) async fn change(
@@ -164,6 +170,7 @@ fn read_terms(fields: &mut Fields<'_>, longest_hold: u32) -> ListingChange {
         on_sale_until: fields.new_value("onSaleUntil", |value| text(value, GivenTime::parse)),
         places_per_booking: fields.new_value("placesPerBooking", |value| count(value, MOST_PER_BOOKING)),
         places_per_customer: fields.new_value("placesPerCustomer", |value| count(value, u32::MAX)),
+        holds_without_sale: fields.new_value("holdsWithoutSale", |value| count(value, MOST_WITHOUT_SALE)),
         hold_seconds: fields.new_value("holdSeconds", |value| count(value, longest_hold)),
         orphans: fields.new_value("orphans", orphans),
         accessible_for_all_from: fields.new_value("accessibleForAllFrom", |value| text(value, GivenTime::parse)),

@@ -40,6 +40,10 @@ pub(super) struct ScheduleBody {
     /// Most places in all live bookings of one customer (`userId`).
     #[schema(minimum = 1)]
     places_per_customer: Option<u32>,
+    /// Holds of one customer (`userId`) that may be given up or lapse within an hour, with no sale, before he waits for the next: a minute, and twice as long
+    /// after each further one, at most 15 minutes (`holds-without-sale`). Operators do not wait.
+    #[schema(minimum = 1, maximum = 100)]
+    holds_without_sale: Option<u32>,
     /// Seconds for which a reservation, or an extension, holds seats: at most the server's longest total time of a hold. Absent: the server's
     /// default.
     #[schema(minimum = 1)]

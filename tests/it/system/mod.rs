@@ -32,6 +32,7 @@ mod store_outages;
 mod supervision;
 mod sweeping;
 mod two_nodes;
+mod unsold_holds;
 mod upgrades;
 pub mod valkey;
 mod watching;
