@@ -33,6 +33,12 @@ pub(super) fn of_booking(
     }
 }
 
+/// Who shows a hold token as the bearer token; `None` for all others.
+pub(super) fn holder(state: &AppState, request: &HttpRequest) -> Result<Option<Credential>, Problem> {
+    let token = bearer(request)?.filter(|token| !state.settings.operators.are_shown_by(token));
+    Ok(token.and_then(HoldToken::parse).map(|token| Credential::Holder(token.hash())))
+}
+
 /// The hash of a text that is no hold token: it matches no booking, so that the answer tells apart unknown bookings and foreign ones
 /// in the same way for every wrong token.
 fn no_hold_token(text: &str) -> TokenHash {

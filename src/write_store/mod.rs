@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::domain::{
     Booking, BookingId, CancelReason, Event, EventRun, Listing, PaymentReference, Place, RecordedEvent, SeatMap,
-    SeatStatus, Showtime, ShowtimeId, ShowtimeView, Stamp, Timestamp,
+    SeatStatus, Showtime, ShowtimeId, ShowtimeView, Stamp, Timestamp, UserId,
 };
 use crate::telemetry::metrics::Registry;
 
@@ -186,6 +186,9 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Up to `limit` live blocks of a showtime with an id above `after`, ascending.
     async fn blocks(&self, id: ShowtimeId, after: Option<BookingId>, limit: usize) -> Result<Vec<Booking>, StoreError>;
+
+    /// A customer's pending and confirmed bookings of a showtime, in no order. Reads through the bookings of the showtime, so it is not for each request.
+    async fn live_bookings(&self, id: ShowtimeId, user: UserId) -> Result<Vec<Booking>, StoreError>;
 
     /// One booking.
     async fn booking(&self, id: BookingId) -> Result<Option<Booking>, StoreError>;

@@ -1,6 +1,8 @@
-//! Finds bookings, for operators: those of a showtime, over or not, as JSON page by page, or all as CSV; and of any showtime by their payment.
+//! Finds bookings: for operators those of a showtime, over or not, as JSON page by page, or all as CSV, and of any showtime by their payment; for a
+//! holder his own.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -8,10 +10,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{
-    Booking, BookingId, BookingStatus, CancelReason, PaymentReference, SeatId, Showtime, ShowtimeId, Timestamp, UserId,
+    Booking, BookingId, BookingStatus, CancelReason, Credential, PaymentReference, Rejection, SeatId, Showtime,
+    ShowtimeId, Timestamp, UserId,
 };
 use crate::http::bookings::show::BookingAnswer;
-use crate::http::history::{replay, table, table::Table};
+use crate::http::history::{place, replay, table, table::Table};
 use crate::http::problem::{FieldError, Problem};
 use crate::http::request::query::Query;
 use crate::http::request::{body, cursor, fields};
@@ -87,8 +90,11 @@ impl Found {
 
 /// `GET /api/showtimes/{id}/bookings`
 pub(super) async fn find(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    credential::require_operator(&state, &request)?;
     let id = ShowtimeId(body::path_uuid(&request, "id")?);
+    if let Some(holder) = credential::holder(&state, &request)? {
+        return own(&state, id, &request, &holder).await;
+    }
+    credential::require_operator(&state, &request)?;
     let query = Query::of(&request, &["userId", "seatId", "paymentReference", "status", "limit", "cursor", "format"])?;
     let wanted = Wanted::read(&query)?;
     let limit = query.number("limit", 1, MOST_ON_PAGE)?.unwrap_or(100);
@@ -115,6 +121,39 @@ pub(super) async fn find(state: web::Data<AppState>, request: HttpRequest) -> Re
         next_cursor: page.last().filter(|_| more).map(|last| cursor::after(last.id.0)),
     };
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
+}
+
+/// The customer's live bookings whose hold token is shown: a `userId` is no secret.
+async fn own(
+    state: &AppState,
+    id: ShowtimeId,
+    request: &HttpRequest,
+    holder: &Credential,
+) -> Result<HttpResponse, Problem> {
+    let query = Query::of(request, &["userId"])?;
+    let user = query.parsed("userId", |text| UserId::parse(text))?;
+    let user = user.ok_or_else(|| Problem::field(FieldError::parameter("userId", "is missing")))?;
+    if !state.exists(id).await? {
+        return Err(Rejection::UnknownShowtime.into());
+    }
+    let mut found = held_by(state, (id, user), holder).await?;
+    found.sort_unstable_by_key(newest_first);
+    let now = (state.clock)();
+    let items = found.iter().map(|booking| BookingAnswer::of(booking, now)).collect();
+    let page = BookingPage { items, next_cursor: None };
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(page))
+}
+
+/// The customer's live bookings of a showtime on which the credential lets its bearer act.
+pub(super) async fn held_by(
+    state: &AppState,
+    (id, user): (ShowtimeId, UserId),
+    holder: &Credential,
+) -> Result<Vec<Booking>, Problem> {
+    let _place = place(state)?;
+    let mut found = state.journal.live_bookings(id, user).await.map_err(Arc::new)?;
+    found.retain(|booking| booking.block.is_none() && holder.check(&booking.token).is_ok());
+    Ok(found)
 }
 
 /// `GET /api/bookings`

@@ -27,7 +27,7 @@ use crate::http::route::Route;
 const RESERVE_RULE: &str = "With `preview`, the rules are those of a reservation, but for the limit of places of a customer; somebody else may be \
      faster. A 409 `seats-taken` has `alternatives` if they are asked for: as many free seats next to each other, near to the named ones, of \
      their category if they share one, with as many wheelchair places.";
-const FIND_RULE: &str = "All filters must hold. All of the journal is read for a page, which takes a moment for a showtime that was sold out. The times of a \
+const FIND_RULE: &str = "Who shows a hold token names its `userId`, and nothing else, and gets the pending and confirmed bookings of that customer which the token belongs to. For operators: all filters must hold. All of the journal is read for a page, which takes a moment for a showtime that was sold out. The times of a \
      hold are those of the events that made it.";
 const PAID_RULE: &str = "A payment confirms one booking, or came too late for one: so there is one item at most.";
 const EXCHANGE_RULE: &str = "The booking has its old seats, or all of its new ones: at no moment others. For the holder while it is pending, and for \
@@ -75,19 +75,23 @@ fn reservations() -> Vec<Route> {
         Route::get(
             SHOWTIME_BOOKINGS,
             find::find,
-            Describe::new("findBookings", "The bookings of a showtime, newest first (operators)", "bookings")
-                .text(FIND_RULE)
-                .operator()
-                .id("The showtime")
-                .words("userId", "Only those of this user", 1..=128)
-                .uuid("seatId", "Only those that have this seat, had it last, or had it refunded")
-                .words("paymentReference", "Only those with this payment, also if it came too late", 1..=200)
-                .choice("status", "Only those that stand so", &find::STATUSES)
-                .number("limit", "Bookings on the page, 100 if absent", 1, find::MOST_ON_PAGE)
-                .formed("cursor", "`nextCursor` of the page before", CURSOR, CURSOR_CHARACTERS..=CURSOR_CHARACTERS)
-                .choice("format", "`json`, if absent, or `csv`: all of them, without pages", &FORMATS)
-                .json_or_csv::<BookingPage<'_>>(200, "The bookings")
-                .problems(&[400, 401, 403, 404, 500, 503]),
+            Describe::new(
+                "findBookings",
+                "The bookings of a showtime, newest first, for operators; for a holder his own",
+                "bookings",
+            )
+            .text(FIND_RULE)
+            .holder()
+            .id("The showtime")
+            .words("userId", "Only those of this user", 1..=128)
+            .uuid("seatId", "Only those that have this seat, had it last, or had it refunded")
+            .words("paymentReference", "Only those with this payment, also if it came too late", 1..=200)
+            .choice("status", "Only those that stand so", &find::STATUSES)
+            .number("limit", "Bookings on the page, 100 if absent", 1, find::MOST_ON_PAGE)
+            .formed("cursor", "`nextCursor` of the page before", CURSOR, CURSOR_CHARACTERS..=CURSOR_CHARACTERS)
+            .choice("format", "`json`, if absent, or `csv`: all of them, without pages", &FORMATS)
+            .json_or_csv::<BookingPage<'_>>(200, "The bookings")
+            .problems(&[400, 401, 403, 404, 500, 503]),
         ),
         Route::get(
             BOOKINGS,

@@ -12,10 +12,11 @@ use crate::domain::{
     AreaPlaces, BestAvailable, Buyer, PaymentReference, SeatId, SeatSelection, ShowtimeId, Tariffs, TermChange,
     Timestamp, Together, TokenHash, UserId, Within,
 };
+use crate::http::bookings::find::held_by;
 use crate::http::bookings::outcome::{OutcomeAnswer, standing};
 use crate::http::bookings::preview::{self, Asked};
 use crate::http::bookings::reservation::{Seats, Wanted, refused_selection, unknown_showtime};
-use crate::http::problem::Problem;
+use crate::http::problem::{Code, Problem};
 use crate::http::request::body;
 use crate::http::request::fields::{self, Fields, Object, Wrong};
 use crate::http::{AppState, credential, words};
@@ -327,11 +328,27 @@ async fn place(
     let outcome = state.box_office.reserve(wanted.showtime, seats, wanted.user.clone(), context).await;
     let reserved = match outcome {
         Ok(reserved) => reserved,
-        Err(BoxOfficeError::Rejected(refused)) => return Err(asked.offer(state, refused, &wanted).await),
+        Err(BoxOfficeError::Rejected(refused)) => {
+            let problem = asked.offer(state, refused, &wanted).await;
+            return Err(with_own_seats(state, request, &wanted, problem).await);
+        }
         Err(error) => return Err(error.into()),
     };
     state.metrics.booking_accepted();
     Ok(created(&reserved, (state.clock)()))
+}
+
+/// The refusal, with the seats among the taken ones that the client holds himself, if he shows the hold token. Without the store's answer none is
+/// marked.
+async fn with_own_seats(state: &AppState, request: &HttpRequest, wanted: &Wanted, problem: Problem) -> Problem {
+    if problem.code() != Code::SeatsTaken {
+        return problem;
+    }
+    let Ok(Some(holder)) = credential::holder(state, request) else { return problem };
+    match held_by(state, (wanted.showtime, wanted.user.clone()), &holder).await {
+        Ok(own) => problem.marking_own(|seat| own.iter().any(|booking| booking.seat_ids.contains(&seat))),
+        Err(_unread) => problem,
+    }
 }
 
 fn created(reserved: &Reserved, now: Timestamp) -> HttpResponse {

@@ -14,7 +14,7 @@ use crate::http::problem::{Code, Problem};
 const READ_AT_ONCE: usize = 1_000;
 
 /// A place to read a long story, for as long as it is kept.
-pub(super) fn place(state: &AppState) -> Result<SemaphorePermit<'_>, Problem> {
+pub(crate) fn place(state: &AppState) -> Result<SemaphorePermit<'_>, Problem> {
     state.long_reads.try_acquire().map_err(|_full| Problem::new(Code::Overloaded, "others read long stories"))
 }
 

@@ -78,7 +78,7 @@ codes! {
     RequestTimeout = "request-timeout", REQUEST_TIMEOUT, "The request took too long",
         "The head or the body did not arrive in time.";
     SeatsTaken = "seats-taken", CONFLICT, "Seats are taken",
-        "`conflicts` names every seat that is not free, by id and as it is printed, and why. Nothing was reserved.";
+        "`conflicts` names every seat that is not free, by id and as it is printed, and why; `yours` marks those that the customer has himself, if the hold token was shown as `Authorization: Bearer`. Nothing was reserved.";
     ShowtimeStarted = "showtime-started", CONFLICT, "The showtime has started",
         "Its seats are no longer sold; `startedAt` says since when. A hold made before may still be confirmed.";
     NotOnSaleYet = "not-on-sale-yet", CONFLICT, "The sale has not begun",

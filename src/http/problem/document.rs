@@ -63,7 +63,7 @@ impl FieldError {
 pub(super) struct Conflict {
     /// The seat.
     #[schema(value_type = uuid::Uuid)]
-    seat_id: crate::domain::SeatId,
+    pub(super) seat_id: crate::domain::SeatId,
     /// Its section, if the house has any.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -77,12 +77,16 @@ pub(super) struct Conflict {
     /// `Reserved`: another booking holds it. `Sold`: another booking has bought it. `Locked`: another reservation is being decided.
     #[schema(value_type = ConflictReason)]
     reason: &'static str,
+    /// The customer has it himself, as the hold token says that he has shown.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub(super) yours: bool,
 }
 
 impl From<&SeatConflict> for Conflict {
     fn from(conflict: &SeatConflict) -> Self {
         let SeatPlace { section, row, number, label, in_area: _ } = conflict.place.clone();
-        Self { seat_id: conflict.seat_id, section, row, number, label, reason: conflict.reason.as_str() }
+        Self { seat_id: conflict.seat_id, section, row, number, label, reason: conflict.reason.as_str(), yours: false }
     }
 }
 

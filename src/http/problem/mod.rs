@@ -15,7 +15,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 
 use crate::box_office::BoxOfficeError;
-use crate::domain::{Alternative, SeatConflict, SelectionError, Timestamp};
+use crate::domain::{Alternative, SeatConflict, SeatId, SelectionError, Timestamp};
 use crate::http::problem::document::{AlternativeAnswer, Conflict, Kind};
 use crate::live::LiveError;
 use crate::read_model::ReadError;
@@ -125,6 +125,14 @@ impl Problem {
 
     /// Names the seats that could not be taken.
     #[must_use]
+    /// Marks the seats among those in the way that the client holds himself.
+    pub(crate) fn marking_own(mut self, is_own: impl Fn(SeatId) -> bool) -> Self {
+        for conflict in &mut self.0.conflicts {
+            conflict.yours = is_own(conflict.seat_id);
+        }
+        self
+    }
+
     fn with_conflicts(mut self, conflicts: &[SeatConflict]) -> Self {
         self.0.conflicts = conflicts.iter().map(Conflict::from).collect();
         self

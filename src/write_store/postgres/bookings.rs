@@ -5,7 +5,7 @@ use diesel::sql_types::{Array, BigInt, Json, SmallInt, Text, Timestamptz, Uuid a
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use crate::domain::{Booking, BookingId, ShowtimeId};
+use crate::domain::{Booking, BookingId, ShowtimeId, UserId};
 use crate::write_store::booking_body::{Columns, Reader};
 use crate::write_store::postgres::call::{Call, Share};
 use crate::write_store::postgres::column::{BodyText, from_booking_status, from_int8, from_timestamptz, to_limit};
@@ -38,6 +38,32 @@ statement! {
     "SELECT id, showtime_id, user_id, status, expires_at, version, body FROM bookings \
      WHERE status = 0 AND user_id = '' AND showtime_id = " {showtime_id: Uuid as SqlUuid} " AND id > " {after: Uuid as SqlUuid} " \
      ORDER BY id LIMIT " {limit: i64 as BigInt} ""
+}
+
+statement! {
+    /// A customer's live bookings of a showtime.
+    LiveOfCustomer -> BookingColumns:
+    "SELECT id, showtime_id, user_id, status, expires_at, version, body FROM bookings \
+     WHERE status IN (0, 1) AND showtime_id = " {showtime_id: Uuid as SqlUuid} " AND user_id = " {user: String as Text} ""
+}
+
+/// See [`crate::write_store::Journal::live_bookings`].
+pub(super) struct LiveBookings {
+    pub(super) showtime_id: ShowtimeId,
+    pub(super) user: UserId,
+}
+
+impl Call for LiveBookings {
+    type Answer = Vec<Booking>;
+
+    fn share(&self) -> Share {
+        Share::Reads
+    }
+
+    async fn run(&self, connection: &mut AsyncPgConnection) -> Result<Vec<Booking>, Failure> {
+        let (showtime_id, user) = (self.showtime_id.0, self.user.as_str().to_owned());
+        to_bookings(LiveOfCustomer { showtime_id, user }.load(connection).await?)
+    }
 }
 
 /// See [`crate::write_store::Journal::blocks`].

@@ -17,7 +17,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use crate::domain::{AuditoriumId, Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
+use crate::domain::{
+    AuditoriumId, Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp, UserId,
+};
 use crate::telemetry::metrics::Registry;
 use crate::write_store::{
     Audit, AuditoriumHead, Auditoriums, Batch, CommitError, Committed, DueBooking, Head, IdempotencyRecord, Journal,
@@ -63,7 +65,7 @@ pub use settings::Settings;
 use access::Access;
 use audit::AuditShowtime;
 use auditoriums::{AuditoriumsPage, CountAuditoriums, FindHead};
-use bookings::{Blocks, BookingsByIds};
+use bookings::{Blocks, BookingsByIds, LiveBookings};
 use call::Share;
 use connection::Connector;
 use due::Due;
@@ -143,6 +145,10 @@ impl Journal for PostgresStore {
 
     async fn load(&self, id: ShowtimeId) -> Result<Option<Loaded>, StoreError> {
         self.access.call(LoadShowtime { id, takes_over: false }).await
+    }
+
+    async fn live_bookings(&self, id: ShowtimeId, user: UserId) -> Result<Vec<Booking>, StoreError> {
+        self.access.call(LiveBookings { showtime_id: id, user }).await
     }
 
     async fn blocks(&self, id: ShowtimeId, after: Option<BookingId>, limit: usize) -> Result<Vec<Booking>, StoreError> {

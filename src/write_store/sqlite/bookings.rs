@@ -64,6 +64,11 @@ statement!(
 );
 
 statement!(
+    LiveOfCustomer -> BookingColumns = concat!(
+        "SELECT ", booking_columns!(), " FROM bookings WHERE showtime_id = ? AND user_id = ? AND status IN (0, 1)")
+);
+
+statement!(
     DueHolds -> BookingColumns = concat!(
         "SELECT ", booking_columns!(), " FROM bookings WHERE status = 0 AND expires_at <= ?
             ORDER BY expires_at, id LIMIT ?")
@@ -149,6 +154,16 @@ pub(super) fn pending(connection: &mut SqliteConnection, id: ShowtimeId) -> Resu
     let showtime = Bind::Blob(id.0.as_bytes());
     let rows = PendingOfShowtime.with(&[showtime, showtime]).load(connection);
     read(rows.map_err(failed_to::<StoreError>("read the holds"))?)
+}
+
+/// A customer's live bookings of a showtime.
+pub(super) fn live_of(
+    connection: &mut SqliteConnection,
+    id: ShowtimeId,
+    user: &UserId,
+) -> Result<Vec<Booking>, StoreError> {
+    let rows = LiveOfCustomer.with(&[Bind::Blob(id.0.as_bytes()), Bind::Text(user.as_str())]).load(connection);
+    read(rows.map_err(failed_to::<StoreError>("read a customer's bookings"))?)
 }
 
 /// Live blocks of a showtime with an id above `after`, ascending.

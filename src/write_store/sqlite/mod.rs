@@ -12,7 +12,9 @@ use async_trait::async_trait;
 use diesel::sqlite::SqliteConnection;
 use tokio::time::Instant;
 
-use crate::domain::{AuditoriumId, Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
+use crate::domain::{
+    AuditoriumId, Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp, UserId,
+};
 use crate::write_store::{
     Audit, AuditoriumHead, Auditoriums, Batch, CommitError, Committed, DueBooking, Head, IdempotencyRecord, Journal,
     Leadership, Ledger, Loaded, Moment, NewAuditorium, NewShowtime, Outbox, OutboxEntry, Role, Roles, StoreError,
@@ -120,6 +122,10 @@ impl Journal for SqliteStore {
 
     async fn load(&self, id: ShowtimeId) -> Result<Option<Loaded>, StoreError> {
         self.readers.read(move |connection| showtimes::load(connection, id)).await
+    }
+
+    async fn live_bookings(&self, id: ShowtimeId, user: UserId) -> Result<Vec<Booking>, StoreError> {
+        self.readers.read(move |connection| bookings::live_of(connection, id, &user)).await
     }
 
     async fn blocks(&self, id: ShowtimeId, after: Option<BookingId>, limit: usize) -> Result<Vec<Booking>, StoreError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Notify;
-use turnstile::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
+use turnstile::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp, UserId};
 use turnstile::write_store::{
     Batch, CommitError, Committed, DueBooking, Head, IdempotencyRecord, Journal, Leadership, Ledger, Loaded, Moment,
     NewShowtime, Role, Roles, StoreError, Totals, WriteStore,
@@ -145,6 +145,10 @@ impl Journal for UnluckyStore {
     async fn load(&self, id: ShowtimeId) -> Result<Option<Loaded>, StoreError> {
         self.read(On::Load)?;
         self.store.load(id).await
+    }
+
+    async fn live_bookings(&self, id: ShowtimeId, user: UserId) -> Result<Vec<Booking>, StoreError> {
+        self.store.live_bookings(id, user).await
     }
 
     async fn blocks(&self, id: ShowtimeId, after: Option<BookingId>, limit: usize) -> Result<Vec<Booking>, StoreError> {

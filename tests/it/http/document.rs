@@ -129,25 +129,25 @@ fn the_members_of_the_contract_keep_their_names() {
         ),
         (
             "NewShowtime",
-            "accessibleForAllFrom auditoriumId auditoriumVersion holdSeconds movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices rows startTime timeZone",
+            "accessibleForAllFrom auditoriumId auditoriumVersion holdSeconds holdsWithoutSale movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices rows startTime timeZone",
         ),
         (
             "ShowtimeChange",
-            "accessibleForAllFrom holdSeconds movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices startTime timeZone",
+            "accessibleForAllFrom auditoriumVersion holdSeconds holdsWithoutSale movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices startTime timeZone",
         ),
         ("Cancellation", "reason"),
         (
             "ShowtimeOutcome",
-            "accessibleForAllFrom auditorium cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices sequence startTime startTimeLocal timeZone",
+            "accessibleForAllFrom auditorium cancelled holdSeconds holdsWithoutSale id movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices sequence startTime startTimeLocal timeZone",
         ),
         ("Row", "row seats"),
         (
             "Showtime",
-            "accessibleForAllFrom areas auditorium cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices seats sequence startTime startTimeLocal timeZone",
+            "accessibleForAllFrom areas auditorium cancelled holdSeconds holdsWithoutSale id movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices seats sequence startTime startTimeLocal timeZone",
         ),
         (
             "Layout",
-            "accessibleForAllFrom areas auditorium cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices rows seatIdPrefix startTime startTimeLocal timeZone",
+            "accessibleForAllFrom areas auditorium cancelled holdSeconds holdsWithoutSale id movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices rows seatIdPrefix startTime startTimeLocal timeZone",
         ),
         ("Area", "areaId available capacity category label"),
         ("LayoutArea", "areaId capacity category firstSeat height label width x y"),
@@ -161,7 +161,7 @@ fn the_members_of_the_contract_keep_their_names() {
         ("PlacePrice", "amount seatId tariff"),
         (
             "ShowtimeSummary",
-            "accessibleForAllFrom auditorium available cancelled holdSeconds id movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices seats sequence startTime startTimeLocal timeZone",
+            "accessibleForAllFrom auditorium available cancelled holdSeconds holdsWithoutSale id movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices seats sequence startTime startTimeLocal timeZone",
         ),
         ("ShowtimePage", "items nextCursor"),
         ("AuditoriumSummary", "id name places seats seatsSince updatedAt version"),
@@ -181,7 +181,7 @@ fn the_members_of_the_contract_keep_their_names() {
         ("RecordedEvent", "event recordedAt sequence"),
         ("Alternative", "choice seatIds"),
         ("ReservationPreview", "choice price seatIds sequence showtimeId"),
-        ("Conflict", "label number reason row seatId section"),
+        ("Conflict", "label number reason row seatId section yours"),
         ("FieldError", "detail header parameter pointer"),
         (
             "Problem",

@@ -4,6 +4,7 @@ mod areas;
 mod auditoriums;
 mod blocks;
 mod booked_seats;
+mod bookings_of_holders;
 mod changes;
 mod channels;
 mod conditional;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use turnstile::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp};
+use turnstile::domain::{Booking, BookingId, PaymentReference, RecordedEvent, ShowtimeId, Stamp, Timestamp, UserId};
 use turnstile::write_store::{Head, Journal, Loaded, Moment, StoreError, Totals, WriteStore};
 
 /// While it is down, nothing can be read.
@@ -76,6 +76,10 @@ impl Journal for Faulty {
     async fn load(&self, id: ShowtimeId) -> Result<Option<Loaded>, StoreError> {
         self.check()?;
         self.store.load(id).await
+    }
+
+    async fn live_bookings(&self, id: ShowtimeId, user: UserId) -> Result<Vec<Booking>, StoreError> {
+        self.store.live_bookings(id, user).await
     }
 
     async fn blocks(&self, id: ShowtimeId, after: Option<BookingId>, limit: usize) -> Result<Vec<Booking>, StoreError> {

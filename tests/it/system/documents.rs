@@ -53,7 +53,7 @@ async fn the_page_for_sellers_works() {
     let [accessible, found, priced, price, places, areas, choice, tried, after @ ..] = lines.as_slice() else {
         panic!("{said}")
     };
-    let [extended, refused, offered, confirmed, exchanged, refund, cancelled, payment] = after else {
+    let [own, extended, term, refused, offered, confirmed, exchanged, refund, cancelled, payment] = after else {
         panic!("{said}")
     };
     assert_eq!(*tried, "row B 6-8, together, no single seat left");
@@ -68,7 +68,9 @@ async fn the_page_for_sellers_works() {
     assert_eq!(*exchanged, "The booking has the seats in seatIds.");
     assert_eq!(refund, payment);
     assert_eq!(*choice, "row A 5-8, together, no single seat left");
+    assert!(own.matches("'status': 'Pending'").count() == 1, "{own}");
     assert!(extended.ends_with('Z'), "{extended}");
+    assert_eq!(*term, "3");
     assert_eq!(*refused, "this customer has 4 places and wants 6 more; 8 are allowed at most");
     assert_eq!((*confirmed, *cancelled), ("Confirmed", "The projector is broken"));
     assert!(payment.starts_with("payment of "), "{payment}");
@@ -78,12 +80,13 @@ async fn the_page_for_sellers_works() {
 async fn the_page_for_box_offices_works() {
     let said = run("docs/box-office.md", ("# The box office", "\u{0}")).await;
     let lines: Vec<&str> = said.lines().collect();
-    let [version, blocks, unblocked, channel, fan, door, found, table, paid, total, full, guest, story, past] =
+    let [version, moved, blocks, unblocked, channel, fan, door, found, table, paid, total, full, guest, story, past] =
         lines.as_slice()
     else {
         panic!("{said}")
     };
     assert_eq!(*version, "2");
+    assert!(moved.ends_with("'version': 1}"), "{moved}");
     assert!(blocks.contains("'type': 'press'") && blocks.contains("'until': '2029-12-31T17:00:00Z'"), "{blocks}");
     assert_eq!((*unblocked, *channel, *fan, *door), ("Ended", "Fan club", "Pending", "Confirmed"));
     assert_eq!((*found, *table), ("['Confirmed']", "Confirmed,counter,Stalls B1; Stalls B2,0,EUR"));
