@@ -33,7 +33,7 @@ export class Feed {
     this.path = "/api/showtimes/" + encodeURIComponent(id);
     this.online = () => { this.failures = 0; this.connect(); };
     addEventListener("online", this.online);
-    this.offline = () => this.on.state("off", "offline: this device has no connection");
+    this.offline = () => this.gone();
     addEventListener("offline", this.offline);
     this.begin();
   }
@@ -44,6 +44,11 @@ export class Feed {
     removeEventListener("offline", this.offline);
     for (const timer of this.timers) clearTimeout(timer);
     this.drop();
+  }
+
+  /** Nothing is heard of the server: it is away, or this device is. */
+  gone() {
+    this.on.state("off", navigator.onLine ? "not connected" : "offline: this device has no connection");
   }
 
   later(milliseconds, then) {
@@ -66,7 +71,7 @@ export class Feed {
       this.connect();
     } catch (refusal) {
       if (this.ended) return;
-      this.on.state("off", "not connected");
+      this.gone();
       this.on.failed(refusal);
       this.failures += 1;
       if (refusal.status !== 404) this.later(Math.min(30000, 1000 * 2 ** this.failures), () => this.begin());
@@ -122,7 +127,7 @@ export class Feed {
     // A node that restarts says so, and another takes over at once.
     const restarts = (code === 1001 || code === 1012) && this.failures === 1;
     if (this.failures >= 2) this.startPolling();
-    else if (!this.polling) this.on.state("waiting", "reconnecting");
+    else if (!this.polling && navigator.onLine) this.on.state("waiting", "reconnecting");
     const wait = restarts ? 500 * Math.random() : Math.min(30000, 500 * 2 ** this.failures) * (0.75 + Math.random() / 2);
     clearTimeout(this.retry);
     this.retry = this.later(wait, () => this.connect());
@@ -167,7 +172,7 @@ export class Feed {
     } catch (refusal) {
       this.polls += 1;
       wait = Math.min(20000, 2000 * 2 ** this.polls);
-      if (mine === this.polling && !this.ended) { this.on.state("off", "not connected"); this.on.failed(refusal); }
+      if (mine === this.polling && !this.ended) { this.gone(); this.on.failed(refusal); }
     }
     this.later(wait * (0.75 + Math.random() / 2), () => { if (mine === this.polling) this.poll(mine); });
   }

@@ -44,9 +44,11 @@ async fn pages_load_only_what_the_server_has() {
 #[test]
 fn scripts_never_build_markup_from_text() {
     for asset in turnstile::web::ASSETS {
+        // A name, not an address.
+        let content = asset.content.replace("\"http://www.w3.org/2000/svg\"", "");
         for banned in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "http://", "https://"]
         {
-            assert!(!asset.content.contains(banned), "{banned} in {}", asset.name);
+            assert!(!content.contains(banned), "{banned} in {}", asset.name);
         }
     }
 }
