@@ -128,7 +128,7 @@ async fn seats_are_chosen_and_held_with_the_keyboard_alone() {
 async fn dragging_chooses_seats() {
     let stack = Stack::embedded();
     let server = stack.start();
-    let (showtime, seats) = server.schedule(4).await;
+    let (showtime, seats) = server.schedule(30).await;
     server.hold(&showtime, &seats[11..12]).await;
     let browser = Browser::open().await;
     show(&browser, &server, &showtime).await;
@@ -146,14 +146,14 @@ async fn dragging_chooses_seats() {
     browser.script("map.camera.zoom(3)").await;
     let ground = browser
         .script(
-            "const box = map.parts.canvas.getBoundingClientRect(); for (let x = 40; x < box.width - 200; x += 7) { \
-               if (map.gestures.seatAt(x, 60) < 0) return [box.left + x, box.top + 60]; }",
+            "const box = map.parts.canvas.getBoundingClientRect(); for (let y = box.height / 2; ; y += 7) { \
+               if (map.gestures.seatAt(60, y) < 0) return [box.left + 60, box.top + y]; }",
         )
         .await;
     let ground = (ground[0].as_f64().unwrap(), ground[1].as_f64().unwrap());
-    let before = browser.script("return map.camera.x").await;
-    browser.drag(&[ground, (ground.0 + 20.0, ground.1), (ground.0 + 80.0, ground.1)]).await;
-    assert_ne!(browser.script("return map.camera.x").await, before);
+    let before = browser.script("return map.camera.y").await;
+    browser.drag(&[ground, (ground.0, ground.1 + 20.0), (ground.0, ground.1 + 80.0)]).await;
+    assert_ne!(browser.script("return map.camera.y").await, before);
     assert_eq!(browser.script("return map.chosen.length").await, 5);
 }
 
