@@ -26,7 +26,7 @@ export function rowsForm(editor) {
     editor.change(addRows(editor.plan, wish.section.trim(), rows), `Add ${rows.length} rows`);
     // The next block is another section, behind this one.
     const depth = (rows.length + 1) * wish.rowPitch;
-    editor.wish = { ...wish, section: unused(wish.section.replace(/ \d+$/, ""), editor.plan.sections.map((section) => section.name)), y: wish.y + depth, placed: false };
+    editor.wish = { ...wish, section: unused(wish.section.replace(/ \d+$/, ""), editor.plan.sections.map((section) => section.name)), y: wish.y + depth, firstRow: "A", placed: false };
     editor.use("choose");
     editor.choose(rows.flatMap((row) => row.seats.map((seat) => seat.id)));
     editor.fit();

@@ -1,35 +1,33 @@
 // The sales curve: places sold over time, as a line in SVG.
 
-const SVG = "http://www.w3.org/2000/svg";
 const [WIDTH, HEIGHT, LEFT, BOTTOM] = [600, 190, 44, 24];
 /** Points that are drawn: more are thinner than a pixel. */
 const MOST = 400;
 
-function svg(tag, attributes, text) {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
-/** The drawing for sales `{at, places, amount}` in order of time. `time` and `money` give the words. */
-export function curve(sales, { time, money, size }) {
+/** Fills a drawing (an SVG element) with sales `{at, places, amount}` in order of time. `time` and `money` give the words. */
+export function curve(drawing, sales, { time, money, size }) {
+  const svg = (tag, attributes, text) => {
+    const made = document.createElementNS(drawing.namespaceURI, tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    if (text !== undefined) made.textContent = text;
+    return made;
+  };
   let [places, amount] = [0, 0];
   const sums = sales.map((sale) => {
     places += sale.places;
     amount += sale.amount;
     return { at: sale.at, places, amount };
   });
-  const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", class: "sales" });
+  drawing.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
   const last = sums.at(-1);
   const words = last ? `${last.places} of ${size} places sold, ${money(last.amount)}, from ${time(sums[0].at)} to ${time(last.at)}` : "Nothing is sold yet.";
-  drawing.append(svg("title", {}, words));
+  drawing.replaceChildren(svg("title", {}, words));
   if (!last) {
     drawing.append(svg("text", { x: WIDTH / 2, y: HEIGHT / 2, "text-anchor": "middle", class: "axis" }, words));
-    return drawing;
+    return;
   }
   const [from, to] = [sums[0].at, Math.max(last.at, sums[0].at + 60000)];
-  const most = Math.max(1, ...sums.map((sum) => sum.places));
+  const most = sums.reduce((largest, sum) => Math.max(largest, sum.places), 1);
   const x = (at) => LEFT + (at - from) / (to - from) * (WIDTH - LEFT - 10);
   const y = (count) => HEIGHT - BOTTOM - count / most * (HEIGHT - BOTTOM - 12);
   const step = Math.max(1, Math.ceil(sums.length / MOST));
@@ -45,5 +43,4 @@ export function curve(sales, { time, money, size }) {
   drawing.append(svg("path", { d: path + `V${y(0)}H${x(from)}Z`, class: "under" }), svg("path", { d: path, class: "line" }));
   drawing.append(svg("text", { x: LEFT, y: HEIGHT - 6, class: "axis" }, time(from)));
   drawing.append(svg("text", { x: WIDTH - 10, y: HEIGHT - 6, "text-anchor": "end", class: "axis" }, time(to)));
-  return drawing;
 }

@@ -22,7 +22,8 @@ export class BoardMap {
     const map = element("seat-map");
     for (const [name, value] of Object.entries({ showtime: id, choose: "any", drag: "select", max: MOST_CHOSEN, "no-legend": "" })) map.setAttribute(name, value);
     const listen = (name, then) => map.addEventListener(name, (event) => { if (map === this.map) then(event.detail); });
-    listen("loaded", () => { this.on.layout(map.layout); this.colour(); });
+    // Told again once the names and colours of categories are known.
+    listen("loaded", () => { this.on.layout({ ...map.layout, categories: map.model.categories }); this.colour(); });
     listen("change", ({ sequence, listing }) => this.on.sequence(sequence, listing));
     listen("status", ({ state, text }) => this.on.state(state, text));
     listen("failed", (refusal) => this.on.failed(refusal));

@@ -37,7 +37,7 @@ function showCurve({ story, house }) {
   if (!story || !house) return;
   const time = (moment) => house.time(moment, { dateStyle: "short", timeStyle: "short" });
   const sum = story.sales.reduce((total, sale) => total + sale.amount, 0);
-  fill(at("curve"), curve(story.sales, { time, money: (amount) => house.money(amount), size: house.count }));
+  curve(at("curve"), story.sales, { time, money: (amount) => house.money(amount), size: house.count });
   at("curve-title").textContent = house.currency ? `Sold over time: ${house.money(sum)}` : "Sold over time";
 }
 

@@ -246,6 +246,7 @@ async fn a_showtime_is_made_changed_and_cancelled() {
     assert_eq!(shown.body["startTime"], "2030-01-02T18:30:00Z", "the start is where it was");
     assert_eq!(shown.body["prices"]["zones"][1]["tariffs"][1]["operatorsOnly"], true, "and so are the prices");
 
+    browser.script("scrollTo(0, 0)").await;
     browser.click("#new-showtime").await;
     browser.until("auditoriums are there", "document.querySelector('#terms-form [name=auditorium]').value").await;
     browser.write("#terms-form [name=movieTitle]", SCRIPT).await;
