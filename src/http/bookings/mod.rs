@@ -40,7 +40,7 @@ const DOOR_RULE: &str = "Operators, who show their key, may also choose tariffs 
      confirmed in the same step. Such a sale at the door does not ask whether the sale is open; the limits of places hold.";
 
 pub(super) fn routes() -> Vec<Route> {
-    [reservations(), changes()].into_iter().flatten().collect()
+    [reservations(), reads(), changes()].into_iter().flatten().collect()
 }
 
 fn reservations() -> Vec<Route> {
@@ -72,6 +72,11 @@ fn reservations() -> Vec<Route> {
                 .secret_key()
                 .body::<ReservationHereBody>(),
         ),
+    ]
+}
+
+fn reads() -> Vec<Route> {
+    vec![
         Route::get(
             SHOWTIME_BOOKINGS,
             find::find,

@@ -43,11 +43,11 @@ function opened(layout) {
   board.tell(isFirst ? "open" : "head");
   follow();
 }
-/** Other terms: they replace all that were there, since a term that is not set is absent. */
+/** Other terms: they replace all that were there, since a term that is not set is absent. Of a cancellation only the reason is told. */
 function changed(terms) {
   if (!board.house) return;
   const { rows, areas, categories, seatIdPrefix, focalPoint } = board.head;
-  board.head = { id: board.id, rows, areas, categories, seatIdPrefix, focalPoint, ...terms };
+  board.head = terms.movieTitle ? { id: board.id, rows, areas, categories, seatIdPrefix, focalPoint, ...terms } : { ...board.head, ...terms };
   board.house.terms(board.head);
   showHead();
   board.tell("head");

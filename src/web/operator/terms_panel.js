@@ -95,7 +95,10 @@ async function zonesOfAuditorium(form, state) {
   const id = form.elements.auditorium.value;
   if (!id) return;
   const { data } = await ask("GET", "/api/auditoriums/" + encodeURIComponent(id));
-  state.categories = data.categories ?? [];
+  // Only categories that some place has can be priced.
+  const rows = data.sections.flatMap((section) => section.rows);
+  const used = new Set([...rows, ...rows.flatMap((row) => row.seats), ...(data.areas ?? [])].map((part) => part.category));
+  state.categories = (data.categories ?? []).filter(({ key }) => used.has(key));
   showZones(state, [...state.categories.map(({ key }) => ({ category: key, tariffs: [{ key: "full", amount: "" }] })), { tariffs: [{ key: "full", amount: "" }] }], form.elements.currency.value);
 }
 

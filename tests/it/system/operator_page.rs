@@ -267,6 +267,7 @@ async fn a_showtime_is_made_changed_and_cancelled() {
     browser.write("#sure-reason", "The house is closed").await;
     browser.click("#sure-yes").await;
     browser.says("facts", "cancelled: The house is closed").await;
+    browser.says("facts", "May 1, 2030").await;
     assert_eq!(browser.script("return document.querySelectorAll('img').length").await, 0);
 }
 
