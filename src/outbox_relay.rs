@@ -239,11 +239,12 @@ fn parcels(entries: Vec<OutboxEntry>, max_events: usize) -> Vec<Parcel> {
         match open.get_mut(&showtime) {
             None => {
                 order.push(showtime);
-                let full = run.events().len() >= max_events;
+                let full = run.events().len() >= max_events || has_rows(&run);
                 open.insert(showtime, Open { run, positions: vec![position], traceparent, full });
             }
             Some(parcel) => {
-                parcel.full |= parcel.run.events().len() + run.events().len() > max_events
+                parcel.full |= has_rows(&run)
+                    || parcel.run.events().len() + run.events().len() > max_events
                     || !run.goes_on(parcel.run.last_sequence(), parcel.run.last_stamp());
                 if !parcel.full {
                     parcel.run.extend(&run);
@@ -259,6 +260,11 @@ fn parcels(entries: Vec<OutboxEntry>, max_events: usize) -> Vec<Parcel> {
             Some(Parcel { message: Message { run: Arc::new(run), traceparent }, positions })
         })
         .collect()
+}
+
+/// Whether a run has the rows of a house, which may alone be as long as a message may be.
+fn has_rows(run: &EventRun) -> bool {
+    run.events().iter().any(|recorded| recorded.event.rows().is_some())
 }
 
 /// Showtimes whose rows rest after trouble.

@@ -17,6 +17,8 @@ const FIRST_WAIT: Duration = Duration::from_mins(1);
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
 /// Ends that are remembered of one customer, the latest.
 const MOST_ENDS: usize = 128;
+/// Customers that are remembered at most. Beyond, the rule errs for the customer.
+const MOST_CUSTOMERS: usize = 100_000;
 /// Customers that are remembered before those are looked for whose ends count no more.
 const FEW_CUSTOMERS: usize = 1_024;
 
@@ -127,6 +129,12 @@ impl Unsold {
     }
 
     fn end(&mut self, user: UserId, end: End) {
+        if !self.ends.contains_key(&user) {
+            self.forget_old(end.at);
+            if self.ends.len() >= MOST_CUSTOMERS {
+                return;
+            }
+        }
         let mut ends = self.ends.get(&user).cloned().unwrap_or_default();
         ends.retain(|other| other.at + COUNTED > end.at && other.booking_id != end.booking_id);
         if ends.len() >= MOST_ENDS {
@@ -134,10 +142,9 @@ impl Unsold {
         }
         ends.push(end);
         self.put(user, Some(ends));
-        self.forget_old(end.at);
     }
 
-    /// Customers who have not come back leave nothing behind. Looks at all of them whenever there are twice as many as the last time.
+    /// Customers who have not come back leave nothing behind. Looks at all of them when a new one comes and there are twice as many as the last time.
     fn forget_old(&mut self, now: Timestamp) {
         if self.ends.len() >= FEW_CUSTOMERS && self.ends.len().is_power_of_two() {
             let counts = |ends: &Vec<End>| ends.iter().any(|end| end.at + COUNTED > now);

@@ -73,6 +73,8 @@ pub struct AppState {
     pub(super) showtimes_seen: Semaphore,
     /// Places for filtered lists and stories, each of which may read thousands of showtimes or events.
     pub(super) long_reads: Semaphore,
+    /// The place for a holder who looks for his own bookings: anybody may ask, so it takes one connection at most.
+    pub(super) own_bookings: Semaphore,
     pub(super) limits: Limits,
     pub(super) totals: TotalLimits,
     pub(super) settings: Settings,
@@ -108,6 +110,7 @@ impl AppState {
             },
             showtimes_seen: Semaphore::new(MOST_SHOWTIMES_SEEN),
             long_reads: Semaphore::new(MOST_LONG_READS),
+            own_bookings: Semaphore::new(1),
             limits: Limits::new(&settings.limits, settings.trusted_proxies.clone()),
             totals: TotalLimits::of(services.journal, &settings.limits),
             settings,

@@ -68,7 +68,7 @@ impl Showtime {
             let reason = ConflictReason::of(self.seat(*seat)?.0)?;
             Some(SeatConflict { seat_id: SeatId::with_prefix(self.seat_prefix(), *seat), place: place.clone(), reason })
         });
-        let taken = taken.collect();
+        let taken = taken.take(MOST_NAMED).collect();
         let first = |seats: Vec<(u32, SeatPlace)>| seats.into_iter().map(|(_, place)| place).take(MOST_NAMED);
         MoveRejection::OtherSeats { missing: first(missing).collect(), added: first(added).collect(), taken }
     }

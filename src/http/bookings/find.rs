@@ -14,8 +14,8 @@ use crate::domain::{
     ShowtimeId, Timestamp, UserId,
 };
 use crate::http::bookings::show::BookingAnswer;
-use crate::http::history::{place, replay, table, table::Table};
-use crate::http::problem::{FieldError, Problem};
+use crate::http::history::{replay, table, table::Table};
+use crate::http::problem::{Code, FieldError, Problem};
 use crate::http::request::query::Query;
 use crate::http::request::{body, cursor, fields};
 use crate::http::{AppState, credential};
@@ -150,9 +150,13 @@ pub(super) async fn held_by(
     (id, user): (ShowtimeId, UserId),
     holder: &Credential,
 ) -> Result<Vec<Booking>, Problem> {
-    let _place = place(state)?;
+    let busy = |_full| Problem::new(Code::Overloaded, "others look for their bookings");
+    let _place = state.own_bookings.try_acquire().map_err(busy)?;
     let mut found = state.journal.live_bookings(id, user).await.map_err(Arc::new)?;
     found.retain(|booking| booking.block.is_none() && holder.check(&booking.token).is_ok());
+    if let Some(newest) = found.iter().map(|booking| booking.version).max() {
+        (state.box_office.note_told())(id, newest);
+    }
     Ok(found)
 }
 

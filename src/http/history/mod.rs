@@ -16,7 +16,6 @@ use crate::http::request::query::MOST_SEQUENCE;
 use crate::http::route::Route;
 use crate::http::showtimes::ShowtimeAnswer;
 
-pub(crate) use journal::place;
 pub(crate) use replay::replay;
 
 const REPORT_RULE: &str = "All of the journal is read for it, which takes a moment for a showtime that was sold out. The revenue is what is sold now: \

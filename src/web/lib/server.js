@@ -48,6 +48,7 @@ function meaning(status, problem, seconds, unknown) {
   const later = seconds > 1 ? "Try again in " + seconds + " seconds." : "Try again in a moment.";
   if (status === 0) return "The server cannot be reached. " + (unknown ? "Whether it got the request is not known." : later);
   if (unknown) return "The server did not say in time whether it carried this out.";
+  if (status === 429 && problem.code === "holds-without-sale") return problem.message || problem.detail;
   if (status === 429) return "Too many requests came from this connection. Nothing was changed. " + later;
   if (status === 503) return "The box office is busy or about to restart. Nothing was changed. " + later;
   if (status === 422) return "The server took this for another request of yours and changed nothing. Press the button again.";

@@ -47,6 +47,7 @@ import { Grid } from "./grid.js";
 import { hold } from "./holding.js";
 import { House, KINDS } from "./house.js";
 import { SeatList } from "./list.js";
+import { reopenLater } from "./moving.js";
 import { Painter } from "./painter.js";
 import { readPalette } from "./palette.js";
 import { tariffsOf } from "./prices.js";
@@ -248,12 +249,14 @@ export class SeatMap extends HTMLElement {
     return Boolean(this.layout) && Boolean(listing.movieTitle) && listing.auditorium?.version !== this.layout.auditorium?.version;
   }
   reopen() {
+    const { chosen } = this;
     this.feed?.end();
     this.feed = null;
     this.follow();
+    this.ready.then(() => this.choose(chosen));
   }
   change(sequence, seats, code, listing) {
-    if (listing && this.isMoved(listing)) { this.reopen(); return; }
+    if (listing && this.isMoved(listing)) reopenLater(this);
     for (const seat of seats) this.lately[seat] = code;
     // A new listing is there as a whole: what it lacks is not set any more. A cancellation is only its reason.
     if (listing) this.setListing(listing.movieTitle ? listing : { ...this.listing, ...listing });

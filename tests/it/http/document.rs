@@ -175,7 +175,7 @@ fn the_members_of_the_contract_keep_their_names() {
         ("Readiness", "dependencies status"),
         ("Dependency", "detail required status"),
         ("BookingPage", "items nextCursor"),
-        ("Report", "areas categories sections sequence showtimeId tariffs total"),
+        ("Report", "areas categories channels sections sequence showtimeId tariffs total"),
         ("Tally", "available blocked key reserved revenue sold"),
         ("EventPage", "items nextAfter"),
         ("RecordedEvent", "event recordedAt sequence"),
