@@ -305,7 +305,7 @@ impl Resting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Event, PaymentReference, RecordedEvent, Stamp, Timestamp};
+    use crate::domain::{Event, PaymentReference, RecordedEvent, Row, SeatMap, Stamp, Terms, Timestamp};
     use uuid::Uuid;
 
     fn entry(position: i64, showtime: u128, sequences: std::ops::RangeInclusive<u64>) -> OutboxEntry {
@@ -346,5 +346,24 @@ mod tests {
         assert_eq!(shape(&parcels(rows, 100)), [(1, 2, vec![1])]);
         let rows = vec![entry(1, 1, 1..=2), entry(2, 1, 3..=4), entry(3, 1, 5..=5)];
         assert_eq!(shape(&parcels(rows, 3)), [(1, 2, vec![1])]);
+    }
+
+    /// The rows of a large house nearly fill a message.
+    #[test]
+    fn the_rows_of_a_house_travel_alone() {
+        let moved = |position, sequence| {
+            let rows = SeatMap::new(vec![Row::numbered("A", 3)]).unwrap();
+            let (movie_title, start_time) = ("M".to_owned(), Timestamp::from_millis(0));
+            let event = Event::ShowtimeChanged { movie_title, start_time, terms: Terms::default(), rows: Some(rows) };
+            let mut entry = entry(position, 1, sequence..=sequence);
+            let mut events = entry.run.events().to_vec();
+            events[0].event = event;
+            entry.run = EventRun::new(entry.run.showtime_id(), events).unwrap();
+            entry
+        };
+        let rows = vec![entry(1, 1, 1..=2), moved(2, 3), entry(3, 1, 4..=4)];
+        assert_eq!(shape(&parcels(rows, 100)), [(1, 2, vec![1])]);
+        let rows = vec![moved(2, 3), entry(3, 1, 4..=4)];
+        assert_eq!(shape(&parcels(rows, 100)), [(3, 3, vec![2])]);
     }
 }

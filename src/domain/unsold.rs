@@ -17,8 +17,9 @@ const FIRST_WAIT: Duration = Duration::from_mins(1);
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
 /// Ends that are remembered of one customer, the latest.
 const MOST_ENDS: usize = 128;
-/// Customers that are remembered at most. Beyond, the rule errs for the customer.
-const MOST_CUSTOMERS: usize = 100_000;
+/// Customers that are remembered at most. Beyond, all are forgotten: the rule errs for the customer. A power of two, as is every size at which room is
+/// looked for.
+const MOST_CUSTOMERS: usize = 131_072;
 /// Customers that are remembered before those are looked for whose ends count no more.
 const FEW_CUSTOMERS: usize = 1_024;
 
@@ -131,9 +132,6 @@ impl Unsold {
     fn end(&mut self, user: UserId, end: End) {
         if !self.ends.contains_key(&user) {
             self.forget_old(end.at);
-            if self.ends.len() >= MOST_CUSTOMERS {
-                return;
-            }
         }
         let mut ends = self.ends.get(&user).cloned().unwrap_or_default();
         ends.retain(|other| other.at + COUNTED > end.at && other.booking_id != end.booking_id);
@@ -148,8 +146,10 @@ impl Unsold {
     fn forget_old(&mut self, now: Timestamp) {
         if self.ends.len() >= FEW_CUSTOMERS && self.ends.len().is_power_of_two() {
             let counts = |ends: &Vec<End>| ends.iter().any(|end| end.at + COUNTED > now);
-            let old: Vec<UserId> =
-                self.ends.iter().filter(|(_, ends)| !counts(ends)).map(|(user, _)| user.clone()).collect();
+            let count = self.ends.values().filter(|ends| counts(ends)).count();
+            let is_full = count >= MOST_CUSTOMERS;
+            let old = self.ends.iter().filter(|(_, ends)| is_full || !counts(ends));
+            let old: Vec<UserId> = old.map(|(user, _)| user.clone()).collect();
             for user in old {
                 self.put(user, None);
             }
@@ -280,5 +280,25 @@ mod tests {
         assert!(until(&unsold, 20).is_some());
         unsold.revert_to(mark);
         assert_eq!(unsold, before);
+    }
+
+    #[test]
+    fn customers_are_remembered_within_a_bound_and_not_for_longer_than_an_hour() {
+        let mut unsold = Unsold::default();
+        let end = |unsold: &mut Unsold, name: usize, seconds| {
+            unsold.end(user(&name.to_string()), End { booking_id: id(1), at: at(seconds) });
+            unsold.settle();
+        };
+        for number in 0..FEW_CUSTOMERS {
+            end(&mut unsold, number, 0);
+        }
+        end(&mut unsold, FEW_CUSTOMERS, 3_600);
+        assert_eq!(unsold.ends.len(), 1, "what counts no more makes room");
+        for number in 0..MOST_CUSTOMERS {
+            end(&mut unsold, number, 3_600);
+        }
+        assert!(unsold.ends.len() <= MOST_CUSTOMERS, "{}", unsold.ends.len());
+        end(&mut unsold, MOST_CUSTOMERS, 3_600);
+        assert_eq!(unsold.ends.len(), 1, "all are forgotten");
     }
 }
