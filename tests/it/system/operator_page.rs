@@ -25,10 +25,6 @@ async fn hall(server: &Server) -> String {
     made.body["id"].as_str().unwrap().to_owned()
 }
 
-async fn seats(server: &Server, showtime: &str, sequence: u64) -> Vec<(String, String)> {
-    server.seats(showtime, sequence).await
-}
-
 /// Opens the board on a showtime, with the operators' key.
 async fn open(browser: &Browser, server: &Server, showtime: &str) {
     // A click waits for no scrolling.
@@ -38,6 +34,16 @@ async fn open(browser: &Browser, server: &Server, showtime: &str) {
     browser.write("#operator-key", OPERATOR).await;
     browser.click("dialog.key button").await;
     browser.until("the house is shown", "document.querySelector('[data-figure=free]')").await;
+}
+
+/// The board on a showtime of the hall, in a browser of its own.
+async fn board() -> (Stack, Server, String, Browser) {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let showtime = hall(&server).await;
+    let browser = Browser::open().await;
+    open(&browser, &server, &showtime).await;
+    (stack, server, showtime, browser)
 }
 
 /// What the figure of this name says.
@@ -89,11 +95,7 @@ async fn a_wrong_key_is_said_in_words() {
 /// Seats are chosen by dragging and blocked; customers see them as reserved; they are given back in the same way.
 #[tokio::test(flavor = "multi_thread")]
 async fn seats_are_blocked_by_dragging_and_given_back() {
-    let stack = Stack::embedded();
-    let server = stack.start();
-    let showtime = hall(&server).await;
-    let browser = Browser::open().await;
-    open(&browser, &server, &showtime).await;
+    let (_stack, server, showtime, browser) = board().await;
     drag(&browser, (0, 11)).await;
     browser.says("chosen", "8 chosen: Stalls A1–A4, Stalls B1–B4").await;
     browser.write("#block-form [name=type]", "press").await;
@@ -103,7 +105,7 @@ async fn seats_are_blocked_by_dragging_and_given_back() {
     browser.says("message", "Blocked: Stalls A1–A4, Stalls B1–B4").await;
     // The reason is text, wherever it is shown.
     browser.says("blocks", SCRIPT).await;
-    let shown = seats(&server, &showtime, 2).await;
+    let shown = server.seats(&showtime, 2).await;
     assert_eq!(shown.iter().filter(|(_, status)| status == "Reserved").count(), 8);
 
     drag(&browser, (0, 9)).await;
@@ -120,11 +122,7 @@ async fn seats_are_blocked_by_dragging_and_given_back() {
 /// A sale at the door: seats at tariffs of their own, and places of an area, with the sum that is paid.
 #[tokio::test(flavor = "multi_thread")]
 async fn seats_are_sold_at_the_door() {
-    let stack = Stack::embedded();
-    let server = stack.start();
-    let showtime = hall(&server).await;
-    let browser = Browser::open().await;
-    open(&browser, &server, &showtime).await;
+    let (_stack, server, showtime, browser) = board().await;
     drag(&browser, (0, 9)).await;
     browser.says("sum", "160").await;
     browser.script("const tariff = document.querySelector('#tariffs li:nth-child(3) select'); tariff.value = 'guest'; tariff.dispatchEvent(new Event('input', { bubbles: true }))").await;
@@ -161,7 +159,7 @@ async fn a_booking_is_found_refunded_and_exchanged() {
     let stack = Stack::embedded();
     let server = stack.start();
     let showtime = hall(&server).await;
-    let all: Vec<String> = seats(&server, &showtime, 1).await.into_iter().map(|(seat, _)| seat).collect();
+    let all: Vec<String> = server.seats(&showtime, 1).await.into_iter().map(|(seat, _)| seat).collect();
     let held = server.reserve(&showtime, &all[..3], SCRIPT).await;
     let held = crate::stack::Held::from(&held.body);
     let browser = Browser::open().await;
@@ -208,7 +206,7 @@ async fn the_past_is_shown_by_a_slider() {
     let stack = Stack::embedded();
     let server = stack.start();
     let showtime = hall(&server).await;
-    let all: Vec<String> = seats(&server, &showtime, 1).await.into_iter().map(|(seat, _)| seat).collect();
+    let all: Vec<String> = server.seats(&showtime, 1).await.into_iter().map(|(seat, _)| seat).collect();
     let held = server.hold(&showtime, &all[..3]).await;
     assert_eq!(server.confirm(&held, "p").await.status, 200);
     let browser = Browser::open().await;
@@ -233,11 +231,7 @@ async fn the_past_is_shown_by_a_slider() {
 /// A showtime is made from an auditorium, changed, and cancelled.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_showtime_is_made_changed_and_cancelled() {
-    let stack = Stack::embedded();
-    let server = stack.start();
-    let showtime = hall(&server).await;
-    let browser = Browser::open().await;
-    open(&browser, &server, &showtime).await;
+    let (_stack, server, showtime, browser) = board().await;
     browser.click("#tab-terms").await;
     browser.write("#terms-form [name=movieTitle]", "Faust II").await;
     browser.click("#terms-save").await;
@@ -274,15 +268,11 @@ async fn a_showtime_is_made_changed_and_cancelled() {
 /// The state of the server: what it depends on, how far behind its followers are, and what it refuses.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_state_of_the_server_is_shown() {
-    let stack = Stack::embedded();
-    let server = stack.start();
-    let showtime = hall(&server).await;
-    let browser = Browser::open().await;
-    open(&browser, &server, &showtime).await;
+    let (_stack, server, showtime, browser) = board().await;
     browser.click("#tab-system").await;
     browser.says("dependencies", "sqlite").await;
     browser.says("rates", "Outbox").await;
-    let all: Vec<String> = seats(&server, &showtime, 1).await.into_iter().map(|(seat, _)| seat).collect();
+    let all: Vec<String> = server.seats(&showtime, 1).await.into_iter().map(|(seat, _)| seat).collect();
     server.hold(&showtime, &all[..1]).await;
     assert_eq!(server.reserve(&showtime, &all[..1], "bob").await.status, 409);
     browser.says("refusals", "seats-taken").await;
@@ -294,7 +284,7 @@ async fn the_board_is_accessible() {
     let stack = Stack::embedded();
     let server = stack.start();
     let showtime = hall(&server).await;
-    let all: Vec<String> = seats(&server, &showtime, 1).await.into_iter().map(|(seat, _)| seat).collect();
+    let all: Vec<String> = server.seats(&showtime, 1).await.into_iter().map(|(seat, _)| seat).collect();
     let held = server.hold(&showtime, &all[..3]).await;
     assert_eq!(server.confirm(&held, "p").await.status, 200);
     let browser = Browser::open().await;
