@@ -108,13 +108,17 @@ async fn forward(mut client: TcpStream, target: String, orders: Arc<Orders>) {
     let (mut service_spoke_last, mut asked) = (true, false);
     loop {
         let mode = *modes.borrow_and_update();
+        // Also for a connection that was accepted just before.
+        if mode == Mode::Refuse {
+            return;
+        }
         let flowing = mode != Mode::Stall;
         tokio::select! {
             biased;
             _ = cuts.changed() => return,
             changed = modes.changed() => {
                 asked = false;
-                if changed.is_err() || *modes.borrow() == Mode::Refuse {
+                if changed.is_err() {
                     return;
                 }
             }

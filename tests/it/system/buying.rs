@@ -37,7 +37,7 @@ async fn two_browsers_race_for_a_seat() {
     // Bob does not hear of it in time.
     bob.script("map.feed.receive = () => {}").await;
     ada.click("#reserve").await;
-    ada.says("bookings", "R05").await;
+    ada.says("bookings", "held for").await;
     bob.click("#reserve").await;
     bob.says("message", "Not free any more: R05 (reserved)").await;
     bob.says("offers", "instead").await;

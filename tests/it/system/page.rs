@@ -51,6 +51,7 @@ async fn tabs_of_one_browser_keep_each_others_bookings() {
     browser.until("the seats are shown as the reader's own", "map.states.mine.size == 2").await;
     reserve(&browser, 1).await;
     browser.says("bookings", "R03").await;
+    browser.until("the hold is answered", "document.querySelectorAll('#bookings .countdown').length == 2").await;
     browser.reload().await;
     browser.says("bookings", "R03").await;
     browser.says("bookings", "R01, R02").await;
