@@ -73,22 +73,20 @@ struct AreaPlace<'a> {
     shape: &'a AreaShape,
 }
 
-/// Appends `,"areas":[{"areaId":..,"label":..,"capacity":..,"category":..,"available":..}]` if the house has areas. The statuses are those of all
-/// seats, in order of index.
-pub fn push_areas<'a>(out: &mut String, seat_map: &'a SeatMap, statuses: impl Iterator<Item = SeatStatus>) {
-    let first = seat_map.areas().next().and_then(|(_, seats)| usize::try_from(seats.start).ok());
-    let mut left = statuses.skip(first.unwrap_or(usize::MAX));
-    let of_area = |(row, _): (&'a Row, _)| {
-        let statuses = left.by_ref().take(usize::try_from(row.seats).unwrap_or(usize::MAX));
-        Area::of(row, Some(statuses.filter(|status| *status == SeatStatus::Available).count()), None)
+/// Appends `,"areas":[{"areaId":..,"label":..,"capacity":..,"category":..,"available":..}]` if the house has areas.
+pub fn push_areas<'a>(out: &mut String, seat_map: &'a SeatMap, status: impl Fn(SeatIndex) -> SeatStatus) {
+    let of_area = |(row, places): (&'a Row, Range<u32>)| {
+        let free = places.filter(|position| status(seat_map.index_at(*position)) == SeatStatus::Available);
+        Area::of(row, Some(free.count()), None)
     };
     push_list(out, &seat_map.areas().map(of_area).collect::<Vec<_>>());
 }
 
 /// The same without what is left, and with the index of each area's first place, and where it is drawn.
 pub fn push_area_places<'a>(out: &mut String, seat_map: &'a SeatMap) {
-    let of_area = |(row, seats): (&'a Row, Range<SeatIndex>)| {
-        let place = row.area.as_deref().map(|shape| AreaPlace { first_seat: seats.start, shape });
+    let of_area = |(row, places): (&'a Row, Range<u32>)| {
+        let first_seat = seat_map.index_at(places.start);
+        let place = row.area.as_deref().map(|shape| AreaPlace { first_seat, shape });
         Area::of(row, None, place)
     };
     push_list(out, &seat_map.areas().map(of_area).collect::<Vec<_>>());

@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -31,8 +31,8 @@ const VERIFIED_FOR: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Board {
     prefix: SeatIdPrefix,
-    /// Made when the showtime is loaded for the first time.
-    shown: OnceLock<Shown>,
+    /// Made when the showtime is loaded for the first time, and made anew when its listing or its house changes.
+    shown: RwLock<Option<Shown>>,
     /// Pending bookings that the actor has in memory, each with the hash of its hold token.
     holds: Mutex<HashMap<BookingId, TokenHash>>,
     /// The step that the actor or its batch is in.
@@ -53,17 +53,23 @@ pub(super) struct Board {
 #[derive(Debug)]
 struct Shown {
     facts: ShowtimeFacts,
-    listing: RwLock<Arc<Listing>>,
+    listing: Arc<Listing>,
     /// Each seat's [`SeatStatus::code`].
     seats: Box<[AtomicU8]>,
 }
 
 impl Shown {
-    fn list(&self, showtime: &Showtime) {
-        let mut listing = self.listing.write().unwrap_or_else(PoisonError::into_inner);
-        if !Arc::ptr_eq(&listing, showtime.listing()) {
-            *listing = Arc::clone(showtime.listing());
+    fn of(showtime: &Showtime) -> Self {
+        Self {
+            facts: showtime.facts().clone(),
+            listing: Arc::clone(showtime.listing()),
+            seats: showtime.statuses().iter().map(|status| AtomicU8::new(status.code())).collect(),
         }
+    }
+
+    /// Whether only the seats' statuses may differ.
+    fn is_like(&self, showtime: &Showtime) -> bool {
+        Arc::ptr_eq(&self.listing, showtime.listing()) && Arc::ptr_eq(&self.facts.seat_map, &showtime.facts().seat_map)
     }
 }
 
@@ -71,7 +77,7 @@ impl Board {
     pub(super) fn new(id: ShowtimeId) -> Self {
         Self {
             prefix: SeatId::prefix(id),
-            shown: OnceLock::new(),
+            shown: RwLock::default(),
             holds: Mutex::default(),
             progress: Progress::new(id),
             opened: Instant::now(),
@@ -93,21 +99,22 @@ impl Board {
     /// # Errors
     /// What the reservation would be refused for.
     pub(super) fn check(&self, wanted: &[SeatId], now: Timestamp) -> Result<(), Rejection> {
-        let Some(shown) = self.shown.get() else { return Ok(()) };
-        // Replaced as a whole, so a panic elsewhere leaves it usable.
-        shown.listing.read().unwrap_or_else(PoisonError::into_inner).check_on_sale(now)?;
-        self.conflicts(wanted).map_or(Ok(()), |conflicts| Err(Rejection::SeatsTaken { conflicts }))
+        let shown = self.shown();
+        let Some(shown) = &*shown else { return Ok(()) };
+        shown.listing.check_on_sale(now)?;
+        self.conflicts(shown, wanted).map_or(Ok(()), |conflicts| Err(Rejection::SeatsTaken { conflicts }))
     }
 
     /// The seats in the way of a reservation as the board shows them; `None` if it is the actor's to decide: all its seats look free, or
     /// one is unknown.
-    fn conflicts(&self, wanted: &[SeatId]) -> Option<Vec<SeatConflict>> {
-        let Shown { facts, seats, listing: _ } = self.shown.get()?;
+    fn conflicts(&self, Shown { facts, seats, .. }: &Shown, wanted: &[SeatId]) -> Option<Vec<SeatConflict>> {
         let mut conflicts = Vec::new();
         for seat_id in wanted {
             let index = usize::try_from(seat_id.index_under(self.prefix)?).ok()?;
             let code = seats.get(index)?.load(Ordering::Acquire);
             if let Some(reason) = ConflictReason::of(SeatStatus::from_code(code)?) {
+                // A former seat is none.
+                facts.seat_map.seat(seat_id.index())?;
                 conflicts.push(facts.conflict(*seat_id, reason));
             }
         }
@@ -128,24 +135,16 @@ impl Board {
 
     /// Shows all of a showtime just loaded.
     pub(super) fn show(&self, showtime: &Showtime) {
-        let statuses = showtime.statuses();
-        let shown = self.shown.get_or_init(|| Shown {
-            facts: showtime.facts().clone(),
-            listing: RwLock::new(Arc::clone(showtime.listing())),
-            seats: statuses.iter().map(|status| AtomicU8::new(status.code())).collect(),
-        });
-        for (seat, status) in shown.seats.iter().zip(statuses) {
-            seat.store(status.code(), Ordering::Release);
-        }
-        shown.list(showtime);
+        self.replace_shown(showtime);
         let pending = showtime.bookings().filter(|booking| is_hold(booking));
         *self.holds() = pending.map(|booking| (booking.id, booking.token)).collect();
     }
 
     /// Shows the listing and how these bookings stand in a showtime whose last events are committed.
     pub(super) fn follow(&self, showtime: &Showtime, bookings: impl Iterator<Item = BookingId>) {
-        if let Some(shown) = self.shown.get() {
-            shown.list(showtime);
+        let is_like = self.shown().as_ref().is_some_and(|shown| shown.is_like(showtime));
+        if !is_like {
+            self.replace_shown(showtime);
         }
         let mut holds = self.holds();
         for id in bookings {
@@ -163,7 +162,8 @@ impl Board {
 
     /// Shows the seats of a committed event.
     pub(super) fn change(&self, seat_ids: &[SeatId], status: SeatStatus) {
-        let Some(Shown { seats, .. }) = self.shown.get() else { return };
+        let shown = self.shown();
+        let Some(Shown { seats, .. }) = &*shown else { return };
         for seat_id in seat_ids {
             let seat = usize::try_from(seat_id.index()).ok().and_then(|index| seats.get(index));
             if let Some(seat) = seat {
@@ -198,6 +198,15 @@ impl Board {
     /// The store, asked at `moment`, had nothing that the board does not show.
     pub(super) fn still_agreed_at(&self, moment: Instant) {
         self.synced.fetch_max(self.micros_at(moment), Ordering::AcqRel);
+    }
+
+    fn replace_shown(&self, showtime: &Showtime) {
+        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = Some(Shown::of(showtime));
+    }
+
+    fn shown(&self) -> RwLockReadGuard<'_, Option<Shown>> {
+        // Replaced as a whole, so a panic elsewhere leaves it usable.
+        self.shown.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn holds(&self) -> MutexGuard<'_, HashMap<BookingId, TokenHash>> {
@@ -235,25 +244,45 @@ mod tests {
         board
     }
 
+    fn conflicts(board: &Board, wanted: &[SeatId]) -> Option<Vec<SeatConflict>> {
+        board.conflicts(board.shown().as_ref().unwrap(), wanted)
+    }
+
     #[tokio::test(start_paused = true)]
     async fn taken_seats_are_named_and_unknown_ones_left_to_the_actor() {
         let board = board();
         let seats: Vec<SeatId> = (0..5).map(|index| SeatId::new(ID, index)).collect();
         board.change(&seats[1..2], SeatStatus::Reserved);
         board.change(&seats[2..3], SeatStatus::Sold);
-        assert_eq!((board.conflicts(&seats[..1]), board.sequence()), (None, 0));
+        assert_eq!((conflicts(&board, &seats[..1]), board.sequence()), (None, 0));
         board.agreed_at(3, Stamp::default(), Instant::now());
         assert_eq!(board.sequence(), 3);
-        let named: Vec<_> = board.conflicts(&seats[..4]).unwrap().into_iter().map(|c| (c.seat_id, c.reason)).collect();
+        let named: Vec<_> =
+            conflicts(&board, &seats[..4]).unwrap().into_iter().map(|c| (c.seat_id, c.reason)).collect();
         assert_eq!(named, [(seats[1], ConflictReason::Reserved), (seats[2], ConflictReason::Sold)]);
-        assert_eq!(board.conflicts(&seats[1..5]), None, "an unknown seat is another refusal");
+        assert_eq!(conflicts(&board, &seats[1..5]), None, "an unknown seat is another refusal");
         let foreign = SeatId::new(ShowtimeId(Uuid::from_u128(8)), 1);
-        assert_eq!(board.conflicts(&[foreign]), None);
+        assert_eq!(conflicts(&board, &[foreign]), None);
         board.change(&seats[1..2], SeatStatus::Available);
-        assert_eq!(board.conflicts(&seats[1..2]), None);
+        assert_eq!(conflicts(&board, &seats[1..2]), None);
         let started_at = Timestamp::from_millis(1_000);
         assert_eq!(board.check(&seats[..1], Timestamp::from_millis(999)), Ok(()));
         assert_eq!(board.check(&seats[..1], started_at), Err(Rejection::ShowtimeStarted { started_at }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_moved_house_is_shown_with_its_new_seats() {
+        let board = board();
+        let rows: SeatMap = serde_json::from_str(
+            r#"[{"row":"A","seats":3,"indices":[{"to":3,"from":2}]},{"row":"A","seats":2,"indices":[{"to":2,"from":0}],"former":true}]"#,
+        )
+        .unwrap();
+        let listing = Listing::new("M", Timestamp::from_millis(1_000));
+        board.follow(&Showtime::scheduled(ShowtimeFacts { id: ID, seat_map: Arc::new(rows) }, listing), [].into_iter());
+        let seats: Vec<SeatId> = (0..5).map(|index| SeatId::new(ID, index)).collect();
+        board.change(&seats[4..], SeatStatus::Reserved);
+        assert_eq!(conflicts(&board, &seats[4..]).unwrap().len(), 1);
+        assert_eq!(conflicts(&board, &seats[..1]), None, "a former seat is left to the actor");
     }
 
     #[tokio::test(start_paused = true)]

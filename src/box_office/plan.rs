@@ -141,8 +141,12 @@ impl Plan {
     }
 
     /// Whether a decision would be another one if somebody else had made, or ended, a booking of other seats meanwhile: a customer's places are
-    /// limited, or his holds.
+    /// limited, or his holds; or seats that nobody has are left out by a move.
     fn rests_on_all_bookings(&self) -> bool {
+        let was_there = |seat| self.seat_map.position(seat) < self.seat_map.present_count();
+        if self.events.iter().filter_map(Event::rows).any(|rows| rows.former().any(was_there)) {
+            return true;
+        }
         let Terms { places_per_customer, holds_without_sale, .. } = self.listing.terms;
         (places_per_customer.is_some() || holds_without_sale.is_some()) && self.events.iter().any(Event::takes_places)
     }

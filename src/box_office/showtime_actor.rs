@@ -92,7 +92,10 @@ impl ShowtimeActor {
             self.wait(ctx);
             return;
         }
-        let size = self.queue.len().min(self.deps.settings.max_batch);
+        // The seats that a move adds are not seen by the rest of its commit: what comes after it waits for the next one.
+        let most = self.deps.settings.max_batch;
+        let first_move = self.queue.iter().take(most).position(|queued| queued.request.command.moves());
+        let size = first_move.map_or(self.queue.len(), |last| last + 1).min(most);
         let commands = self.queue.drain(..size).collect();
         self.in_flight = true;
         let run = BatchRun {

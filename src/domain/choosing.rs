@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::domain::channel::Channel;
 use crate::domain::command::NewHold;
-use crate::domain::{AreaPlaces, Choice, Rejection, SeatId, SeatIndex, SeatSelection, SeatStatus, SeatWish, Showtime};
+use crate::domain::{AreaPlaces, Choice, Rejection, SeatId, SeatSelection, SeatWish, Showtime};
 
 impl Showtime {
     /// The places: first the seats, then those of each area, in the order in which they are wanted.
@@ -44,19 +44,13 @@ impl Showtime {
         Ok(chosen)
     }
 
-    /// Up to so many free places besides those that were chosen before.
-    fn free_places(
-        &self,
-        channel: &Channel,
-        places: Range<SeatIndex>,
-        (wanted, chosen): (u32, &[SeatId]),
-    ) -> Vec<SeatId> {
-        let at = |index| usize::try_from(index).unwrap_or(usize::MAX);
-        let statuses = self.statuses().get(at(places.start)..at(places.end)).unwrap_or_default();
-        let is_free = |place, status| status == SeatStatus::Available || channel.has(place);
-        let free = places.zip(statuses).filter(|(place, status)| is_free(*place, **status));
-        let ids = free.map(|(place, _)| SeatId::with_prefix(self.seat_prefix(), place));
-        ids.filter(|id| !chosen.contains(id)).take(at(wanted)).collect()
+    /// Up to so many free places besides those that were chosen before; `places` are positions.
+    fn free_places(&self, channel: &Channel, places: Range<u32>, (wanted, chosen): (u32, &[SeatId])) -> Vec<SeatId> {
+        let seat_map = &self.facts().seat_map;
+        let places = places.map(|position| seat_map.index_at(position));
+        let free = places.filter(|place| self.is_free(*place) || channel.has(*place));
+        let ids = free.map(|place| SeatId::with_prefix(self.seat_prefix(), place));
+        ids.filter(|id| !chosen.contains(id)).take(usize::try_from(wanted).unwrap_or(usize::MAX)).collect()
     }
 }
 

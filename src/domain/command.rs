@@ -135,6 +135,11 @@ impl Command {
         }
     }
 
+    /// Whether it moves the showtime to another version of its auditorium.
+    pub fn moves(&self) -> bool {
+        matches!(self, Self::ChangeShowtime { change } if change.house.is_some())
+    }
+
     /// Of a reservation or a block: the hash of the token that its holder will show, and when it was asked.
     pub fn new_hold(&self) -> Option<(TokenHash, Timestamp)> {
         match self {

@@ -37,7 +37,7 @@ pub enum Event {
         /// On which terms it is sold.
         #[serde(default, skip_serializing_if = "Terms::are_default")]
         terms: Terms,
-        /// Its rows, if it was moved to another version of its auditorium: the same seats in the same order, as they are there.
+        /// Its rows, if it was moved to another version of its auditorium; then those of the seats that the version does not have.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rows: Option<SeatMap>,
     },

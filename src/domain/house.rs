@@ -23,43 +23,38 @@ pub enum MoveRejection {
     /// The showtime was made of numbered rows, or of another auditorium.
     #[error("the showtime was not made from this auditorium")]
     OtherAuditorium,
-    /// The version has not the same seats.
-    #[error("{}", differ(missing, added))]
-    OtherSeats {
-        /// Seats of the showtime that the version does not have, the first ones.
-        missing: Vec<SeatPlace>,
-        /// Seats of the version that the showtime does not have, the first ones.
-        added: Vec<SeatPlace>,
-        /// Those of the missing seats that somebody has.
+    /// The version leaves out seats that somebody has.
+    #[error("{}", taken_there(taken))]
+    SeatsTaken {
+        /// Those seats, in the order of the rows.
         taken: Vec<SeatConflict>,
     },
-    /// A row has the same seats side by side in another order.
-    #[error("row {} has its seats in another order there", in_section(section.as_deref(), row))]
-    OtherOrder {
-        /// The row's section.
-        section: Option<String>,
-        /// The row's label.
-        row: String,
-    },
-    /// An area has another number of places.
-    #[error("area {area} has {places} places there, and {has} in the showtime")]
+    /// An area has fewer places there than are taken.
+    #[error("area {area} has {places} places there, and {taken} are taken")]
     OtherCapacity {
         /// The area's label.
         area: String,
-        /// Places in the showtime.
-        has: u32,
+        /// Places that somebody has.
+        taken: usize,
         /// Places in the version.
         places: u32,
     },
+    /// Seats that were left out keep their ids, and count.
+    #[error("with the seats that earlier versions had the showtime would have more than {most}")]
+    TooManySeats {
+        /// As many as a showtime may have.
+        most: u32,
+    },
 }
 
-fn in_section(section: Option<&str>, row: &str) -> String {
-    section.map_or_else(|| row.to_owned(), |section| format!("{row} of {section}"))
-}
+/// Seats that are named in a refusal at most.
+const MOST_NAMED: usize = 20;
 
-/// `seats Stalls A4 and Stalls A5 are missing there; seat Stalls B9 is new there`
-fn differ(missing: &[SeatPlace], added: &[SeatPlace]) -> String {
-    let missing = (!missing.is_empty()).then(|| format!("{} missing there", named(missing, "is", "are")));
-    let added = (!added.is_empty()).then(|| format!("{} new there", named(added, "is", "are")));
-    missing.into_iter().chain(added).collect::<Vec<_>>().join("; ")
+/// `seats Stalls A4 and Stalls A5 are missing there, and somebody has them`
+fn taken_there(taken: &[SeatConflict]) -> String {
+    let named_ones: Vec<SeatPlace> = taken.iter().take(MOST_NAMED).map(|conflict| conflict.place.clone()).collect();
+    match taken.len().checked_sub(MOST_NAMED) {
+        None | Some(0) => format!("{} missing there, and taken", named(&named_ones, "is", "are")),
+        Some(more) => format!("{} missing there, and taken; so are {more} more", named(&named_ones, "is", "are")),
+    }
 }

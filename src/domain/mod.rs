@@ -69,8 +69,8 @@ pub use rejection::{Alternative, Rejection};
 pub use report::{Report, Tally};
 pub use seat_kind::SeatKind;
 pub use seat_map::{
-    AreaShape, CategoryRun, Labels, MAX_SEATS_PER_SHOWTIME, Places, Row, Seat, SeatMap, SeatMapError, SeatPlace,
-    SpecialSeat,
+    AreaShape, CategoryRun, IndexRun, Labels, MAX_SEATS_PER_SHOWTIME, Places, Row, Seat, SeatMap, SeatMapError,
+    SeatPlace, SpecialSeat,
 };
 pub use seat_status::SeatStatus;
 pub use secret::Secret;

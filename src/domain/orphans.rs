@@ -40,27 +40,32 @@ pub(super) fn left_alone(
     had: &[SeatIndex],
     chosen: &[SeatIndex],
 ) -> Option<SeatIndex> {
-    let is_changed = |seat: &&SeatIndex| had.contains(seat) != chosen.contains(seat);
-    let changed = had.iter().chain(chosen).filter(is_changed);
-    changed.map(|seat| run_around(seat_map, &is_free, *seat)).find_map(|run| {
-        let left: Vec<SeatIndex> = run.filter(|seat| !chosen.contains(seat)).collect();
-        let is_alone = |seat: SeatIndex| {
-            let has = |other: Option<SeatIndex>| {
+    let positions = |seats: &[SeatIndex]| seats.iter().map(|seat| seat_map.position(*seat)).collect::<Vec<u32>>();
+    let (had, chosen) = (positions(had), positions(chosen));
+    let is_free = |position| is_free(seat_map.index_at(position));
+    let is_changed = |seat: &&u32| had.contains(seat) != chosen.contains(seat);
+    let changed = had.iter().chain(&chosen).filter(is_changed);
+    let orphan = changed.map(|seat| run_around(seat_map, &is_free, *seat)).find_map(|run| {
+        let left: Vec<u32> = run.filter(|seat| !chosen.contains(seat)).collect();
+        let is_alone = |seat: u32| {
+            let has = |other: Option<u32>| {
                 other.is_some_and(|other| left.binary_search(&other).is_ok() && seat_map.is_beside(seat, other))
             };
             !has(seat.checked_sub(1)) && !has(seat.checked_add(1))
         };
-        let is_for_all = |seat: SeatIndex| {
-            let kind = seat_map.seat(seat).map_or(SeatKind::Standard, |seat| seat.kind());
+        let is_for_all = |seat: u32| {
+            let kind = seat_map.seat(seat_map.index_at(seat)).map_or(SeatKind::Standard, |seat| seat.kind());
             !matches!(kind, SeatKind::Wheelchair | SeatKind::Companion)
         };
         let mut left = left.iter().copied().filter(|_| left.len() > 1);
         left.find(|seat| is_for_all(*seat) && is_alone(*seat))
-    })
+    });
+    orphan.map(|position| seat_map.index_at(position))
 }
 
-fn run_around(seat_map: &SeatMap, is_free: impl Fn(SeatIndex) -> bool, seat: SeatIndex) -> Range<SeatIndex> {
-    let goes_on = |from: SeatIndex, to: SeatIndex| is_free(to) && seat_map.is_beside(from, to);
+/// By position.
+fn run_around(seat_map: &SeatMap, is_free: impl Fn(u32) -> bool, seat: u32) -> Range<u32> {
+    let goes_on = |from: u32, to: u32| is_free(to) && seat_map.is_beside(from, to);
     let (mut start, mut last) = (seat, seat);
     while let Some(before) = start.checked_sub(1).filter(|before| goes_on(start, *before)) {
         start = before;

@@ -71,8 +71,9 @@ impl Report {
             }
         }
         let mut report = Self::default();
-        for (seat, status) in showtime.facts().seat_map.seats().zip(showtime.statuses()) {
-            let alone = Place { standing: Standing::of(*status), price: None, channel: None };
+        for seat in showtime.facts().seat_map.seats() {
+            let Some((status, _)) = showtime.seat(seat.index) else { continue };
+            let alone = Place { standing: Standing::of(status), price: None, channel: None };
             let place = held.get(&seat.index).unwrap_or(&alone);
             let (parts, key) = match &seat.row.area {
                 Some(_) => (&mut report.areas, Some(seat.row.row.as_str())),

@@ -22,7 +22,7 @@ const LONG_PAST: u16 = 2_000;
 pub struct ShowtimeFacts {
     /// Its id.
     pub id: ShowtimeId,
-    /// Its rows. A move to another version of the auditorium changes what is known of the seats, never the seats.
+    /// Its rows. A move to another version of the auditorium changes them; a seat that both have keeps its index.
     pub seat_map: Arc<SeatMap>,
 }
 
@@ -83,7 +83,8 @@ impl Showtime {
     /// From a store.
     pub fn restore(facts: ShowtimeFacts, stored: Stored) -> Self {
         let Stored { listing, sequence, seats, pending, customers } = stored;
-        let (statuses, versions) = seats.into_iter().unzip();
+        let (mut statuses, versions): (Vec<_>, Vec<_>) = seats.into_iter().unzip();
+        facts.seat_map.follow(&facts.seat_map, &mut statuses);
         let unsold = listing.terms.holds_without_sale.map(|_most| Unsold::of(pending.iter()));
         let mut showtime = Self {
             seat_prefix: SeatId::prefix(facts.id),
@@ -167,8 +168,11 @@ impl Showtime {
         &self.statuses
     }
 
-    /// Status and version (sequence of the last event about it) of a seat; `None` past the last seat.
+    /// Status and version (sequence of the last event about it) of a seat; `None` if it is a former one, or none.
     pub fn seat(&self, index: SeatIndex) -> Option<(SeatStatus, u64)> {
+        if self.facts.seat_map.position(index) >= self.facts.seat_map.present_count() {
+            return None;
+        }
         let index = usize::try_from(index).ok()?;
         Some((*self.statuses.get(index)?, *self.versions.get(index)?))
     }
@@ -312,7 +316,7 @@ impl Showtime {
             self.listing = Arc::new(listing);
         }
         if let Some(rows) = event.rows() {
-            self.facts.seat_map = Arc::new(rows.clone());
+            self.set_seat_map(Arc::new(rows.clone()));
         }
         if let Some(customers) = &mut self.customers {
             customers.follow(event);
@@ -377,6 +381,15 @@ impl Showtime {
     /// Puts the listing and the rows back, when a commit failed.
     pub fn restore_listing(&mut self, (listing, seat_map): (Arc<Listing>, Arc<SeatMap>)) {
         self.listing = listing;
+        if !Arc::ptr_eq(&seat_map, &self.facts.seat_map) {
+            self.set_seat_map(seat_map);
+        }
+    }
+
+    /// Seats that are new have version 1, as those of a new showtime.
+    fn set_seat_map(&mut self, seat_map: Arc<SeatMap>) {
+        seat_map.follow(&self.facts.seat_map, &mut self.statuses);
+        self.versions.resize(self.statuses.len(), 1);
         self.facts.seat_map = seat_map;
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Event, EventRun, Listing, RecordedEvent, Seat, SeatMap, SeatStatus, ShowtimeId, Stamp};
+use crate::domain::{Event, EventRun, Listing, RecordedEvent, Seat, SeatIndex, SeatMap, SeatStatus, ShowtimeId, Stamp};
 
 /// A place in a showtime's history.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,19 +61,25 @@ pub struct ShowtimeSummary {
 }
 
 impl Place {
-    /// Applies the events of the run that are new here to the listing and the seats' statuses, and moves on to the last one.
+    /// Applies the events of the run that are new here to the listing and the seats' statuses, and moves on to the last one. None of them sets
+    /// the rows.
     pub fn apply(&mut self, run: &EventRun, listing: &mut Arc<Listing>, statuses: &mut [SeatStatus]) -> Applied {
-        if run.last_sequence() <= self.sequence {
-            return Applied::UpTo(self.sequence);
-        }
-        if !run.goes_on(self.sequence, self.stamp) {
-            return Applied::Gap { have: self.sequence };
+        if let Err(applied) = self.check(run) {
+            return applied;
         }
         for recorded in run.after(self.sequence) {
             follow(&recorded.event, listing, statuses);
         }
         *self = Self { sequence: run.last_sequence(), stamp: run.last_stamp() };
         Applied::UpTo(self.sequence)
+    }
+
+    /// Whether the run has something new that goes on from here; if not, what becomes of it.
+    fn check(self, run: &EventRun) -> Result<(), Applied> {
+        if run.last_sequence() <= self.sequence {
+            return Err(Applied::UpTo(self.sequence));
+        }
+        if run.goes_on(self.sequence, self.stamp) { Ok(()) } else { Err(Applied::Gap { have: self.sequence }) }
     }
 }
 
@@ -116,15 +122,14 @@ impl ShowtimeView {
 
     /// Applies the events of the run that are new here; a run that does not go on from here changes nothing.
     pub fn apply(&mut self, run: &EventRun) -> Applied {
-        let mut place = self.place();
-        let applied = place.apply(run, &mut self.listing, &mut self.statuses);
-        if place.sequence > self.sequence
-            && let Some(rows) = run.rows_after(self.sequence)
-        {
-            self.seat_map = Arc::new(rows.clone());
+        let place = self.place();
+        match place.check(run) {
+            Ok(()) => {
+                run.after(self.sequence).iter().for_each(|next| self.follow(next));
+                Applied::UpTo(self.sequence)
+            }
+            Err(applied) => applied,
         }
-        Place { sequence: self.sequence, stamp: self.stamp } = place;
-        applied
     }
 
     /// Applies the next event of the same journal.
@@ -132,6 +137,7 @@ impl ShowtimeView {
         debug_assert_eq!(next.sequence, self.sequence + 1, "a journal has no gap");
         follow(&next.event, &mut self.listing, &mut self.statuses);
         if let Some(rows) = next.event.rows() {
+            rows.follow(&self.seat_map, &mut self.statuses);
             self.seat_map = Arc::new(rows.clone());
         }
         (self.sequence, self.stamp) = (next.sequence, next.stamp);
@@ -149,14 +155,20 @@ impl ShowtimeView {
             listing: Arc::clone(&self.listing),
             sequence: self.sequence,
             stamp: self.stamp,
-            seats: self.seat_map.seat_count(),
+            seats: self.seat_map.present_count(),
             available: available(&self.statuses),
         }
     }
 
-    /// Every seat with its status, in order of index.
+    /// Every seat with its status, in the order of the rows.
     pub fn seats(&self) -> impl Iterator<Item = (Seat<'_>, SeatStatus)> {
-        self.seat_map.seats().zip(self.statuses.iter().copied())
+        self.seat_map.seats().map(|seat| (seat, self.status(seat.index)))
+    }
+
+    /// The status of the seat with this index.
+    pub fn status(&self, seat: SeatIndex) -> SeatStatus {
+        let status = usize::try_from(seat).ok().and_then(|seat| self.statuses.get(seat)).copied();
+        status.unwrap_or(SeatStatus::Sold)
     }
 }
 

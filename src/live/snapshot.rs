@@ -29,12 +29,13 @@ impl Snapshot {
     /// Encodes a view with at most `part_seats` seats in one message.
     pub(super) fn encode(view: &ShowtimeView, part_seats: usize) -> Self {
         let part_seats = part_seats.max(1);
-        let parts = view.statuses.len().div_ceil(part_seats).max(1);
-        let mut seats = view.seat_map.seats().zip(view.statuses.iter().copied());
+        let count = usize::try_from(view.seat_map.present_count()).unwrap_or(usize::MAX);
+        let parts = count.div_ceil(part_seats).max(1);
+        let mut seats = view.seats();
         let encoded = (0..parts)
             .map(|part| {
                 let mut message = opening(view, part, part + 1 == parts);
-                message.reserve(part_seats.min(view.statuses.len()) * SEAT_BYTES);
+                message.reserve(part_seats.min(count) * SEAT_BYTES);
                 push_seats(&mut message, view.id, seats.by_ref().take(part_seats));
                 message.push_str("]}");
                 outflow::text(&message)
@@ -49,7 +50,7 @@ fn opening(view: &ShowtimeView, part: usize, last: bool) -> String {
     let listing = view.listing.members();
     let mut areas = String::new();
     if part == 0 {
-        push_areas(&mut areas, &view.seat_map, view.statuses.iter().copied());
+        push_areas(&mut areas, &view.seat_map, |seat| view.status(seat));
     }
     format!(
         "{{\"type\":\"snapshot\",\"showtimeId\":\"{}\",\"sequence\":{},{listing},\"part\":{part},\"final\":{last}{areas},\"seats\":[",

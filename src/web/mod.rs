@@ -72,6 +72,7 @@ pub const ASSETS: &[Asset] = assets![
     "lib/dom.js",
     "lib/format.js",
     "lib/live.js",
+    "lib/order.js",
     "lib/server.js",
     "operator/board.js",
     "operator/bookings_panel.js",

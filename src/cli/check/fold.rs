@@ -25,6 +25,7 @@ pub(super) fn check_fold(id: ShowtimeId, audit: &Audit, journal: &[RecordedEvent
         channels.follow(&told, recorded);
         tell(&mut told, recorded);
         rows = recorded.event.rows().or(rows);
+        check_move(id, recorded, &seats, report);
         listing = listing.map(|listing| listing.after(&recorded.event).unwrap_or(listing));
     }
     if listing.as_ref() != Some(&audit.listing) {
@@ -51,5 +52,17 @@ pub(super) fn check_fold(id: ShowtimeId, audit: &Audit, journal: &[RecordedEvent
     }
     for what in channels.findings() {
         report.find(id, "channels", what);
+    }
+}
+
+/// A seat that somebody has, or a block, is not left out by a move.
+fn check_move(id: ShowtimeId, recorded: &RecordedEvent, seats: &[(SeatStatus, u64)], report: &mut Report) {
+    let Some(rows) = recorded.event.rows() else { return };
+    for seat in rows.former() {
+        let status = usize::try_from(seat).ok().and_then(|seat| seats.get(seat)).map(|(status, _)| *status);
+        if status != Some(SeatStatus::Available) {
+            let (sequence, place) = (recorded.sequence, rows.printed(seat));
+            report.find(id, "I1", format!("event {sequence} left out seat {place}, which was {status:?}"));
+        }
     }
 }

@@ -66,7 +66,7 @@ fn row_of(section: SectionView<'_>, row: RowView<'_>, (x, y): (i64, i64)) -> Row
         aisle_after: aisles.collect(),
         categories: categories(&seats),
         special: special.map(|seat| special_seat(seat, first)).collect(),
-        area: None,
+        ..Row::default()
     }
 }
 

@@ -2,28 +2,31 @@
 
 use crate::domain::{SeatIndex, SeatMap};
 
-/// Why these seats, which are in seat order, for people: `row C 7-10, together, no single seat left`. `is_free` tells how the house is once
+/// Why these seats, which are in the order of the rows, for people: `row C 7-10, together, no single seat left`. `is_free` tells how the house is once
 /// they are taken.
 pub(crate) fn explain(seat_map: &SeatMap, is_free: impl Fn(SeatIndex) -> bool, seats: &[SeatIndex]) -> String {
-    let blocks: Vec<&[SeatIndex]> =
+    let seats: Vec<u32> = seats.iter().map(|seat| seat_map.position(*seat)).collect();
+    let is_free = |position| is_free(seat_map.index_at(position));
+    let printed = |position| seat_map.printed(seat_map.index_at(position));
+    let blocks: Vec<&[u32]> =
         seats.chunk_by(|one, other| one.checked_add(1) == Some(*other) && seat_map.is_beside(*one, *other)).collect();
-    let name = |block: &&[SeatIndex]| {
+    let name = |block: &&[u32]| {
         let (first, last) = (block.first().copied().unwrap_or_default(), block.last().copied().unwrap_or_default());
-        let (from, to) = (seat_map.printed(first), seat_map.printed(last));
+        let (from, to) = (printed(first), printed(last));
         let section = from.section.map(|section| section + " ").unwrap_or_default();
         let place = format!("{section}row {} {}", from.row, from.label);
         if first == last { place } else { format!("{place}-{}", to.label) }
     };
     let names = blocks.iter().map(name).collect::<Vec<_>>().join(" and ");
     let together = if blocks.len() == 1 && seats.len() > 1 { ", together" } else { "" };
-    let beside = |seat: SeatIndex| {
+    let beside = |seat: u32| {
         let sides = [seat.checked_sub(1), seat.checked_add(1)];
         sides.into_iter().flatten().filter(move |other| seat_map.is_beside(seat, *other))
     };
-    let is_single = |seat: &SeatIndex| is_free(*seat) && !beside(*seat).any(&is_free);
+    let is_single = |seat: &u32| is_free(*seat) && !beside(*seat).any(&is_free);
     let single = seats.iter().flat_map(|seat| beside(*seat)).find(is_single);
     match single {
         None => format!("{names}{together}, no single seat left"),
-        Some(seat) => format!("{names}{together}, leaves seat {} alone", seat_map.printed(seat)),
+        Some(seat) => format!("{names}{together}, leaves seat {} alone", printed(seat)),
     }
 }

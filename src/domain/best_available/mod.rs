@@ -2,7 +2,7 @@
 //!
 //! A block is a number of free seats next to each other in one row; an aisle parts neighbours. A single seat is a free one without a free
 //! neighbour. Of two blocks the better one leaves fewer single seats; then it is nearer to the focal point, by the sum of its seats' squared
-//! distances; then it comes first in seat order. The focal point is the auditorium's, or the middle of the first row. Places of areas are never
+//! distances; then it comes first in the order of the rows. The focal point is the auditorium's, or the middle of the first row. Places of areas are never
 //! chosen.
 
 mod explain;
@@ -64,7 +64,7 @@ impl BestAvailable {
         })
     }
 
-    /// The same seats at these tariffs, in seat order.
+    /// The same seats at these tariffs, in the order of the rows.
     #[must_use]
     pub fn at(self, tariffs: Tariffs) -> Self {
         Self { tariffs, ..self }
@@ -92,7 +92,7 @@ impl BestAvailable {
         self.quantity
     }
 
-    /// The seats, in seat order.
+    /// The seats, in the order of the rows.
     ///
     /// # Errors
     /// [`Rejection::UnknownSection`], [`Rejection::UnknownCategory`], [`Rejection::TooFewSeats`], [`Rejection::TooFewAccessible`],
@@ -101,10 +101,12 @@ impl BestAvailable {
         let Self { quantity, together, within, tariffs: _ } = self;
         let wanted = *quantity;
         within.check(seat_map)?;
+        let is_free = |position| is_free(seat_map.index_at(position));
+        let indices = |positions: Vec<u32>| positions.into_iter().map(|position| seat_map.index_at(position)).collect();
         let mut rows: Vec<RowPlace<'_>> = rows::rows(seat_map, within, Focus::default()).collect();
         let candidates = Candidates { is_free: &is_free, within };
         if let Some(block) = search::best_block(&rows, &candidates, wanted) {
-            return Ok(block.seats().collect());
+            return Ok(indices(block.seats().collect()));
         }
         // The hard case: from here on only rows that have a part of what is wanted are looked at.
         let left = rows.iter_mut().map(|row| row.measure(&candidates)).sum();
@@ -126,6 +128,6 @@ impl BestAvailable {
                 search::in_rows(&rows, &candidates, wanted).or_else(|| search::in_pieces(rows, &candidates, wanted))
             }
         };
-        chosen.ok_or(Rejection::NotTogether { wanted, longest })
+        chosen.map(indices).ok_or(Rejection::NotTogether { wanted, longest })
     }
 }

@@ -22,9 +22,11 @@ pub(crate) fn near(
         accessible: wheelchairs.map(|_| 1).sum(),
         ..Within::default()
     };
-    let focus = Focus::middle_of(seat_map, named)?;
+    let positions: Vec<u32> = named.iter().map(|seat| seat_map.position(*seat)).collect();
+    let is_free = |position| is_free(seat_map.index_at(position));
+    let focus = Focus::middle_of(seat_map, &positions)?;
     let rows: Vec<RowPlace<'_>> = rows::rows(seat_map, &within, focus).collect();
     let candidates = Candidates { is_free: &is_free, within: &within };
     let block = search::best_block(&rows, &candidates, u32::try_from(seats.len()).ok()?)?;
-    Some(block.seats().collect())
+    Some(block.seats().map(|position| seat_map.index_at(position)).collect())
 }

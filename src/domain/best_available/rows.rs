@@ -1,9 +1,9 @@
-//! Rows: where a row's seats are, and which of them come into question.
+//! Rows: where a row's seats are, and which of them come into question. Seats are numbered by their position.
 
 use std::ops::Range;
 
 use crate::domain::best_available::within::Within;
-use crate::domain::{Places, Row, Seat, SeatIndex, SeatKind, SeatMap};
+use crate::domain::{Places, Row, Seat, SeatKind, SeatMap};
 
 /// Which seats can be taken, and which of those are wanted.
 pub(super) struct Candidates<'a, F> {
@@ -11,10 +11,10 @@ pub(super) struct Candidates<'a, F> {
     pub(super) within: &'a Within,
 }
 
-/// A row: the indices of its seats, its place counted from the front, and at most how many wanted free seats it has next to each other.
+/// A row: the positions of its seats, its place counted from the front, and at most how many wanted free seats it has next to each other.
 pub(super) struct RowPlace<'a> {
     pub(super) row: &'a Row,
-    pub(super) seats: Range<SeatIndex>,
+    pub(super) seats: Range<u32>,
     pub(super) depth: i64,
     pub(super) longest: u32,
     focus: Focus,
@@ -29,7 +29,7 @@ pub(super) struct Focus {
 
 impl Focus {
     /// The middle of some seats; `None` if they are none of the house.
-    pub(super) fn middle_of(seat_map: &SeatMap, seats: &[SeatIndex]) -> Option<Self> {
+    pub(super) fn middle_of(seat_map: &SeatMap, seats: &[u32]) -> Option<Self> {
         let within = Within::default();
         let (mut count, mut sum) = (0, Self::default());
         for row in rows(seat_map, &within, Self::default()) {
@@ -55,13 +55,13 @@ fn square(length: u64) -> u128 {
     u128::from(length) * u128::from(length)
 }
 
-pub(super) fn length(run: &Range<SeatIndex>) -> u32 {
+pub(super) fn length(run: &Range<u32>) -> u32 {
     run.end.saturating_sub(run.start)
 }
 
 impl RowPlace<'_> {
     /// Measures the longest run of wanted seats; returns the number of those that are free.
-    pub(super) fn measure(&mut self, candidates: &Candidates<'_, impl Fn(SeatIndex) -> bool>) -> u32 {
+    pub(super) fn measure(&mut self, candidates: &Candidates<'_, impl Fn(u32) -> bool>) -> u32 {
         let (mut longest, mut free) = (0, 0);
         for run in self.runs(candidates.is_free) {
             for part in self.wanted(run, candidates.within) {
@@ -74,7 +74,7 @@ impl RowPlace<'_> {
     }
 
     /// The free wheelchair places among the wanted seats.
-    pub(super) fn wheelchair_places(&self, candidates: &Candidates<'_, impl Fn(SeatIndex) -> bool>) -> u32 {
+    pub(super) fn wheelchair_places(&self, candidates: &Candidates<'_, impl Fn(u32) -> bool>) -> u32 {
         let places = self.row.special.iter().filter(|special| special.kind == SeatKind::Wheelchair);
         let seats = places.filter_map(|special| self.seats.start.checked_add(special.seat)?.checked_sub(1));
         let free = seats.filter(|seat| (candidates.is_free)(*seat) && self.is_wanted(*seat, candidates.within));
@@ -83,7 +83,7 @@ impl RowPlace<'_> {
 
     /// Where a seat is, from the focal point: in hundredths of the auditorium's unit. In a row without positions: in half seats to the right of its
     /// middle, two for each row to the back.
-    fn point(&self, seat: SeatIndex) -> (i64, i64) {
+    fn point(&self, seat: u32) -> (i64, i64) {
         let offset = seat - self.seats.start;
         match (&self.row.x, &self.row.y) {
             (Some(x), Some(y)) => (x.at(offset), y.at(offset)),
@@ -92,7 +92,7 @@ impl RowPlace<'_> {
     }
 
     /// The squared distance from the focus.
-    pub(super) fn distance(&self, seat: SeatIndex) -> u128 {
+    pub(super) fn distance(&self, seat: u32) -> u128 {
         let (x, y) = self.point(seat);
         square(x.abs_diff(self.focus.x)) + square(y.abs_diff(self.focus.y))
     }
@@ -115,17 +115,17 @@ impl RowPlace<'_> {
     }
 
     /// The longest stretches of free seats next to each other.
-    pub(super) fn runs(&self, is_free: &impl Fn(SeatIndex) -> bool) -> impl Iterator<Item = Range<SeatIndex>> {
+    pub(super) fn runs(&self, is_free: &impl Fn(u32) -> bool) -> impl Iterator<Item = Range<u32>> {
         stretches(self.seats.clone(), is_free, |seat| self.row.has_aisle_before(seat - self.seats.start))
     }
 
     /// The longest parts of a run that are wanted.
-    pub(super) fn wanted(&self, run: Range<SeatIndex>, within: &Within) -> impl Iterator<Item = Range<SeatIndex>> {
+    pub(super) fn wanted(&self, run: Range<u32>, within: &Within) -> impl Iterator<Item = Range<u32>> {
         let takes_all = within.category.is_none() && self.row.special.is_empty();
         stretches(run, move |seat| takes_all || self.is_wanted(seat, within), |_| false)
     }
 
-    fn is_wanted(&self, seat: SeatIndex, within: &Within) -> bool {
+    fn is_wanted(&self, seat: u32, within: &Within) -> bool {
         let seat = self.seat(seat);
         let is_for_all = !matches!(seat.kind(), SeatKind::Wheelchair | SeatKind::Companion);
         (is_for_all || within.accessible > 0 || within.accessible_for_all)
@@ -133,7 +133,7 @@ impl RowPlace<'_> {
     }
 
     /// Whether a block has as many wheelchair places as are wanted, and each companion's seat with its own.
-    pub(super) fn is_right(&self, block: &Range<SeatIndex>, within: &Within) -> bool {
+    pub(super) fn is_right(&self, block: &Range<u32>, within: &Within) -> bool {
         if within.accessible == 0 {
             return true;
         }
@@ -152,17 +152,17 @@ impl RowPlace<'_> {
         self.depth + 1 == other.depth && self.row.section == other.row.section
     }
 
-    fn seat(&self, index: SeatIndex) -> Seat<'_> {
-        Seat { index, row: self.row, offset: index - self.seats.start }
+    fn seat(&self, position: u32) -> Seat<'_> {
+        Seat { index: position, row: self.row, offset: position - self.seats.start }
     }
 }
 
 /// The longest stretches of seats for which `is_in` holds; a new one begins where `is_parted` from the seat before.
 fn stretches(
-    seats: Range<SeatIndex>,
-    is_in: impl Fn(SeatIndex) -> bool,
-    is_parted: impl Fn(SeatIndex) -> bool,
-) -> impl Iterator<Item = Range<SeatIndex>> {
+    seats: Range<u32>,
+    is_in: impl Fn(u32) -> bool,
+    is_parted: impl Fn(u32) -> bool,
+) -> impl Iterator<Item = Range<u32>> {
     let (mut next, end) = (seats.start, seats.end);
     std::iter::from_fn(move || {
         let start = (next..end).find(|seat| is_in(*seat))?;

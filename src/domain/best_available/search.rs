@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use crate::domain::SeatIndex;
 use crate::domain::best_available::rows::{Candidates, RowPlace, length};
 
 /// A block, and what makes it better than others: less is better, member by member.
@@ -10,22 +9,18 @@ use crate::domain::best_available::rows::{Candidates, RowPlace, length};
 pub(super) struct Block {
     singles: u32,
     distance: u128,
-    first: SeatIndex,
+    first: u32,
     length: u32,
 }
 
 impl Block {
-    pub(super) fn seats(&self) -> Range<SeatIndex> {
+    pub(super) fn seats(&self) -> Range<u32> {
         self.first..self.first + self.length
     }
 }
 
 /// The best block of this length in a row.
-fn best_in_row(
-    row: &RowPlace<'_>,
-    candidates: &Candidates<'_, impl Fn(SeatIndex) -> bool>,
-    wanted: u32,
-) -> Option<Block> {
+fn best_in_row(row: &RowPlace<'_>, candidates: &Candidates<'_, impl Fn(u32) -> bool>, wanted: u32) -> Option<Block> {
     if row.longest < wanted {
         return None;
     }
@@ -52,7 +47,7 @@ fn best_in_row(
 
 pub(super) fn best_block(
     rows: &[RowPlace<'_>],
-    candidates: &Candidates<'_, impl Fn(SeatIndex) -> bool>,
+    candidates: &Candidates<'_, impl Fn(u32) -> bool>,
     wanted: u32,
 ) -> Option<Block> {
     let mut best: Option<Block> = None;
@@ -73,9 +68,9 @@ pub(super) fn best_block(
 /// Blocks of about the same size in rows one behind the other, as few rows as possible, and nobody alone in a row.
 pub(super) fn in_rows(
     rows: &[RowPlace<'_>],
-    candidates: &Candidates<'_, impl Fn(SeatIndex) -> bool>,
+    candidates: &Candidates<'_, impl Fn(u32) -> bool>,
     wanted: u32,
-) -> Option<Vec<SeatIndex>> {
+) -> Option<Vec<u32>> {
     for parts in 2..=wanted / 2 {
         let size = |part: u32| wanted / parts + u32::from(part < wanted % parts);
         let count = usize::try_from(parts).ok()?;
@@ -100,19 +95,19 @@ pub(super) fn in_rows(
 /// As few blocks as possible: always the longest that there is, or what is still wanted.
 pub(super) fn in_pieces(
     mut rows: Vec<RowPlace<'_>>,
-    candidates: &Candidates<'_, impl Fn(SeatIndex) -> bool>,
+    candidates: &Candidates<'_, impl Fn(u32) -> bool>,
     wanted: u32,
-) -> Option<Vec<SeatIndex>> {
+) -> Option<Vec<u32>> {
     let Candidates { is_free, within } = *candidates;
-    let mut chosen: Vec<SeatIndex> = Vec::new();
+    let mut chosen: Vec<u32> = Vec::new();
     let mut missing = wanted;
     while missing > 0 {
         let longest = rows.iter().map(|row| row.longest).max().filter(|longest| *longest > 0)?;
-        let is_left = |seat: SeatIndex| is_free(seat) && !chosen.contains(&seat);
+        let is_left = |seat: u32| is_free(seat) && !chosen.contains(&seat);
         let block = best_block(&rows, &Candidates { is_free: &is_left, within }, longest.min(missing))?;
         missing -= block.length;
         chosen.extend(block.seats());
-        let is_left = |seat: SeatIndex| is_free(seat) && !chosen.contains(&seat);
+        let is_left = |seat: u32| is_free(seat) && !chosen.contains(&seat);
         if let Some(row) = rows.iter_mut().find(|row| row.seats.contains(&block.first)) {
             row.measure(&Candidates { is_free: &is_left, within });
         }

@@ -1,86 +1,118 @@
-//! Moving: a showtime is moved to another version of its auditorium, and keeps its seats. Categories, kinds, notes, aisles and places on the
-//! plan become those of the new version.
+//! Moving: a showtime is moved to another version of its auditorium, and has that version's rows from then on.
 //!
-//! **Invariant:** a move keeps each seat's index, and so its id. Rows stay in the showtime's own order, whatever their order in the plan.
+//! **Invariant:** a seat that both have keeps its index, and so its id: by section, row and label. A seat that is new gets an index that none
+//! had. A seat that is left out becomes a former one, which nobody has; if a later version has it again, it is the same seat.
 
-use crate::domain::{
-    ConflictReason, MoveRejection, NewHouse, Row, Seat, SeatConflict, SeatId, SeatMap, SeatPlace, Showtime,
-};
+mod numbering;
+
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-/// Seats that are named in a refusal at most.
-const MOST_NAMED: usize = 20;
+use crate::domain::moving::numbering::{Numbering, indices};
+use crate::domain::{
+    ConflictReason, Labels, MAX_SEATS_PER_SHOWTIME, MoveRejection, NewHouse, Row, Seat, SeatConflict, SeatId,
+    SeatIndex, SeatMap, Showtime,
+};
 
 /// Which rows are the same in two versions: by section and label; areas by their label.
 type RowName<'a> = (Option<&'a str>, &'a str, bool);
 
+/// The seats that a showtime has, or had, by their row and label.
+type Known<'a> = HashMap<RowName<'a>, HashMap<Cow<'a, str>, SeatIndex>>;
+
 impl Showtime {
-    /// The showtime's rows as they are in the new version.
+    /// The showtime's rows as they are in the new version, and those of the seats that it leaves out.
     pub(super) fn moved_to(&self, house: &NewHouse) -> Result<SeatMap, MoveRejection> {
         if self.listing().terms.auditorium.map(|of| of.id) != Some(house.version.id) {
             return Err(MoveRejection::OtherAuditorium);
         }
-        let rows = self.rows_in(&house.seat_map)?;
-        // As many rows with as many seats as before: they are a seat map.
-        SeatMap::stored(rows).map_err(|_size| MoveRejection::OtherAuditorium)
+        let ours = &self.facts().seat_map;
+        let mut numbering = Numbering::after(ours.seat_count());
+        let mut known = known(ours);
+        let mut rows = Vec::with_capacity(house.seat_map.rows().len());
+        for row in house.seat_map.rows() {
+            let known = known.remove(&name(row)).unwrap_or_default();
+            let row = if row.area.is_some() {
+                self.area_in(row, known, &mut numbering)?
+            } else {
+                let row_indices = (0..row.seats).map(|offset| known.get(&label(row, offset)).copied());
+                numbering.number(row.clone(), row_indices)
+            };
+            rows.push(row);
+        }
+        let kept: HashSet<SeatIndex> = rows.iter().flat_map(indices).collect();
+        let left_out = ours.all_seats().filter(|seat| !kept.contains(&seat.index));
+        rows.extend(self.left_out(left_out)?);
+        let rows = numbering.finish(rows);
+        SeatMap::stored(rows).map_err(|_size| MoveRejection::TooManySeats { most: MAX_SEATS_PER_SHOWTIME })
     }
 
-    fn rows_in(&self, house: &SeatMap) -> Result<Vec<Row>, MoveRejection> {
-        let ours = &self.facts().seat_map;
-        let mut theirs: HashMap<RowName<'_>, &Row> = house.rows().iter().map(|row| (name(row), row)).collect();
-        let mut rows = Vec::with_capacity(ours.rows().len());
-        let mut differing: HashSet<RowName<'_>> = HashSet::new();
-        for row in ours.rows() {
-            match theirs.remove(&name(row)) {
-                Some(other) if row.area.is_some() && other.seats != row.seats => {
-                    let (area, has, places) = (row.row.clone(), row.seats, other.seats);
-                    return Err(MoveRejection::OtherCapacity { area, has, places });
-                }
-                Some(other) if other.seats == row.seats && labels(row).eq(labels(other)) => rows.push(other.clone()),
-                Some(_) | None => drop(differing.insert(name(row))),
+    /// An area keeps as many of its places as it has room for: those that somebody has, then the others in order.
+    fn area_in(
+        &self,
+        area: &Row,
+        known: HashMap<Cow<'_, str>, SeatIndex>,
+        numbering: &mut Numbering,
+    ) -> Result<Row, MoveRejection> {
+        let mut places: Vec<(u32, SeatIndex)> =
+            known.into_iter().filter_map(|(label, index)| Some((label.parse().ok()?, index))).collect();
+        let is_taken =
+            |index: SeatIndex| self.seat(index).is_some_and(|(status, _)| ConflictReason::of(status).is_some());
+        // Former places come back last.
+        places.sort_unstable_by_key(|(number, index)| (!is_taken(*index), self.seat(*index).is_none(), *number));
+        let room = usize::try_from(area.seats).unwrap_or(usize::MAX);
+        let taken = places.iter().filter(|(_, index)| is_taken(*index)).count();
+        if taken > room {
+            return Err(MoveRejection::OtherCapacity { area: area.row.clone(), taken, places: area.seats });
+        }
+        let mut next = places.iter().map(|(number, _)| *number).max().unwrap_or(0);
+        places.truncate(room);
+        places.sort_unstable();
+        let mut numbers: Vec<u32> = places.iter().map(|(number, _)| *number).collect();
+        numbers.resize_with(room, || {
+            next += 1;
+            next
+        });
+        let labels: Vec<String> = numbers.iter().map(u32::to_string).collect();
+        let area = Row { labels: Labels::of(labels.iter().map(String::as_str)), ..area.clone() };
+        let indices = places.into_iter().map(|(_, index)| Some(index)).chain(std::iter::repeat(None)).take(room);
+        Ok(numbering.number(area, indices))
+    }
+
+    /// Rows of seats that are left out, in the order in which they are given.
+    fn left_out<'a>(&self, seats: impl Iterator<Item = Seat<'a>>) -> Result<Vec<Row>, MoveRejection> {
+        let (mut rows, mut taken): (Vec<(RowName<'_>, Row, Vec<Seat<'_>>)>, Vec<SeatConflict>) = Default::default();
+        for seat in seats {
+            if let Some(reason) = self.seat(seat.index).and_then(|(status, _)| ConflictReason::of(status)) {
+                let seat_id = SeatId::with_prefix(self.seat_prefix(), seat.index);
+                taken.push(SeatConflict { seat_id, place: seat.printed(), reason });
+            }
+            match rows.last_mut() {
+                Some((last, _, of_row)) if *last == name(seat.row) => of_row.push(seat),
+                Some(_) | None => rows.push((name(seat.row), seat.row.clone(), vec![seat])),
             }
         }
-        differing.extend(theirs.into_keys());
-        if differing.is_empty() { Ok(rows) } else { Err(self.differing(house, &differing)) }
-    }
-
-    /// Names what is not the same in these rows.
-    fn differing(&self, house: &SeatMap, rows: &HashSet<RowName<'_>>) -> MoveRejection {
-        let ours = &self.facts().seat_map;
-        let printed = |map: &SeatMap| -> Vec<(u32, SeatPlace)> {
-            let seats = map.seats().filter(|seat| rows.contains(&name(seat.row)));
-            seats.map(|seat| (seat.index, seat.printed())).collect()
-        };
-        let (mine, other) = (printed(ours), printed(house));
-        let key = |place: &SeatPlace| (place.section.clone(), place.row.clone(), place.label.clone(), place.in_area);
-        let left_out = |of: &[(u32, SeatPlace)], others: &[(u32, SeatPlace)]| {
-            let others: HashSet<_> = others.iter().map(|(_, place)| key(place)).collect();
-            let rest = of.iter().filter(|(_, place)| !others.contains(&key(place))).cloned();
-            rest.collect::<Vec<(u32, SeatPlace)>>()
-        };
-        let (missing, added) = (left_out(&mine, &other), left_out(&other, &mine));
-        if missing.is_empty() && added.is_empty() {
-            let row = ours.rows().iter().find(|row| rows.contains(&name(row)));
-            let (section, row) = row.map(|row| (row.section.as_deref().map(str::to_owned), row.row.clone())).unzip();
-            return MoveRejection::OtherOrder { section: section.flatten(), row: row.unwrap_or_default() };
+        if !taken.is_empty() {
+            return Err(MoveRejection::SeatsTaken { taken });
         }
-        let taken = missing.iter().filter_map(|(seat, place)| {
-            let reason = ConflictReason::of(self.seat(*seat)?.0)?;
-            Some(SeatConflict { seat_id: SeatId::with_prefix(self.seat_prefix(), *seat), place: place.clone(), reason })
-        });
-        let taken = taken.take(MOST_NAMED).collect();
-        let first = |seats: Vec<(u32, SeatPlace)>| seats.into_iter().map(|(_, place)| place).take(MOST_NAMED);
-        MoveRejection::OtherSeats { missing: first(missing).collect(), added: first(added).collect(), taken }
+        Ok(rows.into_iter().map(|(_, row, seats)| numbering::former(&row, &seats)).collect())
     }
+}
+
+fn known(seat_map: &SeatMap) -> Known<'_> {
+    let mut known = Known::new();
+    for seat in seat_map.all_seats() {
+        known.entry(name(seat.row)).or_default().insert(seat.label(), seat.index);
+    }
+    known
 }
 
 fn name(row: &Row) -> RowName<'_> {
     (row.section.as_deref(), &row.row, row.area.is_some())
 }
 
-/// The labels of a row's seats, from the left.
-fn labels(row: &Row) -> impl Iterator<Item = String> + '_ {
-    (0..row.seats).map(move |offset| Seat { index: offset, row, offset }.label().into_owned())
+fn label(row: &Row, offset: u32) -> Cow<'_, str> {
+    Seat { index: offset, row, offset }.label()
 }
 
 #[cfg(test)]

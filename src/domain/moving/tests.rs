@@ -3,13 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
+use crate::domain::best_available::{explain, near};
+use crate::domain::orphans::left_alone;
 use crate::domain::{
-    AuditoriumId, AuditoriumVersion, BookingId, Buyer, Command, Decision, Event, HoldPolicy, HoldToken, Listing,
-    ListingChange, Rejection, SeatSelection, ShowtimeFacts, ShowtimeId, Terms, Timestamp, UserId,
+    AuditoriumId, AuditoriumVersion, BestAvailable, BookingId, Buyer, Command, Decision, Event, HoldPolicy, HoldToken,
+    Listing, ListingChange, Rejection, SeatSelection, SeatStatus, ShowtimeFacts, ShowtimeId, Terms, Timestamp,
+    Together, UserId, Within,
 };
 
 const ID: ShowtimeId = ShowtimeId(Uuid::from_u128(1));
@@ -67,6 +71,15 @@ fn refused(rows: Value) -> String {
     refusal.to_string()
 }
 
+/// The index of each seat, by its printed name, in the order of the rows.
+fn numbered(map: &SeatMap) -> Vec<(String, SeatIndex)> {
+    map.seats().map(|seat| (seat.printed().to_string(), seat.index)).collect()
+}
+
+fn status(showtime: &Showtime, seat: SeatIndex) -> Option<SeatStatus> {
+    showtime.seat(seat).map(|(status, _)| status)
+}
+
 #[test]
 fn seats_keep_their_index_and_booking_and_get_what_is_new_about_them() {
     let mut showtime = showtime();
@@ -77,16 +90,29 @@ fn seats_keep_their_index_and_booking_and_get_what_is_new_about_them() {
     second[0]["x"] = json!({"from": 10, "step": 60});
     second[0]["aisleAfter"] = json!([1]);
     second[2]["categories"] = json!([{"to": 4, "category": "grass"}]);
-    // The plan lists the rows in another order.
-    second.as_array_mut().unwrap().swap(0, 1);
     let event = carry_out(&mut showtime, &to(version(2), second.clone())).unwrap();
-    second.as_array_mut().unwrap().swap(0, 1);
-    assert_eq!(event.rows(), Some(&*rows(second.clone())), "rows stay in the showtime's order");
+    assert_eq!(event.rows(), Some(&*rows(second.clone())), "no index needs to be told");
     assert_eq!(showtime.facts().seat_map, rows(second));
     assert_eq!(showtime.statuses(), before, "seats and bookings stay");
     assert_eq!(showtime.listing().terms.auditorium, Some(version(2)));
     assert_eq!(showtime.facts().seat_map.seat(3).unwrap().category(), Some("gold"));
     assert!(!showtime.facts().seat_map.is_beside(0, 1), "an aisle is between them now");
+}
+
+#[test]
+fn rows_come_in_the_order_of_the_plan_and_a_turned_row_is_turned() {
+    let mut showtime = showtime();
+    let mut second = first();
+    second.as_array_mut().unwrap().swap(0, 1);
+    second[0]["labels"] = json!({"from": 8, "step": -1});
+    carry_out(&mut showtime, &to(version(2), second)).unwrap();
+    let names = ["Stalls B8", "Stalls B7", "Stalls A1", "Stalls A2", "Stalls A3"].map(str::to_owned);
+    let expected: Vec<_> = names.into_iter().zip([4, 3, 0, 1, 2]).collect();
+    assert_eq!(numbered(&showtime.facts().seat_map)[..5], expected);
+    assert_eq!(status(&showtime, 3), Some(SeatStatus::Reserved));
+    let text = serde_json::to_value(showtime.facts().seat_map.all_rows()).unwrap();
+    assert_eq!(text[0]["indices"], json!([{"to": 1, "from": 4}, {"to": 2, "from": 3}]));
+    assert_eq!(text[2].get("indices"), None, "{text}");
 }
 
 #[test]
@@ -102,37 +128,91 @@ fn a_move_to_the_version_that_it_has_does_nothing_and_one_back_undoes_it() {
 }
 
 #[test]
-fn missing_seats_are_named_and_whose_are_taken() {
+fn new_seats_are_free_and_left_out_ones_are_nobodys_until_they_come_back() {
+    let mut showtime = showtime();
+    let mut second = first();
+    second[0]["labels"] = json!(["2", "2a", "3"]);
+    let more = json!({"row": "C", "seats": 2, "section": "Stalls"});
+    second.as_array_mut().unwrap().insert(1, more);
+    carry_out(&mut showtime, &to(version(2), second)).unwrap();
+    let map = Arc::clone(&showtime.facts().seat_map);
+    let expected = [("A2", 1), ("A2a", 9), ("A3", 2), ("C1", 10), ("C2", 11), ("B7", 3), ("B8", 4)];
+    let expected = expected.map(|(name, index)| (format!("Stalls {name}"), index));
+    assert_eq!(numbered(&map)[..7], expected);
+    assert_eq!((map.present_count(), map.seat_count()), (11, 12));
+    assert_eq!(map.former().collect::<Vec<_>>(), [0]);
+    assert_eq!(map.printed(0).to_string(), "Stalls A1", "an old ticket has a name still");
+    assert_eq!((status(&showtime, 0), map.seat(0)), (None, None));
+    assert_eq!(
+        (status(&showtime, 9), showtime.seat(11)),
+        (Some(SeatStatus::Available), Some((SeatStatus::Available, 1)))
+    );
+    assert_eq!(showtime.statuses()[0], SeatStatus::Sold, "nobody counts it as free");
+
+    carry_out(&mut showtime, &to(version(1), first())).unwrap();
+    let back = &showtime.facts().seat_map;
+    assert_eq!(numbered(back)[..3], [0, 1, 2].map(|seat| (format!("Stalls A{}", seat + 1), seat)));
+    assert_eq!(back.former().collect::<Vec<_>>(), [9, 10, 11]);
+    assert_eq!(status(&showtime, 0), Some(SeatStatus::Available));
+    assert_eq!(*back, serde_json::from_value(serde_json::to_value(&**back).unwrap()).map(Arc::new).unwrap());
+}
+
+#[test]
+fn seats_that_somebody_has_are_not_left_out() {
     let mut second = first();
     second[0]["seats"] = json!(2);
     second[1]["labels"] = json!({"from": 8, "step": 1});
     let refusal = carry_out(&mut showtime(), &to(version(2), second)).unwrap_err();
-    let said = "seats Stalls A3 and Stalls B7 are missing there; seat Stalls B9 is new there";
-    assert_eq!(refusal.to_string(), said);
-    let Rejection::Move(MoveRejection::OtherSeats { taken, .. }) = refusal else { panic!("{refusal:?}") };
+    assert_eq!(refusal.to_string(), "seats Stalls A3 and Stalls B7 are missing there, and taken");
+    let Rejection::Move(MoveRejection::SeatsTaken { taken }) = refusal else { panic!("{refusal:?}") };
     let taken: Vec<_> = taken.iter().map(|conflict| (conflict.seat_id, conflict.reason)).collect();
     assert_eq!(taken, [2, 3].map(|seat| (SeatId::new(ID, seat), ConflictReason::Reserved)));
+    let mut elsewhere = first();
+    elsewhere[1]["section"] = json!("Circle");
+    assert_eq!(refused(elsewhere), "seat Stalls B7 is missing there, and taken");
 }
 
 #[test]
-fn other_houses_rows_orders_and_capacities_are_refused() {
+fn other_auditoriums_are_refused_and_more_seats_than_a_showtime_may_have() {
     let other = AuditoriumVersion { id: AuditoriumId(Uuid::from_u128(3)), version: 1 };
     let refusal = carry_out(&mut showtime(), &to(other, first())).unwrap_err();
     assert_eq!(refusal, Rejection::Move(MoveRejection::OtherAuditorium));
+    let mut second = first();
+    second[2] = json!({"row": "Field", "seats": 199_995, "area": {}});
+    let refusal = refused(second);
+    assert_eq!(refusal, "with the seats that earlier versions had the showtime would have more than 200000");
+}
 
-    let mut more = first();
-    more.as_array_mut().unwrap().insert(2, json!({"row": "C", "seats": 1, "section": "Stalls"}));
-    assert_eq!(refused(more), "seat Stalls C1 is new there");
-    let mut elsewhere = first();
-    elsewhere[1]["section"] = json!("Circle");
-    let said = "seats Stalls B7 and Stalls B8 are missing there; seats Circle B7 and Circle B8 are new there";
-    assert_eq!(refused(elsewhere), said);
-    let mut turned = first();
-    turned[1]["labels"] = json!({"from": 8, "step": -1});
-    assert_eq!(refused(turned), "row B of Stalls has its seats in another order there");
-    let mut smaller = first();
-    smaller[2]["seats"] = json!(3);
-    assert_eq!(refused(smaller), "area Lawn has 3 places there, and 4 in the showtime");
+#[test]
+fn an_area_keeps_the_places_that_are_taken_and_its_numbers() {
+    let mut showtime = showtime();
+    let reserve = Command::ReserveSeats {
+        booking_id: BookingId(Uuid::from_u128(10)),
+        seats: SeatSelection::new(ID, vec![SeatId::new(ID, 7), SeatId::new(ID, 8)]).unwrap(),
+        user_id: UserId::parse("ada").unwrap(),
+        token: HoldToken::from_bytes([0; 32]).hash(),
+        asked_at: NOW,
+        buyer: Buyer::default(),
+    };
+    carry_out(&mut showtime, &reserve).unwrap();
+    let lawn = |places: u32| {
+        let mut house = first();
+        house[2]["seats"] = json!(places);
+        house
+    };
+    assert_eq!(
+        carry_out(&mut showtime, &to(version(2), lawn(1))).unwrap_err().to_string(),
+        "area Lawn has 1 places there, and 2 are taken"
+    );
+    let places = |showtime: &Showtime| -> Vec<_> { numbered(&showtime.facts().seat_map).split_off(5) };
+    let named = |places: &[(u32, u32)]| -> Vec<_> {
+        places.iter().map(|(number, index)| (format!("Lawn {number}"), *index)).collect()
+    };
+    carry_out(&mut showtime, &to(version(2), lawn(3))).unwrap();
+    assert_eq!(places(&showtime), named(&[(1, 5), (3, 7), (4, 8)]));
+    carry_out(&mut showtime, &to(version(3), lawn(6))).unwrap();
+    assert_eq!(places(&showtime), named(&[(1, 5), (2, 6), (3, 7), (4, 8), (5, 9), (6, 10)]));
+    assert_eq!(showtime.facts().seat_map.former().count(), 0);
 }
 
 #[test]
@@ -151,4 +231,70 @@ fn priced_categories_are_those_of_the_new_version() {
     };
     assert!(matches!(carry_out(&mut showtime(), &priced("silver")), Err(Rejection::BadListing(_))));
     carry_out(&mut showtime(), &priced("gold")).unwrap();
+}
+
+/// A row of a random house: which of six labels its seats have, and after which there is an aisle.
+type RandomRow = (Vec<u32>, Vec<bool>);
+
+fn random_house() -> impl Strategy<Value = Vec<RandomRow>> {
+    let labels = Just((1..=6_u32).collect::<Vec<_>>()).prop_shuffle();
+    let row = (labels, 1..=6_usize, prop::collection::vec(any::<bool>(), 6))
+        .prop_map(|(labels, count, aisles)| (labels.into_iter().take(count).collect(), aisles));
+    prop::collection::vec(row, 1..4)
+}
+
+fn laid_out(house: &[RandomRow], first_row: usize) -> Value {
+    let row = |(place, (labels, aisles)): (usize, &RandomRow)| {
+        let labels: Vec<String> = labels.iter().map(u32::to_string).collect();
+        let count = labels.len();
+        let aisles = (1..count).filter(|seat| aisles[*seat]).collect::<Vec<_>>();
+        let label = ["A", "B", "C", "D"][(place + first_row) % 4];
+        json!({"row": label, "seats": count, "section": "S", "labels": labels, "aisleAfter": aisles})
+    };
+    Value::Array(house.iter().enumerate().map(row).collect())
+}
+
+proptest! {
+    /// Whatever houses follow each other: seats of the same name keep their index, no two seats have one, the house is chosen from as one that
+    /// was made like that, and each move can be taken back.
+    #[test]
+    fn a_moved_house_is_as_good_as_one_that_was_made_so(
+        houses in prop::collection::vec((random_house(), 0..4_usize), 2..5), taken in any::<u32>(), quantity in 1..4_u32,
+    ) {
+        let plan = |at: usize| laid_out(&houses[at].0, houses[at].1);
+        let terms = Terms { auditorium: Some(version(1)), ..Terms::default() };
+        let listing = Listing { terms, ..Listing::new("M", Timestamp::MAX) };
+        let mut showtime = Showtime::scheduled(ShowtimeFacts { id: ID, seat_map: rows(plan(0)) }, listing);
+        let mut indices: HashMap<String, SeatIndex> = numbered(&rows(plan(0))).into_iter().collect();
+        for at in 1..houses.len() {
+            let before = showtime.clone();
+            carry_out(&mut showtime, &to(version(u32::try_from(at).unwrap() + 1), plan(at))).unwrap();
+            let map = &showtime.facts().seat_map;
+            for (name, index) in numbered(map) {
+                prop_assert_eq!(*indices.entry(name.clone()).or_insert(index), index, "{}", name);
+                prop_assert_eq!(map.printed(index).to_string(), name);
+            }
+            let mut all: Vec<SeatIndex> = map.all_seats().map(|seat| seat.index).collect();
+            all.sort_unstable();
+            prop_assert!(all.into_iter().eq(0..map.seat_count()));
+            let mut reverted = showtime.clone();
+            reverted.restore_sequence(before.sequence());
+            reverted.restore_listing((Arc::clone(before.listing()), Arc::clone(&before.facts().seat_map)));
+            prop_assert_eq!(&reverted, &before);
+        }
+        let (moved, made) = (&showtime.facts().seat_map, rows(plan(houses.len() - 1)));
+        let is_free = |map: &SeatMap, seat: SeatIndex| {
+            let name = map.printed(seat).to_string();
+            map.seat(seat).is_some() && taken >> (name.bytes().map(u32::from).sum::<u32>() % 32) & 1 == 0
+        };
+        let best = BestAvailable::new(quantity, Together::Preferred, Within::default()).unwrap();
+        let chosen = |map: &SeatMap| {
+            let seats = best.choose(map, |seat| is_free(map, seat))?;
+            let then = |seat| is_free(map, seat) && !seats.contains(&seat);
+            let orphan = left_alone(map, |seat| is_free(map, seat), &[], &seats).map(|seat| map.printed(seat));
+            let other = near(map, then, &seats).map(|seats| seats.iter().map(|seat| map.printed(*seat)).collect::<Vec<_>>());
+            Ok::<_, Rejection>((explain(map, then, &seats), orphan, other))
+        };
+        prop_assert_eq!(chosen(moved), chosen(&made));
+    }
 }

@@ -1,5 +1,10 @@
 //! Seat maps: the rows of an auditorium, and how a seat's index and its row and number give each other.
+//!
+//! A seat has an index, which is its id and stays, and a position: its place in the order of the rows, in which neighbours differ by 1. Both are the
+//! same until a showtime is moved to a version of its auditorium with other seats. New seats get new indices then; seats that are left out keep
+//! theirs, as *former* seats, which nobody can take.
 
+mod order;
 mod row;
 
 use std::collections::HashSet;
@@ -7,10 +12,11 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::SeatIndex;
 use crate::domain::text::{self, TextError};
+use crate::domain::{SeatIndex, SeatStatus};
 
-pub use row::{AreaShape, CategoryRun, Labels, Places, Row, Seat, SeatPlace, SpecialSeat};
+use order::Order;
+pub use row::{AreaShape, CategoryRun, IndexRun, Labels, Places, Row, Seat, SeatPlace, SpecialSeat};
 
 /// Most seats that one showtime may have, places of areas included.
 pub const MAX_SEATS_PER_SHOWTIME: u32 = 200_000;
@@ -19,7 +25,7 @@ const MAX_LABEL_CHARACTERS: usize = 16;
 
 /// The rows of a showtime, from a client or from an auditorium: at least one seat, at most [`MAX_SEATS_PER_SHOWTIME`].
 ///
-/// Areas come after all rows of seats.
+/// Areas come after all rows of seats, and rows of former seats after all others.
 ///
 /// [`SeatMap::new`] also sees to it that people can tell the rows apart. Reading it from a store does not: earlier versions
 /// accepted more.
@@ -27,9 +33,13 @@ const MAX_LABEL_CHARACTERS: usize = 16;
 #[serde(try_from = "Vec<Row>", into = "Vec<Row>")]
 pub struct SeatMap {
     rows: Vec<Row>,
-    /// Index of the first seat of each row, for the way from an index to its row.
-    starts: Vec<SeatIndex>,
+    /// Position of the first seat of each row, for the way from a position to its row.
+    starts: Vec<u32>,
     seat_count: u32,
+    /// How many rows have seats that can be taken, and how many seats those are.
+    present: (usize, u32),
+    /// `None` where each seat's index is its position.
+    order: Option<Order>,
 }
 
 /// Why rows are no [`SeatMap`]. `index` is the position of the offending row in the list, from 0.
@@ -65,6 +75,9 @@ pub enum SeatMapError {
     /// More than [`MAX_SEATS_PER_SHOWTIME`].
     #[error("there are more than {MAX_SEATS_PER_SHOWTIME} seats")]
     TooManySeats,
+    /// The rows do not give each index to one seat, or have former seats before others.
+    #[error("the rows do not give each index to one seat")]
+    BadIndices,
 }
 
 impl SeatMap {
@@ -107,65 +120,122 @@ impl SeatMap {
                 return Err(SeatMapError::TooManySeats);
             }
         }
-        Ok(Self { rows, starts, seat_count })
+        let present = rows.partition_point(|row| !row.former);
+        if present == 0 || rows.iter().skip(present).any(|row| !row.former) {
+            return Err(if present == 0 { SeatMapError::NoRows } else { SeatMapError::BadIndices });
+        }
+        let present = (present, starts.get(present).copied().unwrap_or(seat_count));
+        let order = Order::of(&rows, seat_count)?;
+        Ok(Self { rows, starts, seat_count, present, order })
     }
 
-    /// The rows, in order.
+    /// The rows with seats that can be taken, in order.
     pub fn rows(&self) -> &[Row] {
+        self.rows.get(..self.present.0).unwrap_or_default()
+    }
+
+    /// As [`SeatMap::rows`], and then those of former seats.
+    pub fn all_rows(&self) -> &[Row] {
         &self.rows
     }
 
-    /// Number of seats; indices run from 0 to one less.
+    /// Number of seats, former ones included; indices run from 0 to one less.
     pub fn seat_count(&self) -> u32 {
         self.seat_count
     }
 
-    /// The rows with their seats' indices, in order.
-    pub fn numbered_rows(&self) -> impl DoubleEndedIterator<Item = (&Row, Range<SeatIndex>)> {
-        self.rows.iter().zip(&self.starts).map(|(row, start)| (row, *start..*start + row.seats))
+    /// Number of seats that can be taken; positions run from 0 to one less.
+    pub fn present_count(&self) -> u32 {
+        self.present.1
     }
 
-    /// The areas with their places' indices, in order.
-    pub fn areas(&self) -> impl Iterator<Item = (&Row, Range<SeatIndex>)> {
-        let first = self.rows.partition_point(|row| row.area.is_none());
+    /// The index of the seat at this position.
+    pub fn index_at(&self, position: u32) -> SeatIndex {
+        self.order.as_ref().map_or(position, |order| order.index_at(position))
+    }
+
+    /// The position of the seat with this index; past [`SeatMap::present_count`] if it is a former one or none.
+    pub fn position(&self, index: SeatIndex) -> u32 {
+        self.order.as_ref().map_or(index, |order| order.position(index))
+    }
+
+    /// The indices of former seats.
+    pub fn former(&self) -> impl Iterator<Item = SeatIndex> {
+        (self.present.1..self.seat_count).map(|position| self.index_at(position))
+    }
+
+    /// Gives a showtime that had the rows `before` the statuses that it has with these rows, in order of index. Nobody had the seats that were
+    /// left out; a former seat's status is [`SeatStatus::Sold`], so that nobody takes it.
+    pub fn follow(&self, before: &Self, statuses: &mut Vec<SeatStatus>) {
+        statuses.resize(usize::try_from(self.seat_count).unwrap_or(usize::MAX), SeatStatus::Available);
+        let mut set = |index: SeatIndex, to| {
+            if let Some(status) = usize::try_from(index).ok().and_then(|index| statuses.get_mut(index)) {
+                *status = to;
+            }
+        };
+        before.former().for_each(|index| set(index, SeatStatus::Available));
+        self.former().for_each(|index| set(index, SeatStatus::Sold));
+    }
+
+    /// The rows of [`SeatMap::rows`] with their seats' positions.
+    pub fn numbered_rows(&self) -> impl DoubleEndedIterator<Item = (&Row, Range<u32>)> {
+        self.rows().iter().zip(&self.starts).map(|(row, start)| (row, *start..*start + row.seats))
+    }
+
+    /// The areas with their places' positions, in order.
+    pub fn areas(&self) -> impl Iterator<Item = (&Row, Range<u32>)> {
+        let first = self.rows().partition_point(|row| row.area.is_none());
         self.numbered_rows().skip(first)
     }
 
     /// The area with this label.
-    pub fn area(&self, label: &str) -> Option<(&Row, Range<SeatIndex>)> {
+    pub fn area(&self, label: &str) -> Option<(&Row, Range<u32>)> {
         self.areas().find(|(area, _)| area.row == label)
     }
 
-    /// The seat at `index`.
+    /// The seat with this index, unless it is a former one.
     pub fn seat(&self, index: SeatIndex) -> Option<Seat<'_>> {
-        let position = self.starts.partition_point(|start| *start <= index).checked_sub(1)?;
-        let (row, start) = (self.rows.get(position)?, self.starts.get(position)?);
-        let offset = index - start;
-        (offset < row.seats).then_some(Seat { index, row, offset })
+        Some(self.position(index))
+            .filter(|position| *position < self.present.1)
+            .and_then(|position| self.seat_at(position))
     }
 
-    /// Whether two seats whose indices differ by 1 are next to each other: in one row, without an aisle between them. Places of an
+    /// The seat at a position; former ones come last.
+    fn seat_at(&self, position: u32) -> Option<Seat<'_>> {
+        let of_row = self.starts.partition_point(|start| *start <= position).checked_sub(1)?;
+        let (row, start) = (self.rows.get(of_row)?, self.starts.get(of_row)?);
+        let offset = position - start;
+        (offset < row.seats).then_some(Seat { index: self.index_at(position), row, offset })
+    }
+
+    /// Whether the seats at two positions that differ by 1 are next to each other: in one row, without an aisle between them. Places of an
     /// area never are.
-    pub fn is_beside(&self, one: SeatIndex, other: SeatIndex) -> bool {
+    pub fn is_beside(&self, one: u32, other: u32) -> bool {
         let right = one.max(other);
-        self.seat(right)
+        self.seat_at(right)
             .is_some_and(|seat| seat.offset > 0 && seat.row.area.is_none() && !seat.row.has_aisle_before(seat.offset))
     }
 
-    /// The seat at `index` as it is printed on a ticket.
+    /// The seat with this index as it is printed on a ticket, also a former one.
     pub fn printed(&self, index: SeatIndex) -> SeatPlace {
-        self.seat(index).map_or_else(|| SeatPlace::numbered("", index.saturating_add(1)), |seat| seat.printed())
+        let seat = self.seat_at(self.position(index));
+        seat.map_or_else(|| SeatPlace::numbered("", index.saturating_add(1)), |seat| seat.printed())
     }
 
-    /// Every seat, in order of index.
+    /// Every seat that can be taken, in the order of the rows.
     pub fn seats(&self) -> impl Iterator<Item = Seat<'_>> {
-        let seats = |(row, start): (_, &SeatIndex)| {
-            (0_u32..).zip(*start..).map(move |(offset, index)| Seat { index, row, offset })
-        };
-        self.rows
-            .iter()
-            .zip(&self.starts)
-            .flat_map(move |(row, start)| seats((row, start)).take_while(|seat| seat.offset < seat.row.seats))
+        self.seats_of(self.present.0)
+    }
+
+    /// As [`SeatMap::seats`], and then the former ones.
+    pub fn all_seats(&self) -> impl Iterator<Item = Seat<'_>> {
+        self.seats_of(self.rows.len())
+    }
+
+    fn seats_of(&self, rows: usize) -> impl Iterator<Item = Seat<'_>> {
+        self.rows.iter().zip(&self.starts).take(rows).flat_map(move |(row, start)| {
+            (0..row.seats).map(move |offset| Seat { index: self.index_at(start + offset), row, offset })
+        })
     }
 }
 

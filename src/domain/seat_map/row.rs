@@ -40,6 +40,21 @@ pub struct Row {
     /// It is an area: `row` is its label, and its `seats` are places that are not drawn one by one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub area: Option<Box<AreaShape>>,
+    /// The indices of its seats, from the left. Empty: each seat's index is its position.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub indices: Box<[IndexRun]>,
+    /// Its seats were left out when the showtime was moved: nobody can take them.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub former: bool,
+}
+
+/// Seats side by side whose indices go up by 1.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct IndexRun {
+    /// The last of them, counted from the left, from 1.
+    pub to: u32,
+    /// The first one's index.
+    pub from: SeatIndex,
 }
 
 /// Where an area is drawn, if it is, in hundredths of the auditorium's unit, from the focal point.
@@ -119,7 +134,7 @@ pub struct SpecialSeat {
 /// A seat of a seat map.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Seat<'a> {
-    /// Its place in the order of all seats.
+    /// What its id ends with.
     pub index: SeatIndex,
     /// Its row.
     pub row: &'a Row,
@@ -282,4 +297,9 @@ fn plain_number(label: &str) -> Option<u32> {
 
 fn is_empty<T>(list: &[T]) -> bool {
     list.is_empty()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(is: &bool) -> bool {
+    !*is
 }

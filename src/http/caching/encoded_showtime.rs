@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::domain::ShowtimeView;
-use crate::domain::{Listing, SeatId, SeatMap, SeatStatus, ShowtimeId};
+use crate::domain::{Listing, SeatId, SeatIndex, SeatMap, SeatStatus, ShowtimeId};
 use crate::http::caching::representation::Representation;
 use crate::seat_json::{SEAT_BYTES, push_area_places, push_areas, push_seats};
 
@@ -143,12 +143,14 @@ impl Facts {
         body.push_str(&self.members());
         // Writing to a String cannot fail, here and below.
         let written = write!(body, r#","sequence":{sequence}"#);
-        let codes = statuses.iter().flat_map(|byte| [byte & 3, byte >> 2 & 3, byte >> 4 & 3, byte >> 6]);
-        // Two bits have a fourth value, which `packed` does not write.
-        let statuses = codes.map(|code| SeatStatus::from_code(code).unwrap_or(SeatStatus::Sold));
-        push_areas(&mut body, &self.seat_map, statuses.clone());
+        let status = |seat: SeatIndex| {
+            let byte = usize::try_from(seat).ok().and_then(|seat| statuses.get(seat / SEATS_PER_BYTE));
+            // Two bits have a fourth value, which `packed` does not write.
+            byte.and_then(|byte| SeatStatus::from_code(byte >> (seat % 4 * 2) & 3)).unwrap_or(SeatStatus::Sold)
+        };
+        push_areas(&mut body, &self.seat_map, status);
         body.push_str(r#","seats":["#);
-        push_seats(&mut body, self.id, self.seat_map.seats().zip(statuses));
+        push_seats(&mut body, self.id, self.seat_map.seats().map(|seat| (seat, status(seat.index))));
         body.push_str("]}");
         finished(written, body)
     }

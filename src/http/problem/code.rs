@@ -89,8 +89,8 @@ codes! {
         "`reason` says why. Its bookings are ended; a payment is to be returned by whoever took it.";
     InvalidListing = "invalid-listing", CONFLICT, "The showtime would make no sense",
         "With this change the sale would end before it begins, or a category would be priced that no seat has; `detail` says how. Nothing was changed.";
-    OtherSeats = "other-seats", CONFLICT, "The version has other seats",
-        "A showtime is moved only to a version of its auditorium with the same seats and areas, whatever else has changed there. `detail` names the first seats that are missing or new; `conflicts` names those of the missing ones that somebody has. Nothing was changed.";
+    OtherSeats = "other-seats", CONFLICT, "The showtime cannot be moved to this version",
+        "A showtime is moved only to a version of its own auditorium, and no seat that somebody has is left out. `conflicts` names such seats (the first 100), `bookings` the bookings and blocks that have them. Nothing was changed.";
     TooManyPlaces = "too-many-places", CONFLICT, "More places than one booking may have",
         "`most` says how many places one booking of this showtime may have. Nothing was changed.";
     CustomerLimit = "customer-limit", CONFLICT, "More places than one customer may have",

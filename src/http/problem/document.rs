@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::{Alternative, BookingId, CancelReason, SeatConflict, SeatPlace, ShowtimeId, Timestamp};
+use crate::domain::{Alternative, BookingId, CancelReason, SeatConflict, SeatPlace, ShowtimeId, Timestamp, UserId};
 use crate::http::health::DependencyReport;
 use crate::http::problem::code::Code;
 use crate::http::words::{BookingStatus, ConflictReason};
@@ -110,6 +110,25 @@ impl From<&Alternative> for AlternativeAnswer {
     }
 }
 
+/// A live booking, or a block, that has seats which a move would leave out.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BookingInTheWay {
+    /// The booking, or the block.
+    #[schema(value_type = uuid::Uuid)]
+    pub(crate) booking_id: BookingId,
+    /// Where it stands.
+    #[schema(value_type = BookingStatus)]
+    pub(crate) status: &'static str,
+    /// Whose booking it is; absent: it is a block.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    pub(crate) user_id: Option<UserId>,
+    /// Those of its seats, as they are printed.
+    #[schema(example = json!(["Stalls A4", "Stalls A5"]))]
+    pub(crate) seats: Vec<String>,
+}
+
 /// An error, RFC 9457. Further members say more where a code's meaning announces them.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -187,6 +206,10 @@ pub(crate) struct Further {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) alternatives: Option<Vec<AlternativeAnswer>>,
+    /// Bookings and blocks that have seats which a move would leave out, the first 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) bookings: Option<Vec<BookingInTheWay>>,
     /// What the booking is instead of pending.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BookingStatus>, nullable = false)]

@@ -23,7 +23,7 @@ use crate::write_store::StoreError;
 
 pub use code::Code;
 pub use document::FieldError;
-pub(super) use document::{Document, Further};
+pub(super) use document::{BookingInTheWay, Document, Further};
 
 /// Media type of every error.
 pub const PROBLEM_JSON: &str = "application/problem+json";

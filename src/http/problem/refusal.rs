@@ -3,6 +3,9 @@
 use crate::domain::{BlockRejection, ListingError, MoveRejection, Rejection};
 use crate::http::problem::{Code, FieldError, Further, Problem};
 
+/// Seats of a house that a problem names at most.
+const MOST_CONFLICTS: usize = 100;
+
 impl Problem {
     fn of_unknown_seats(count: usize, detail: String) -> Self {
         let name = FieldError::pointer("/seatIds", "names a seat that does not exist in this showtime");
@@ -23,10 +26,10 @@ impl Problem {
     fn of_move(rejection: &MoveRejection, detail: String) -> Self {
         let problem = Self::in_body(Code::OtherSeats, "/auditoriumVersion", detail);
         match rejection {
-            MoveRejection::OtherSeats { taken, .. } => problem.with_conflicts(taken),
-            MoveRejection::OtherAuditorium | MoveRejection::OtherOrder { .. } | MoveRejection::OtherCapacity { .. } => {
-                problem
-            }
+            MoveRejection::SeatsTaken { taken } => problem.with_conflicts(taken.get(..MOST_CONFLICTS).unwrap_or(taken)),
+            MoveRejection::OtherAuditorium
+            | MoveRejection::OtherCapacity { .. }
+            | MoveRejection::TooManySeats { .. } => problem,
         }
     }
 

@@ -308,6 +308,11 @@ pub(super) struct LayoutRow {
     /// It is an area: `row` is its label, `seats` its capacity.
     #[schema(value_type = Option<serde_json::Value>, nullable = false)]
     area: Option<String>,
+    /// The indices with which the seats' ids end, from the left: `{to, from}`, where `to` is the last seat of a run of indices that begins with
+    /// `from`. Absent: they are the seats' places in the order of all rows, from 0. Only showtimes that were moved to a version of their auditorium
+    /// with other seats have rows with them.
+    #[schema(value_type = Option<Vec<serde_json::Value>>, nullable = false)]
+    indices: Option<Vec<String>>,
 }
 
 /// A row of seats, numbered from 1.

@@ -1,15 +1,19 @@
 //! House: the seats of an auditorium's version, for a showtime that is made from it or moved to it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use actix_web::web;
 
+use crate::box_office::BoxOfficeError;
 use crate::domain::{
-    AuditoriumId, AuditoriumVersion, MAX_SEATS_PER_SHOWTIME, NewHouse, Rejection, SeatMap, SeatMapError, ShowtimeId,
+    AuditoriumId, AuditoriumVersion, Booking, MAX_SEATS_PER_SHOWTIME, MoveRejection, NewHouse, Rejection, SeatId,
+    SeatMap, SeatMapError, Showtime, ShowtimeId,
 };
 use crate::http::AppState;
 use crate::http::auditoriums::stored_plan;
-use crate::http::problem::{Code, FieldError, Problem};
+use crate::http::history::replay;
+use crate::http::problem::{BookingInTheWay, Code, FieldError, Further, Problem};
 
 /// Highest version of an auditorium: stores keep it as a signed number of 32 bits.
 pub(super) const MOST_VERSION: u32 = 0x7FFF_FFFF;
@@ -37,6 +41,44 @@ pub(super) async fn of_showtime(state: &AppState, id: ShowtimeId, version: u32) 
         Problem::field(FieldError::pointer("/auditoriumVersion", detail))
     })?;
     of(state, (auditorium.id, Some(version)), state.settings.showtime_rows_bytes).await
+}
+
+/// Most bookings that a refused move names.
+const MOST_BOOKINGS: usize = 100;
+
+/// Why a showtime was not changed. Of a move that would leave out seats: with the bookings that have them.
+pub(super) async fn refused(state: &AppState, id: ShowtimeId, error: BoxOfficeError) -> Problem {
+    let BoxOfficeError::Rejected(Rejection::Move(MoveRejection::SeatsTaken { taken })) = &error else {
+        return error.into();
+    };
+    let seats: HashSet<SeatId> = taken.iter().map(|conflict| conflict.seat_id).collect();
+    let problem = Problem::from(error);
+    let look = move |showtime: &Showtime| in_the_way(showtime, &seats);
+    match replay(state, id, look).await {
+        Ok(bookings) => problem.with(Further { bookings: Some(bookings), ..Further::default() }),
+        // The seats are named all the same.
+        Err(_) => problem,
+    }
+}
+
+fn in_the_way(showtime: &Showtime, seats: &HashSet<SeatId>) -> Vec<BookingInTheWay> {
+    let has_some = |booking: &&Booking| booking.seat_ids.iter().any(|seat| seats.contains(seat));
+    let live = showtime.bookings().filter(|booking| booking.status.is_live());
+    let mut found: Vec<&Booking> = live.filter(has_some).collect();
+    found.sort_unstable_by_key(|booking| booking.id.0);
+    let seat_map = &showtime.facts().seat_map;
+    let answer = |booking: &Booking| BookingInTheWay {
+        booking_id: booking.id,
+        status: booking.status.as_str(),
+        user_id: booking.block.is_none().then(|| booking.user_id.clone()),
+        seats: booking
+            .seat_ids
+            .iter()
+            .filter(|seat| seats.contains(seat))
+            .map(|seat| seat_map.printed(seat.index()).to_string())
+            .collect(),
+    };
+    found.into_iter().take(MOST_BOOKINGS).map(answer).collect()
 }
 
 /// Events and documents carry the rows.

@@ -59,8 +59,8 @@ pub(super) struct ChangeBody {
     time_zone: Option<String>,
     /// What its places cost. Bookings keep the prices that they were made with.
     prices: Option<PricesBody>,
-    /// Another version of the auditorium that it was made from, with the same seats: categories, kinds, notes, aisles and places on the plan become
-    /// those of that version.
+    /// Another version of the auditorium that it was made from. Seats that both have keep their ids and bookings; new ones are on sale at once; one
+    /// that somebody has cannot be left out.
     #[schema(minimum = 1)]
     auditorium_version: Option<u32>,
 }
@@ -109,7 +109,10 @@ pub(super) async fn change(
     if let Some(version) = version {
         change.house = Some(house::of_showtime(&state, id, version).await?);
     }
-    Ok(answer(id, state.box_office.change_showtime(id, change, context).await?))
+    match state.box_office.change_showtime(id, change, context).await {
+        Ok(listed) => Ok(answer(id, listed)),
+        Err(error) => Err(house::refused(&state, id, error).await),
+    }
 }
 
 /// `POST /api/showtimes/{id}/cancel`

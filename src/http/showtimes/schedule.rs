@@ -221,7 +221,7 @@ fn read_row(value: &RawValue) -> Result<Row, Wrong> {
 
 fn wrong_row(error: &SeatMapError) -> String {
     match error {
-        SeatMapError::NoRows | SeatMapError::TooManySeats => "/rows".to_owned(),
+        SeatMapError::NoRows | SeatMapError::TooManySeats | SeatMapError::BadIndices => "/rows".to_owned(),
         SeatMapError::EmptyRow { index, .. } => format!("/rows/{index}/seats"),
         SeatMapError::BadLabel { index, .. } | SeatMapError::DuplicateRow { index, .. } => {
             format!("/rows/{index}/row")

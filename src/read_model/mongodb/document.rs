@@ -9,7 +9,8 @@
 //! | `cancelled` | string | why it was cancelled; absent: it was not |
 //! | `sequence` | int64 | the last event applied |
 //! | `stamp` | int64 | that event's stamp |
-//! | `seatCount` | int64 | number of seats |
+//! | `seatCount` | int64 | number of seats, former ones included |
+//! | `formerSeats` | int64 | number of former seats; absent: none |
 //! | `available` | int64 | number of available seats |
 //! | `statuses` | binary | two bits a seat in order of index, the first seat in the lowest bits of the first byte |
 //! | `rows` | binary | the rows as JSON, compressed with zlib |
@@ -113,22 +114,31 @@ pub(super) fn summary(document: &Document) -> Result<ShowtimeSummary, Damaged> {
         listing: Arc::new(listing(document)?),
         sequence,
         stamp,
-        seats: number(document, "seatCount")?,
+        seats: number::<u32>(document, "seatCount")?.saturating_sub(former(document)?),
         available: number(document, "available")?,
     })
 }
 
+fn former(document: &Document) -> Result<u32, Damaged> {
+    document.get("formerSeats").map_or(Ok(0), |_| number(document, "formerSeats"))
+}
+
 /// The view of a whole document.
 pub(super) fn view(document: &Document) -> Result<ShowtimeView, Damaged> {
-    let rows = field(document, "rows", Document::get_binary_generic)?;
-    let rows: Vec<Row> = serde_json::from_reader(ZlibDecoder::new(rows.as_slice())).map_err(damaged)?;
-    let seat_map = SeatMap::stored(rows).map_err(damaged)?;
+    let seat_map = seat_map(document)?;
     let ShowtimeSummary { id, listing, sequence, stamp, seats, available: _ } = summary(document)?;
-    if seat_map.seat_count() != seats {
+    if (seat_map.present_count(), seat_map.seat_count()) != (seats, number(document, "seatCount")?) {
         return Err(damaged("seatCount"));
     }
     let statuses = statuses(document)?;
     Ok(ShowtimeView { id, listing, sequence, stamp, seat_map: Arc::new(seat_map), statuses })
+}
+
+/// The seat map of a document with `rows`.
+pub(super) fn seat_map(document: &Document) -> Result<SeatMap, Damaged> {
+    let rows = field(document, "rows", Document::get_binary_generic)?;
+    let rows: Vec<Row> = serde_json::from_reader(ZlibDecoder::new(rows.as_slice())).map_err(damaged)?;
+    SeatMap::stored(rows).map_err(damaged)
 }
 
 /// All fields of a view's document but its id.
@@ -141,10 +151,11 @@ pub(super) fn whole(view: &ShowtimeView) -> Result<Document, Damaged> {
 
 /// The fields of a seat map.
 pub(super) fn laid_out(seat_map: &SeatMap) -> Result<Document, Damaged> {
-    let json = serde_json::to_vec(seat_map.rows()).map_err(damaged)?;
+    let json = serde_json::to_vec(seat_map.all_rows()).map_err(damaged)?;
     let mut rows = Vec::new();
     ZlibEncoder::new(json.as_slice(), Compression::fast()).read_to_end(&mut rows).map_err(damaged)?;
-    Ok(doc! { "seatCount": i64::from(seat_map.seat_count()), "rows": binary(rows) })
+    let former = seat_map.seat_count() - seat_map.present_count();
+    Ok(doc! { "seatCount": i64::from(seat_map.seat_count()), "formerSeats": i64::from(former), "rows": binary(rows) })
 }
 
 /// The fields that events change.

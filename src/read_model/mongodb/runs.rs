@@ -11,7 +11,7 @@ use std::time::Duration;
 use mongodb::bson::{Bson, Document, doc};
 
 use crate::coalesce::{Carrier, Waiting};
-use crate::domain::{Applied, EventRun, Listing, Place, SeatStatus, ShowtimeId, ShowtimeView, Stamp};
+use crate::domain::{Applied, EventRun, Listing, Place, SeatMap, SeatStatus, ShowtimeId, ShowtimeView, Stamp};
 use crate::read_model::ReadError;
 use crate::read_model::mongodb::collection::{Showtimes, statement};
 use crate::read_model::mongodb::document::{self, Damaged, LISTING_FIELDS, laid_out, listed, moved, whole};
@@ -38,6 +38,8 @@ struct Stored {
     place: Place,
     listing: Arc<Listing>,
     statuses: Vec<SeatStatus>,
+    /// Read if a run sets the rows.
+    seat_map: Option<Arc<SeatMap>>,
 }
 
 impl Carrier for Runs {
@@ -102,10 +104,15 @@ impl Runs {
         let ids = load.iter().map(|waiting| waiting.item.showtime_id()).collect();
         let mut fields = doc! { "sequence": 1, "stamp": 1, "seatCount": 1, "statuses": 1 };
         fields.extend(LISTING_FIELDS.map(|name| (name.to_owned(), Bson::from(1))));
+        let sets_rows = load.iter().any(|waiting| waiting.item.rows_after(0).is_some());
+        if sets_rows {
+            fields.insert("rows", 1);
+        }
         let decode = |found: &Document| {
             let (place, statuses) = (document::place(found)?, document::statuses(found)?);
             let listing = Arc::new(document::listing(found)?);
-            Ok((document::id(found)?, Stored { place, listing, statuses }))
+            let seat_map = sets_rows.then(|| document::seat_map(found)).transpose()?.map(Arc::new);
+            Ok((document::id(found)?, Stored { place, listing, statuses, seat_map }))
         };
         Ok(self.0.find(ids, fields, decode).await?.into_iter().collect())
     }
@@ -119,20 +126,8 @@ impl Runs {
 }
 
 fn step(run: &EventRun, stored: Option<&Stored>) -> Result<Step, Damaged> {
-    if let Some(Stored { place, listing: before, statuses }) = stored {
-        let (mut next, mut listing, mut statuses) = (*place, Arc::clone(before), statuses.clone());
-        let applied = next.apply(run, &mut listing, &mut statuses);
-        if next == *place {
-            return Ok(Step::Answer(applied));
-        }
-        let mut fields = moved(next, &statuses)?;
-        if listing != *before {
-            fields.extend(listed(&listing)?);
-        }
-        if let Some(rows) = run.rows_after(place.sequence) {
-            fields.extend(laid_out(rows)?);
-        }
-        return Ok(Step::Write(statement(run.showtime_id(), Some(*place), fields)?));
+    if let Some(stored) = stored {
+        return stored.step(run);
     }
     let first = run.events().first().filter(|_first| run.goes_on(0, Stamp::default()));
     let Some(mut view) = first.and_then(|first| ShowtimeView::scheduled(run.showtime_id(), first)) else {
@@ -140,6 +135,34 @@ fn step(run: &EventRun, stored: Option<&Stored>) -> Result<Step, Damaged> {
     };
     view.apply(run);
     Ok(Step::Write(statement(view.id, None, whole(&view)?)?))
+}
+
+impl Stored {
+    fn step(&self, run: &EventRun) -> Result<Step, Damaged> {
+        let (id, mut listing, mut statuses) = (run.showtime_id(), Arc::clone(&self.listing), self.statuses.clone());
+        let mut next = self.place;
+        let (applied, rows) = match &self.seat_map {
+            Some(seat_map) if run.rows_after(next.sequence).is_some() => {
+                let Place { sequence, stamp } = next;
+                let mut view = ShowtimeView { id, listing, sequence, stamp, seat_map: Arc::clone(seat_map), statuses };
+                let applied = view.apply(run);
+                (next, listing, statuses) = (view.place(), view.listing, view.statuses);
+                (applied, Some(view.seat_map))
+            }
+            Some(_) | None => (next.apply(run, &mut listing, &mut statuses), None),
+        };
+        if next == self.place {
+            return Ok(Step::Answer(applied));
+        }
+        let mut fields = moved(next, &statuses)?;
+        if listing != self.listing {
+            fields.extend(listed(&listing)?);
+        }
+        if let Some(rows) = rows {
+            fields.extend(laid_out(&rows)?);
+        }
+        Ok(Step::Write(statement(id, Some(self.place), fields)?))
+    }
 }
 
 /// Returns no runs: none is left to be tried again.

@@ -1,5 +1,6 @@
 // The feed: what happens in a showtime, told over a WebSocket, or, where that is blocked, asked for every few seconds.
 
+import { Order } from "./order.js";
 import { call, Refusal } from "./server.js";
 
 const OPEN_WITHIN = 5000;
@@ -11,24 +12,24 @@ const STATUSES = ["Available", "Reserved", "Sold"];
 export const codeOf = (status) => STATUSES.indexOf(status);
 export const statusOf = (code) => STATUSES[code];
 
-/** The packed live status, two bits for each seat, as one byte for each. */
-export function unpack(packed, count) {
-  const codes = new Uint8Array(count);
-  for (let index = 0; index < count; index += 1) codes[index] = packed[index >> 2] >> (2 * (index & 3)) & 3;
+/** The packed live status, two bits for each seat by its index, as one byte for each by its place. */
+export function unpack(packed, order) {
+  const codes = new Uint8Array(order.count);
+  for (let place = 0; place < order.count; place += 1) {
+    const index = order.index(place);
+    codes[place] = packed[index >> 2] >> (2 * (index & 3)) & 3;
+  }
   return codes;
 }
-
-/** A seat's place in the order of its showtime: its id ends with it. */
-export const indexOf = (id) => parseInt(id.slice(-8), 16);
 
 /**
  * Follows one showtime from its layout on. `on` is told:
  * `layout(layout)`, once and when its terms changed unseen; `statuses(sequence, codes)`, all of them, one byte a seat;
- * `change(sequence, indices, code, listing)`; `state(name, text)`, `live`, `waiting` or `off`; `failed(refusal)`.
+ * `change(sequence, places, code, listing)`; `state(name, text)`, `live`, `waiting` or `off`; `failed(refusal)`.
  */
 export class Feed {
   constructor(id, on, server = "") {
-    Object.assign(this, { id, on, server, sequence: 0, count: 0, ended: false, failures: 0, socket: null, polling: null, polls: 0,
+    Object.assign(this, { id, on, server, sequence: 0, order: null, ended: false, failures: 0, socket: null, polling: null, polls: 0,
       parts: null, timers: new Set(), retry: null, lower: 0 });
     this.path = "/api/showtimes/" + encodeURIComponent(id);
     this.online = () => { this.failures = 0; this.connect(); };
@@ -65,7 +66,7 @@ export class Feed {
       status.catch(() => {});
       const layout = await call("GET", this.path + "/layout", { server: this.server });
       if (this.ended) return;
-      this.count = layout.rows.reduce((sum, row) => sum + row.seats, 0);
+      this.order = new Order(layout.rows);
       this.on.layout(layout);
       this.take(await status);
       this.connect();
@@ -135,9 +136,9 @@ export class Feed {
 
   receive(message) {
     if (message.type === "snapshot") {
-      if (message.part === 0) this.parts = new Uint8Array(this.count);
+      if (message.part === 0) this.parts = new Uint8Array(this.order.count);
       if (!this.parts) return;
-      for (const seat of message.seats) this.parts[indexOf(seat.seatId)] = codeOf(seat.status);
+      for (const seat of message.seats) this.parts[this.order.placeOf(seat.seatId)] = codeOf(seat.status);
       if (message.final) {
         const { type, part, final, seats, ...listing } = message;
         this.sequence = message.sequence;
@@ -149,7 +150,8 @@ export class Feed {
       if (message.sequence <= this.sequence) return;
       if (message.sequence !== this.sequence + 1) { this.connect(); return; }
       this.sequence = message.sequence;
-      this.on.change(message.sequence, message.seatIds.map(indexOf), codeOf(message.status), message.showtime);
+      const places = message.seatIds.map((id) => this.order.placeOf(id)).filter((place) => place < this.order.count);
+      this.on.change(message.sequence, places, codeOf(message.status), message.showtime);
     }
   }
 
@@ -198,7 +200,7 @@ export class Feed {
     if (sequence === this.sequence || this.lower === 1) return;
     const again = this.sequence > 0;
     this.sequence = sequence;
-    this.on.statuses(sequence, unpack(packed, this.count));
+    this.on.statuses(sequence, unpack(packed, this.order));
     // The status says nothing of new terms, or of a cancellation.
     if (again) call("GET", this.path + "/layout", { server: this.server }).then((layout) => { if (!this.ended && this.sequence === sequence) this.on.layout(layout); }, () => {});
   }

@@ -1,5 +1,7 @@
 // The house: a layout as numbers. Places are in hundredths of the plan's unit, x to the right, y away from the stage, which is at 0, 0.
 
+import { Order } from "../lib/order.js";
+
 const SEAT_PITCH = 5000;
 const ROW_PITCH = 6400;
 const AREA_PITCH = 2600;
@@ -16,14 +18,15 @@ function numbers(given, count, from, step) {
 }
 
 /**
- * The house of a layout, as `/api/showtimes/{id}/layout` gives it. For each seat, by its place in the order of the showtime: `x`, `y`,
+ * The house of a layout, as `/api/showtimes/{id}/layout` gives it. For each seat, by its place in the order of the rows: `x`, `y`,
  * `size`, `row` (place in `rows`), `category` (place in `categories`) and `kind` (place in KINDS). Rows know their seats
  * by `first` and `seats`, sections theirs by `rows`. Places of areas are not among the seats on the map: `areas` has them.
  */
 export class House {
   constructor(layout) {
     this.prefix = layout.seatIdPrefix ?? "";
-    this.count = layout.rows.reduce((sum, row) => sum + row.seats, 0);
+    this.order = new Order(layout.rows);
+    this.count = this.order.count;
     this.x = new Float32Array(this.count);
     this.y = new Float32Array(this.count);
     this.size = new Float32Array(this.count);
@@ -104,7 +107,7 @@ export class House {
   addArea(row, first) {
     this.addRuns(row, first);
     const { x, y, width, height } = row.area;
-    this.areas.push({ label: row.row, capacity: row.seats, first, category: this.category[first], x, y, width, height });
+    this.areas.push({ label: row.row, capacity: row.seats, first, labels: row.labels, category: this.category[first], x, y, width, height });
   }
 
   /** Bounds of all seats, of each section, and how far rows are apart. */
@@ -174,11 +177,11 @@ export class House {
     return nearest === Infinity ? 6 * this.pitch : Math.max(nearest * 0.55, this.pitch / 2);
   }
 
-  id(seat) { return this.prefix + seat.toString(16).padStart(8, "0"); }
+  id(seat) { return this.prefix + this.order.index(seat).toString(16).padStart(8, "0"); }
   /** A seat's place, or -1 if the id is none of this house. */
   find(id) {
     if (typeof id !== "string" || !id.startsWith(this.prefix)) return -1;
-    const seat = parseInt(id.slice(this.prefix.length), 16);
+    const seat = this.order.placeOf(id);
     return seat >= 0 && seat < this.count ? seat : -1;
   }
   isSeat(seat) { return seat >= 0 && seat < this.seats; }
@@ -187,8 +190,7 @@ export class House {
 
   /** What is printed on the seat. */
   label(seat) {
-    if (!this.isSeat(seat)) return String(seat - (this.areaOf(seat)?.first ?? 0) + 1);
-    const { labels, first } = this.rowOf(seat);
+    const { labels, first } = (this.isSeat(seat) ? this.rowOf(seat) : this.areaOf(seat)) ?? { first: 0 };
     const place = seat - first;
     if (Array.isArray(labels)) return labels[place];
     return String(labels ? labels.from + place * labels.step : place + 1);

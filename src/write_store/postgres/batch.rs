@@ -75,6 +75,8 @@ statement! {
         UPDATE showtimes t SET sequence = t.sequence + u.events, follows = t.stamp, stamp = u.stamp,
             fence = t.fence + CASE WHEN u.listing IS NULL THEN 0 ELSE 1 END, listing = coalesce(u.listing -> 'listing', t.listing),
             rows = coalesce((u.listing -> 'rows')::jsonb, t.rows),
+            seat_count = CASE WHEN u.listing ->> 'seats' IS NULL THEN t.seat_count
+                ELSE add_seats(t.id, t.seat_count, (u.listing ->> 'seats')::int4) END,
             ending = t.ending OR u.listing -> 'listing' ->> 'cancelled' IS NOT NULL
         FROM (
             SELECT u.*
@@ -182,6 +184,9 @@ struct Listed<'a> {
     listing: &'a Listing,
     #[serde(skip_serializing_if = "Option::is_none")]
     rows: Option<&'a SeatMap>,
+    /// How many seats the rows have. Those that are added are not seen by the other parts of the statement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seats: Option<u32>,
 }
 
 impl CommitBatches {
@@ -219,7 +224,8 @@ impl CommitBatches {
         self.event_counts.push(to_count(batch.events.len())?);
         self.events.push(JsonText::of(&batch.events)?);
         self.traceparents.push(batch.traceparent.clone());
-        let listed = batch.listing.as_deref().map(|listing| Listed { listing, rows: batch.rows() });
+        let seats = batch.rows().map(SeatMap::seat_count);
+        let listed = batch.listing.as_deref().map(|listing| Listed { listing, rows: batch.rows(), seats });
         self.listings.push(listed.map(|listed| JsonText::of(&listed)).transpose()?);
         self.put_seats(number, batch)?;
         self.put_bookings(number, batch)

@@ -22,10 +22,13 @@ statement!(
 );
 
 statement!(
-    /// After [`Advance`]. Whoever else owns the showtime is to load it again.
-    List -> () = "
-        UPDATE showtimes SET fence = fence + 1, listing = ?, rows = coalesce(?, rows), ending = ending OR ? WHERE id = ?"
+    /// After [`Advance`]. Whoever else owns the showtime is to load it again. The answer is the number of seats.
+    List -> BigInt = "
+        UPDATE showtimes SET fence = fence + 1, listing = ?, rows = coalesce(?, rows), ending = ending OR ? WHERE id = ?
+        RETURNING seat_count"
 );
+
+statement!(CountSeats -> () = "UPDATE showtimes SET seat_count = ? WHERE id = ?");
 
 /// A batch with its texts. They are written before the batch is queued: the one thread that writes has no time for it.
 pub(super) struct Prepared {
@@ -66,7 +69,9 @@ pub(super) fn commit(connection: &mut SqliteConnection, prepared: &Prepared) -> 
         let id = Bind::Blob(batch.showtime_id.0.as_bytes());
         let rows = Bind::OptionalText(rows.as_deref());
         let binds = [Bind::Text(text), rows, Bind::Integer(i64::from(is_cancelled)), id];
-        List.with(&binds).execute(connection).map_err(failed_to::<CommitError>("change the listing"))?;
+        let counts: Vec<i64> =
+            List.with(&binds).load(connection).map_err(failed_to::<CommitError>("change the listing"))?;
+        add_seats(connection, batch, counts.first().copied())?;
     }
     if batch.follows.is_some_and(|expected| expected != follows) {
         return Err(CommitError::Conflict);
@@ -81,6 +86,19 @@ pub(super) fn commit(connection: &mut SqliteConnection, prepared: &Prepared) -> 
     journal::insert(connection, batch.showtime_id, &row)?;
     outbox::insert(connection, batch.showtime_id, sequences, batch.traceparent.as_deref())?;
     Ok(Committed { first_sequence, follows, stamp, fence: batch.fence_afterwards() })
+}
+
+/// A showtime that is moved to a house with more seats gets them.
+fn add_seats(connection: &mut SqliteConnection, batch: &Batch, has: Option<i64>) -> Result<(), CommitError> {
+    let (Some(has), Some(rows)) = (has, batch.rows()) else { return Ok(()) };
+    let wants = i64::from(rows.seat_count());
+    if wants <= has {
+        return Ok(());
+    }
+    seats::insert(connection, batch.showtime_id, has..wants)?;
+    let binds = [Bind::Integer(wants), Bind::Blob(batch.showtime_id.0.as_bytes())];
+    CountSeats.with(&binds).execute(connection).map_err(failed_to::<CommitError>("count the seats"))?;
+    Ok(())
 }
 
 /// The sequences of the batch's first and last event, and the stamp of the event before. A showtime that is not there is `Fenced`

@@ -1,5 +1,7 @@
 //! Seats: one row each, changed only at the version that the owner expects.
 
+use std::ops::Range;
+
 use diesel::RunQueryDsl;
 use diesel::sql_types::{BigInt, Binary, Nullable};
 use diesel::sqlite::SqliteConnection;
@@ -11,9 +13,9 @@ use crate::write_store::sqlite::statement::{Bind, Statement, statement};
 use crate::write_store::{Batch, CommitError, SeatChange, StoreError};
 
 statement!(
-    /// The seats of a new showtime: 0 up to the count.
+    /// Seats from an index up to a count, which is above it.
     InsertSeats -> () = "
-        WITH RECURSIVE numbers (seat) AS (SELECT 0 UNION ALL SELECT seat + 1 FROM numbers WHERE seat + 1 < ?)
+        WITH RECURSIVE numbers (seat) AS (SELECT ? UNION ALL SELECT seat + 1 FROM numbers WHERE seat + 1 < ?)
         INSERT INTO seats (showtime_id, seat, status, version, booking_id) SELECT ?, seat, 0, 1, NULL FROM numbers"
 );
 
@@ -41,9 +43,12 @@ statement!(
         SELECT seat, status, version, booking_id FROM seats WHERE showtime_id = ? ORDER BY seat"
 );
 
-/// Adds the seats of a new showtime, all free, at version 1.
-pub(super) fn insert(connection: &mut SqliteConnection, id: ShowtimeId, seats: u32) -> Result<(), CommitError> {
-    let binds = [Bind::Integer(i64::from(seats)), Bind::Blob(id.0.as_bytes())];
+/// Adds seats, all free, at version 1.
+pub(super) fn insert(connection: &mut SqliteConnection, id: ShowtimeId, seats: Range<i64>) -> Result<(), CommitError> {
+    if seats.is_empty() {
+        return Ok(());
+    }
+    let binds = [Bind::Integer(seats.start), Bind::Integer(seats.end), Bind::Blob(id.0.as_bytes())];
     InsertSeats
         .with(&binds)
         .execute(connection)

@@ -55,7 +55,7 @@ pub(super) fn schedule(connection: &mut SqliteConnection, new: &NewShowtime) -> 
         .with(&binds)
         .execute(connection)
         .map_err(refused_or_failed_to("schedule the showtime", CommitError::Conflict))?;
-    seats::insert(connection, *id, seat_map.seat_count())?;
+    seats::insert(connection, *id, 0..i64::from(seat_map.seat_count()))?;
     let (sequences, events) = ((1, 1), json(&[new.event()])?);
     let row = journal::Row { sequences, recorded_at: *recorded_at, follows: Stamp::default(), stamp, events: &events };
     journal::insert(connection, *id, &row)?;

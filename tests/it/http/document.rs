@@ -152,7 +152,7 @@ fn the_members_of_the_contract_keep_their_names() {
         ("Area", "areaId available capacity category label"),
         ("LayoutArea", "areaId capacity category firstSeat height label width x y"),
         ("Seat", "area category kind label number row seatId section status"),
-        ("LayoutRow", "aisleAfter area categories labels row seats section special x y"),
+        ("LayoutRow", "aisleAfter area categories indices labels row seats section special x y"),
         ("AuditoriumVersion", "id version"),
         ("Prices", "currency zones"),
         ("PriceZone", "category tariffs"),
@@ -185,7 +185,7 @@ fn the_members_of_the_contract_keep_their_names() {
         ("FieldError", "detail header parameter pointer"),
         (
             "Problem",
-            "alternatives bookingId bookingStatus code conflicts dependencies detail errors expiredAt instance left limit longest message most onSaleFrom onSaleUntil \
+            "alternatives bookingId bookingStatus bookings code conflicts dependencies detail errors expiredAt instance left limit longest message most onSaleFrom onSaleUntil \
              reason sequence showtimeId startedAt status title traceId type until",
         ),
     ] {

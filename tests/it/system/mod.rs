@@ -19,6 +19,7 @@ mod lifecycle;
 mod loadtest;
 mod moved_showtimes;
 mod operator_page;
+mod other_seats;
 mod page;
 mod page_quality;
 mod planted_rows;

@@ -57,7 +57,10 @@ async fn a_showtime_is_moved(node: &Server, other: &Server) {
 
     let gone = change(node, &showtime, &json!({"auditoriumVersion": 3, "prices": prices("gold", 200)})).await;
     assert_eq!((gone.status, &gone.body["code"]), (409, &json!("other-seats")), "{gone:?}");
-    assert_eq!(gone.body["message"], "seat Stalls A4 is missing there");
+    assert_eq!(gone.body["message"], "seat Stalls A4 is missing there, and taken");
+    let in_the_way =
+        json!([{"bookingId": last.body["bookingId"], "status": "Pending", "userId": "bob", "seats": ["Stalls A4"]}]);
+    assert_eq!(gone.body["bookings"], in_the_way);
     assert_eq!(
         (&gone.body["conflicts"][0]["seatId"], &gone.body["conflicts"][0]["reason"]),
         (&json!(seats[3]), &json!("Reserved"))
