@@ -19,6 +19,7 @@ use crate::projector::{self, Stores};
 use crate::read_model::ReadModel;
 use crate::read_model::embedded::EmbeddedReadModel;
 use crate::read_model::mongodb::MongoReadModel;
+use crate::read_model::refusals::Refusals;
 use crate::seat_lock::SeatLock;
 use crate::seat_lock::in_process::InProcessLock;
 use crate::seat_lock::valkey::ValkeyLock;
@@ -39,6 +40,8 @@ pub struct Adapters {
     pub event_bus: Arc<dyn EventBus>,
     /// What clients read.
     pub read_model: Arc<dyn ReadModel>,
+    /// Why commands were refused; kept beside what clients read.
+    pub refusals: Arc<dyn Refusals>,
     /// Key of tokens that are valid on every node.
     pub cluster_secret: [u8; 32],
     /// The write store's time.
@@ -90,7 +93,9 @@ impl Adapters {
                 .context("the write store's schema cannot be brought up to date")?;
             tracing::info!("{applied} migrations applied");
         }
-        let Stores { write_store, read_model } = connect_filled_stores(settings).await?;
+        let (stores, refusals) = connect_both_sides(settings).await?;
+        fill(&stores, settings).await?;
+        let Stores { write_store, read_model } = stores;
         let cluster_secret = write_store.cluster_secret().await?;
         let store_clock = StoreClock::start(write_store.as_ref()).await?;
         let clock = store_clock.clock();
@@ -110,21 +115,29 @@ impl Adapters {
         if settings.seed_demo.unwrap_or(embedded) && demo::seed(write_store.as_ref(), clock()).await? {
             tracing::info!(showtime.id = %demo::SHOWTIME_ID, "the demo showtime was created");
         }
-        Ok(Self { write_store, seat_lock, event_bus, read_model, cluster_secret, clock: store_clock, names })
+        let clock = store_clock;
+        Ok(Self { write_store, seat_lock, event_bus, read_model, refusals, cluster_secret, clock, names })
     }
 }
 
 /// Connects both sides of the data, without changing a schema.
 pub async fn connect_stores(settings: &Settings) -> anyhow::Result<Stores> {
+    Ok(connect_both_sides(settings).await?.0)
+}
+
+/// As [`connect_stores`], and where refusals are kept: beside the read model.
+async fn connect_both_sides(settings: &Settings) -> anyhow::Result<(Stores, Arc<dyn Refusals>)> {
     Ok(match settings.profile()? {
-        Profile::Embedded { data_dir } => Stores {
-            write_store: Arc::new(SqliteStore::open(&data_dir, &settings.sqlite)?),
-            read_model: Arc::new(EmbeddedReadModel::new()),
-        },
-        Profile::Real(stack) => Stores {
-            write_store: Arc::new(PostgresStore::connect(&stack.postgres_url, &settings.postgres).await?),
-            read_model: Arc::new(MongoReadModel::connect(&stack.mongodb_url, &settings.mongodb).await?),
-        },
+        Profile::Embedded { data_dir } => {
+            let write_store = Arc::new(SqliteStore::open(&data_dir, &settings.sqlite)?);
+            let read_model = Arc::new(EmbeddedReadModel::new());
+            (Stores { write_store, read_model: Arc::<EmbeddedReadModel>::clone(&read_model) }, read_model)
+        }
+        Profile::Real(stack) => {
+            let write_store = Arc::new(PostgresStore::connect(&stack.postgres_url, &settings.postgres).await?);
+            let read_model = Arc::new(MongoReadModel::connect(&stack.mongodb_url, &settings.mongodb).await?);
+            (Stores { write_store, read_model: Arc::<MongoReadModel>::clone(&read_model) }, read_model)
+        }
     })
 }
 
@@ -138,10 +151,15 @@ pub fn require_data(data_dir: &Path) -> anyhow::Result<()> {
 /// Like [`connect_stores`], with a read model that shows something: one that lives in memory is filled from the journal first.
 pub async fn connect_filled_stores(settings: &Settings) -> anyhow::Result<Stores> {
     let stores = connect_stores(settings).await?;
-    if matches!(settings.profile()?, Profile::Embedded { .. }) {
-        projector::rebuild(&stores, &settings.projector, &CancellationToken::new(), drop).await?;
-    }
+    fill(&stores, settings).await?;
     Ok(stores)
+}
+
+async fn fill(stores: &Stores, settings: &Settings) -> anyhow::Result<()> {
+    if matches!(settings.profile()?, Profile::Embedded { .. }) {
+        projector::rebuild(stores, &settings.projector, &CancellationToken::new(), drop).await?;
+    }
+    Ok(())
 }
 
 /// The event bus of the real stack.

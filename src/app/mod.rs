@@ -17,7 +17,7 @@ use crate::box_office::{self, BoxOffice};
 use crate::config::{Profile, Settings};
 use crate::domain::NoteTold;
 use crate::http::health::Need;
-use crate::http::{self, AppState, Health, OperatorToken, Operators};
+use crate::http::{self, AppState, Health, OperatorToken, Operators, RefusalRecorder};
 use crate::live::{self, LiveHub};
 use crate::outbox_relay::{self, OutboxRelay};
 use crate::projector::{self, Projector};
@@ -53,6 +53,7 @@ pub struct App {
     live: LiveHub,
     health: Health,
     projector: Projector,
+    refusals: Arc<RefusalRecorder>,
     stop_relay: CancellationToken,
     /// Where the relay and the projector live.
     arbiter: Arbiter,
@@ -73,15 +74,13 @@ impl App {
         let (metrics, counters) = (Registry::default(), Arc::new(Counters::default()));
         counters.register(&metrics);
         adapters.write_store.register(&metrics);
-        let wake_relay = Arc::new(Notify::new());
-        let arbiter = Arbiter::new();
+        let (wake_relay, arbiter) = (Arc::new(Notify::new()), Arbiter::new());
         let stop_relay = CancellationToken::new();
 
-        let clock = adapters.clock.clock();
         let box_office = BoxOffice::start(box_office::Dependencies {
             ledger: adapters.write_store.clone(),
             seat_lock: Arc::clone(&adapters.seat_lock),
-            clock: clock.clone(),
+            clock: adapters.clock.clock(),
             runtime: runtime.clone(),
             wake_relay: Arc::clone(&wake_relay),
             counters: Arc::clone(&counters),
@@ -98,21 +97,22 @@ impl App {
         OutboxRelay::start_on(&arbiter, relay, stop_relay.clone());
         let projector = projector::start(&arbiter, projection(&adapters, &settings, &runtime, &metrics));
         let live = live::start(sessions(&adapters, &settings, &runtime, box_office.note_told(), &metrics));
-        let connected = live.clone();
+        let (connected, watched) = (live.clone(), box_office.clone());
         metrics.read("live_sessions", "Clients connected by WebSocket", move || connected.sessions());
         let health = Health::new(settings.http.health);
         watch(&health, &adapters, &runtime, Backlog::registered(&metrics));
-        let watched = box_office.clone();
         health.watch("showtimes", Need::Informative, Box::new(move || std::future::ready(watched.watch()).boxed()));
+        let refusals = RefusalRecorder::start(Arc::clone(&adapters.refusals), &runtime, &metrics);
         let services = http::Services {
             box_office: box_office.clone(),
             read_model: Arc::clone(&adapters.read_model),
             journal: adapters.write_store.clone(),
             auditoriums: adapters.write_store.clone(),
+            refusals: Arc::clone(&refusals),
             note_missing: projector.note_missing(),
             live: live.clone(),
             health: health.clone(),
-            clock,
+            clock: adapters.clock.clock(),
             metrics,
         };
         let state = web::Data::new(AppState::new(services, settings.http.clone()));
@@ -129,6 +129,7 @@ impl App {
             live,
             health,
             projector,
+            refusals,
             stop_relay,
             arbiter,
         })
@@ -179,6 +180,7 @@ impl App {
             }
             handle.stop(true).await;
             server.await??;
+            self.refusals.finish().await;
             self.stop_relay.cancel();
             if !self.projector.stop().await {
                 tracing::warn!("the projector did not end in time; what it had not settled is delivered again");

@@ -5,15 +5,20 @@ use std::time::{Duration, Instant};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
+use bytes::Bytes;
 use uuid::Uuid;
 
+use crate::domain::{BookingId, ShowtimeId, Timestamp};
 use crate::http::AppState;
 use crate::http::paths::Path;
 use crate::http::problem::Problem;
+use crate::http::refusal_recorder::is_kept;
 use crate::http::request::unread;
+use crate::read_model::refusals::{Refusal, RequestId};
 
 /// Under which name answers carry the request's id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -79,12 +84,40 @@ fn explain(response: ServiceResponse<BoxBody>, path: &str, id: &str) -> ServiceR
         &foreign
     };
     log_failure(problem, path, id);
+    let document = problem.document(path, id);
     if let Some(state) = response.request().app_data::<web::Data<AppState>>() {
         state.metrics.refused(problem.code());
+        let method = response.request().method();
+        if is_kept(method, path, status) {
+            state.refusals.record(|| refusal(problem, (method, path, id), (&document, (state.clock)())));
+        }
     }
-    let rendered = problem.render(path, id);
-    let rendered = with_headers(rendered, response.headers());
+    let rendered = with_headers(problem.answer(document), response.headers());
     response.into_response(rendered)
+}
+
+/// What operators are told of a refused command. A path names its showtime or its booking by the id that follows their noun.
+fn refusal(
+    problem: &Problem,
+    (method, path, id): (&Method, &str, &str),
+    (document, refused_at): (&Bytes, Timestamp),
+) -> Option<Refusal> {
+    let mut parts = path.split('/').skip(2);
+    let noun = parts.next();
+    let in_path = parts.next().and_then(|id| Uuid::try_parse(id).ok());
+    let of_noun = |name| in_path.filter(|_id| noun == Some(name));
+    let (in_body, user_id) = problem.named().cloned().unzip();
+    Some(Refusal {
+        request_id: RequestId::parse(id)?,
+        refused_at,
+        method: method.to_string(),
+        path: path.to_owned(),
+        showtime_id: in_body.or_else(|| of_noun("showtimes").map(ShowtimeId)),
+        booking_id: of_noun("bookings").map(BookingId),
+        user_id,
+        retry_after_seconds: problem.retry_after_seconds(),
+        problem: document.clone(),
+    })
 }
 
 fn with_headers(mut rendered: HttpResponse, from: &HeaderMap) -> HttpResponse {

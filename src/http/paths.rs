@@ -23,6 +23,7 @@ pub(super) const AUDITORIUMS: &str = "/api/auditoriums";
 pub(super) const AUDITORIUM: &str = "/api/auditoriums/{id}";
 pub(super) const AUDITORIUM_CATEGORIES: &str = "/api/auditoriums/{id}/categories";
 pub(super) const AUDITORIUM_SCHEMA: &str = "/schemas/auditorium-1.json";
+pub(super) const REFUSAL: &str = "/api/refusals/{requestId}";
 pub(super) const HUB: &str = "/hub/bookings";
 pub(super) const NEGOTIATE: &str = "/hub/bookings/negotiate";
 pub(super) const SHOWTIME_SOCKET: &str = "/ws/showtimes/{id}";

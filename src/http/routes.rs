@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, web};
 use crate::http::openapi::Describe;
 use crate::http::paths::OPENAPI;
 use crate::http::route::{self, Route};
-use crate::http::{auditoriums, blocks, bookings, history, live, monitoring, openapi, pages, showtimes};
+use crate::http::{auditoriums, blocks, bookings, history, live, monitoring, openapi, pages, refusals, showtimes};
 
 /// Serves all routes. Where operators have an address of their own, the public one tells little of the node's health.
 pub(super) fn configure(config: &mut web::ServiceConfig, has_admin_address: bool) {
@@ -28,6 +28,7 @@ fn table(monitoring: Vec<Route>) -> Vec<Route> {
         blocks::routes(),
         auditoriums::routes(),
         history::routes(),
+        refusals::routes(),
         live::routes(),
         vec![document()],
         pages::routes(),

@@ -17,6 +17,7 @@ use crate::http::health::Health;
 use crate::http::limits::{Limits, TotalLimits};
 use crate::http::metrics::Metrics;
 use crate::http::problem::Problem;
+use crate::http::refusal_recorder::RefusalRecorder;
 use crate::http::request::stream::Intake;
 use crate::http::settings::Settings;
 use crate::live::LiveHub;
@@ -34,6 +35,8 @@ pub struct Services {
     pub journal: Arc<dyn Journal>,
     /// Keeps the auditoriums.
     pub auditoriums: Arc<dyn Auditoriums>,
+    /// Keeps why commands were refused.
+    pub refusals: Arc<RefusalRecorder>,
     /// Told of a showtime that the truth knows and the read model lacks.
     pub note_missing: Arc<dyn Fn(ShowtimeId) + Send + Sync>,
     /// Serves the sockets.
@@ -65,6 +68,7 @@ pub struct AppState {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) auditoriums: Arc<dyn Auditoriums>,
     pub(super) plans: PlanShelf,
+    pub(super) refusals: Arc<RefusalRecorder>,
     pub(super) note_missing: Arc<dyn Fn(ShowtimeId) + Send + Sync>,
     pub(super) sequence_waits: SequenceWaits,
     /// Takes in bodies that may be large.
@@ -102,6 +106,7 @@ impl AppState {
             journal: Arc::clone(&services.journal),
             auditoriums: services.auditoriums,
             plans: PlanShelf::new(),
+            refusals: services.refusals,
             note_missing: services.note_missing,
             sequence_waits: waits,
             intake: Intake {

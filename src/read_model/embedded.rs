@@ -1,5 +1,7 @@
 //! Read model in memory, for one process: filled from the write store when it starts.
 
+mod refusals;
+
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -7,12 +9,14 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use async_trait::async_trait;
 
 use crate::domain::{Applied, EventRun, Place, ShowtimeId, ShowtimeSummary, ShowtimeView, Stamp, Timestamp};
+use crate::read_model::refusals::{Refusal, Refusals, RequestId};
 use crate::read_model::{PageStart, ReadError, ReadModel};
 
 /// See the module's documentation. Readers share the view that they were given; a write makes a copy only if one still does.
 #[derive(Default, Debug)]
 pub struct EmbeddedReadModel {
     showtimes: RwLock<Showtimes>,
+    refusals: refusals::Kept,
 }
 
 #[derive(Default, Debug)]
@@ -124,5 +128,17 @@ impl ReadModel for EmbeddedReadModel {
 
     async fn ping(&self) -> Result<(), ReadError> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Refusals for EmbeddedReadModel {
+    async fn keep(&self, refusals: &[Arc<Refusal>]) -> Result<(), ReadError> {
+        self.refusals.keep(refusals);
+        Ok(())
+    }
+
+    async fn find(&self, id: RequestId, since: Timestamp) -> Result<Vec<Refusal>, ReadError> {
+        Ok(self.refusals.find(id, since))
     }
 }

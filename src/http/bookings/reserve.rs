@@ -307,6 +307,16 @@ async fn place(
     mut wanted: Wanted,
     asked: &Asked,
 ) -> Result<HttpResponse, Problem> {
+    let placed = place_wanted(state, request, &mut wanted, asked).await;
+    placed.map_err(|problem| problem.naming(wanted.showtime, &wanted.user))
+}
+
+async fn place_wanted(
+    state: &AppState,
+    request: &HttpRequest,
+    wanted: &mut Wanted,
+    asked: &Asked,
+) -> Result<HttpResponse, Problem> {
     let operator = credential::require_operator(state, request);
     wanted.buyer.is_operator = operator.is_ok();
     if wanted.buyer.payment.is_some() {
@@ -316,21 +326,21 @@ async fn place(
     credential::require_secret(&context)?;
     let seats = match wanted.checked() {
         Ok(seats) => seats,
-        Err(error) => return Err(refused_selection(state, &wanted, &error).await),
+        Err(error) => return Err(refused_selection(state, wanted, &error).await),
     };
     if asked.preview {
-        return preview::preview(state, asked, (seats, &wanted)).await;
+        return preview::preview(state, asked, (seats, wanted)).await;
     }
     // Ask before an actor is opened: a flood of ids that nobody knows shares few queries.
     if !state.box_office.is_open(wanted.showtime) && !state.existence.ask(wanted.showtime).await? {
-        return Err(unknown_showtime(&wanted));
+        return Err(unknown_showtime(wanted));
     }
     let outcome = state.box_office.reserve(wanted.showtime, seats, wanted.user.clone(), context).await;
     let reserved = match outcome {
         Ok(reserved) => reserved,
         Err(BoxOfficeError::Rejected(refused)) => {
-            let problem = asked.offer(state, refused, &wanted).await;
-            return Err(with_own_seats(state, request, &wanted, problem).await);
+            let problem = asked.offer(state, refused, wanted).await;
+            return Err(with_own_seats(state, request, wanted, problem).await);
         }
         Err(error) => return Err(error.into()),
     };

@@ -49,8 +49,16 @@ impl Describe {
 
     /// An id in the path, by the name of its part.
     pub(crate) fn id_named(self, name: &str, what: &str) -> Self {
-        let schema =
-            ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
+        let format = SchemaFormat::KnownFormat(KnownFormat::Uuid);
+        self.path(name, what, ObjectBuilder::new().schema_type(Type::String).format(Some(format)))
+    }
+
+    /// A text of this form in the path, with so many characters.
+    pub(crate) fn formed_id(self, name: &str, what: &str, pattern: &str, characters: RangeInclusive<usize>) -> Self {
+        self.path(name, what, text_of(pattern, characters))
+    }
+
+    fn path(self, name: &str, what: &str, schema: ObjectBuilder) -> Self {
         let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
         self.with(|operation| operation.parameter(parameter.description(Some(what)).schema(Some(schema))))
     }

@@ -71,6 +71,8 @@ codes! {
         "No booking has this id.";
     UnknownBlock = "unknown-block", NOT_FOUND, "Unknown block",
         "No block of this showtime has this id.";
+    UnknownRefusal = "unknown-refusal", NOT_FOUND, "No refusal is kept for this request",
+        "No refused command with this request id is kept. Refusals are kept for a day; while more are refused than can be kept, only some of them are.";
     UnknownConnection = "unknown-connection", NOT_FOUND, "Unknown connection",
         "The connection token of the live feed is unknown or has expired; negotiate again.";
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed",

@@ -13,9 +13,10 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
+use bytes::Bytes;
 
 use crate::box_office::BoxOfficeError;
-use crate::domain::{Alternative, SeatConflict, SeatId, SelectionError, Timestamp};
+use crate::domain::{Alternative, SeatConflict, SeatId, SelectionError, ShowtimeId, Timestamp, UserId};
 use crate::http::problem::document::{AlternativeAnswer, Conflict, Kind};
 use crate::live::LiveError;
 use crate::read_model::ReadError;
@@ -47,6 +48,8 @@ struct Facts {
     conflicts: Vec<Conflict>,
     further: Further,
     retry_after: Option<Duration>,
+    /// The showtime and the customer that the request's body names, for operators who look the refusal up.
+    named: Option<(ShowtimeId, UserId)>,
     /// For the log only.
     cause: Option<String>,
 }
@@ -63,6 +66,7 @@ impl Problem {
             conflicts: Vec::new(),
             further: Further::default(),
             retry_after: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER),
+            named: None,
             cause: None,
         }))
     }
@@ -153,6 +157,13 @@ impl Problem {
         self
     }
 
+    /// Which showtime and customer the request's body names.
+    #[must_use]
+    pub(super) fn naming(mut self, showtime: ShowtimeId, user: &UserId) -> Self {
+        self.0.named = Some((showtime, user.clone()));
+        self
+    }
+
     /// What the log is told.
     #[must_use]
     pub fn because(mut self, cause: impl fmt::Display) -> Self {
@@ -168,6 +179,17 @@ impl Problem {
     /// Its code.
     pub fn code(&self) -> Code {
         self.0.code
+    }
+
+    /// The showtime and the customer that the request's body names.
+    pub(super) fn named(&self) -> Option<&(ShowtimeId, UserId)> {
+        self.0.named.as_ref()
+    }
+
+    /// After how many seconds the client may try again, as `Retry-After` has it: whole, at least 1.
+    pub(super) fn retry_after_seconds(&self) -> Option<u64> {
+        let seconds = |delay: Duration| delay.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX);
+        self.0.retry_after.map(seconds)
     }
 
     /// What the log is told, if there is more to tell than the client gets.
@@ -201,6 +223,11 @@ impl Problem {
 
     /// The answer, with what only the request knows: its path and its id in the log.
     pub(super) fn render(&self, instance: &str, trace_id: &str) -> HttpResponse {
+        self.answer(self.document(instance, trace_id))
+    }
+
+    /// The document as JSON; empty if it cannot be written, which is logged.
+    pub(super) fn document(&self, instance: &str, trace_id: &str) -> Bytes {
         let document = Document {
             kind: Kind(self.0.code),
             title: self.0.code.title(),
@@ -214,11 +241,21 @@ impl Problem {
             conflicts: &self.0.conflicts,
             further: &self.0.further,
         };
+        let mut body = Vec::with_capacity(DOCUMENT_BYTES);
+        if let Err(error) = serde_json::to_writer(&mut body, &document) {
+            tracing::error!(%error, "a problem document could not be written");
+            body.clear();
+        }
+        body.into()
+    }
+
+    /// The answer with this document.
+    pub(super) fn answer(&self, document: Bytes) -> HttpResponse {
         let mut response = HttpResponse::build(self.0.status);
         response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON)));
         response.insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
-        if let Some(delay) = self.0.retry_after {
-            response.insert_header((header::RETRY_AFTER, whole_seconds(delay)));
+        if let Some(seconds) = self.retry_after_seconds() {
+            response.insert_header((header::RETRY_AFTER, seconds));
         }
         if self.0.status == StatusCode::UPGRADE_REQUIRED {
             response.insert_header((header::UPGRADE, "websocket"));
@@ -226,20 +263,8 @@ impl Problem {
         if self.0.status == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"turnstile\""));
         }
-        let mut body = Vec::with_capacity(DOCUMENT_BYTES);
-        match serde_json::to_writer(&mut body, &document) {
-            Ok(()) => response.body(body),
-            Err(error) => {
-                tracing::error!(%error, "a problem document could not be written");
-                response.finish()
-            }
-        }
+        response.body(document)
     }
-}
-
-/// Seconds as `Retry-After` has them: whole, at least 1.
-fn whole_seconds(delay: Duration) -> u64 {
-    delay.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX)
 }
 
 impl fmt::Display for Problem {

@@ -172,7 +172,7 @@ pub(super) fn at(place: Place) -> Result<Document, Damaged> {
     Ok(doc! { "sequence": sequence, "stamp": place.stamp.0.cast_signed() })
 }
 
-fn field<'a, T>(
+pub(super) fn field<'a, T>(
     document: &'a Document,
     name: &'static str,
     get: impl Fn(&'a Document, &'static str) -> Result<T, ValueAccessError>,
@@ -184,7 +184,7 @@ fn number<N: TryFrom<i64>>(document: &Document, name: &'static str) -> Result<N,
     N::try_from(field(document, name, Document::get_i64)?).map_err(|_range| damaged(name))
 }
 
-fn damaged(what: impl Display) -> Damaged {
+pub(super) fn damaged(what: impl Display) -> Damaged {
     Damaged(what.to_string())
 }
 

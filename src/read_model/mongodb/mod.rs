@@ -1,4 +1,4 @@
-//! Read model on MongoDB (6 or newer, standalone or replica set; no transactions): one document a showtime.
+//! Read model on MongoDB (6 or newer, standalone or replica set; no transactions): one document a showtime; and one a refusal.
 //!
 //! A write names the sequence and stamp that its document must have, so any number of nodes may write. Everything is majority-written,
 //! journaled and majority-read on the primary. Writes of different showtimes share commands.
@@ -6,6 +6,7 @@
 mod collection;
 mod document;
 mod failure;
+mod refusals;
 mod runs;
 mod settings;
 
@@ -22,12 +23,14 @@ use mongodb::options::{
 };
 
 use crate::coalesce::Loads;
-use crate::domain::{Applied, EventRun, Place, ShowtimeId, ShowtimeSummary, ShowtimeView};
+use crate::domain::{Applied, EventRun, Place, ShowtimeId, ShowtimeSummary, ShowtimeView, Timestamp};
+use crate::read_model::refusals::{Refusal, Refusals, RequestId};
 use crate::read_model::{PageStart, ReadError, ReadModel};
 
 use collection::{Showtimes, statement};
 use document::{stored_id, whole};
 use failure::unavailable;
+use refusals::KeptRefusals;
 use runs::Runs;
 
 pub use settings::Settings;
@@ -40,6 +43,7 @@ const DEFAULT_DATABASE: &str = "turnstile";
 pub struct MongoReadModel {
     showtimes: Showtimes,
     runs: Arc<Loads<Runs>>,
+    refusals: KeptRefusals,
     operation_timeout: Duration,
     /// Operations run here: they go on when the caller is gone, since the driver closes the connection of a dropped operation.
     runtime: tokio::runtime::Handle,
@@ -67,10 +71,12 @@ impl MongoReadModel {
             .write_concern(write_concern)
             .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
             .build();
-        let showtimes = Showtimes::of(client.database_with_options(&name, options), operation_timeout);
+        let database = client.database_with_options(&name, options);
+        let refusals = KeptRefusals::of(&database, operation_timeout);
+        let showtimes = Showtimes::of(database, operation_timeout);
         let runtime = tokio::runtime::Handle::current();
         let runs = Loads::new(Runs(showtimes.clone()), runtime.clone(), 1, settings.max_waiting_runs);
-        Ok(Self { showtimes, runs, operation_timeout, runtime })
+        Ok(Self { showtimes, runs, refusals, operation_timeout, runtime })
     }
 
     /// Runs one operation within its time, whether or not the caller still waits.
@@ -157,5 +163,17 @@ impl ReadModel for MongoReadModel {
 
     async fn ping(&self) -> Result<(), ReadError> {
         self.bounded(|model| async move { model.showtimes.ping().await }).await
+    }
+}
+
+#[async_trait]
+impl Refusals for MongoReadModel {
+    async fn keep(&self, refusals: &[Arc<Refusal>]) -> Result<(), ReadError> {
+        let refusals = refusals.to_vec();
+        self.bounded(|model| async move { model.refusals.insert(&refusals).await }).await
+    }
+
+    async fn find(&self, id: RequestId, since: Timestamp) -> Result<Vec<Refusal>, ReadError> {
+        self.bounded(move |model| async move { model.refusals.select(id, since).await }).await
     }
 }

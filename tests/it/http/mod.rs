@@ -25,6 +25,7 @@ mod operators;
 mod pages;
 mod prices;
 mod problems;
+mod refusals;
 mod reports;
 mod seat_maps;
 mod strictness;

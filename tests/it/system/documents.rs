@@ -80,11 +80,13 @@ async fn the_page_for_sellers_works() {
 async fn the_page_for_box_offices_works() {
     let said = run("docs/box-office.md", ("# The box office", "\u{0}")).await;
     let lines: Vec<&str> = said.lines().collect();
-    let [version, moved, blocks, unblocked, channel, fan, door, found, table, paid, total, full, guest, story, past] =
+    let [version, moved, blocks, unblocked, channel, fan, door, found, table, paid, refused, after @ ..] =
         lines.as_slice()
     else {
         panic!("{said}")
     };
+    let [total, full, guest, story, past] = after else { panic!("{said}") };
+    assert_eq!(*refused, "carla - seats Stalls B1 and Stalls B2 are taken");
     assert_eq!(*version, "2");
     assert!(moved.ends_with("'version': 1}"), "{moved}");
     assert!(blocks.contains("'type': 'press'") && blocks.contains("'until': '2029-12-31T17:00:00Z'"), "{blocks}");

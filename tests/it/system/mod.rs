@@ -25,6 +25,7 @@ mod page_quality;
 mod planted_rows;
 mod predecessor;
 mod projector;
+mod refusals;
 mod restore;
 mod rolling_restart;
 mod seat_map;

@@ -2,6 +2,7 @@
 
 pub mod journal;
 pub mod mongodb;
+mod refusals;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

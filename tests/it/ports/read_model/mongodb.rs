@@ -36,6 +36,10 @@ impl Mongo {
         Self { url, database }
     }
 
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     pub async fn node(&self) -> Arc<dyn ReadModel> {
         self.node_with(&quick()).await
     }
@@ -53,7 +57,7 @@ impl Mongo {
     }
 }
 
-fn quick() -> Settings {
+pub fn quick() -> Settings {
     Settings { operation_timeout_milliseconds: 4_000, ..Settings::default() }
 }
 
