@@ -101,6 +101,7 @@ pub const ASSETS: &[Asset] = assets![
     "seat_map/holding.js",
     "seat_map/house.js",
     "seat_map/list.js",
+    "seat_map/marking.js",
     "seat_map/moving.js",
     "seat_map/painter.js",
     "seat_map/palette.js",

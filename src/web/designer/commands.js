@@ -1,6 +1,6 @@
 // Changes of a plan: each takes a document and gives another one. What does not change is shared between the two.
 
-import { COLOURS, ROW_PITCH, SEAT_PITCH, fresh, index } from "./plan.js";
+import { COLOURS, ROW_PITCH, SEAT_PITCH, around, fresh, index } from "./plan.js";
 import { rowLabels, seatLabels } from "./numbering.js";
 import { positions } from "./rows.js";
 
@@ -96,8 +96,8 @@ export function move(plan, ids, x, y) {
 export function turn(plan, ids, degrees) {
   const chosen = [...ids].map((id) => index(plan).get(id)).filter((found) => found?.kind === "seat").map((found) => found.part);
   if (!chosen.length) return plan;
-  const middle = (axis) => (Math.min(...chosen.map((seat) => seat[axis])) + Math.max(...chosen.map((seat) => seat[axis]))) / 2;
-  const [x, y, angle] = [middle("x"), middle("y"), degrees * Math.PI / 180];
+  const { left, top, right, bottom } = around(chosen);
+  const [x, y, angle] = [(left + right) / 2, (top + bottom) / 2, degrees * Math.PI / 180];
   const [sine, cosine] = [Math.sin(angle), Math.cos(angle)];
   return eachSeat(plan, (seat) => (ids.has(seat.id)
     ? { ...seat, x: x + (seat.x - x) * cosine - (seat.y - y) * sine, y: y + (seat.x - x) * sine + (seat.y - y) * cosine } : seat));
@@ -157,8 +157,8 @@ export function copyRows(plan, rows, { name, mirrored }) {
   const chosen = plan.sections.flatMap((section) => section.rows).filter((row) => rows.has(row.id));
   if (!chosen.length) return plan;
   const copy = (seat) => ({ ...seat, id: fresh(), guid: undefined, x: mirrored ? 2 * axis - seat.x : seat.x, y: mirrored ? seat.y : seat.y + offset });
-  const offset = Math.max(...chosen.flatMap((row) => row.seats.map((seat) => seat.y)))
-    - Math.min(...chosen.flatMap((row) => row.seats.map((seat) => seat.y))) + ROW_PITCH;
+  const { top, bottom } = around(chosen.flatMap((row) => row.seats));
+  const offset = bottom - top + ROW_PITCH;
   const copies = chosen.map((row) => {
     const seats = row.seats.map(copy);
     if (!mirrored) return { ...row, id: fresh(), seats };

@@ -4,8 +4,9 @@ import { SEAT_PITCH } from "./plan.js";
 import { heat } from "./score.js";
 
 const SEAT = SEAT_PITCH * 0.8;
-/** Pixels of a seat from which on its number is written in it. */
+/** Pixels of a seat from which on its number is written in it, and from which on its shape is seen. */
 const READABLE = 17;
+const SHAPED = 7;
 
 const NAMES = { ink: "--ink", soft: "--soft", line: "--line", sheet: "--sheet", accent: "--accent" };
 let known = null;
@@ -26,7 +27,7 @@ function palette(canvas) {
 
 /**
  * Draws a scene: `plan`, `view`, `chosen` (ids), `ranks` (for the heat map, or null), `trace` (an image and where it is, or null), `marquee` and
- * `ghost` (rectangle, or seats that are about to be made).
+ * `ghost` (rectangle, or seats that are about to be made), and `shift`, how far what is chosen is being dragged, or null.
  */
 export function draw(canvas, scene) {
   const context = canvas.getContext("2d");
@@ -42,7 +43,10 @@ export function draw(canvas, scene) {
   drawGrid(pen);
   const byKey = new Map(scene.plan.categories.map((category) => [category.key, category.colour]));
   if (scene.plan.focalPoint) drawStage(pen, scene.plan.focalPoint);
-  for (const area of scene.plan.areas) drawArea(pen, area, byKey, scene.chosen.has(area.id));
+  for (const area of scene.plan.areas) {
+    const isChosen = scene.chosen.has(area.id);
+    drawArea(pen, isChosen ? shifted(area, scene.shift) : area, byKey, isChosen);
+  }
   drawSeats(pen, scene, byKey);
   drawLabels(pen, scene.plan);
   if (scene.ghost) drawGhost(pen, scene.ghost);
@@ -97,23 +101,41 @@ function drawArea({ context, colours, view, pixel }, area, byKey, isChosen) {
   }
 }
 
-function drawSeats({ context, colours, view, pixel }, { plan, chosen, ranks }, byKey) {
-  const readable = SEAT * view.scale >= READABLE;
+/** Where a part is while it is dragged. */
+function shifted(part, shift) {
+  return shift && part.x !== undefined ? { ...part, x: part.x + shift.x, y: part.y + shift.y } : part;
+}
+
+function drawSeats(pen, { plan, chosen, ranks, shift }, byKey) {
+  const { view } = pen;
+  const [from, to] = [view.toPlan(-60, -60), view.toPlan(view.width + 60, view.height + 60)];
+  const drawSeat = SEAT * view.scale < SHAPED ? drawDot : drawShape;
   for (const section of plan.sections) {
     for (const row of section.rows) {
-      for (const seat of row.seats) {
-        const { x, y } = view.toScreen(seat.x, seat.y);
-        if (x < -60 || y < -60 || x > view.width + 60 || y > view.height + 60) continue;
-        const colour = ranks ? heat(ranks.get(seat.id) ?? 1) : byKey.get(seat.category);
-        seatShape(context, seat);
-        if (colour) { context.fillStyle = colour; context.fill(); }
-        context.strokeStyle = chosen.has(seat.id) ? colours.accent : colour ?? colours.soft;
-        context.lineWidth = chosen.has(seat.id) ? Math.max(6, 2 * pixel) : Math.max(2, pixel);
-        if (!colour || chosen.has(seat.id)) context.stroke();
-        if (readable) text({ context, colours }, mark(seat), seat.x, seat.y, seat.label.length > 2 ? 13 : 17, colour ? onColour(colour) : colours.ink);
+      for (const there of row.seats) {
+        const isChosen = chosen.has(there.id);
+        const seat = isChosen ? shifted(there, shift) : there;
+        if (seat.x < from.x || seat.y < from.y || seat.x > to.x || seat.y > to.y) continue;
+        drawSeat(pen, seat, ranks ? heat(ranks.get(seat.id) ?? 1) : byKey.get(seat.category), isChosen);
       }
     }
   }
+}
+/** Far away a seat is a square: its shape could not be seen, and would cost five times as much. */
+function drawDot({ context, colours }, { x, y }, colour, isChosen) {
+  context.fillStyle = isChosen ? colours.accent : colour ?? colours.soft;
+  context.fillRect(x - SEAT / 2, y - SEAT / 2, SEAT, SEAT);
+  if (!isChosen) return;
+  context.fillStyle = colour ?? colours.sheet;
+  context.fillRect(x - SEAT / 4, y - SEAT / 4, SEAT / 2, SEAT / 2);
+}
+function drawShape({ context, colours, view, pixel }, seat, colour, isChosen) {
+  seatShape(context, seat);
+  if (colour) { context.fillStyle = colour; context.fill(); }
+  context.strokeStyle = isChosen ? colours.accent : colour ?? colours.soft;
+  context.lineWidth = isChosen ? Math.max(6, 2 * pixel) : Math.max(2, pixel);
+  if (!colour || isChosen) context.stroke();
+  if (SEAT * view.scale >= READABLE) text({ context, colours }, mark(seat), seat.x, seat.y, seat.label.length > 2 ? 13 : 17, colour ? onColour(colour) : colours.ink);
 }
 /** A square with round corners; wheelchair places are round, companions' seats have one corner cut, a restricted view has two. */
 function seatShape(context, { x, y, kind }) {

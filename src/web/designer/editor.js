@@ -2,14 +2,15 @@
 
 import { History } from "./history.js";
 import { View } from "./view.js";
-import { bounds, empty, index } from "./plan.js";
+import { around, bounds, empty, index, wider } from "./plan.js";
 
 export class Editor extends EventTarget {
   constructor() {
     super();
     this.view = new View();
     this.chosen = new Set();
-    Object.assign(this, { tool: "choose", category: null, heat: false, trace: null, ghost: null, marquee: null, wish: null });
+    Object.assign(this, { tool: "choose", category: null, heat: false, trace: null, ghost: null, marquee: null, shift: null, wish: null });
+    this.known = {};
     this.history = new History(empty("New house"), () => this.drawnAnew());
   }
 
@@ -27,8 +28,10 @@ export class Editor extends EventTarget {
     this.fit();
   }
   drawnAnew() {
+    const { sections, areas } = this.plan;
     const there = index(this.plan);
-    const left = [...this.chosen].filter((id) => there.has(id));
+    const isShared = this.known.sections === sections && this.known.areas === areas;
+    const left = isShared ? [...this.chosen] : [...this.chosen].filter((id) => there.has(id));
     if (left.length !== this.chosen.size) this.chosen = new Set(left);
     if (this.category && !this.plan.categories.some((category) => category.key === this.category)) this.category = null;
     this.tell();
@@ -52,8 +55,15 @@ export class Editor extends EventTarget {
     }
     this.tell();
   }
-  /** Rows and sections that have a chosen seat, and the chosen seats and areas. */
+  /** Rows and sections that have a chosen seat, and the chosen seats and areas: the same object until another is chosen or these are changed. */
   get selection() {
+    const { sections, areas } = this.plan;
+    const { chosen } = this;
+    const isKnown = this.known.sections === sections && this.known.areas === areas && this.known.chosen === chosen;
+    if (!isKnown) this.known = { sections, areas, chosen, selection: this.select() };
+    return this.known.selection;
+  }
+  select() {
     const there = index(this.plan);
     const selection = { seats: [], rows: new Set(), sections: new Set(), areas: [] };
     for (const id of this.chosen) {
@@ -81,14 +91,7 @@ export class Editor extends EventTarget {
   show(ids) {
     const there = index(this.plan);
     const parts = ids.map((id) => there.get(id)?.part).filter(Boolean);
-    if (parts.length) {
-      const right = (part) => part.x + (part.width ?? 0);
-      const bottom = (part) => part.y + (part.height ?? 0);
-      this.view.fit({
-        left: Math.min(...parts.map((part) => part.x)) - 150, right: Math.max(...parts.map(right)) + 150,
-        top: Math.min(...parts.map((part) => part.y)) - 150, bottom: Math.max(...parts.map(bottom)) + 150,
-      }, 0.8);
-    }
+    if (parts.length) this.view.fit(wider(around(parts), 150), 0.8);
     this.choose(ids);
   }
 }

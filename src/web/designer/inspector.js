@@ -68,7 +68,13 @@ export function inspect(editor) {
   at("mirror").addEventListener("click", () => copy(editor, rowIds(), true));
   at("remove").addEventListener("click", () => editor.change(commands.remove(editor.plan, editor.chosen), "Remove"));
 
-  editor.addEventListener("change", () => show(editor, seatsForm, areasForm));
+  let shown = {};
+  editor.addEventListener("change", () => {
+    const { selection, plan: { sections, categories } } = editor;
+    if (shown.selection === selection && shown.sections === sections && shown.categories === categories) return;
+    shown = { selection, sections, categories };
+    show(editor, seatsForm, areasForm);
+  });
 }
 /** A place that is no companion's seat belongs to nobody. */
 function kindMembers(kind) {

@@ -3,7 +3,7 @@
 import { element, fill } from "../lib/dom.js";
 import { addCategory, change, paint, removeCategory } from "./commands.js";
 import { faults, under } from "./faults.js";
-import { seats } from "./plan.js";
+import { placesByCategory } from "./plan.js";
 import { set, submitted } from "./inspector.js";
 
 const at = (id) => document.getElementById(id);
@@ -43,9 +43,7 @@ function pick(editor, key) {
 }
 function showCategories(editor, list) {
   const { plan } = editor;
-  const counts = new Map();
-  for (const seat of seats(plan)) counts.set(seat.category, (counts.get(seat.category) ?? 0) + 1);
-  for (const area of plan.areas) counts.set(area.category, (counts.get(area.category) ?? 0) + area.capacity);
+  const counts = placesByCategory(plan);
   const lines = new Map([...list.children].map((line) => [line.dataset.id, line]));
   const wanted = [...plan.categories, { id: 0, key: null, name: "none" }];
   const made = wanted.map((category) => {
@@ -124,11 +122,15 @@ export function parts(editor) {
   });
   home.addEventListener("toggle", (event) => { if (event.target.open) openSection(editor, event.target); }, true);
   editor.addEventListener("change", () => {
-    if (editor.plan === drawn) return;
-    drawn = editor.plan;
+    const { plan } = editor;
+    // Most changes, such as those of colours and places, leave the list as it is.
+    const said = JSON.stringify([plan.sections.map(({ id, name, rows }) => [id, name, rows.map((row) => [row.id, row.label, row.seats.length])]),
+      plan.areas.map(({ id, label, capacity }) => [id, label, capacity])]);
+    if (said === drawn) return;
+    drawn = said;
     const open = new Set([...home.querySelectorAll("details[open]")].map((section) => section.dataset.id));
     const focused = home.contains(document.activeElement) ? document.activeElement.dataset.id : null;
-    fill(home, ...drawn.sections.map((section) => sectionPart(editor, section, open)), ...drawn.areas.map((area) => choice(area.id, area.label + " · " + area.capacity + " places")));
+    fill(home, ...plan.sections.map((section) => sectionPart(editor, section, open)), ...plan.areas.map((area) => choice(area.id, area.label + " · " + area.capacity + " places")));
     if (focused) home.querySelector(`button[data-id="${focused}"]`)?.focus();
   });
 }

@@ -56,7 +56,7 @@ function paintSoon() {
     drawn = 0;
     if (editor.heat && ranked.plan !== editor.plan) ranked = { plan: editor.plan, ranks: ranks(editor.plan) };
     draw(canvas, {
-      plan: editor.plan, view: editor.view, chosen: editor.chosen, trace: editor.trace, marquee: editor.marquee,
+      plan: editor.plan, view: editor.view, chosen: editor.chosen, trace: editor.trace, marquee: editor.marquee, shift: editor.shift,
       ghost: editor.ghost, ranks: editor.heat ? ranked.ranks : null,
     });
   });

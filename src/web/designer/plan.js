@@ -78,27 +78,69 @@ function point({ x, y }) {
 }
 
 const indexes = new WeakMap();
-/** Where each part of a document is: `{kind, part, row, section}` by id. */
-export function index(plan) {
-  let found = indexes.get(plan);
+const sectionParts = new WeakMap();
+/** The parts of a section by id: made once, since changes share the sections that they leave alone. */
+function partsOf(section) {
+  let found = sectionParts.get(section);
   if (found) return found;
-  found = new Map();
-  for (const section of plan.sections) {
-    found.set(section.id, { kind: "section", part: section });
-    for (const row of section.rows) {
-      found.set(row.id, { kind: "row", part: row, section });
-      for (const seat of row.seats) found.set(seat.id, { kind: "seat", part: seat, row, section });
-    }
+  found = new Map([[section.id, { kind: "section", part: section }]]);
+  for (const row of section.rows) {
+    found.set(row.id, { kind: "row", part: row, section });
+    for (const seat of row.seats) found.set(seat.id, { kind: "seat", part: seat, row, section });
   }
-  for (const area of plan.areas) found.set(area.id, { kind: "area", part: area });
-  for (const category of plan.categories) found.set(category.id, { kind: "category", part: category });
-  indexes.set(plan, found);
+  sectionParts.set(section, found);
   return found;
+}
+class Index {
+  constructor({ sections, areas, categories }) {
+    this.sections = sections;
+    this.others = new Map();
+    for (const part of areas) this.others.set(part.id, { kind: "area", part });
+    for (const part of categories) this.others.set(part.id, { kind: "category", part });
+    this.latest = new Map();
+  }
+  get(id) {
+    // Parts that are looked up one after the other are mostly of one section.
+    const found = this.others.get(id) ?? this.latest.get(id);
+    if (found) return found;
+    for (const section of this.sections) {
+      const parts = partsOf(section);
+      if (!parts.has(id)) continue;
+      this.latest = parts;
+      return parts.get(id);
+    }
+    return undefined;
+  }
+  has(id) {
+    return this.get(id) !== undefined;
+  }
+}
+/** Where each part of a document is: `get(id)` has `{kind, part, row, section}`. */
+export function index(plan) {
+  if (!indexes.has(plan)) indexes.set(plan, new Index(plan));
+  return indexes.get(plan);
 }
 
 /** All seats, in order. */
 export function* seats(plan) {
   for (const section of plan.sections) for (const row of section.rows) yield* row.seats;
+}
+const sectionCounts = new WeakMap();
+function countsOf(section) {
+  if (!sectionCounts.has(section)) {
+    const counts = new Map();
+    for (const row of section.rows) for (const { category } of row.seats) counts.set(category, (counts.get(category) ?? 0) + 1);
+    sectionCounts.set(section, counts);
+  }
+  return sectionCounts.get(section);
+}
+/** Places of each category, by its key; those without one by null. */
+export function placesByCategory(plan) {
+  const counts = new Map();
+  const add = (category, places) => counts.set(category, (counts.get(category) ?? 0) + places);
+  for (const section of plan.sections) for (const [category, places] of countsOf(section)) add(category, places);
+  for (const { category, capacity } of plan.areas) add(category, capacity);
+  return counts;
 }
 /** Number of seats, and of places in areas. */
 export function size(plan) {
@@ -107,19 +149,27 @@ export function size(plan) {
   return { seats: count, places: plan.areas.reduce((sum, area) => sum + (area.capacity || 0), 0) };
 }
 
+/** The smallest rectangle around the middles of seats, and around areas. Of nothing, its left is at infinity. */
+export function around(parts) {
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const { x, y, width = 0, height = 0 } of parts) {
+    left = Math.min(left, x); right = Math.max(right, x + width);
+    top = Math.min(top, y); bottom = Math.max(bottom, y + height);
+  }
+  return { left, top, right, bottom };
+}
+/** A rectangle that is larger on each side. */
+export function wider({ left, top, right, bottom }, by) {
+  return { left: left - by, top: top - by, right: right + by, bottom: bottom + by };
+}
+/** The smallest rectangle around several. */
+export function together(...boxes) {
+  const side = (name, extreme) => extreme(...boxes.map((one) => one[name]));
+  return { left: side("left", Math.min), top: side("top", Math.min), right: side("right", Math.max), bottom: side("bottom", Math.max) };
+}
 /** The smallest rectangle around all that is drawn, and the stage. */
 export function bounds(plan) {
-  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
-  const take = (x, y, reach) => {
-    left = Math.min(left, x - reach); right = Math.max(right, x + reach);
-    top = Math.min(top, y - reach); bottom = Math.max(bottom, y + reach);
-  };
-  for (const seat of seats(plan)) take(seat.x, seat.y, SEAT_PITCH);
-  for (const area of plan.areas) {
-    if (area.width === undefined) continue;
-    take(area.x, area.y, 0);
-    take(area.x + area.width, area.y + area.height, 0);
-  }
-  if (plan.focalPoint) take(plan.focalPoint.x, plan.focalPoint.y, 120);
-  return left === Infinity ? { left: -800, top: -300, right: 800, bottom: 900 } : { left, top, right, bottom };
+  const drawn = together(wider(around(seats(plan)), SEAT_PITCH), around(plan.areas.filter((area) => area.width !== undefined)),
+    wider(around(plan.focalPoint ? [plan.focalPoint] : []), 120));
+  return drawn.left === Infinity ? { left: -800, top: -300, right: 800, bottom: 900 } : drawn;
 }

@@ -2,7 +2,7 @@
 
 import { addRows } from "./commands.js";
 import { categoryOptions, number, set } from "./inspector.js";
-import { ROW_PITCH, bounds } from "./plan.js";
+import { ROW_PITCH, around, bounds, together } from "./plan.js";
 import { makeRows } from "./rows.js";
 import { unused } from "./tools.js";
 
@@ -61,12 +61,7 @@ function show(editor, form) {
 }
 /** Makes the view large enough for what would be made. */
 function reveal(editor) {
-  const seats = editor.ghost;
-  const { left, top, right, bottom } = bounds(editor.plan);
-  const of = (axis) => seats.map((seat) => seat[axis]);
-  editor.view.fit({
-    left: Math.min(left, ...of("x")), top: Math.min(top, ...of("y")), right: Math.max(right, ...of("x")), bottom: Math.max(bottom, ...of("y")),
-  });
+  editor.view.fit(together(bounds(editor.plan), around(editor.ghost)));
 }
 /** The first place behind all that is there. */
 function free(editor) {

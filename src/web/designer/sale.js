@@ -3,7 +3,7 @@
 import { element, fill } from "../lib/dom.js";
 import { uuid } from "../lib/server.js";
 import { ask, operator } from "../operator/key.js";
-import { seats } from "./plan.js";
+import { placesByCategory } from "./plan.js";
 import { categoriesOf, digitsOf, priceZones } from "../operator/prices.js";
 
 const at = (id) => document.getElementById(id);
@@ -43,10 +43,7 @@ function prepare(editor, form) {
   if (!fields.timeZone.value) fields.timeZone.value = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (!at("time-zones").children.length) fill(at("time-zones"), ...(Intl.supportedValuesOf?.("timeZone") ?? []).map((value) => element("option", { value })));
   if (!fields.movieTitle.value) fields.movieTitle.focus();
-  const counts = new Map();
-  for (const seat of seats(editor.plan)) counts.set(seat.category, (counts.get(seat.category) ?? 0) + 1);
-  for (const area of editor.plan.areas) counts.set(area.category, (counts.get(area.category) ?? 0) + area.capacity);
-  const zones = categoriesOf(editor.plan.categories, counts);
+  const zones = categoriesOf(editor.plan.categories, placesByCategory(editor.plan));
   fill(at("prices"), ...zones.map(({ key, name, count }) => {
     const price = (tariff, label) => {
       const input = element("input", { type: "number", min: 0, step: "any", inputMode: "decimal", name: tariff, required: tariff === "full" });

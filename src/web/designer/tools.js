@@ -20,21 +20,23 @@ const choose = {
     if (!editor.chosen.has(hit.id)) editor.choose([hit.id]);
     return { kind: "move", hit };
   },
-  drag(editor, stroke, from, to, before) {
-    if (stroke.kind === "frame") {
-      editor.marquee = box(from, to);
-      editor.redraw();
-      return;
-    }
-    const plan = move(editor.plan, editor.chosen, to.x - before.x, to.y - before.y);
-    editor.change(plan, "Move", "drag");
+  drag(editor, stroke, from, to) {
+    if (stroke.kind === "frame") editor.marquee = box(from, to);
+    else editor.shift = { x: to.x - from.x, y: to.y - from.y };
+    editor.redraw();
   },
   up(editor, stroke, from, to, moved) {
     if (stroke.kind === "frame") {
       const ids = moved ? idsIn(editor.plan, box(from, to)) : new Set();
       editor.marquee = null;
       editor.choose(ids, stroke.adds ? "add" : "only");
-    } else if (!moved) {
+    } else if (moved) {
+      // What is dragged is only drawn elsewhere until it is let go: one change of the house, however far it went.
+      const { x, y } = editor.shift;
+      editor.shift = null;
+      editor.change(move(editor.plan, editor.chosen, x, y), "Move");
+      editor.redraw();
+    } else {
       editor.choose([stroke.hit.id]);
     }
   },
@@ -172,7 +174,7 @@ export function follow(canvas, editor) {
     const at = where(event);
     canvas.setPointerCapture(event.pointerId);
     pointers.set(event.pointerId, at);
-    if (pointers.size === 2) { stroke = null; editor.history.settle(); return; }
+    if (pointers.size === 2) { stroke = null; Object.assign(editor, { shift: null, marquee: null }); editor.history.settle(); return; }
     const isHand = editor.tool === "hand" || event.button === 1 || editor.panning;
     if (isHand) { stroke = { hand: true, last: at }; return; }
     if (event.button !== 0) return;

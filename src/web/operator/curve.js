@@ -4,7 +4,10 @@ const [WIDTH, HEIGHT, LEFT, BOTTOM] = [600, 190, 44, 24];
 /** Points that are drawn: more are thinner than a pixel. */
 const MOST = 400;
 
-/** Fills a drawing (an SVG element) with sales `{at, places, amount}` in order of time. `time` and `money` give the words. */
+/**
+ * Fills a drawing (an SVG element) with sales in order of time, each `{at, places, amount}`: what all until then have come to. `time` and `money`
+ * give the words.
+ */
 export function curve(drawing, sales, { time, money, size }) {
   const svg = (tag, attributes, text) => {
     const made = document.createElementNS(drawing.namespaceURI, tag);
@@ -12,26 +15,22 @@ export function curve(drawing, sales, { time, money, size }) {
     if (text !== undefined) made.textContent = text;
     return made;
   };
-  let [places, amount] = [0, 0];
-  const sums = sales.map((sale) => {
-    places += sale.places;
-    amount += sale.amount;
-    return { at: sale.at, places, amount };
-  });
   drawing.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
-  const last = sums.at(-1);
-  const words = last ? `${last.places} of ${size} places sold, ${money(last.amount)}, from ${time(sums[0].at)} to ${time(last.at)}` : "Nothing is sold yet.";
+  const last = sales.at(-1);
+  const words = last ? `${last.places} of ${size} places sold, ${money(last.amount)}, from ${time(sales[0].at)} to ${time(last.at)}` : "Nothing is sold yet.";
   drawing.replaceChildren(svg("title", {}, words));
   if (!last) {
     drawing.append(svg("text", { x: WIDTH / 2, y: HEIGHT / 2, "text-anchor": "middle", class: "axis" }, words));
     return;
   }
-  const [from, to] = [sums[0].at, Math.max(last.at, sums[0].at + 60000)];
-  const most = sums.reduce((largest, sum) => Math.max(largest, sum.places), 1);
+  const [from, to] = [sales[0].at, Math.max(last.at, sales[0].at + 60000)];
+  const step = Math.ceil(sales.length / MOST);
+  const points = [];
+  for (let place = 0; place < sales.length - 1; place += step) points.push(sales[place]);
+  points.push(last);
+  const most = points.reduce((largest, point) => Math.max(largest, point.places), 1);
   const x = (at) => LEFT + (at - from) / (to - from) * (WIDTH - LEFT - 10);
   const y = (count) => HEIGHT - BOTTOM - count / most * (HEIGHT - BOTTOM - 12);
-  const step = Math.max(1, Math.ceil(sums.length / MOST));
-  const points = sums.filter((_, place) => place % step === 0 || place === sums.length - 1);
   // What is sold stays so until the next sale: steps, not slopes.
   let path = `M${x(from)} ${y(0)}`;
   for (const { at, places: count } of points) path += `H${x(at).toFixed(1)}V${y(count).toFixed(1)}`;

@@ -38,7 +38,7 @@ function opened(layout) {
   const isFirst = !board.story;
   board.house = new House(layout);
   board.head = layout;
-  if (isFirst) board.story = new Story(board.id, () => { board.map.colour(); showFigures(); board.tell("story"); });
+  if (isFirst) board.story = new Story(board.id, (news) => { board.map.colour(news.places); showFigures(); board.tell("story", news); });
   showHead();
   board.tell(isFirst ? "open" : "head");
   follow();
@@ -67,16 +67,10 @@ function showHead() {
   tell(at("facts"), facts.filter(Boolean).join(" · "));
 }
 function showFigures() {
-  const { house, story } = board;
-  const figures = { sold: 0, held: 0, blocked: 0 };
-  for (const booking of story.bookings.values()) {
-    if (booking.status === "Confirmed") figures.sold += booking.places.size;
-    else if (booking.status === "Pending") figures[booking.isBlock ? "blocked" : "held"] += booking.places.size;
-  }
-  const earned = story.sales.reduce((sum, sale) => sum + sale.amount, 0);
+  const { house, story: { figures } } = board;
   const free = house.count - figures.sold - figures.held - figures.blocked;
-  const lines = [["free", free.toLocaleString()], ["held", figures.held.toLocaleString()], ["blocked", figures.blocked.toLocaleString()],
-    ["sold", `${figures.sold.toLocaleString()}`], ...(house.currency ? [["earned", house.money(earned)]] : [])];
+  const counts = Object.entries({ free, held: figures.held, blocked: figures.blocked, sold: figures.sold }).map(([name, places]) => [name, places.toLocaleString()]);
+  const lines = house.currency ? [...counts, ["earned", house.money(figures.earned)]] : counts;
   fill(at("figures"), ...lines.map(([name, value]) => element("li", { data: { figure: name } }, element("strong", { textContent: value }), element("span", { textContent: name }))));
   at("figures").title = count(house.count, "place");
 }

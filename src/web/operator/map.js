@@ -5,15 +5,12 @@ import { element, say } from "../lib/dom.js";
 
 /** Most places that are chosen at once: as many as one block takes. */
 const MOST_CHOSEN = 1000;
-/** Up to so many bookings each has words of its own on the map; beyond, only what kind it is. */
-const MOST_TITLES = 2000;
-/** The overlay is made anew at most so often. */
-const REST_MILLISECONDS = 200;
+const KINDS = ["blocked", "channel", "sold", "held"];
 
 /** `on` is told `layout(layout)`, `sequence(sequence, terms)`, `state(name, text)` and `failed(refusal)`. */
 export class BoardMap {
   constructor(home, board, on) {
-    Object.assign(this, { home, board, on, map: null, timer: 0 });
+    Object.assign(this, { home, board, on, map: null, marks: null });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.colour());
   }
 
@@ -66,32 +63,28 @@ export class BoardMap {
     this.colour();
   }
 
-  /** Shows who has which place, soon. */
-  colour() {
-    this.timer ||= setTimeout(() => { this.timer = 0; this.paint(); }, REST_MILLISECONDS);
-  }
-  paint() {
+  /** Shows who has these places, or, without any, who has which. */
+  colour(places) {
     const { story, house, viewing } = this.board;
-    if (!story || !house || viewing !== "now" || !this.map?.states) return;
+    if (!story || !house || viewing !== "now" || !this.map?.statuses) return;
+    const mark = (place) => [house.id(place), this.marks[kindOf(story.holder(place))] ?? null];
+    if (places) { this.map.remark([...places].map(mark)); return; }
     const style = getComputedStyle(this.home);
-    const colours = Object.fromEntries(["blocked", "channel"].map((name) => [name, style.getPropertyValue("--board-" + name).trim()]));
-    const entries = [];
-    const live = [...story.bookings.values()].filter((booking) => booking.places.size);
-    for (const booking of live) {
-      const kind = kindOf(booking);
-      const marking = { colour: colours[kind], title: booking.isBlock || live.length <= MOST_TITLES ? words(house, booking) : kind };
-      for (const place of booking.places.keys()) entries.push([house.id(place), marking]);
-    }
-    this.map.mark(entries);
+    // All places of a kind share one mark; its words are asked for when they are read.
+    const title = (id) => words(this.board.house, this.board.story?.holder(house.find(id)));
+    this.marks = Object.fromEntries(KINDS.map((kind) => [kind, { colour: style.getPropertyValue("--board-" + kind).trim() || undefined, title }]));
+    this.map.mark([...story.holders.keys()].map(mark));
   }
 }
 
-/** What a booking is on the map. */
+/** What a booking is on the map; null if there is none. */
 function kindOf(booking) {
+  if (!booking) return null;
   if (booking.isBlock) return booking.channel ? "channel" : "blocked";
   return booking.status === "Confirmed" ? "sold" : "held";
 }
 function words(house, booking) {
+  if (!house || !booking) return "";
   const until = booking.until && booking.status === "Pending" ? " until " + house.time(booking.until, { timeStyle: "medium" }) : "";
   if (booking.isBlock) return `blocked (${booking.type})${booking.channel ? " for " + booking.channel : ""}${booking.until ? " until " + house.time(booking.until, { dateStyle: "short", timeStyle: "short" }) : ""}`;
   return booking.status === "Confirmed" ? `sold to ${booking.user}` : `held by ${booking.user}${until}`;

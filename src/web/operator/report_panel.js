@@ -36,9 +36,8 @@ export function reportPanel(board) {
 function showCurve({ story, house }) {
   if (!story || !house) return;
   const time = (moment) => house.time(moment, { dateStyle: "short", timeStyle: "short" });
-  const sum = story.sales.reduce((total, sale) => total + sale.amount, 0);
   curve(at("curve"), story.sales, { time, money: (amount) => house.money(amount), size: house.count });
-  at("curve-title").textContent = house.currency ? `Sold over time: ${house.money(sum)}` : "Sold over time";
+  at("curve-title").textContent = house.currency ? `Sold over time: ${house.money(story.figures.earned)}` : "Sold over time";
 }
 
 function show(board, report) {

@@ -15,7 +15,10 @@ const [MOST_SOLD, MOST_BLOCKED] = [20, 1000];
 export function seatsPanel(board) {
   const [blockForm, sellForm] = [at("block-form"), at("sell-form")];
   board.on("choice", () => show(board));
-  board.on("story", () => { show(board); showBlocks(board); });
+  board.on("story", ({ places, blocks }) => {
+    if (board.chosen.some((seat) => places.has(seat))) show(board);
+    if (blocks) showBlocks(board);
+  });
   board.on("open", () => { show(board); showBlocks(board); });
   board.on("head", () => show(board));
   at("clear").addEventListener("click", () => board.map.clear());
@@ -26,7 +29,7 @@ export function seatsPanel(board) {
   sellForm.addEventListener("input", () => showSum(board));
   at("blocks").addEventListener("click", (event) => {
     const button = event.target.closest("button");
-    const found = button && board.story.bookings.get(button.dataset.block);
+    const found = button && board.story.blocks.get(button.dataset.block);
     if (!found) return;
     if (button.dataset.action === "show") board.map.choose([...found.places.keys()]);
     else end(board, found);
@@ -93,7 +96,7 @@ async function end(board, one) {
   board.story.follow();
 }
 function showBlocks(board) {
-  const blocks = board.story?.blocks ?? [];
+  const blocks = [...board.story?.blocks.values() ?? []];
   fill(at("blocks"), ...blocks.map((one) => {
     const button = (action, textContent) => {
       const made = element("button", { type: "button", textContent });

@@ -1,29 +1,52 @@
-// The story of a showtime: its events, read as they come and folded into who has which place, the blocks, and what was sold when.
+// The story of a showtime: its events, read as they come and folded into who has which place, the blocks, how many places are sold, and what was
+// sold when. Sums are kept with each event, so that an event costs as much as it changes, however many bookings there are.
 
 import { placeOf } from "./house.js";
 import { ask, operator } from "./key.js";
 
 const PAGE = 1000;
+/** The journal is read, and `on` called, at most once in this time, however many events come. */
+const REST_MILLISECONDS = 200;
 
-/** Follows the journal; `on` is called when more of it was read. */
+/**
+ * Follows the journal; `on` is told what has changed since it was told before: `places`, the set of those that another booking has or that look
+ * different, and `blocks`, whether any of them changed.
+ */
 export class Story {
   constructor(showtime, on) {
-    Object.assign(this, { showtime, on, sequence: 0, bookings: new Map(), holders: new Map(), sales: [], times: [], ended: false });
+    Object.assign(this, { showtime, on, sequence: 0, bookings: new Map(), holders: new Map(), blocks: new Map(), sales: [], times: [], ended: false });
+    /** Places by what they are, and what all sold ones have earned, in minor units. */
+    this.figures = { sold: 0, held: 0, blocked: 0, earned: 0 };
     this.reading = null;
     this.again = false;
+    Object.assign(this, { news: { places: new Set(), blocks: false }, timer: 0, toldAt: -Infinity });
   }
   end() {
     this.ended = true;
+    clearTimeout(this.timer);
   }
 
-  /** Reads all that is there by now. While that is under way, further calls make it look once more. */
+  /** Tells the news: at once if it was quiet, else together with what follows. */
+  tellSoon() {
+    this.timer ||= setTimeout(() => {
+      const { news } = this;
+      Object.assign(this, { news: { places: new Set(), blocks: false }, timer: 0, toldAt: performance.now() });
+      this.on(news);
+    }, this.toldAt + REST_MILLISECONDS - performance.now());
+  }
+
+  /** Reads all that is there by now. While that is under way, further calls make it look once more, a little later. */
   follow() {
     if (this.reading) { this.again = true; return this.reading; }
     this.reading = this.read().finally(() => {
       this.reading = null;
-      if (this.again && !this.ended) { this.again = false; this.follow().catch(() => { /* The next change asks again. */ }); }
+      if (this.again) setTimeout(() => this.lookAgain(), REST_MILLISECONDS);
     });
     return this.reading;
+  }
+  lookAgain() {
+    this.again = false;
+    if (!this.ended) this.follow().catch(() => { /* The next change asks again. */ });
   }
   async read() {
     for (;;) {
@@ -35,7 +58,7 @@ export class Story {
         this.apply(recorded);
         this.sequence = recorded.sequence;
       }
-      if (data.items.length) this.on();
+      if (data.items.length) this.tellSoon();
       if (data.nextAfter === undefined) return;
       this.sequence = Math.max(this.sequence, data.nextAfter);
     }
@@ -48,7 +71,8 @@ export class Story {
     if (!event.bookingId) return;
     const seats = (event.seatIds ?? []).map(placeOf);
     const booking = this.bookings.get(event.bookingId);
-    const before = booking ? worth(booking) : { places: 0, amount: 0 };
+    const before = worth(booking);
+    const touched = [...seats, ...booking?.places.keys() ?? []];
     switch (event.type) {
       case "SeatsReserved": this.take(this.made(event, at), seats, event.price); break;
       case "SeatsBlocked": this.take(booking ?? this.blocked(event, at), seats); break;
@@ -60,6 +84,7 @@ export class Story {
       case "BookingChanged": this.changed(booking, event, seats); break;
       default: break;
     }
+    for (const seat of touched) this.news.places.add(seat);
     this.note(at, this.bookings.get(event.bookingId), before);
   }
   made({ bookingId, userId, expiresAt, price }, at) {
@@ -114,27 +139,26 @@ export class Story {
     booking.status = confirmed ? "Confirmed" : "Pending";
   }
   note(at, booking, before) {
-    if (!booking || booking.isBlock) return;
     const after = worth(booking);
-    if (after.places !== before.places || after.amount !== before.amount) {
-      this.sales.push({ at, places: after.places - before.places, amount: after.amount - before.amount });
-    }
+    for (const name of Object.keys(after)) this.figures[name] += after[name] - before[name];
+    if (after.sold !== before.sold || after.earned !== before.earned) this.sales.push({ at, places: this.figures.sold, amount: this.figures.earned });
+    if (!booking?.isBlock) return;
+    this.news.blocks = true;
+    if (booking.status === "Pending" && (booking.places.size || booking.channel)) this.blocks.set(booking.id, booking);
+    else this.blocks.delete(booking.id);
   }
 
   /** The booking or block that has a place, or null. */
   holder(seat) {
     return this.bookings.get(this.holders.get(seat)) ?? null;
   }
-  /** The blocks that are there. */
-  get blocks() {
-    const isThere = (booking) => booking.isBlock && booking.status === "Pending" && (booking.places.size || booking.channel);
-    return [...this.bookings.values()].filter(isThere);
-  }
 }
-/** What a booking counts for among the sales. */
+/** What a booking counts for among the figures. */
 function worth(booking) {
-  if (booking.isBlock || booking.status !== "Confirmed") return { places: 0, amount: 0 };
-  let amount = 0;
-  for (const price of booking.places.values()) amount += price?.amount ?? 0;
-  return { places: booking.places.size, amount };
+  const counts = { sold: 0, held: 0, blocked: 0, earned: 0 };
+  if (booking?.status === "Confirmed") {
+    counts.sold = booking.places.size;
+    for (const price of booking.places.values()) counts.earned += price?.amount ?? 0;
+  } else if (booking?.status === "Pending") counts[booking.isBlock ? "blocked" : "held"] = booking.places.size;
+  return counts;
 }

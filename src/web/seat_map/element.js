@@ -22,7 +22,8 @@
 //   seat(id)      { seatId, index, section, row, label, name, kind, category, note, status, tariffs, area }; null if it is none
 //   name(id)      its short name, such as `Stalls A12`
 //   own(ids)      these are the reader's own
-//   mark(entries) an overlay: pairs of an id and { colour, text, title }; without a colour a seat looks as it did
+//   mark(entries) an overlay: pairs of an id and { colour, text, title }; without a colour a seat looks as it did. `title` may be a function of the id
+//   remark(entries) the same for these seats only; null instead of a mark takes it away
 //   show(ids)     moves the map to these seats; without ids to the whole house
 //   locate(id)    the middle of a seat as { x, y, size } in the window
 //   hold({ userId, key, tariffs, body, alternatives })   reserves what is chosen; the server's answer, or throws its refusal
@@ -47,6 +48,7 @@ import { Grid } from "./grid.js";
 import { hold } from "./holding.js";
 import { House, KINDS } from "./house.js";
 import { SeatList } from "./list.js";
+import { mark } from "./marking.js";
 import { reopenLater } from "./moving.js";
 import { Painter } from "./painter.js";
 import { readPalette } from "./palette.js";
@@ -372,19 +374,12 @@ export class SeatMap extends HTMLElement {
   focusMap() { this.parts.canvas.focus(); }
   name(id) { return this.seat(id)?.name ?? "?"; }
   own(ids) { if (this.states) this.repaintSeats(this.states.own(ids.map((id) => this.model.find(id)).filter((seat) => seat >= 0))); }
-  mark(entries) {
-    if (!this.states) return;
-    this.painter.sprites.forget();
-    this.states.mark([...entries].map(([id, marking]) => [this.model.find(id), marking]).filter(([seat]) => seat >= 0));
-    this.painter.changedAll();
-    this.seats.changedAll();
-  }
+  mark(entries) { mark(this, entries, true); }
+  remark(entries) { mark(this, entries, false); }
   show(ids) {
     const seats = (ids ?? []).map((id) => this.model.find(id)).filter((seat) => this.model.isSeat(seat));
     if (!seats.length) { this.camera.fit(); return; }
-    const { x, y, pitch } = this.model;
-    const [xs, ys] = [seats.map((seat) => x[seat]), seats.map((seat) => y[seat])];
-    this.camera.show({ left: Math.min(...xs) - 3 * pitch, right: Math.max(...xs) + 3 * pitch, top: Math.min(...ys) - 2 * pitch, bottom: Math.max(...ys) + 2 * pitch }, this.painter.still.matches);
+    this.camera.show(this.model.around(seats, 3, 2), this.painter.still.matches);
   }
   locate(id) {
     const seat = this.model.find(id);

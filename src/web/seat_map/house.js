@@ -138,6 +138,18 @@ export class House {
       right: Math.max(this.box.right, box.right), bottom: Math.max(this.box.bottom, box.bottom) };
   }
 
+  /** The rectangle around these seats, and some seats' widths more. */
+  around(seats, across, down) {
+    const box = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
+    for (const seat of seats) {
+      box.left = Math.min(box.left, this.x[seat] - across * this.pitch);
+      box.right = Math.max(box.right, this.x[seat] + across * this.pitch);
+      box.top = Math.min(box.top, this.y[seat] - down * this.pitch);
+      box.bottom = Math.max(box.bottom, this.y[seat] + down * this.pitch);
+    }
+    return box;
+  }
+
   /** Areas that nobody has drawn stand side by side behind the last row. */
   placeAreas() {
     const loose = this.areas.filter((area) => area.x === undefined || area.x === null);

@@ -11,8 +11,8 @@ export class States {
     this.chosen = new Set();
     this.mine = new Set();
     this.flags = new Uint8Array(house.count);
-    this.marks = new Uint16Array(house.count);
-    this.markings = [null];
+    this.marks = new Uint32Array(house.count);
+    this.unmark();
     this.wanted = new Map();
     this.sectionFree = new Int32Array(house.sections.length);
     this.areaFree = new Int32Array(house.areas.length);
@@ -79,22 +79,27 @@ export class States {
     for (const seat of seats) this.flags[seat] |= 2;
     return [...new Set([...before, ...seats])].filter((seat) => !this.mine.has(seat) || !before.includes(seat));
   }
-  /** Marks of an operator: entries of a place and `{ colour, text, title }`. They replace the marks before. */
-  mark(entries) {
+  /** Takes all marks away. */
+  unmark() {
     this.marks.fill(0);
     this.markings = [null];
-    const known = new Map();
-    for (const [seat, marking] of entries) {
-      const key = marking.colour + "\n" + (marking.text ?? "") + "\n" + (marking.title ?? "");
-      if (!known.has(key)) known.set(key, this.markings.push(marking) - 1);
-      this.marks[seat] = known.get(key);
-    }
+    this.known = new Map();
+  }
+  /** Marks of an operator: entries of a place and `{ colour, text, title }`, or null for none. */
+  mark(entries) {
+    for (const [seat, marking] of entries) this.marks[seat] = marking ? this.markOf(marking) : 0;
+  }
+  markOf(marking) {
+    const key = typeof marking.title === "function" ? marking : marking.colour + "\n" + (marking.text ?? "") + "\n" + (marking.title ?? "");
+    if (!this.known.has(key)) this.known.set(key, this.markings.push(marking) - 1);
+    return this.known.get(key);
   }
 
   /** A place's state in a word. */
   word(seat) {
     if (this.flags[seat] & 2 && this.codes[seat] !== FREE) return "yours";
-    const mark = this.marks[seat] ? this.markings[this.marks[seat]] : null;
-    return (this.flags[seat] & 1 ? "chosen" : WORDS[this.codes[seat]]) + (mark?.title ? ", " + mark.title : "");
+    const { title } = this.markings[this.marks[seat]] ?? {};
+    const said = typeof title === "function" ? title(this.house.id(seat)) : title;
+    return (this.flags[seat] & 1 ? "chosen" : WORDS[this.codes[seat]]) + (said ? ", " + said : "");
   }
 }

@@ -65,6 +65,18 @@ return Promise.all(["plan", "commands", "rows", "numbering", "faults", "history"
   const ranked = score.ranks({ ...first, focalPoint: { x: 100, y: -200 } });
   same("the best seats are nearest to the stage", [ranked.get(seat(0).id), ranked.get(seat(1).id), ranked.get(back.seats[5].id)], [0, 2 / 9, 8 / 9]);
 
+  const crowd = rows.makeRows({ rows: 200, seats: 500, firstRow: "1", x: 0, y: 0 });
+  const large = commands.addRows(commands.addRows(empty, "North", crowd), "South", rows.makeRows({ rows: 100, seats: 500, firstRow: "1", x: 0, y: 50000 }));
+  const everybody = new Set([...plan.seats(large)].map((one) => one.id));
+  same("150,000 seats have a rectangle", plan.bounds(large), { left: -12525, top: -320, right: 12525, bottom: 58960 });
+  same("and are turned at once", plan.bounds(commands.turn(large, everybody, 180)).bottom, 58960);
+  const doubledHouse = commands.copyRows(large, new Set(large.sections.flatMap((section) => section.rows.map((row) => row.id))), { name: "Copy", mirrored: false });
+  same("and copied behind themselves", doubledHouse.sections[2].rows[0].seats[0].y, 58910 + 90);
+  const moved = commands.move(large, new Set([crowd[0].seats[0].id]), 5, 0);
+  same("a section that is left alone is indexed once", plan.index(moved).get(large.sections[1].rows[0].seats[0].id) === plan.index(large).get(large.sections[1].rows[0].seats[0].id), true);
+  same("and one that changed anew", plan.index(moved).get(crowd[0].seats[0].id).part.x, crowd[0].seats[0].x + 5);
+  same("places of a category are counted", [...plan.placesByCategory(commands.paint(two, new Set([seat(0).id, seat(1).id]), "gold"))], [["gold", 2], [null, 8]]);
+
   const past = new history.History(empty, () => {});
   past.change(first, "one");
   past.change(numbered, "drag", "drag");

@@ -69,6 +69,17 @@ async fn as_operator(server: &Server, path: &str) -> Answer {
     server.send(server.as_operator(Method::GET, path)).await.unwrap()
 }
 
+/// The board's sums are kept with each event and are those of a count of all bookings; a rush of events is told together.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_story_keeps_its_sums_with_each_event() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let browser = Browser::open().await;
+    browser.go(&format!("{}/operator", server.address())).await;
+    let checked = browser.script(include_str!("operator_story.js")).await;
+    assert_eq!(checked, json!([]), "these do not hold");
+}
+
 /// Without the key nothing is shown; a wrong one is said in words and asked for again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_key_is_said_in_words() {

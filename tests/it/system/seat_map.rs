@@ -170,6 +170,9 @@ async fn a_large_house_is_blocks_first_and_seats_when_near() {
     show(&browser, &server, &showtime).await;
     let seats = browser.script("return [map.model.seats, map.model.pitch * map.camera.scale < 4]").await;
     assert_eq!(seats, json!([27_000, true]));
+    // More seats than a browser takes as arguments of one call.
+    browser.script("map.show(Array(150_000).fill(map.model.id(0)))").await;
+    browser.script("map.show()").await;
     let seat = free(&browser, 1).await.remove(0);
     click(&browser, &seat).await;
     assert_eq!(browser.script("return map.chosen").await, json!([]), "too small to be meant");
