@@ -24,7 +24,7 @@ export class Order {
     this.indices.forEach((index, place) => this.places.set(index, place));
   }
 
-  index(place) { return this.indices ? this.indices[place] : place; }
+  index(place) { return this.indices ? this.indices[place] ?? place - this.count : place; }
   /** The place of a seat's index; `count` or more if the showtime has no such seat any more. */
   place(index) { return this.indices ? this.places.get(index) ?? this.count + index : index; }
   /** The place of the seat with an id. */

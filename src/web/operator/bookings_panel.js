@@ -4,7 +4,6 @@ import { element, fill } from "../lib/dom.js";
 import { uuid } from "../lib/server.js";
 import { carryOut, say, sure } from "./board.js";
 import { money } from "../lib/format.js";
-import { placeOf } from "./house.js";
 import { ask, download, operator } from "./key.js";
 
 const at = (id) => document.getElementById(id);
@@ -86,11 +85,11 @@ function entry(board, booking) {
   return line;
 }
 function paint({ house }, line, booking) {
-  const seats = booking.seatIds.map(placeOf);
+  const seats = booking.seatIds.map((id) => house.order.placeOf(id));
   const facts = [
     booking.price && money(booking.price.total, booking.price.currency), booking.paymentReference && "payment " + booking.paymentReference,
     booking.status === "Pending" && "until " + house.time(booking.expiresAt, { timeStyle: "medium" }), "made " + house.time(booking.reservedAt),
-    booking.cancelReason, booking.refundedSeatIds?.length && "refunded before: " + house.names(booking.refundedSeatIds.map(placeOf)),
+    booking.cancelReason, booking.refundedSeatIds?.length && "refunded before: " + house.namesOf(booking.refundedSeatIds),
     booking.refusedPayment && `payment ${booking.refusedPayment} came too late and is to be returned`,
   ].filter(Boolean);
   const status = element("span", { className: "badge", textContent: WORDS[booking.status] });
@@ -102,7 +101,7 @@ function paint({ house }, line, booking) {
 }
 /** The seats of a live booking can be ticked: to be refunded, or given back in an exchange. */
 function seatList(house, seats, booking, isLive) {
-  const amounts = new Map((booking.price?.places ?? []).map((place) => [placeOf(place.seatId), place]));
+  const amounts = new Map((booking.price?.places ?? []).map((place) => [house.order.placeOf(place.seatId), place]));
   return element("ul", { className: "seat-list" }, ...seats.map((seat) => {
     const price = amounts.get(seat);
     const text = house.name(seat) + (price ? ` · ${price.tariff} ${money(price.amount, booking.price.currency)}` : "");
@@ -137,7 +136,7 @@ async function act(board, line, action) {
   const { house } = board;
   let isDone = false;
   if (action === "show") {
-    board.map.choose(booking.seatIds.map(placeOf));
+    board.map.choose(booking.seatIds.map((id) => house.order.placeOf(id)));
   } else if (action === "confirm") {
     const payment = line.querySelector("[name=payment]").value.trim();
     if (!payment) { say("Name the payment that was taken."); return; }
@@ -148,7 +147,7 @@ async function act(board, line, action) {
     if (await sure(`Cancel the hold of ${booking.userId}?`, "Cancel it")) isDone = await send("/cancel", {}, "It is cancelled: its seats are free.");
   } else if (action === "refund") {
     const seats = ticked.length && ticked.length < booking.seatIds.length ? ticked : null;
-    const what = seats ? house.names(seats.map(placeOf)) : "all of it";
+    const what = seats ? house.namesOf(seats) : "all of it";
     const answer = await sure(`Refund ${what} of ${booking.userId}?`, "Refund", { asksReason: true });
     if (!answer) return;
     const body = { ...(seats && { seatIds: seats }), ...(answer.reason && { reason: answer.reason }) };
@@ -156,7 +155,7 @@ async function act(board, line, action) {
   } else if (action === "exchange") {
     const add = board.free.map((seat) => house.id(seat));
     if (!add.length && !ticked.length) { say("Tick what is given back, and choose the new seats on the map."); return; }
-    isDone = await send("/seats", { ...(add.length && { add }), ...(ticked.length && { remove: ticked }) }, ({ data }) => "It has now: " + house.names(data.seatIds.map(placeOf)));
+    isDone = await send("/seats", { ...(add.length && { add }), ...(ticked.length && { remove: ticked }) }, ({ data }) => "It has now: " + house.namesOf(data.seatIds));
   }
   if (!isDone) return;
   board.map.clear();

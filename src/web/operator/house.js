@@ -3,13 +3,11 @@
 import { House as Drawn } from "../seat_map/house.js";
 import { moment, money } from "../lib/format.js";
 
-/** A place in the order of its showtime, from the end of its id. */
-export const placeOf = (id) => parseInt(id.slice(-8), 16);
-
 /** Made from a layout, and the terms as they are by now. */
 export class House extends Drawn {
   constructor(layout) {
     super(layout);
+    this.version = layout.auditorium?.version;
     this.terms(layout);
   }
   /** Other prices, or another time zone. */
@@ -25,8 +23,10 @@ export class House extends Drawn {
   }
   /** What many places are called: neighbours as `A3–A7`, places of an area counted. */
   names(places, most = 12) {
-    const sorted = [...places].sort((one, other) => one - other);
-    const parts = [];
+    const all = [...places].sort((one, other) => one - other);
+    const sorted = all.filter((place) => place < this.count);
+    // Of bookings that are over, when the house was rebuilt since.
+    const parts = all.length > sorted.length ? [`${all.length - sorted.length} × no longer there`] : [];
     for (let at = 0; at < sorted.length;) {
       const end = this.stretch(sorted, at);
       const area = this.isSeat(sorted[at]) ? null : this.areaOf(sorted[at]);
@@ -35,6 +35,11 @@ export class House extends Drawn {
       at = end + 1;
     }
     return parts.length > most ? `${parts.slice(0, most).join(", ")} and ${parts.length - most} more stretches` : parts.join(", ");
+  }
+  name(place) { return place < this.count ? super.name(place) : "a seat that is no longer there"; }
+  /** The same for seats by their ids. */
+  namesOf(ids) {
+    return this.names(ids.map((id) => this.order.placeOf(id)));
   }
   /** The last of the places from `at` on that are named together. */
   stretch(sorted, at) {

@@ -35,10 +35,15 @@ async function open(id) {
 }
 /** The layout is there: the first time, or again since its terms, or the house itself, are others. */
 function opened(layout) {
-  const isFirst = !board.story;
-  board.house = new House(layout);
+  const house = new House(layout);
+  // In a house that was rebuilt, places have other numbers.
+  const isFirst = !board.story || board.house.version !== house.version;
+  board.house = house;
   board.head = layout;
-  if (isFirst) board.story = new Story(board.id, (news) => { board.map.colour(news.places); showFigures(); board.tell("story", news); });
+  if (isFirst) {
+    board.story?.end();
+    board.story = new Story(board.id, house.order, (news) => { board.map.colour(news.places); showFigures(); board.tell("story", news); });
+  }
   showHead();
   board.tell(isFirst ? "open" : "head");
   follow();

@@ -4,7 +4,6 @@ import { element, fill } from "../lib/dom.js";
 import { carryOut, sure } from "./board.js";
 import { bookingLine } from "./bookings_panel.js";
 import { money } from "../lib/format.js";
-import { placeOf } from "./house.js";
 import { ask, operator } from "./key.js";
 import { uuid } from "../lib/server.js";
 
@@ -185,7 +184,7 @@ async function sellOnce(board, fields) {
   if (sale?.wish !== wish) sale = { wish, key: uuid(), paymentReference: body.paymentReference || "door " + uuid() };
   body.paymentReference = sale.paymentReference;
   const told = ({ data }) => {
-    const places = board.house.names(data.seatIds.map(placeOf));
+    const places = board.house.namesOf(data.seatIds);
     return `Sold: ${places}${data.price ? " for " + money(data.price.total, data.price.currency) : ""}, payment ${body.paymentReference}`;
   };
   const send = async () => {

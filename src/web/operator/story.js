@@ -1,7 +1,6 @@
 // The story of a showtime: its events, read as they come and folded into who has which place, the blocks, how many places are sold, and what was
 // sold when. Sums are kept with each event, so that an event costs as much as it changes, however many bookings there are.
 
-import { placeOf } from "./house.js";
 import { ask, operator } from "./key.js";
 
 const PAGE = 1000;
@@ -9,12 +8,12 @@ const PAGE = 1000;
 const REST_MILLISECONDS = 200;
 
 /**
- * Follows the journal; `on` is told what has changed since it was told before: `places`, the set of those that another booking has or that look
+ * Follows the journal. `order` is that of the showtime's seats; `on` is told what has changed since it was told before: `places`, the set of those that another booking has or that look
  * different, and `blocks`, whether any of them changed.
  */
 export class Story {
-  constructor(showtime, on) {
-    Object.assign(this, { showtime, on, sequence: 0, bookings: new Map(), holders: new Map(), blocks: new Map(), sales: [], times: [], ended: false });
+  constructor(showtime, order, on) {
+    Object.assign(this, { showtime, order, on, sequence: 0, bookings: new Map(), holders: new Map(), blocks: new Map(), sales: [], times: [], ended: false });
     /** Places by what they are, and what all sold ones have earned, in minor units. */
     this.figures = { sold: 0, held: 0, blocked: 0, earned: 0 };
     this.reading = null;
@@ -69,7 +68,7 @@ export class Story {
     const at = Date.parse(recordedAt);
     this.times.push({ sequence, at, type: event.type, booking: event.bookingId ?? null });
     if (!event.bookingId) return;
-    const seats = (event.seatIds ?? []).map(placeOf);
+    const seats = (event.seatIds ?? []).map((id) => this.order.placeOf(id));
     const booking = this.bookings.get(event.bookingId);
     const before = worth(booking);
     const touched = [...seats, ...booking?.places.keys() ?? []];

@@ -32,7 +32,7 @@ return import("/assets/operator/story.js").then(async ({ Story }) => {
     return figures;
   };
   const heard = [];
-  const story = new Story("showtime", (news) => heard.push(news));
+  const story = new Story("showtime", { placeOf: (id) => parseInt(id.slice(-8), 16) }, (news) => heard.push(news));
   events.forEach((event, place) => {
     const before = new Map(story.holders);
     story.apply({ sequence: place + 1, recordedAt: new Date(place * 1000).toISOString(), event });
