@@ -132,8 +132,14 @@ impl KeyedRequest {
                 Self::new(key, &[b"refund", booking], &[&ids_of(seats), reason.as_bytes()], nonce)
             }
             Command::ChangeSeats { exchange, .. } => {
-                let meaning = [ids_of(&exchange.add), ids_of(&exchange.remove)];
-                Self::new(key, &[b"seats", booking], &[&meaning[0], &meaning[1]], nonce)
+                let (add, remove) = (ids_of(&exchange.add), ids_of(&exchange.remove));
+                let more = serde_json::to_vec(&(&exchange.tariffs, &exchange.areas)).ok()?;
+                let mut meaning: Vec<&[u8]> = vec![&add, &remove];
+                // As before there were tariffs and areas here, so that a request is known again that was first made then.
+                if !exchange.tariffs.are_usual() || !exchange.areas.is_empty() {
+                    meaning.push(&more);
+                }
+                Self::new(key, &[b"seats", booking], &meaning, nonce)
             }
             Command::ExtendHold { .. } => Self::new(key, &[b"extend", booking], &[], nonce),
             Command::ChangeShowtime { change } => {

@@ -191,7 +191,7 @@ mod tests {
             credential: Credential::Operator,
             exchange: SeatExchange {
                 add: seats.iter().map(|seat| SeatId::new(showtime, *seat)).collect(),
-                remove: Vec::new(),
+                ..SeatExchange::default()
             },
             asked_at: Timestamp::MAX,
         };

@@ -51,6 +51,17 @@ impl AreaPlaces {
         self.quantity
     }
 
+    /// Another number of the same places.
+    pub(super) fn with_quantity(&self, quantity: u32) -> Self {
+        Self { quantity, ..self.clone() }
+    }
+
+    /// Whether an entry counts places that the other one counts, too: one without a tariff counts all places of its area.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let tariffs = (&self.tariff, &other.tariff);
+        self.area_id == other.area_id && (self.tariff == other.tariff || tariffs.0.is_none() || tariffs.1.is_none())
+    }
+
     /// The area's label.
     pub fn area_id(&self) -> &str {
         &self.area_id

@@ -32,16 +32,32 @@ impl Showtime {
                 SeatSelection::chosen(self.seat_prefix(), seats, best.tariffs())
             }
         };
-        for (position, wanted) in choice.areas().iter().enumerate() {
-            let area = self.facts().seat_map.area(wanted.area_id());
-            let (_, places) = area.ok_or_else(|| Rejection::UnknownArea { area: wanted.area_id().to_owned() })?;
+        self.choose_places(choice.areas(), channel, &mut chosen)?;
+        Ok(chosen)
+    }
+
+    /// Adds free places of areas to those that were chosen before, which may be of the same areas.
+    pub(super) fn choose_places(
+        &self,
+        areas: &[AreaPlaces],
+        channel: &Channel,
+        chosen: &mut SeatSelection,
+    ) -> Result<(), Rejection> {
+        for (position, wanted) in areas.iter().enumerate() {
+            let places = self.places_of_area(wanted)?;
             let free = self.free_places(channel, places, (wanted.quantity(), chosen.as_slice()));
             if free.len() < usize::try_from(wanted.quantity()).unwrap_or(usize::MAX) {
-                return Err(too_few(choice.areas(), position, free.len()));
+                return Err(too_few(areas, position, free.len()));
             }
             chosen.add(free, wanted.tariff());
         }
-        Ok(chosen)
+        Ok(())
+    }
+
+    /// The places of the area that is meant.
+    pub(super) fn places_of_area(&self, wanted: &AreaPlaces) -> Result<Range<SeatIndex>, Rejection> {
+        let area = self.facts().seat_map.area(wanted.area_id());
+        area.map(|(_, places)| places).ok_or_else(|| Rejection::UnknownArea { area: wanted.area_id().to_owned() })
     }
 
     /// Up to so many free places besides those that were chosen before; `places` are positions.

@@ -14,6 +14,7 @@ mod conflict;
 mod customers;
 mod decide;
 mod event;
+mod exchange;
 mod given_up;
 mod hold_token;
 mod house;
@@ -55,6 +56,7 @@ pub use conflict::{ConflictReason, SeatConflict};
 pub use customers::Customers;
 pub use decide::Decision;
 pub use event::{Event, EventKind, NoteTold, SeatsStatus};
+pub use exchange::SeatExchange;
 pub use hold_token::{HoldToken, TokenHash};
 pub use house::{MoveRejection, NewHouse};
 pub use ids::{
@@ -74,7 +76,7 @@ pub use seat_map::{
 };
 pub use seat_status::SeatStatus;
 pub use secret::Secret;
-pub use selection::{SeatExchange, SeatSelection, SelectionError, Tariffs};
+pub use selection::{SeatSelection, SelectionError, Tariffs};
 pub use showtime::{Showtime, ShowtimeFacts, Stored};
 pub use showtime_filter::ShowtimeFilter;
 pub use terms::{CancelReason, ListingChange, ListingError, Orphans, TermChange, Terms};

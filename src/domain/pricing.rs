@@ -6,10 +6,7 @@ impl Showtime {
     /// What these seats cost for an operator or a customer; nothing if the showtime has no prices.
     pub(super) fn price(&self, seats: &SeatSelection, is_operator: bool) -> Result<Option<Price>, Rejection> {
         let Some(prices) = &self.listing().terms.prices else {
-            return match (0..seats.as_slice().len()).find_map(|position| seats.tariff(position)) {
-                Some(tariff) => Err(Rejection::NoTariffs { tariff: tariff.to_owned() }),
-                None => Ok(None),
-            };
+            return no_tariffs(seats).map(|()| None);
         };
         let of_seat = |(position, seat): (usize, &SeatId)| {
             let seat = self.facts().seat_map.seat(seat.index());
@@ -21,30 +18,42 @@ impl Showtime {
         Ok(Some(Price { currency: prices.currency.clone(), places }))
     }
 
-    /// What a booking costs that now has these seats: those that it had keep their prices, others have the tariff of its first seat, if their
-    /// zone has that, and if who asks may choose it. Nothing if it was made without prices.
+    /// What a booking costs that now has these seats: those that it had keep their prices. Those that are taken, or taken over at another tariff, have
+    /// the chosen one, or else that of its first seat, if their zone has that, and if who asks may choose it. Nothing if it was made without prices.
     pub(super) fn changed_price(
         &self,
         booking: &Booking,
-        seats: &[SeatId],
+        (seats, taken): (&[SeatId], &SeatSelection),
         is_operator: bool,
     ) -> Result<Option<Price>, Rejection> {
-        let Some(before) = &booking.price else { return Ok(None) };
+        let Some(before) = &booking.price else { return no_tariffs(taken).map(|()| None) };
         let first = before.places.first().map(|place| place.tariff.as_str());
-        let of_seat = |seat: &SeatId| {
-            let had = booking.seat_ids.iter().zip(&before.places).find(|(known, _)| *known == seat);
-            if let Some((_, place)) = had {
+        let of_seat = |seat_id: SeatId| {
+            let chosen = taken.as_slice().iter().position(|taken| *taken == seat_id);
+            let had = booking.seat_ids.iter().zip(&before.places).find(|(known, _)| **known == seat_id);
+            if let (None, Some((_, place))) = (chosen, had) {
                 return Ok(Some(place.clone()));
             }
             let prices = self.listing().terms.prices.as_ref().filter(|prices| prices.currency == before.currency);
-            let seat = self.facts().seat_map.seat(seat.index());
-            let Some(seat) = seat else { return Ok(None) };
+            let Some(seat) = self.facts().seat_map.seat(seat_id.index()) else { return Ok(None) };
             let prices = prices.ok_or_else(|| Rejection::NotPriced { place: seat.printed() })?;
             let of = |tariff| prices.of(&seat, tariff, is_operator);
-            of(first).or_else(|_other_tariffs| of(None)).map(Some)
+            let price = match chosen.and_then(|position| taken.tariff(position)) {
+                Some(tariff) => of(Some(tariff)),
+                None => of(first).or_else(|_other_tariffs| of(None)),
+            };
+            price.map(Some)
         };
-        let places: Vec<Option<PlacePrice>> = seats.iter().map(of_seat).collect::<Result<_, _>>()?;
+        let places: Vec<Option<PlacePrice>> = seats.iter().copied().map(of_seat).collect::<Result<_, _>>()?;
         Ok(Some(Price { currency: before.currency.clone(), places: places.into_iter().flatten().collect() }))
+    }
+}
+
+/// Refuses a tariff where there are no prices.
+fn no_tariffs(seats: &SeatSelection) -> Result<(), Rejection> {
+    match (0..seats.as_slice().len()).find_map(|position| seats.tariff(position)) {
+        Some(tariff) => Err(Rejection::NoTariffs { tariff: tariff.to_owned() }),
+        None => Ok(()),
     }
 }
 

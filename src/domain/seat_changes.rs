@@ -6,9 +6,20 @@
 use crate::domain::channel::Channel;
 use crate::domain::decide::accepted;
 use crate::domain::{
-    Booking, BookingStatus, CancelReason, Credential, Decision, Event, HoldPolicy, Rejection, SeatExchange, SeatId,
-    SeatSelection, Showtime, Timestamp,
+    AreaPlaces, Booking, BookingStatus, CancelReason, Credential, Decision, Event, HoldPolicy, Price, Rejection,
+    SeatExchange, SeatId, SeatSelection, Showtime, Timestamp,
 };
+
+/// What an exchange comes to in areas.
+#[derive(Default)]
+struct AreaChanges<'a> {
+    /// Places that are given back.
+    released: Vec<SeatId>,
+    /// Places that stay, at another tariff.
+    repriced: Vec<(SeatId, Option<&'a str>)>,
+    /// Places to take besides.
+    more: Vec<AreaPlaces>,
+}
 
 impl Showtime {
     /// A booking that is refunded as a whole is cancelled: that is where its life ends, whoever ended it, and the event names the payment.
@@ -37,20 +48,66 @@ impl Showtime {
             return Ok(accepted([cancelled].into_iter().chain(returned)));
         }
         let released = Event::SeatsReleased { booking_id, seat_ids: released, reason, refund: Some(payment) };
-        Ok(accepted([released, self.changed(booking, kept, (None, true))?].into_iter().chain(returned)))
+        let price = self.changed_price(booking, (&kept, &SeatSelection::none()), true)?;
+        Ok(accepted([released, changed(booking, kept, (price, None))].into_iter().chain(returned)))
     }
 
     /// The exchange says what the booking is to have in the end: if a live booking has it already, the exchange was made before, and stays made
     /// when the booking is confirmed or its deadline passes. A booking that has ended has no seats.
-    pub(super) fn is_exchanged(
-        &self,
-        booking: &Booking,
-        SeatExchange { add, remove }: &SeatExchange,
-    ) -> Result<bool, Rejection> {
+    pub(super) fn is_exchanged(&self, booking: &Booking, exchange: &SeatExchange) -> Result<bool, Rejection> {
+        let SeatExchange { add, remove, areas, .. } = exchange;
         self.check_known(add)?;
         self.check_known(remove)?;
+        let mut has_places = true;
+        for wanted in areas {
+            has_places &= count(&self.counted(booking, exchange, wanted)?) == wanted.quantity();
+        }
         let has = |seat: &SeatId| booking.seat_ids.contains(seat);
-        Ok(booking.status.is_live() && add.iter().all(has) && !remove.iter().any(has))
+        Ok(booking.status.is_live() && add.iter().all(has) && !remove.iter().any(has) && has_places)
+    }
+
+    /// The places of the booking that the exchange counts for an area: those that it does not name, at the tariff that is meant.
+    fn counted(
+        &self,
+        booking: &Booking,
+        exchange: &SeatExchange,
+        wanted: &AreaPlaces,
+    ) -> Result<Vec<SeatId>, Rejection> {
+        let places = self.places_of_area(wanted)?;
+        let tariff_at = |position: usize| Some(booking.price.as_ref()?.places.get(position)?.tariff.as_str());
+        let is_meant = |(position, seat): &(usize, SeatId)| {
+            let is_named = exchange.add.contains(seat) || exchange.remove.contains(seat);
+            let is_at = wanted.tariff().is_none_or(|tariff| tariff_at(*position) == Some(tariff));
+            places.contains(&seat.index()) && !is_named && is_at
+        };
+        let seats = booking.seat_ids.iter().copied().enumerate().filter(is_meant);
+        Ok(seats.map(|(_, seat)| seat).collect())
+    }
+
+    /// What an exchange comes to in areas. The last places are given back. A place that is given back at one tariff, while another one of its area
+    /// is wanted at another tariff, stays and changes its tariff: a full area has no other.
+    fn area_changes<'a>(&self, booking: &Booking, exchange: &'a SeatExchange) -> Result<AreaChanges<'a>, Rejection> {
+        let (mut changes, mut missing) = (AreaChanges::default(), Vec::new());
+        for wanted in &exchange.areas {
+            let mut had = self.counted(booking, exchange, wanted)?;
+            missing.push((wanted, wanted.quantity().saturating_sub(count(&had))));
+            had.drain(..usize::try_from(wanted.quantity()).unwrap_or(usize::MAX).min(had.len()));
+            changes.released.extend(had);
+        }
+        for (wanted, mut missing) in missing {
+            let places = self.places_of_area(wanted)?;
+            let is_there = |seat: &SeatId| places.contains(&seat.index());
+            while missing > 0
+                && let Some(spare) = changes.released.iter().position(is_there)
+            {
+                changes.repriced.push((changes.released.remove(spare), wanted.tariff()));
+                missing -= 1;
+            }
+            if missing > 0 {
+                changes.more.push(wanted.with_quantity(missing));
+            }
+        }
+        Ok(changes)
     }
 
     /// An exchange that was not made before. Operators may exchange seats when the sale is over; the limits hold for them, too. A booking that
@@ -58,27 +115,37 @@ impl Showtime {
     pub(super) fn decide_exchange(
         &self,
         booking: &Booking,
-        SeatExchange { add, remove }: &SeatExchange,
+        exchange: &SeatExchange,
         (credential, asked_at, now): (&Credential, Timestamp, Timestamp),
         policy: &HoldPolicy,
     ) -> Result<Decision, Rejection> {
         let has = |seat: &SeatId| booking.seat_ids.contains(seat);
-        let taken: Vec<SeatId> = add.iter().copied().filter(|seat| !has(seat)).collect();
-        self.check_in_booking(remove, has)?;
+        self.check_in_booking(&exchange.remove, has)?;
+        let AreaChanges { released, repriced, more } = self.area_changes(booking, exchange)?;
+        let is_released = |seat: &SeatId| exchange.remove.contains(seat) || released.contains(seat);
         let (released, mut seat_ids): (Vec<SeatId>, Vec<SeatId>) =
-            booking.seat_ids.iter().copied().partition(|seat| remove.contains(seat));
-        seat_ids.extend(&taken);
-        if seat_ids.is_empty() {
+            booking.seat_ids.iter().copied().partition(is_released);
+        let mut taken = SeatSelection::none();
+        for seat in exchange.add.iter().copied().filter(|seat| !has(seat)) {
+            taken.add(vec![seat], exchange.tariff_of(seat));
+        }
+        let wanted = more.iter().fold(count(&seat_ids) + taken.len(), |sum, more| sum.saturating_add(more.quantity()));
+        if wanted == 0 {
             return Err(Rejection::NoSeatLeft);
         }
         let mut held_since = None;
-        if !taken.is_empty() {
+        if wanted > count(&seat_ids) {
             if let Credential::Holder(_) = credential {
                 self.listing().check_on_sale(asked_at)?;
             }
-            self.check_growth(booking, count(&seat_ids))?;
-            self.check_free(&taken, &Channel::default())?;
-            held_since = self.check_held(booking, &taken, asked_at, policy)?;
+            self.check_growth(booking, wanted)?;
+            self.check_free(taken.as_slice(), &Channel::default())?;
+            self.choose_places(&more, &Channel::default(), &mut taken)?;
+            held_since = self.check_held(booking, taken.as_slice(), asked_at, policy)?;
+        }
+        seat_ids.extend(taken.as_slice());
+        for (seat, tariff) in repriced {
+            taken.add(vec![seat], tariff);
         }
         if let Credential::Holder(_) = credential {
             self.check_orphans(&Channel::default(), &booking.seat_ids, &seat_ids)?;
@@ -87,21 +154,10 @@ impl Showtime {
         let event = |seat_ids| Event::SeatsReleased { booking_id, seat_ids, reason, refund };
         let returned = self.returned(booking, &released, now);
         let is_operator = matches!(credential, Credential::Operator);
-        let changed = self.changed(booking, seat_ids, (held_since, is_operator))?;
+        let price = self.changed_price(booking, (&seat_ids, &taken), is_operator)?;
+        let changed = changed(booking, seat_ids, (price, held_since));
         let released = (!released.is_empty()).then(|| event(released));
         Ok(accepted(released.into_iter().chain([changed]).chain(returned)))
-    }
-
-    /// What a booking has then.
-    fn changed(
-        &self,
-        booking: &Booking,
-        seat_ids: Vec<SeatId>,
-        (held_since, is_operator): (Option<Timestamp>, bool),
-    ) -> Result<Event, Rejection> {
-        let price = self.changed_price(booking, &seat_ids, is_operator)?;
-        let confirmed = booking.status == BookingStatus::Confirmed;
-        Ok(Event::BookingChanged { booking_id: booking.id, seat_ids, confirmed, price, held_since })
     }
 
     /// Whether the terms allow a booking so many places in all.
@@ -153,6 +209,12 @@ impl Showtime {
         let places = others.iter().map(|seat| self.facts().seat_map.printed(seat.index())).collect();
         Err(Rejection::SeatsNotInBooking { seat_ids: others, places })
     }
+}
+
+/// What a booking has then.
+fn changed(booking: &Booking, seat_ids: Vec<SeatId>, (price, held_since): (Option<Price>, Option<Timestamp>)) -> Event {
+    let confirmed = booking.status == BookingStatus::Confirmed;
+    Event::BookingChanged { booking_id: booking.id, seat_ids, confirmed, price, held_since }
 }
 
 fn count(seats: &[SeatId]) -> u32 {

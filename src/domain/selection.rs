@@ -30,19 +30,11 @@ impl Tariffs {
         self.0.is_empty()
     }
 
-    fn of_place(&self, position: usize) -> Option<&str> {
+    /// The tariff of the place at this position, if one was chosen.
+    pub(super) fn of_place(&self, position: usize) -> Option<&str> {
         let tariff = if self.0.len() == 1 { self.0.first() } else { self.0.get(position) };
         tariff.and_then(Option::as_deref)
     }
-}
-
-/// Seats that a booking is to have besides, and seats that it is to give back. None is named twice.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SeatExchange {
-    /// The seats to take, at most [`SeatSelection::MAX_SEATS`].
-    pub add: Vec<SeatId>,
-    /// The seats to give back, at most as many.
-    pub remove: Vec<SeatId>,
 }
 
 /// Why seat ids are no [`SeatSelection`]. Positions count from 0.

@@ -1,5 +1,7 @@
 //! Areas: given their places, when some are wanted, then these events. Never more places than the capacity; all of them or none.
 
+mod exchanges;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -231,7 +233,7 @@ fn a_repeated_reservation_takes_nothing_more_and_places_are_exchanged_by_id() {
     let exchange = Command::ChangeSeats {
         booking_id: id(1),
         credential: Credential::Operator,
-        exchange: SeatExchange { add, remove },
+        exchange: SeatExchange { add, remove, ..SeatExchange::default() },
         asked_at: Timestamp::from_millis(0),
     };
     story.when(&exchange).unwrap();

@@ -140,7 +140,7 @@ fn no_command_for_bookings_reaches_a_block() {
     let booking_id = id(1);
     for credential in [Credential::Operator, Credential::Holder(HoldToken::from_bytes([9; 32]).hash())] {
         let payment_reference = PaymentReference::parse("pay").unwrap();
-        let exchange = SeatExchange { add: seats(&[2]), remove: seats(&[0]) };
+        let exchange = SeatExchange { add: seats(&[2]), remove: seats(&[0]), ..SeatExchange::default() };
         for command in [
             Command::ConfirmBooking { booking_id, credential, payment_reference, asked_at: at(1) },
             Command::CancelBooking { booking_id, credential },

@@ -97,7 +97,7 @@ impl Story {
         (add, remove): (&[u32], &[u32]),
         now: i64,
     ) -> Result<Vec<Event>, Rejection> {
-        let exchange = SeatExchange { add: seats(add), remove: seats(remove) };
+        let exchange = SeatExchange { add: seats(add), remove: seats(remove), ..SeatExchange::default() };
         self.when(&Command::ChangeSeats { booking_id: id(number), credential: by, exchange, asked_at: at(now) }, now)
     }
 

@@ -4,6 +4,7 @@ mod changes;
 mod find;
 mod holder;
 mod outcome;
+mod places;
 mod preview;
 mod price;
 mod reservation;
@@ -31,7 +32,9 @@ const FIND_RULE: &str = "Who shows a hold token names its `userId`, and nothing 
      hold are those of the events that made it.";
 const PAID_RULE: &str = "A payment confirms one booking, or came too late for one: so there is one item at most.";
 const EXCHANGE_RULE: &str = "The booking has its old seats, or all of its new ones: at no moment others. For the holder while it is pending, and for \
-     operators also once it is confirmed. The deadline stays. At least one seat is left: cancel the booking to give back all.";
+     operators also once it is confirmed. The deadline stays. At least one seat is left: cancel the booking to give back all. The request says what the \
+     booking is to have in the end, so repeating it changes nothing. Seats that it had keep their prices; others have the chosen tariff, or else that of \
+     the booking's first seat, or else the first of their zone.";
 const REFUND_RULE: &str = "The seats are free again for everybody. A booking without seats left is `Cancelled`. `refund` in the answer, and in the \
      event `BookingCancelled` or `SeatsReleased`, names the payment that is to be returned. Seats that were refunded \
      before are not refunded again: a request for such seats only changes nothing, and its answer has no `refund`.";

@@ -6,6 +6,7 @@ use crate::domain::{
     Tariffs, UserId,
 };
 use crate::http::AppState;
+use crate::http::bookings::places::{refused_area, tariffs_of};
 use crate::http::problem::{self, Code, FieldError, Problem};
 use crate::http::request::fields::Fields;
 
@@ -43,12 +44,7 @@ impl Seats {
             Self::Single(..) => 1,
             Self::Best(best) => usize::try_from(best.quantity()).unwrap_or(usize::MAX),
         };
-        let count = tariffs.len();
-        let Some(tariffs) = Tariffs::new(tariffs, places) else {
-            let detail = format!("has {count} tariffs for {places} places; one for each is needed, or one for all");
-            fields.wrong("/tariffs".to_owned(), detail);
-            return None;
-        };
+        let tariffs = tariffs_of(tariffs, places, fields)?;
         Some(match self {
             Self::Listed(seats, _) => Self::Listed(seats, tariffs),
             Self::Single(seat, _) => Self::Single(seat, tariffs),
@@ -109,35 +105,6 @@ impl Wanted {
             (seats, areas) => box_office::Wanted::Chosen(Choice::new(seats, areas.to_vec())?),
         })
     }
-
-    /// Where in the body a tariff is that is refused, of a place of an area, if its label is known.
-    fn place_of_tariff(&self, tariff: &str, area: Option<&str>) -> String {
-        let is_it =
-            |wanted: &AreaPlaces| wanted.tariff() == Some(tariff) && area.is_none_or(|area| area == wanted.area_id());
-        let position = self.areas.iter().position(is_it).unwrap_or_default();
-        format!("/areas/{position}/tariff")
-    }
-
-    /// The code, and the wrong part of the body, if that is in an area.
-    fn wrong_area(&self, rejection: &Rejection) -> Option<(Code, String)> {
-        if let Rejection::UnknownArea { area } = rejection {
-            let position = self.areas.iter().position(|wanted| wanted.area_id() == area).unwrap_or_default();
-            return Some((Code::UnknownSeats, format!("/areas/{position}/areaId")));
-        }
-        if let Rejection::UnknownTariff { tariff, place } | Rejection::OperatorsTariff { tariff, place } = rejection
-            && place.in_area
-        {
-            let is_unknown = matches!(rejection, Rejection::UnknownTariff { .. });
-            let code = if is_unknown { Code::UnknownTariff } else { Code::OperatorsTariff };
-            return Some((code, self.place_of_tariff(tariff, Some(place.row.as_str()))));
-        }
-        if let Rejection::NoTariffs { tariff } = rejection
-            && !self.seats.as_ref().is_some_and(Seats::have_tariffs)
-        {
-            return Some((Code::UnknownTariff, self.place_of_tariff(tariff, None)));
-        }
-        None
-    }
 }
 
 /// Seats that are no selection. If there is no such showtime, that is the better answer to seats that are not its own.
@@ -159,9 +126,9 @@ pub(super) fn refused_reservation(rejection: Rejection, wanted: &Wanted) -> Prob
     if rejection == Rejection::UnknownShowtime {
         return unknown_showtime(wanted);
     }
-    if let Some((code, pointer)) = wanted.wrong_area(&rejection) {
-        let detail = rejection.to_string();
-        return Problem::new(code, detail.clone()).with_errors(vec![FieldError::pointer(pointer, detail)]);
+    let have_tariffs = wanted.seats.as_ref().is_some_and(Seats::have_tariffs);
+    if let Some(problem) = refused_area(&rejection, &wanted.areas, have_tariffs) {
+        return problem;
     }
     let (Rejection::UnknownSeats { seat_ids }, Some(seats)) = (&rejection, &wanted.seats) else {
         return rejection.into();

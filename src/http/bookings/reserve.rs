@@ -14,11 +14,12 @@ use crate::domain::{
 };
 use crate::http::bookings::find::held_by;
 use crate::http::bookings::outcome::{OutcomeAnswer, standing};
+use crate::http::bookings::places::{AreaPlacesBody, read_area, read_tariffs};
 use crate::http::bookings::preview::{self, Asked};
 use crate::http::bookings::reservation::{Seats, Wanted, refused_selection, unknown_showtime};
 use crate::http::problem::{Code, Problem};
 use crate::http::request::body;
-use crate::http::request::fields::{self, Fields, Object, Wrong};
+use crate::http::request::fields::{self, Fields, Object};
 use crate::http::{AppState, credential, words};
 
 /// The ways to say which seats.
@@ -109,22 +110,6 @@ pub(super) struct BestAvailableBody {
     accessible: Option<u32>,
 }
 
-/// Places of an area.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase", as = AreaPlaces)]
-#[expect(dead_code, reason = "describes what `read_area` reads")]
-pub(super) struct AreaPlacesBody {
-    /// The area, as the showtime names it.
-    #[schema(min_length = 1, max_length = 40)]
-    area_id: String,
-    /// Number of places.
-    #[schema(minimum = 1, maximum = 20)]
-    quantity: u32,
-    /// Key of their tariff, if the showtime has prices; absent: the first of the area's zone. Places at several tariffs are several entries.
-    #[schema(min_length = 1, max_length = 40)]
-    tariff: Option<String>,
-}
-
 /// A new booking with its holder's secret.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -196,7 +181,7 @@ fn read_reservation(mut fields: Fields<'_>, in_path: Option<Uuid>) -> Result<Wan
 
 /// The seats at their tariffs, if any, and the places of areas; `None` after noting what is wrong.
 fn read_places(fields: &mut Fields<'_>) -> Option<(Option<Seats>, Vec<AreaPlaces>)> {
-    let areas = fields.optional_list("areas", SeatSelection::MAX_SEATS, read_area);
+    let areas = fields.optional_list("areas", SeatSelection::MAX_SEATS, |value| read_area(value, 1));
     let are_wrong = areas.is_none() && fields.names("/areas");
     if areas.as_ref().is_some_and(Vec::is_empty) {
         fields.wrong("/areas".to_owned(), "names no area; leave it out to have seats only");
@@ -240,38 +225,6 @@ fn read_seats(fields: &mut Fields<'_>, may_be_none: bool) -> Option<Seats> {
         fields.wrong("/seatIds".to_owned(), "is missing");
     }
     best.map(Seats::Best)
-}
-
-fn read_area(value: &RawValue) -> Result<AreaPlaces, Wrong> {
-    let Some(mut object) = Object::of(value) else {
-        return Err(("".into(), "must be an object with areaId and quantity".to_owned()));
-    };
-    let quantity = object.take("quantity").and_then(fields::whole_number);
-    let mut text = |name: &str| match object.take(name) {
-        None => Ok(None),
-        Some(text) => serde_json::from_str::<String>(text.get())
-            .map(Some)
-            .map_err(|_kind| (format!("/{name}").into(), "must be a string".to_owned())),
-    };
-    let (area, tariff) = (text("areaId")?, text("tariff")?);
-    if let Some((name, why)) = object.left_over().next() {
-        return Err((fields::pointer(&name).into(), why.to_owned()));
-    }
-    let area = area.ok_or_else(|| ("/areaId".into(), "is missing".to_owned()))?;
-    let most = SeatSelection::MAX_SEATS;
-    let is_possible = |quantity: &u32| usize::try_from(*quantity).is_ok_and(|quantity| (1..=most).contains(&quantity));
-    let quantity = quantity.filter(is_possible);
-    let quantity = quantity.ok_or_else(|| ("/quantity".into(), format!("must be a whole number from 1 to {most}")))?;
-    let parsed = AreaPlaces::parse(&area, quantity, tariff.as_deref());
-    parsed.map_err(|(member, error)| (format!("/{member}").into(), error.to_string()))
-}
-
-/// The chosen tariffs; `None` after noting what is wrong.
-fn read_tariffs(fields: &mut Fields<'_>) -> Option<Vec<String>> {
-    let tariffs = fields.optional_list("tariffs", SeatSelection::MAX_SEATS, |value| {
-        serde_json::from_str(value.get()).map_err(|_kind| ("".into(), "must be a string".to_owned()))
-    });
-    if tariffs.is_none() && fields.names("/tariffs") { None } else { Some(tariffs.unwrap_or_default()) }
 }
 
 fn read_best(value: &RawValue) -> Result<BestAvailable, String> {

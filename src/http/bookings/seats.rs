@@ -3,9 +3,11 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::ToSchema;
 
+use crate::box_office::BoxOfficeError;
 use crate::domain::{BookingId, BookingStatus, CancelReason, SeatExchange, SeatId, SeatSelection};
 use crate::http::bookings::holder::{self, HoldersCommand};
 use crate::http::bookings::outcome::{OutcomeAnswer, answer, refunded, standing};
+use crate::http::bookings::places::{read_area, read_tariffs, refused_area, tariffs_of};
 use crate::http::problem::Problem;
 use crate::http::request::body;
 use crate::http::request::fields::Fields;
@@ -25,7 +27,7 @@ pub(super) struct RefundBody {
     reason: Option<CancelReason>,
 }
 
-/// Seats to take, and seats to give back: one of the two at least.
+/// Seats to take, seats to give back, and how many places of areas the booking is to have: one of them at least.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = SeatExchange)]
 #[expect(dead_code, reason = "describes the fields that are read one by one")]
@@ -33,11 +35,34 @@ pub(super) struct ExchangeBody {
     /// Seats of the showtime that the booking is to have besides.
     #[schema(value_type = Option<Vec<uuid::Uuid>>, max_items = 20)]
     add: Option<Vec<SeatId>>,
+    /// Keys of the tariffs of the seats in `add`, if the showtime has prices: one for each, in their order, or one for all. Seats that the booking has already keep theirs.
+    #[schema(max_items = 20)]
+    tariffs: Option<Vec<String>>,
     /// Seats of the booking that it is to give back.
     #[schema(value_type = Option<Vec<uuid::Uuid>>, max_items = 20)]
     remove: Option<Vec<SeatId>>,
+    /// How many places of areas the booking is to have then, those in `add` not counted. Areas that are not named keep theirs. The last places are given back.
+    #[schema(max_items = 20)]
+    areas: Option<Vec<AreaTotalBody>>,
     /// The hold token, if it is not in the `Authorization` header.
     hold_token: Option<String>,
+}
+
+/// How many places of an area a booking is to have.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = AreaTotal)]
+#[expect(dead_code, reason = "describes what `read_area` reads")]
+pub(super) struct AreaTotalBody {
+    /// The area, as the showtime names it.
+    #[schema(min_length = 1, max_length = 40)]
+    area_id: String,
+    /// Number of places.
+    #[schema(maximum = 20)]
+    quantity: u32,
+    /// Key of their tariff: only its places are counted, and those that are taken have it. Absent: all places of the area are counted. Places at
+    /// several tariffs are several entries.
+    #[schema(min_length = 1, max_length = 40)]
+    tariff: Option<String>,
 }
 
 /// `POST /api/bookings/{id}/seats`
@@ -51,7 +76,11 @@ pub(super) async fn exchange(
         holder::command(&state, &request, body, read_exchange).await?;
     let outcome = state.box_office.change_seats(id, holder, exchange.clone(), context).await;
     let lists = [("add", exchange.add.as_slice()), ("remove", exchange.remove.as_slice())];
-    let outcome = outcome.map_err(|error| seat_lists::refused(error, &lists))?;
+    let outcome = outcome.map_err(|error| {
+        let of_area = |rejection| refused_area(rejection, &exchange.areas, !exchange.tariffs.are_usual());
+        let wrong_area = if let BoxOfficeError::Rejected(rejection) = &error { of_area(rejection) } else { None };
+        wrong_area.unwrap_or_else(|| seat_lists::refused(error, &lists))
+    })?;
     let message = match outcome.status {
         BookingStatus::Pending => "The seats in seatIds are held until the deadline, which has not moved.",
         BookingStatus::Confirmed => "The booking has the seats in seatIds.",
@@ -63,15 +92,33 @@ pub(super) async fn exchange(
 fn read_exchange(mut fields: Fields<'_>) -> Result<SeatExchange, Problem> {
     let most = SeatSelection::MAX_SEATS;
     let (add, remove) = (seat_lists::read(&mut fields, "add", most), seat_lists::read(&mut fields, "remove", most));
-    let are_wrong = ["/add", "/remove"].iter().any(|list| fields.names(list));
+    let areas = fields.optional_list("areas", most, |value| read_area(value, 0));
+    let tariffs = read_tariffs(&mut fields);
+    let are_wrong = ["/add", "/remove", "/areas"].iter().any(|list| fields.names(list));
     let (add, remove) = (add.unwrap_or_default(), remove.unwrap_or_default());
-    if add.is_empty() && remove.is_empty() && !are_wrong {
-        fields.wrong("/add".to_owned(), "names no seat, and neither does remove; one of them has to");
+    let areas = areas.unwrap_or_default();
+    if add.is_empty() && remove.is_empty() && areas.is_empty() && !are_wrong {
+        fields.wrong("/add".to_owned(), "names no seat, and neither do remove and areas; one of them has to");
+    }
+    for (position, wanted) in areas.iter().enumerate() {
+        if let Some(before) = areas.iter().take(position).position(|before| before.overlaps(wanted)) {
+            fields.wrong(format!("/areas/{position}"), format!("counts the same places as /areas/{before}"));
+        }
     }
     for position in (0..remove.len()).filter(|position| remove.get(*position).is_some_and(|seat| add.contains(seat))) {
         fields.wrong(format!("/remove/{position}"), "is in add, too");
     }
-    fields.finish(Some(SeatExchange { add, remove }))
+    let tariffs = match tariffs {
+        Some(tariffs) if !tariffs.is_empty() && add.is_empty() => {
+            if !are_wrong {
+                fields.wrong("/tariffs".to_owned(), "are for the seats in add, and there is none");
+            }
+            None
+        }
+        Some(tariffs) if !are_wrong => tariffs_of(tariffs, add.len(), &mut fields),
+        Some(_) | None => None,
+    };
+    fields.finish(tariffs.map(|tariffs| SeatExchange { add, tariffs, remove, areas }))
 }
 
 /// `POST /api/bookings/{id}/refund`

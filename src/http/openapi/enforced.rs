@@ -57,6 +57,8 @@ fn requests(schemas: &mut Map<String, Value>, pattern: &str) {
         ("Row", "row"),
         ("AreaPlaces", "areaId"),
         ("AreaPlaces", "tariff"),
+        ("AreaTotal", "areaId"),
+        ("AreaTotal", "tariff"),
     ] {
         if let Some(text) =
             schemas.get_mut(schema).and_then(|schema| schema.pointer_mut(&format!("/properties/{text}")))
@@ -99,6 +101,7 @@ fn requests(schemas: &mut Map<String, Value>, pattern: &str) {
         "NewShowtime",
         "Row",
         "AreaPlaces",
+        "AreaTotal",
     ] {
         if let Some(schema) = schemas.get_mut(schema) {
             set(schema, "additionalProperties", json!(false));

@@ -20,6 +20,8 @@ export class Choice {
   }
   get size() { return this.places().length; }
   tariff(place) {
+    // A booking that was made without prices has none.
+    if (this.editing && !this.editing.price) return undefined;
     const all = place.seat.tariffs;
     return all.find(({ key }) => key === this.tariffs.get(place.key)) ?? all[0];
   }
@@ -56,8 +58,16 @@ export class Choice {
     this.show();
     return true;
   }
+  /** Of areas the server is told how many places the booking is to have then: those that it keeps at the same tariff, and those besides. */
   exchange() {
-    return { ...(this.map.chosen.length && { add: this.map.chosen }), ...(this.given.size && { remove: [...this.given] }) };
+    const { seatIds: add, tariffs, areas } = this.body();
+    const kept = this.editing.seatIds.filter((id) => !this.given.has(id)).map((id) => ({ area: this.map.seat(id)?.area, tariff: this.keptPrice(id)?.tariff }));
+    const total = (wanted) => kept.filter(({ area, tariff }) => area === wanted.areaId && tariff === wanted.tariff).length + wanted.quantity;
+    return { ...(add && { add }), ...(tariffs && { tariffs }), ...(this.given.size && { remove: [...this.given] }),
+      ...(areas && { areas: areas.map((wanted) => ({ ...wanted, quantity: total(wanted) })) }) };
+  }
+  keptPrice(id) {
+    return this.editing.price?.places.find(({ seatId }) => seatId === id);
   }
 
   show() {
@@ -81,7 +91,7 @@ export class Choice {
   }
   keptLine(id) {
     const given = this.given.has(id);
-    const price = this.editing.price?.places.find(({ seatId }) => seatId === id);
+    const price = this.keptPrice(id);
     const name = this.map.name(id);
     const back = button(given ? "↺" : "×", () => { this.give(id); this.changed(); }, { ariaLabel: (given ? "Keep " : "Give back ") + name });
     return element("li", { data: { given: String(given), place: id } }, element("span", { className: "name" }, name),
@@ -96,7 +106,7 @@ export class Choice {
     const amount = element("span", { className: "amount" }, tariff ? money(tariff.amount, currency) : "");
     const away = button("×", () => this.drop(place), { ariaLabel: "Remove " + name });
     const line = element("li", { data: { place: key } }, element("span", { className: "name" }, (this.editing ? "+ " : "") + name, detail ? element("small", {}, detail) : ""), amount, away);
-    if (seat.tariffs.length > 1 && !this.editing) {
+    if (tariff && seat.tariffs.length > 1) {
       const select = element("select", { ariaLabel: "Tariff of " + name }, ...seat.tariffs.map((one) =>
         element("option", { value: one.key, selected: one === tariff }, one.name + ", " + money(one.amount, currency))));
       select.addEventListener("change", () => { this.tariffs.set(key, select.value); this.changed(); });

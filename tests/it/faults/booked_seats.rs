@@ -16,7 +16,7 @@ async fn an_exchange_whose_commit_was_not_heard_is_made_once() {
         let held = office.reserve_all(&[0, 1]).await.unwrap();
         office.store.plan(&[(On::Commit, fate)]);
         let seat = |index| SeatId::new(office.showtime, index);
-        let exchange = SeatExchange { add: vec![seat(2)], remove: vec![seat(0)] };
+        let exchange = SeatExchange { add: vec![seat(2)], remove: vec![seat(0)], ..SeatExchange::default() };
         let (id, holder) = (held.outcome.booking_id, Credential::Holder(held.hold_token.hash()));
         let outcome = office.office.change_seats(id, holder, exchange, RequestContext::default()).await.unwrap();
         assert_eq!((outcome.seat_ids, outcome.sequence), (vec![seat(1), seat(2)], 4));
@@ -69,7 +69,7 @@ async fn a_lock_in_the_way_of_an_exchange_is_in_the_way_of_nothing_else() {
     let first = office.reserve(5);
     let both = async {
         office.until_locked(5).await;
-        let exchange = SeatExchange { add: vec![SeatId::new(office.showtime, 2)], remove: vec![] };
+        let exchange = SeatExchange { add: vec![SeatId::new(office.showtime, 2)], ..SeatExchange::default() };
         let pay = PaymentReference::parse("pay").unwrap();
         tokio::join!(
             office.office.change_seats(id, holder, exchange, RequestContext::default()),

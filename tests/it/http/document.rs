@@ -114,7 +114,8 @@ fn the_members_of_the_contract_keep_their_names() {
         ("AreaPlaces", "areaId quantity tariff"),
         ("BestAvailable", "accessible category quantity section together"),
         ("Confirmation", "holdToken paymentReference"),
-        ("SeatExchange", "add holdToken remove"),
+        ("SeatExchange", "add areas holdToken remove tariffs"),
+        ("AreaTotal", "areaId quantity tariff"),
         ("Refund", "reason seatIds"),
         (
             "BookingOutcome",
@@ -311,6 +312,8 @@ fn the_document_tells_good_bodies_from_bad_ones() {
     check("Confirmation", &json!({"paymentReference": "p", "holdToken": null}), true);
     check("SeatExchange", &json!({"add": [id], "remove": null}), true);
     check("SeatExchange", &json!({"add": [id, id]}), false);
+    check("SeatExchange", &json!({"areas": places("Standing", 0), "tariffs": null}), true);
+    check("SeatExchange", &json!({"areas": places("Standing", 21)}), false);
     check("Refund", &json!({"seatIds": [id], "reason": "broken"}), true);
     check("Refund", &json!({"seatIds": [], "reason": "broken"}), false);
     check("Refund", &json!({"reason": "broken\u{200B}"}), false);

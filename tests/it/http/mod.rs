@@ -12,6 +12,7 @@ pub mod contract;
 mod credentials;
 mod document;
 mod door_sales;
+mod exchanged_areas;
 mod health;
 mod history;
 mod hostile;

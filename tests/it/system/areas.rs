@@ -105,6 +105,64 @@ async fn the_last_place_is_sold_once(nodes: &[Server]) {
     nodes[0].seats(&showtime, last).await;
 }
 
+/// Sets how many places of the area a booking has.
+async fn set(node: &Server, held: &Held, quantity: u32) -> Answer {
+    let body = json!({"areas": [{"areaId": "Standing", "quantity": quantity}], "holdToken": held.hold_token});
+    loop {
+        let answer = node.post(&format!("/api/bookings/{}/seats", held.booking_id), &body).await;
+        if answer.body["code"] != "overloaded" {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Holders of one place want another one, as do newcomers, and one is left. Each holder asks through both nodes, and gets one place more, not two.
+async fn the_last_place_is_given_to_one_booking(nodes: &[Server]) {
+    const HOLDERS: usize = 4;
+    let showtime = showtime(&nodes[0], 5).await;
+    let mut held = Vec::new();
+    for holder in 0..HOLDERS {
+        held.push(Held::from(&ask(&nodes[holder % nodes.len()], &showtime, 1, &format!("holder {holder}")).await.body));
+    }
+    let mut last = 0;
+    for round in 0..4 {
+        let node = |number: usize| &nodes[number % nodes.len()];
+        let more = (0..2 * HOLDERS).map(|number| set(node(number), &held[number / 2], 2));
+        let newcomers = (0..2).map(|number| {
+            let user = format!("newcomer {round} {number}");
+            let showtime = &showtime;
+            async move { ask(node(number), showtime, 1, &user).await }
+        });
+        let (more, new) = tokio::join!(futures_util::future::join_all(more), futures_util::future::join_all(newcomers));
+        let winners: Vec<bool> = more.chunks(2).map(|both| both.iter().all(|answer| answer.status == 200)).collect();
+        for (both, won) in more.chunks(2).zip(&winners) {
+            for answer in both {
+                let message = "area Standing: 1 place is wanted, 0 are left";
+                let lost = answer.status == 409 && answer.body["message"] == message;
+                assert!(if *won { places(answer).count() == 2 } else { lost }, "round {round}: {both:?}");
+            }
+        }
+        let new: Vec<&Answer> = new.iter().filter(|answer| answer.status == 201).collect();
+        let won = winners.iter().filter(|won| **won).count() + new.len();
+        assert_eq!(won, 1, "round {round}: {winners:?} {new:?}");
+        let freed = match new.as_slice() {
+            [new] => node(round).cancel(&Held::from(&new.body)).await,
+            _ => set(node(round), &held[winners.iter().position(|won| *won).unwrap()], 1).await,
+        };
+        assert_eq!(freed.status, 200, "{freed:?}");
+        last = freed.body["sequence"].as_u64().unwrap();
+    }
+    nodes[0].seats(&showtime, last).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_place_is_given_to_one_booking_on_two_nodes() {
+    let stack = Stack::real(services::shared()).await;
+    the_last_place_is_given_to_one_booking(&[stack.start(), stack.start()]).await;
+    stack.check().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_herd_fills_an_area_on_the_embedded_profile() {
     let stack = Stack::embedded();

@@ -106,6 +106,50 @@ async fn best_seats_are_held_changed_and_paid() {
     assert!(sold.len() == 3 && sold.contains(&seats[8]) && !sold.iter().any(|seat| *seat == given), "{sold:?}");
 }
 
+/// One place more of an area, at a tariff of its own; then one is given back and another one taken: the hold stays the same one.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_number_of_places_is_changed_in_place() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let plan = json!({"name": "Field", "categories": [{"key": "floor"}], "sections": [{"name": "Stalls", "rows": [{"label": "A", "count": 2}]}],
+        "areas": [{"label": "Standing", "capacity": 10, "category": "floor"}]});
+    let made = server.send(server.as_operator(reqwest::Method::POST, "/api/auditoriums").json(&plan)).await.unwrap();
+    let body = json!({"movieTitle": "Metropolis", "startTime": "2030-01-01T20:00:00Z", "auditoriumId": made.body["id"],
+        "prices": {"currency": "EUR", "zones": [{"category": "floor", "tariffs": [{"key": "full", "amount": 3000}, {"key": "child", "amount": 1000}]},
+            {"tariffs": [{"key": "full", "amount": 5000}]}]}});
+    let made = server.post("/api/showtimes", &body).await;
+    let showtime = made.body["id"].as_str().unwrap_or_else(|| panic!("{made:?}")).to_owned();
+    let browser = Browser::open().await;
+    show(&browser, &server, &showtime).await;
+    browser.script("map.want('Standing', 2)").await;
+    browser.says("total", "€60.00").await;
+    browser.click("#reserve").await;
+    browser.says("bookings", "Pay €60.00").await;
+
+    browser.click("#bookings button:not(.main)").await;
+    browser.says("yours", "Change your seats").await;
+    browser.script("map.want('Standing', 1)").await;
+    browser.says("total", "€90.00").await;
+    browser
+        .script(
+            "const select = document.querySelector('#lines select'); select.value = 'child'; \
+             select.dispatchEvent(new Event('change', { bubbles: true }))",
+        )
+        .await;
+    browser.says("total", "€70.00").await;
+    browser.click("#reserve").await;
+    browser.says("bookings", "Pay €70.00").await;
+
+    browser.click("#bookings button:not(.main)").await;
+    browser.says("yours", "Change your seats").await;
+    browser.script("document.querySelector('#lines button').click(); map.want('Standing', 1)").await;
+    browser.says("total", "€50.00").await;
+    browser.click("#reserve").await;
+    browser.says("bookings", "Pay €50.00").await;
+    let seats = server.seats(&showtime, 4).await;
+    assert_eq!(seats.iter().filter(|(_, status)| status == "Reserved").count(), 3, "{seats:?}");
+}
+
 /// A hold that is not paid ends: its countdown is over here, and its seats are free on the other's screen.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hold_that_ends_frees_its_seats_on_other_screens() {

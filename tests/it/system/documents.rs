@@ -53,9 +53,10 @@ async fn the_page_for_sellers_works() {
     let [accessible, found, priced, price, places, areas, choice, tried, after @ ..] = lines.as_slice() else {
         panic!("{said}")
     };
-    let [own, extended, term, refused, offered, confirmed, exchanged, refund, cancelled, payment] = after else {
+    let [own, extended, term, refused, offered, confirmed, exchanged, crowd, refund, cancelled, payment] = after else {
         panic!("{said}")
     };
+    assert!(crowd.contains("'total': 22000"), "{crowd}");
     assert_eq!(*tried, "row B 6-8, together, no single seat left");
     assert_eq!(offered.matches("'choice': ").count(), 3, "{offered}");
     assert_eq!(*accessible, "Stalls row B R1-R2, together, no single seat left");
