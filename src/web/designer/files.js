@@ -63,20 +63,34 @@ export class Files {
       : ["POST", "/api/auditoriums", { body: write(plan), key: this.key.key }];
     try {
       const { data } = await operator(() => ask(...request));
-      // Another house was opened meanwhile.
-      if (house !== this.house) return true;
-      this.house = { id: data.id, version: data.version };
-      if (!house) draft.keep(null, null);
-      this.savedPlan = plan;
-      this.editor.refused = null;
-      history.replaceState(null, "", "#" + data.id);
-      this.say("");
-      this.editor.tell();
+      this.saved(house, data, plan);
       return true;
     } catch (refusal) {
+      if (refusal.code === "version-changed" && await this.isThere(house, plan)) return true;
       if (house === this.house) this.refusedSave(refusal, plan);
       return false;
     }
+  }
+  /** What was drawn is the version of the answer. */
+  saved(house, { id, version }, plan) {
+    // Another house was opened meanwhile.
+    if (house !== this.house) return;
+    this.house = { id, version };
+    if (!house) draft.keep(null, null);
+    this.savedPlan = plan;
+    this.editor.refused = null;
+    history.replaceState(null, "", "#" + id);
+    this.say("");
+    this.editor.tell();
+  }
+  /** Whether the server has just this already: a save whose answer was lost, and that was sent again, is refused as that of an older version. */
+  async isThere(house, plan) {
+    try {
+      const { data, headers } = await ask("GET", path(house));
+      const isSame = JSON.stringify(write(read(data))) === JSON.stringify(write(plan));
+      if (isSame) this.saved(house, { id: house.id, version: Number(headers.get("ETag").replaceAll('"', "")) }, plan);
+      return isSame;
+    } catch { return false; }
   }
   refusedSave(refusal, plan) {
     const errors = refusal.problem?.errors ?? [];

@@ -4,7 +4,7 @@ import { element, fill } from "../lib/dom.js";
 import { uuid } from "../lib/server.js";
 import { ask, operator } from "../operator/key.js";
 import { placesByCategory } from "./plan.js";
-import { categoriesOf, digitsOf, priceZones } from "../operator/prices.js";
+import { categoriesOf, digitsOf, isAmount, priceZones } from "../operator/prices.js";
 
 const at = (id) => document.getElementById(id);
 
@@ -21,6 +21,8 @@ export function sale(editor, files, say) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     at("sale-message").textContent = "";
+    const digits = digitsOf(form.elements.currency.value.toUpperCase());
+    if (![...at("prices").querySelectorAll("input")].every((field) => isAmount(field, digits, field.required))) return;
     try {
       const body = { ...terms(form.elements), auditoriumId: files.house.id, auditoriumVersion: files.house.version };
       const { data } = await operator(() => ask("POST", "/api/showtimes", { body, key }));
@@ -46,7 +48,7 @@ function prepare(editor, form) {
   const zones = categoriesOf(editor.plan.categories, placesByCategory(editor.plan));
   fill(at("prices"), ...zones.map(({ key, name, count }) => {
     const price = (tariff, label) => {
-      const input = element("input", { type: "number", min: 0, step: "any", inputMode: "decimal", name: tariff, required: tariff === "full" });
+      const input = element("input", { inputMode: "decimal", name: tariff, required: tariff === "full", placeholder: tariff === "full" ? "0.00" : "none" });
       input.setAttribute("aria-label", `${label}, ${name}`);
       return element("td", {}, input);
     };

@@ -79,6 +79,7 @@ export async function call(method, path, { body, file, token, key, headers: more
   const request = { method, headers, cache: "no-cache", body: file ?? (body === undefined ? undefined : JSON.stringify(body)) };
   // True once an attempt may have been carried out without our hearing of it.
   let doubt = false;
+  const changes = method !== "GET";
   for (let attempt = 1; ; attempt += 1) {
     const again = attempt < MOST_ATTEMPTS;
     let answer;
@@ -89,7 +90,7 @@ export async function call(method, path, { body, file, token, key, headers: more
     } catch {
       // No answer, or one that broke off.
       doubt = true;
-      if (!again) throw new Refusal(0, {}, 0, method === "POST");
+      if (!again) throw new Refusal(0, {}, 0, changes);
       await pause(400 * attempt);
       continue;
     }
@@ -105,6 +106,6 @@ export async function call(method, path, { body, file, token, key, headers: more
     }
     // A refusal to try now says nothing of the attempt before.
     const unknown = unsaid || (doubt && [429, 502, 503, 504].includes(answer.status));
-    throw new Refusal(answer.status, data, seconds, method === "POST" && unknown);
+    throw new Refusal(answer.status, data, seconds, changes && unknown);
   }
 }

@@ -11,6 +11,15 @@ export function minor(text, digits) {
   const [, whole, part = ""] = /^(\d{1,9})(?:[.,](\d+))?$/.exec(String(text).trim()) ?? [];
   return whole === undefined || part.length > digits ? null : Number(whole + part.padEnd(digits, "0"));
 }
+/** True if a field has an amount, or nothing where none is needed; else the field says what is wrong with it. */
+export function isAmount(field, digits, isNeeded) {
+  const isWrong = (isNeeded || field.value.trim() !== "") && minor(field.value, digits) === null;
+  const example = digits ? "12." + "5".padEnd(digits, "0") : "1200";
+  field.setCustomValidity(isWrong ? `An amount such as ${example}, without a sign for thousands or the currency.` : "");
+  // A form is not sent while a field of it is wrong: so what was wrong is forgotten as soon as something else is typed.
+  field.addEventListener("input", () => field.setCustomValidity(""), { once: true });
+  return field.reportValidity();
+}
 /** The lines to be priced: the categories that have places, and the places without one. */
 export function categoriesOf(categories, counts) {
   const lines = categories.filter((category) => counts.get(category.key)).map(({ key, name }) => ({ key, name: name ?? key, count: counts.get(key) }));

@@ -4,7 +4,7 @@ import { element, fill } from "../lib/dom.js";
 import { uuid } from "../lib/server.js";
 import { carryOut, sure } from "./board.js";
 import { ask, operator } from "./key.js";
-import { digitsOf, minor } from "./prices.js";
+import { digitsOf, isAmount, minor } from "./prices.js";
 
 const at = (id) => document.getElementById(id);
 const TIMES = ["onSaleFrom", "onSaleUntil", "accessibleForAllFrom"];
@@ -140,9 +140,8 @@ function prices(form) {
   const digits = digitsOf(currency || "EUR");
   for (const line of at("zones").querySelectorAll("li")) {
     const amount = line.querySelector("[name=amount]");
-    const isNamed = line.querySelector("[name=tariff]").value.trim() !== "" || amount.value.trim() !== "";
-    amount.setCustomValidity(isNamed && minor(amount.value, digits) === null ? "An amount such as 12.50, without a sign for thousands or the currency." : "");
-    if (!amount.reportValidity()) return undefined;
+    const isNamed = line.querySelector("[name=tariff]").value.trim() !== "";
+    if (!isAmount(amount, digits, isNamed)) return undefined;
   }
   const zones = [...at("zones").children].map((box) => {
     const tariffs = [...box.querySelectorAll("li")].map((line) => {

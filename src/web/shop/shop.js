@@ -77,6 +77,8 @@ function append(items) {
 
 async function list(isMore) {
   const mine = asked += 1;
+  const [from, to] = [byId("from").value, byId("to").value];
+  if (from && to && to < from) { showNone("The last day is before the first one."); return; }
   const wanted = filters();
   wanted.set("limit", PAGE);
   if (isMore && cursor) wanted.set("cursor", cursor);
@@ -93,6 +95,14 @@ async function list(isMore) {
   } catch (error) {
     if (mine === asked) say(byId("message"), error.message);
   }
+}
+
+function showNone(why) {
+  cards.clear();
+  fill(byId("showtimes"));
+  byId("more").hidden = true;
+  say(byId("message"), "");
+  say(byId("found"), why);
 }
 
 /** What is left changes while one looks. */

@@ -138,6 +138,35 @@ impl Browser {
         self.tell("Input.dispatchMouseEvent", event("mouseReleased", last)).await;
     }
 
+    /// Moves fingers: the first step has where they are put down, each further one where they go; after the last they are lifted.
+    pub async fn touch(&self, steps: &[&[(f64, f64)]]) {
+        for (number, fingers) in steps.iter().enumerate() {
+            let kind = if number == 0 { "touchStart" } else { "touchMove" };
+            let points: Vec<Value> =
+                fingers.iter().enumerate().map(|(id, (x, y))| json!({ "x": x, "y": y, "id": id })).collect();
+            self.tell("Input.dispatchTouchEvent", json!({ "type": kind, "touchPoints": points })).await;
+        }
+        self.tell("Input.dispatchTouchEvent", json!({ "type": "touchEnd", "touchPoints": [] })).await;
+    }
+
+    /// Takes the device's connection away, or gives it back.
+    pub async fn offline(&self, is: bool) {
+        let conditions = json!({ "offline": is, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+        self.tell("Network.emulateNetworkConditions", conditions).await;
+    }
+
+    /// The server gets the page's next `count` requests of this method, and the page no answer to them.
+    pub async fn lose_answers(&self, method: &str, count: u32) {
+        let script = format!(
+            "window.realFetch ??= window.fetch; window.lost = {count}; \
+             window.fetch = async (path, given) => {{ \
+               const answer = await window.realFetch(path, given); \
+               if (given?.method === '{method}' && window.lost > 0) {{ window.lost -= 1; throw new TypeError('lost'); }} \
+               return answer; }}"
+        );
+        self.script(&script).await;
+    }
+
     /// Has media features such as `prefers-color-scheme` with these values.
     pub async fn media(&self, features: &[(&str, &str)]) {
         let features: Vec<Value> =

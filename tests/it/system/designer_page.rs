@@ -9,7 +9,7 @@ use crate::stack::{OPERATOR, Server, Stack};
 use crate::system::browser::Browser;
 
 /// Opens the designer with the operators' key.
-async fn design(browser: &Browser, server: &Server, path: &str) {
+pub async fn design(browser: &Browser, server: &Server, path: &str) {
     // A click waits for no scrolling.
     browser.media(&[("prefers-reduced-motion", "reduce")]).await;
     browser.go(&format!("{}/designer{path}", server.address())).await;
@@ -20,7 +20,7 @@ async fn design(browser: &Browser, server: &Server, path: &str) {
 }
 
 /// Adds a block of rows by numbers.
-async fn add_rows(browser: &Browser, fields: &[(&str, &str)]) {
+pub async fn add_rows(browser: &Browser, fields: &[(&str, &str)]) {
     browser.click("[data-tool=rows]").await;
     for (name, value) in fields {
         browser.write(&format!("#rows-form [name={name}]"), value).await;
@@ -28,7 +28,7 @@ async fn add_rows(browser: &Browser, fields: &[(&str, &str)]) {
     browser.click("#add-rows").await;
 }
 
-async fn plan_of(server: &Server, house: &str) -> Value {
+pub async fn plan_of(server: &Server, house: &str) -> Value {
     let answer = server.get(&format!("/api/auditoriums/{house}")).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.body
@@ -91,6 +91,7 @@ async fn a_house_is_drawn_saved_changed_and_sold() {
     browser.says("count", "72 seats · 2 sections").await;
     browser.says("saved", "version 1, saved").await;
     browser.click("#parts details:nth-of-type(2) summary").await;
+    browser.until("the section is open", "document.querySelector('#parts details:nth-of-type(2) button')").await;
     browser.click("#parts details:nth-of-type(2) button").await;
     browser.write("#seats-form [name=section]", "Balcony").await;
     browser.says("saved", "changed since version 1").await;
@@ -152,6 +153,39 @@ async fn rows_and_areas_are_drawn_by_dragging() {
     assert_eq!(browser.script(x).await, "Undo: Move");
     browser.click("#undo").await;
     assert_eq!(browser.script(x).await, "Undo: Change an area");
+}
+
+/// What was drawn and not saved is there again after a reload, until it is thrown away or saved.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_is_kept_across_a_reload() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let browser = Browser::open().await;
+    design(&browser, &server, "").await;
+    browser.write("#name", "Barn").await;
+    add_rows(&browser, &[("rows", "3"), ("seats", "7")]).await;
+    browser.says("count", "21 seats").await;
+    let kept = "localStorage.getItem('turnstile.designer.draft.new')";
+    browser.until("the draft is kept", &format!("{kept}?.includes('Barn') && {kept}.includes('Stalls')")).await;
+    browser.reload().await;
+    browser.says("message", "drawn before and not saved").await;
+    browser.says("count", "21 seats").await;
+    assert_eq!(browser.script("return document.getElementById('name').value").await, "Barn");
+    browser.says("saved", "not saved yet").await;
+    browser.click("#message button:nth-of-type(2)").await;
+    browser.click("#save").await;
+    browser.says("saved", "version 1, saved").await;
+    assert_eq!(browser.script(&format!("return {kept}")).await, Value::Null, "what is saved is no draft");
+    let house = house_in(&browser).await;
+    assert_eq!(plan_of(&server, &house).await["name"], "Barn");
+    // Thrown away, it is the house as it was saved.
+    browser.write("#name", "Shed").await;
+    browser.until("it is kept", &format!("localStorage.getItem('turnstile.designer.draft.{house}')")).await;
+    browser.reload().await;
+    browser.says("message", "drawn before and not saved").await;
+    browser.click("#message button").await;
+    browser.says("saved", "version 1, saved").await;
+    assert_eq!(browser.script("return document.getElementById('name').value").await, "Barn");
 }
 
 /// Whoever saves on top of what another one has saved is told so, and chooses which of the two stays.

@@ -26,7 +26,7 @@ async fn hall(server: &Server) -> String {
 }
 
 /// Opens the board on a showtime, with the operators' key.
-async fn open(browser: &Browser, server: &Server, showtime: &str) {
+pub async fn open(browser: &Browser, server: &Server, showtime: &str) {
     // A click waits for no scrolling.
     browser.media(&[("prefers-reduced-motion", "reduce")]).await;
     browser.go(&format!("{}/operator#{showtime}", server.address())).await;
@@ -37,7 +37,7 @@ async fn open(browser: &Browser, server: &Server, showtime: &str) {
 }
 
 /// The board on a showtime of the hall, in a browser of its own.
-async fn board() -> (Stack, Server, String, Browser) {
+pub async fn board() -> (Stack, Server, String, Browser) {
     let stack = Stack::embedded();
     let server = stack.start();
     let showtime = hall(&server).await;
@@ -47,13 +47,13 @@ async fn board() -> (Stack, Server, String, Browser) {
 }
 
 /// What the figure of this name says.
-async fn figure(browser: &Browser, name: &str, value: &str) {
+pub async fn figure(browser: &Browser, name: &str, value: &str) {
     let shows = format!("document.querySelector('[data-figure={name}] strong')?.textContent === '{value}'");
     browser.until(&format!("{value} are {name}"), &shows).await;
 }
 
 /// Drags a frame around two places of the showtime's order and all between them.
-async fn drag(browser: &Browser, (one, other): (u32, u32)) {
+pub async fn drag(browser: &Browser, (one, other): (u32, u32)) {
     let script = format!(
         "const map = document.querySelector('seat-map'); const [one, other] = [{one}, {other}].map((place) => map.locate(map.model.id(place))); \
          const reach = one.size / 2 + 2; \
@@ -114,6 +114,10 @@ async fn seats_are_blocked_by_dragging_and_given_back() {
     browser.click("#block").await;
     figure(&browser, "blocked", "8").await;
     browser.says("message", "Blocked: Stalls A1–A4, Stalls B1–B4").await;
+    let words =
+        |place: u32, words: &str| format!("document.querySelector('seat-map').states.word({place}) === '{words}'");
+    browser.until("the map has who has it", &words(0, "reserved, blocked (press)")).await;
+    browser.until("and nothing where nobody is", &words(4, "available")).await;
     // The reason is text, wherever it is shown.
     browser.says("blocks", SCRIPT).await;
     let shown = server.seats(&showtime, 2).await;
@@ -123,9 +127,14 @@ async fn seats_are_blocked_by_dragging_and_given_back() {
     browser.says("holder", "Blocked: press").await;
     browser.click("#release").await;
     figure(&browser, "blocked", "4").await;
+    browser.until("what was given back is marked no more", &words(0, "available")).await;
+    browser.until("what was not still is", &words(2, "reserved, blocked (press)")).await;
     browser.click("#blocks [data-action=end]").await;
     browser.click("#sure-yes").await;
     figure(&browser, "blocked", "0").await;
+    browser
+        .until("nothing is marked", "document.querySelector('seat-map').states.marks.every((mark) => mark === 0)")
+        .await;
     figure(&browser, "free", "66").await;
     assert_eq!(browser.script("return document.querySelectorAll('#panels img').length").await, 0);
 }

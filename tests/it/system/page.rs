@@ -242,3 +242,76 @@ async fn an_area_is_one_box_with_a_quantity() {
     assert_eq!(server.post(&format!("/api/showtimes/{showtime}/bookings"), &all).await.status, 201);
     shows("sold out").await;
 }
+
+/// The list of showtimes is narrowed to days by the reader's clocks: the first and the last day are in it as a whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn showtimes_are_filtered_by_their_days() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    for (title, start) in [
+        ("Before", "2030-03-01T22:59:00Z"),
+        ("First", "2030-03-01T23:00:00Z"),
+        ("Last", "2030-03-03T22:59:00Z"),
+        ("After", "2030-03-03T23:00:00Z"),
+    ] {
+        let body = json!({"movieTitle": title, "startTime": start, "rows": [{"row": "A", "seats": 4}]});
+        assert_eq!(server.post("/api/showtimes", &body).await.status, 201);
+    }
+    let browser = Browser::open().await;
+    browser.tell("Emulation.setTimezoneOverride", json!({ "timezoneId": "Europe/Berlin" })).await;
+    browser.go(server.address()).await;
+    browser.says("showtimes", "After").await;
+    let day = async |field: &str, day: &str| {
+        let script = format!(
+            "const field = document.getElementById('{field}'); field.value = '{day}'; field.dispatchEvent(new Event('input', {{ bubbles: true }}))"
+        );
+        browser.script(&script).await;
+    };
+    let shows = async |titles: &str| {
+        let shown = "[...document.querySelectorAll('#showtimes h3')].map((title) => title.textContent).filter((title) => title !== 'Bourne Identity').join(' ')";
+        browser.until(titles, &format!("{shown} === '{titles}'")).await;
+    };
+    day("from", "2030-03-02").await;
+    shows("First Last After").await;
+    day("to", "2030-03-03").await;
+    shows("First Last").await;
+    day("from", "2030-03-04").await;
+    browser.says("found", "The last day is before the first one").await;
+    day("to", "2030-03-05").await;
+    shows("After").await;
+    day("from", "2030-03-05").await;
+    browser.says("found", "No showtime fits these filters").await;
+    day("to", "2030-03-03").await;
+    day("from", "").await;
+    shows("Before First Last").await;
+}
+
+/// A showtime is moved to another version of its auditorium: its map is read anew, with what was chosen still chosen.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_map_of_a_moved_showtime_is_read_anew() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let plan = |name: &str, y: u32| {
+        json!({"name": "House", "categories": [{"key": "gold", "name": name}], "focalPoint": {"x": 0, "y": -200},
+            "sections": [{"name": "Stalls", "category": "gold", "rows": [{"label": "A", "count": 5, "x": 0, "y": 0}, {"label": "B", "count": 5, "x": 0, "y": y}]}]})
+    };
+    let made = server.send(server.as_operator(reqwest::Method::POST, "/api/auditoriums").json(&plan("Gold", 90))).await;
+    let house = made.unwrap().body["id"].as_str().unwrap().to_owned();
+    let body = json!({"movieTitle": "Metropolis", "startTime": "2030-01-01T20:00:00Z", "auditoriumId": house});
+    let showtime = server.post("/api/showtimes", &body).await.body["id"].as_str().unwrap().to_owned();
+    let browser = Browser::open().await;
+    show(&browser, &server, &showtime).await;
+    browser.says("connection", "live").await;
+    browser.until("the category has its name", "map.model.categories[0].name === 'Gold'").await;
+    browser.script("map.choose([map.model.id(3)])").await;
+    let change =
+        server.as_operator(reqwest::Method::PUT, &format!("/api/auditoriums/{house}")).header("if-match", "\"1\"");
+    assert_eq!(server.send(change.json(&plan("Platinum", 300))).await.unwrap().status, 200);
+    let moved = server.as_operator(reqwest::Method::PATCH, &format!("/api/showtimes/{showtime}"));
+    assert_eq!(server.send(moved.json(&json!({"auditoriumVersion": 2}))).await.unwrap().status, 200);
+    browser.until("row B is where it is now", "map.model?.y[5] - map.model?.y[0] === 30000").await;
+    browser.until("the category has its new name", "map.model.categories[0].name === 'Platinum'").await;
+    browser.until("the seat is still chosen", "map.chosen.length === 1 && map.chosen[0] === map.model.id(3)").await;
+    browser.says("lines", "Stalls A4").await;
+    browser.says("connection", "live").await;
+}
