@@ -116,6 +116,7 @@ pub const ASSETS: &[Asset] = assets![
     "shop/bookings.js",
     "shop/choice.js",
     "shop/commands.js",
+    "shop/offers.js",
     "shop/shop.css",
     "shop/shop.js",
     "shop/showtime.js",

@@ -9,6 +9,7 @@ import { bookingLine, countDown } from "./booking.js";
 import * as bookings from "./bookings.js";
 import { Choice, holdText } from "./choice.js";
 import { act, asked, isLive, refresh, reserve, statusOf, underWay } from "./commands.js";
+import { fullWords, offersAfter } from "./offers.js";
 
 const showtime = decodeURIComponent(location.pathname.split("/").pop()).toLowerCase();
 const map = byId("map");
@@ -43,10 +44,11 @@ function showChoice() {
   const busy = underWay.size > 0;
   byId("reserve").disabled = busy || (editing ? !Object.keys(choice.exchange()).length : !places.length);
   tell(byId("reserve"), holdText(choice));
-  byId("clear").disabled = !places.length && !editing;
+  const { size } = choice;
+  byId("clear").disabled = !size && !editing;
   tell(byId("clear"), editing ? "Keep as it was" : "Clear");
-  byId("bar").hidden = !places.length;
-  tell(byId("bar-count"), count(places.length, map.areas.length ? "place" : "seat") + (currency ? " · " + money(sum, currency) : ""));
+  byId("bar").hidden = !size;
+  tell(byId("bar-count"), count(size, map.areas.length ? "place" : "seat") + (currency ? " · " + money(sum, currency) : ""));
 }
 
 function showBookings() {
@@ -66,7 +68,7 @@ function showBookings() {
   countDown(byId("bookings"));
 }
 
-function explain(refusal, names) {
+function explain(refusal, { names, body }) {
   const taken = refusal.problem?.conflicts ?? [];
   if (taken.length && refusal.code === "seats-taken") {
     const gone = taken.map(({ seatId, reason }) => map.name(seatId) + " (" + reason.toLowerCase() + ")").join(", ");
@@ -74,19 +76,23 @@ function explain(refusal, names) {
   } else if (refusal.unknown) {
     say(refusal.message + " If " + names + " were reserved, they are yours: ask again below.");
   } else {
-    say(refusal.message);
+    say(fullWords(map, refusal, body) ?? refusal.message);
   }
-  offer(refusal.problem?.alternatives ?? []);
+  fill(byId("offers"), ...offersAfter(map, refusal, body).map(offerButton));
 }
-/** Blocks of other seats, each to be taken with one click. */
-function offer(blocks) {
-  fill(byId("offers"), ...blocks.map(({ seatIds, choice: why }) => {
-    const names = seatIds.map((id) => map.name(id)).join(", ");
-    return button("", () => { say(""); map.clear(); map.choose(seatIds); map.show(seatIds); hold(); },
-      { ariaLabel: "Hold " + names + " instead", data: { seats: seatIds.join(" ") } });
-  }));
-  blocks.forEach(({ seatIds, choice: why }, place) => byId("offers").children[place].append(
-    "Hold " + seatIds.map((id) => map.name(id)).join(", ") + " instead", element("small", {}, why ?? "")));
+/** Takes what is offered instead, with one click. */
+function offerButton({ names, why, seatIds, areas }) {
+  const take = () => {
+    say("");
+    map.clear();
+    map.choose(seatIds);
+    for (const { areaId, quantity } of areas) map.want(areaId, quantity);
+    if (seatIds.length) map.show(seatIds);
+    hold();
+  };
+  const made = button("Hold " + names + " instead", take, { ariaLabel: "Hold " + names + " instead" + (why ? ", " + why : "") });
+  made.append(element("small", {}, why));
+  return made;
 }
 
 async function hold() {
@@ -101,7 +107,7 @@ async function send(booking, over = map) {
     if (made.status === "Pending") say("Held for you: " + booking.names + ".", "good");
     else say("Your booking of " + booking.names + " is " + made.status.toLowerCase() + ".");
   } catch (refusal) {
-    explain(refusal, booking.names);
+    explain(refusal, booking);
   }
   showBookings();
 }
@@ -112,7 +118,7 @@ async function perform(booking, verb, body) {
     say(answer.message, "good");
     return answer;
   } catch (refusal) {
-    explain(refusal, booking.names);
+    explain(refusal, booking);
     return null;
   } finally {
     showBookings();

@@ -192,3 +192,53 @@ async fn a_restarted_server_finds_the_page_where_it_was() {
     browser.click("#bookings .main").await;
     browser.says("bookings", "confirmed").await;
 }
+
+/// An area has too few places left: the refusal says how many, and offers those, or as many in another area, with one click.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_area_offers_what_is_left_and_other_areas() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let plan = json!({"name": "House", "categories": [{"key": "dear"}], "sections": [{"name": "Stalls", "rows": [{"label": "A", "count": 4}]}],
+        "areas": [{"label": "Pit", "capacity": 6}, {"label": "Terrace", "capacity": 9, "category": "dear"}, {"label": "Lawn", "capacity": 9}, {"label": "Nook", "capacity": 2}]});
+    let made = server.send(server.as_operator(reqwest::Method::POST, "/api/auditoriums").json(&plan)).await.unwrap();
+    let tariff = |amount: u32| json!([{"key": "full", "amount": amount}]);
+    let body = json!({"movieTitle": "Metropolis", "startTime": "2030-01-01T20:00:00Z", "auditoriumId": made.body["id"],
+        "prices": {"currency": "EUR", "zones": [{"category": "dear", "tariffs": tariff(4000)}, {"tariffs": tariff(1500)}]}});
+    let made = server.post("/api/showtimes", &body).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let showtime = made.body["id"].as_str().unwrap();
+    let browser = Browser::open().await;
+    show(&browser, &server, showtime).await;
+    browser.says("connection", "live").await;
+    let take = async |area: &str, quantity: u32| {
+        let body = json!({"areas": [{"areaId": area, "quantity": quantity}], "userId": "somebody else"});
+        assert_eq!(server.post(&format!("/api/showtimes/{showtime}/bookings"), &body).await.status, 201);
+    };
+    // The page does not hear of it in time.
+    let deaf = "window.hear ??= map.feed.receive; map.feed.receive = () => {}";
+    browser.script(deaf).await;
+    take("Pit", 4).await;
+    browser.script("map.choose([map.model.id(1)]); map.want('Pit', 3)").await;
+    browser.click("#reserve").await;
+    browser.says("message", "Pit has only 2 places left; you wanted 3. Nothing was reserved.").await;
+    let offers =
+        browser.script("return [...document.querySelectorAll('#offers button')].map((offer) => offer.innerText)").await;
+    let expected = json!([
+        "Hold Stalls A2, 2 × Pit instead\nall that is left there",
+        "Hold Stalls A2, 3 × Lawn instead\n€15.00 each",
+        "Hold Stalls A2, 3 × Terrace instead\n€40.00 each"
+    ]);
+    assert_eq!(offers, expected, "of the same price first; none that is too small");
+    browser.click("#offers button").await;
+    browser.says("bookings", "Stalls A2, 2 × Pit").await;
+    browser.says("bookings", "held for").await;
+    assert_eq!(browser.script("return document.getElementById('offers').children.length").await, 0);
+
+    // Nothing at all is left there.
+    browser.script("map.want('Pit', 1)").await;
+    browser.click("#reserve").await;
+    browser.says("message", "Pit is full; you wanted 1.").await;
+    browser.click("#offers button").await;
+    browser.says("bookings", "1 × Lawn").await;
+    browser.says("message", "Held for you: 1 × Lawn").await;
+}
