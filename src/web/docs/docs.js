@@ -7,6 +7,8 @@ const element = (tag, properties, ...children) => {
   return made;
 };
 const code = (text) => element("code", { textContent: text });
+/** Text in which parts between backticks are code. */
+const prose = (text = "") => text.split("`").map((part, place) => place % 2 ? code(part) : part);
 const cell = (...children) => element("td", {}, ...children);
 const table = (heads, rows) => element("table", {},
   element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { textContent: head, scope: "col" })))),
@@ -27,23 +29,23 @@ function shape(schema) {
 
 function operation(path, method, about) {
   const box = element("details", {}, element("summary", {}, element("span", { className: "verb", textContent: method }),
-    code(path), " ", about.summary || ""));
+    code(path), " ", ...prose(about.summary)));
   if (about.parameters?.length) {
     box.append(element("h3", { textContent: "Parameters" }), table(["name", "in", "value", ""], about.parameters.map((parameter) =>
-      [cell(code(parameter.name)), cell(parameter.in), cell(shape(parameter.schema)), cell(parameter.description || "")])));
+      [cell(code(parameter.name)), cell(parameter.in), cell(shape(parameter.schema)), cell(...prose(parameter.description))])));
   }
   const body = about.requestBody?.content?.["application/json"];
   if (body) box.append(element("h3", { textContent: "Body" }), element("p", {}, shape(body.schema)));
   box.append(element("h3", { textContent: "Answers" }), table(["status", "body", "headers", ""], Object.entries(about.responses).map(([status, answer]) => {
     const [media, content] = Object.entries(answer.content || {})[0] || [];
     return [cell(code(status)), cell(...(content ? [shape(content.schema), " ", element("small", { textContent: media })] : ["–"])),
-      cell(Object.keys(answer.headers || {}).join(", ")), cell(answer.description || "")];
+      cell(Object.keys(answer.headers || {}).join(", ")), cell(...prose(answer.description))];
   })));
   return box;
 }
 
 function schema(name, about) {
-  const box = element("details", { id: "schema-" + name }, element("summary", {}, code(name), " ", about.description || ""));
+  const box = element("details", { id: "schema-" + name }, element("summary", {}, code(name), " ", ...prose(about.description)));
   // A schema that is put together from others shows all of their fields.
   const own = [about, ...(about.allOf || [])];
   for (const part of own) {
@@ -51,7 +53,7 @@ function schema(name, about) {
     const fields = Object.entries(part.properties || {});
     if (fields.length) {
       box.append(table(["field", "value", "", ""], fields.map(([field, value]) => [cell(code(field)), cell(shape(value)),
-        cell((part.required || []).includes(field) ? "always" : "may be absent"), cell(value.description || "")])));
+        cell((part.required || []).includes(field) ? "always" : "may be absent"), cell(...prose(value.description))])));
     } else if (part.enum || part.type) {
       box.append(element("p", {}, shape(part)));
     }
@@ -60,7 +62,7 @@ function schema(name, about) {
 }
 
 fetch("/openapi.json").then((answer) => answer.json()).then((api) => {
-  document.getElementById("about").textContent = api.info.description || "";
+  document.getElementById("about").replaceChildren(...prose(api.info.description));
   const operations = Object.entries(api.paths).flatMap(([path, item]) =>
     Object.entries(item).map(([method, about]) => operation(path, method, about)));
   document.getElementById("operations").replaceChildren(...operations);

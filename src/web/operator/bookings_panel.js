@@ -101,11 +101,11 @@ function paint({ house }, line, booking) {
 }
 /** The seats of a live booking can be ticked: to be refunded, or given back in an exchange. */
 function seatList(house, seats, booking, isLive) {
+  if (!isLive) return element("p", { className: "seat-list", textContent: house.names(seats) });
   const amounts = new Map((booking.price?.places ?? []).map((place) => [house.order.placeOf(place.seatId), place]));
   return element("ul", { className: "seat-list" }, ...seats.map((seat) => {
     const price = amounts.get(seat);
     const text = house.name(seat) + (price ? ` · ${price.tariff} ${money(price.amount, booking.price.currency)}` : "");
-    if (!isLive) return element("li", { textContent: text });
     const tick = element("input", { type: "checkbox", value: house.id(seat) });
     return element("li", {}, element("label", {}, tick, text));
   }));

@@ -45,6 +45,7 @@ function opened(layout) {
     board.story = new Story(board.id, house.order, (news) => { board.map.colour(news.places); showFigures(); board.tell("story", news); });
   }
   showHead();
+  showLegend();
   board.tell(isFirst ? "open" : "head");
   follow();
 }
@@ -70,6 +71,14 @@ function showHead() {
   at("choose-showtime").textContent = head.movieTitle;
   const facts = [house.time(head.startTime), head.onSaleFrom && "on sale from " + house.time(head.onSaleFrom), head.cancelled && "cancelled: " + head.cancelled];
   tell(at("facts"), facts.filter(Boolean).join(" · "));
+}
+/** The colours of what is free: of each category that some place has. */
+function showLegend() {
+  const lines = board.map.legend().map(({ name, colour }) => element("li", {}, element("span", { className: "swatch", style: "background: " + colour }), name));
+  for (const line of [...at("legend").querySelectorAll("[data-category]")]) line.remove();
+  for (const line of lines) line.dataset.category = "";
+  at("legend").prepend(...lines);
+  at("legend-free").hidden = lines.length > 0;
 }
 function showFigures() {
   const { house, story: { figures } } = board;

@@ -2,6 +2,7 @@
 
 import "../seat_map/element.js";
 import { element, say } from "../lib/dom.js";
+import { colourOf } from "../seat_map/palette.js";
 
 /** Most places that are chosen at once: as many as one block takes. */
 const MOST_CHOSEN = 1000;
@@ -35,6 +36,14 @@ export class BoardMap {
     board.areas = areas;
     say(document.getElementById("told"), isCut ? `At most ${MOST_CHOSEN} places can be chosen at once.` : "");
     board.tell("choice");
+  }
+
+  /** Names and colours of the categories that places have; none in a house without categories. */
+  legend() {
+    const { model, palette } = this.map;
+    const used = new Set([...model.category, ...model.areas.map((area) => area.category)]);
+    const lines = model.categories.map(({ name }, place) => ({ name, colour: colourOf(palette, model.categories, place), isUsed: used.has(place) })).filter((line) => line.isUsed);
+    return lines.length && used.has(-1) ? [...lines, { name: "without a category", colour: palette.free }] : lines;
   }
 
   clear() {

@@ -44,9 +44,15 @@ function show(board, report) {
   const names = { sections: "Section", areas: "Area", categories: "Category", tariffs: "Tariff", channels: "Channel" };
   const tables = [table("All", [{ ...report.total, key: board.head.movieTitle }])];
   for (const [member, name] of Object.entries(names)) {
-    if (report[member].length) tables.push(table(name, report[member]));
+    if (report[member].length) tables.push(table(name, report[member].map((line) => ({ ...line, key: nameOf(board.house, member, line.key) }))));
   }
   fill(at("report"), ...tables);
+}
+/** What people call a category or a tariff. */
+function nameOf({ categories, zones }, member, key) {
+  if (member === "categories") return categories.find((category) => category.key === key)?.name ?? key;
+  if (member === "tariffs") return zones.flatMap(({ tariffs }) => tariffs).find((tariff) => tariff.key === key)?.name ?? key;
+  return key;
 }
 function table(name, lines) {
   const head = element("thead", {}, element("tr", {}, ...[name, "Free", "Held", "Blocked", "Sold", "Earned"].map((textContent, place) => element("th", { scope: "col", textContent, className: place ? "number" : "" }))));

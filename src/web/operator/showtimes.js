@@ -23,7 +23,7 @@ export function chooseShowtime(open) {
       if (mine !== asked) return;
       cursor = page.nextCursor ?? null;
       if (more) list.append(...page.items.map(line)); else fill(list, ...page.items.map(line));
-      if (!list.children.length) list.append(element("li", { className: "hint", textContent: "None is like that." }));
+      if (!list.children.length) list.append(element("li", { className: "hint", textContent: "No showtime is like that." }));
     } catch (refusal) {
       fill(list, element("li", { className: "hint", textContent: refusal.message }));
     }

@@ -47,8 +47,8 @@ function showDependencies(report) {
   fill(at("dependencies"), ...lines.map(([name, status, one]) => {
     const badge = element("span", { className: "badge", textContent: status });
     badge.dataset.status = { ok: "Confirmed", ready: "Confirmed", degraded: "Pending" }[status] ?? "Cancelled";
-    const words = [one?.required && "needed", one?.detail].filter(Boolean).join(": ");
-    return element("li", {}, element("span", { textContent: name }), badge, element("small", { textContent: words }));
+    const words = [one?.required && "needed to sell", one?.detail].filter(Boolean).join(": ");
+    return element("li", {}, element("span", { textContent: name.replace(/[A-Z]/g, (letter) => " " + letter.toLowerCase()) }), badge, element("small", { textContent: words }));
   }));
 }
 

@@ -26,7 +26,7 @@ export class Areas {
     };
     const [less, more] = [step(-1, "−", "One fewer"), step(1, "+", "One more")];
     const left = element("span", { className: "left" });
-    const name = element("div", {}, element("strong", {}, area.label), left);
+    const name = element("div", { className: "named" }, element("strong", {}, area.label), price ? " " : "", price ? element("span", { className: "each" }, price) : "", left);
     const box = element("div", { className: "area" }, name, isReadonly ? "" : element("span", { className: "stepper" }, less, input, more));
     input.addEventListener("input", () => this.want(place, Number(input.value)));
     return { box, input, left, less, more, area, price };
@@ -54,7 +54,7 @@ export class Areas {
     const free = this.states.freeInArea(place);
     const wanted = Math.min(this.states.wantedOf(area.label), free);
     this.states.wanted.set(area.label, wanted);
-    say(left, (price ? price + " · " : "") + (free ? free.toLocaleString() + " of " + count(area.capacity, "place") + " left" : "sold out"));
+    say(left, free ? free.toLocaleString() + " of " + count(area.capacity, "place") + " left" : "sold out");
     box.dataset.left = free;
     input.max = free;
     input.disabled = !free;
@@ -62,7 +62,7 @@ export class Areas {
     more.disabled = !free;
     const isTyping = this.home.getRootNode().activeElement === input;
     if (!isTyping || isCut || Number(input.value) > free) input.value = wanted;
-    input.setAttribute("aria-label", "Places in " + area.label + ", " + left.textContent);
+    input.setAttribute("aria-label", ["Places in " + area.label, price, left.textContent].filter(Boolean).join(", "));
   }
   focus(area) {
     this.boxes.find((one) => one.area === area)?.input.focus();

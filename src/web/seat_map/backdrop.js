@@ -4,6 +4,7 @@ import { colourOf, inkOn } from "./palette.js";
 import { count } from "../lib/format.js";
 
 const ROW_LABEL_PIXELS = 11;
+const SMALLEST_TEXT = 9;
 
 export class Backdrop {
   constructor(painter) {
@@ -59,30 +60,43 @@ export class Backdrop {
     }
   }
 
-  text(text, x, y, size, colour, width, weight = 500) {
+  /** Text in the middle of a point, cut to a width; with a `halo`, its edge has that colour. */
+  text(text, x, y, size, colour, width, weight = 500, halo = null) {
     const { pen, palette, ratio } = this.painter;
     pen.font = weight + " " + size * ratio + "px " + palette.font;
     pen.textAlign = "center";
     pen.textBaseline = "middle";
     pen.fillStyle = colour;
+    const room = width * ratio;
+    // What is a little too long is written smaller, and what is much too long is cut.
+    const smaller = Math.max(SMALLEST_TEXT, size * Math.min(1, room / pen.measureText(text).width));
+    pen.font = weight + " " + smaller * ratio + "px " + palette.font;
     let shown = text;
-    while (shown.length > 3 && pen.measureText(shown).width > width * ratio) shown = shown.slice(0, -2).trimEnd() + (shown.endsWith("…") ? "" : "…");
+    for (let kept = text.length - 1; kept > 2 && pen.measureText(shown).width > room; kept -= 1) shown = text.slice(0, kept).trimEnd() + "…";
+    if (halo) {
+      pen.strokeStyle = halo;
+      pen.lineWidth = 4 * ratio;
+      pen.lineJoin = "round";
+      pen.strokeText(shown, x * ratio, y * ratio);
+    }
     pen.fillText(shown, x * ratio, y * ratio);
   }
 
   drawStage() {
     const { pen, camera, house, palette, ratio } = this.painter;
     const { x, y, width, height, inside } = house.stage;
-    const [left, top] = camera.toScreen(x - width / 2, y - height / 2);
     const size = [width * camera.scale, Math.max(inside ? 4 : 5, height * camera.scale)];
+    // However small, it does not reach into the rows.
+    const [left, bottom] = camera.toScreen(x - width / 2, y + height / 2);
+    const top = bottom - size[1];
+    const bow = size[0] * 0.035;
     pen.fillStyle = palette.stage;
     pen.beginPath();
     if (inside) {
       pen.roundRect(left * ratio, top * ratio, size[0] * ratio, size[1] * ratio, Math.min(...size) * 0.12 * ratio);
     } else {
       // A shallow arc, open towards the seats.
-      const [right, bottom] = [left + size[0], top + size[1]];
-      const bow = size[0] * 0.035;
+      const right = left + size[0];
       pen.moveTo(left * ratio, (bottom + bow * 0.2) * ratio);
       pen.quadraticCurveTo((left + size[0] / 2) * ratio, (top - bow * 1.6) * ratio, right * ratio, (bottom + bow * 0.2) * ratio);
       pen.lineTo(right * ratio, (bottom - Math.min(size[1] * 0.5, 7) + bow * 0.2) * ratio);
@@ -92,8 +106,9 @@ export class Backdrop {
     pen.fill();
     if (size[0] > 70) {
       const tall = Math.min(13, Math.max(10, size[1] * 0.6));
-      if (inside) this.text("Stage", left + size[0] / 2, top + size[1] / 2, tall, palette.soft, size[0]);
-      else this.text("Stage", left + size[0] / 2, top + size[1] * 0.66 + tall * 0.3, tall, palette.soft, size[0]);
+      // In the arc if it has room, else over it.
+      const under = size[1] > 1.4 * tall ? top + size[1] * 0.66 + tall * 0.3 : top - bow * 0.8 - tall;
+      this.text("Stage", left + size[0] / 2, inside ? top + size[1] / 2 : under, tall, palette.soft, size[0]);
     }
   }
 
@@ -171,7 +186,7 @@ export class Backdrop {
       const width = (right - left) * camera.scale;
       if (width < 24) continue;
       const size = Math.min(14, Math.max(9, house.pitch * camera.scale * 0.75));
-      this.text(section.name, x, y - size * 0.8, size, palette.soft, Math.max(width, 40), 600);
+      this.text(section.name, x, y - size * 0.8, size, palette.ink, Math.max(width, 40), 600, palette.ground);
     }
   }
 

@@ -1,11 +1,14 @@
 // The camera: which part of the house is seen, how large, and its movements.
 
 const MOST_SEAT_PIXELS = 56;
+/** Pixels at the upper edge that have the stage's name, and at the lower right those of the buttons. */
+const HEAD = 32;
+const [FOOT, BUTTONS] = [56, 130];
 const GLIDE_MILLISECONDS = 260;
 
 export class Camera {
   constructor(moved) {
-    Object.assign(this, { moved, width: 1, height: 1, x: 0, y: 0, scale: 1, least: 1, most: 1, house: null, glide: null, free: false });
+    Object.assign(this, { moved, width: 1, height: 1, x: 0, y: 0, scale: 1, least: 1, most: 1, foot: FOOT, house: null, glide: null, free: false });
   }
 
   /** Another house, seen whole. */
@@ -24,9 +27,11 @@ export class Camera {
     const { left, top, right, bottom } = this.house.box;
     const edge = Math.min(32, this.width / 18);
     const across = (this.width - 2 * edge) / (right - left);
-    const down = (this.height - 2 * edge) / (bottom - top);
+    const down = (foot) => Math.max(1, this.height - HEAD - foot) / (bottom - top);
+    // A house that is narrow stands beside the buttons, a wide one above them.
+    this.foot = this.width - (right - left) * Math.min(across, down(edge)) > 2 * BUTTONS ? edge : FOOT;
     this.most = MOST_SEAT_PIXELS / this.house.pitch;
-    this.least = Math.min(across, down, this.most * 0.8);
+    this.least = Math.min(across, down(this.foot), this.most * 0.8);
   }
 
   /** All of the house. */
@@ -41,7 +46,7 @@ export class Camera {
   center() {
     const { left, top, right, bottom } = this.house.box;
     this.x = (left + right) / 2 - this.width / 2 / this.scale;
-    this.y = (top + bottom) / 2 - this.height / 2 / this.scale;
+    this.y = (top + bottom) / 2 - (this.height + HEAD - this.foot) / 2 / this.scale;
   }
 
   toHouse(x, y) { return [this.x + x / this.scale, this.y + y / this.scale]; }

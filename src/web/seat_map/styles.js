@@ -46,14 +46,16 @@ button { font: inherit; color: inherit; }
 .swatch[data-look="sold"] { background: var(--map-sold); }
 .swatch[data-look="chosen"] { background: var(--map-accent); }
 .swatch[data-look="mine"] { background: radial-gradient(circle, var(--map-accent) 30%, transparent 34%); border-color: var(--map-accent); border-width: 2px; }
-.areas { display: flex; flex-wrap: wrap; gap: .6rem; }
-.area { display: flex; align-items: center; gap: .75rem; padding: .6rem .8rem; border: 1px solid var(--map-line); border-radius: .7rem; min-width: 0; flex: 0 1 auto; }
-.area strong { display: block; font-weight: 600; overflow-wrap: anywhere; }
-.area .left { font-size: .85rem; color: var(--map-soft); }
+.areas { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: .6rem; }
+.area { display: flex; align-items: center; gap: .75rem; padding: .6rem .8rem; border: 1px solid var(--map-line); border-radius: .7rem; min-width: 0; background: var(--map-ground); }
+.area .named { flex: 1; min-width: 0; }
+.area strong { font-weight: 600; overflow-wrap: anywhere; }
+.area .each { white-space: nowrap; }
+.area .left { display: block; font-size: .85rem; color: var(--map-soft); }
 .stepper { display: flex; align-items: center; gap: .25rem; }
 .stepper button { width: 2.25rem; height: 2.25rem; border-radius: 50%; border: 1px solid var(--map-line); background: none; cursor: pointer; font-size: 1.1rem; line-height: 1; }
 .stepper button:disabled { opacity: .4; cursor: default; }
-.stepper input { width: 3rem; height: 2.25rem; text-align: center; font: inherit; font-variant-numeric: tabular-nums; border: 1px solid transparent; border-radius: .4rem; background: none; color: inherit; appearance: textfield; }
+.stepper input { width: 2.6rem; height: 2.25rem; text-align: center; font: inherit; font-variant-numeric: tabular-nums; border: 1px solid transparent; border-radius: .4rem; background: none; color: inherit; appearance: textfield; }
 .list { max-height: 26rem; overflow-y: auto; border: 1px solid var(--map-line); border-radius: .75rem; padding: .4rem .9rem; background: var(--map-ground); }
 details > summary { cursor: pointer; padding: .5rem 0; font-weight: 600; }
 details details > summary { font-weight: 500; padding: .3rem 0; }

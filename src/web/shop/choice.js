@@ -9,16 +9,19 @@ export class Choice {
     Object.assign(this, { map, changed, tariffs: new Map(), editing: null, given: new Set() });
   }
 
-  /** One for each place: seats by their ids, places of areas by the area's label and a count. */
+  /** One for each seat, by its id, and for each area; for each place of an area, if it may be had at several tariffs. Each has its `quantity`. */
   places() {
-    const seats = this.map.chosen.map((id) => ({ key: id, seat: this.map.seat(id) }));
+    const seats = this.map.chosen.map((id) => ({ key: id, seat: this.map.seat(id), quantity: 1 }));
     const areas = this.map.areas.flatMap(({ areaId, quantity }) => {
-      const first = this.map.model.areas.find((area) => area.label === areaId).first;
-      return Array.from({ length: quantity }, (_, place) => ({ key: areaId + "#" + place, area: areaId, seat: this.map.seat(this.map.model.id(first)) }));
+      const { first } = this.map.model.areas.find((area) => area.label === areaId);
+      const seat = this.map.seat(this.map.model.id(first));
+      if (seat.tariffs.length < 2) return [{ key: areaId, area: areaId, seat, quantity }];
+      return Array.from({ length: quantity }, (_, place) => ({ key: areaId + "#" + place, area: areaId, seat, quantity: 1 }));
     });
     return [...seats, ...areas];
   }
-  get size() { return this.places().length; }
+  get size() { return this.places().reduce((sum, { quantity }) => sum + quantity, 0); }
+  amount(place) { return (this.tariff(place)?.amount ?? 0) * place.quantity; }
   tariff(place) {
     // A booking that was made without prices has none.
     if (this.editing && !this.editing.price) return undefined;
@@ -39,7 +42,7 @@ export class Choice {
     for (const place of places.filter((one) => one.area)) {
       const tariff = this.tariff(place)?.key;
       const group = groups.get(place.area + "\n" + tariff) ?? { areaId: place.area, quantity: 0, ...(tariff !== undefined && { tariff }) };
-      group.quantity += 1;
+      group.quantity += place.quantity;
       groups.set(place.area + "\n" + tariff, group);
     }
     return { ...(seats.length && { seatIds: seats.map((place) => place.key) }), ...(chosen.length && chosen.every((key) => key !== undefined) && { tariffs: chosen }),
@@ -79,7 +82,7 @@ export class Choice {
     fill(byId("lines"), ...kept, ...places.map((place) => this.line(place, currency)));
     const hint = editing ? "Choose other seats on the map, and give back those that you do not want." : "Choose seats on the map.";
     say(byId("chosen"), places.length && !editing ? "" : hint);
-    const sum = places.reduce((total, place) => total + (this.tariff(place)?.amount ?? 0), 0) + this.keptAmount();
+    const sum = places.reduce((total, place) => total + this.amount(place), 0) + this.keptAmount();
     byId("sum").hidden = !currency || !(places.length + kept.length);
     if (currency) say(byId("total"), money(sum, currency));
     byId("user-field").hidden = Boolean(editing);
@@ -98,12 +101,13 @@ export class Choice {
       element("span", { className: "amount" }, price ? money(price.amount, this.editing.price.currency) : ""), back);
   }
   line(place, currency) {
-    const { seat, area, key } = place;
-    const name = area ?? seat.name;
-    const detail = [seat.category?.name, { wheelchair: "wheelchair place", companion: "companion’s seat", restrictedView: "restricted view" }[seat.kind], seat.note]
-      .filter(Boolean).join(" · ");
+    const { seat, area, key, quantity } = place;
+    const name = area ? (quantity > 1 ? quantity + " × " : "") + area : seat.name;
     const tariff = this.tariff(place);
-    const amount = element("span", { className: "amount" }, tariff ? money(tariff.amount, currency) : "");
+    const each = quantity > 1 && tariff ? money(tariff.amount, currency) + " each" : "";
+    const detail = [seat.category?.name, each, { wheelchair: "wheelchair place", companion: "companion’s seat", restrictedView: "restricted view" }[seat.kind], seat.note]
+      .filter(Boolean).join(" · ");
+    const amount = element("span", { className: "amount" }, tariff ? money(this.amount(place), currency) : "");
     const away = button("×", () => this.drop(place), { ariaLabel: "Remove " + name });
     const line = element("li", { data: { place: key } }, element("span", { className: "name" }, (this.editing ? "+ " : "") + name, detail ? element("small", {}, detail) : ""), amount, away);
     if (tariff && seat.tariffs.length > 1) {
@@ -116,7 +120,7 @@ export class Choice {
   }
   drop(place) {
     const { map } = this;
-    if (place.area) map.want(place.area, map.states.wantedOf(place.area) - 1);
+    if (place.area) map.want(place.area, map.states.wantedOf(place.area) - place.quantity);
     else map.unchoose([place.key]);
   }
 }
