@@ -39,7 +39,7 @@ button { font: inherit; color: inherit; }
 .wait { position: absolute; inset: 0; display: grid; place-items: center; color: var(--map-soft); padding: 1rem; text-align: center; pointer-events: none; }
 .spoken { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .legend { display: flex; flex-wrap: wrap; gap: .35rem 1.1rem; margin: 0; padding: 0; list-style: none; font-size: .85rem; color: var(--map-soft); }
-.legend li { display: flex; align-items: center; gap: .45rem; }
+.legend li { display: flex; align-items: center; gap: .45rem; min-width: 0; overflow-wrap: anywhere; }
 .legend b { color: var(--map-ink); font-weight: 500; }
 .swatch { width: .95rem; height: .95rem; flex: none; border-radius: .28rem .28rem .18rem .18rem; background: var(--map-free); border: 1.5px solid transparent; }
 .swatch[data-look="held"] { background: repeating-linear-gradient(135deg, transparent 0 3px, var(--map-held) 3px 4.5px); border-color: var(--map-held); }

@@ -186,9 +186,10 @@ async fn a_restarted_server_finds_the_page_where_it_was() {
     browser.says("connection", "live").await;
     server.hold(&showtime, &seats[5..6]).await;
     browser.until("what happens is seen again", "map.statuses[5] == 1").await;
-    // A reload changes nothing either.
+    // A reload changes nothing either. What is clicked stands still once the seats are shown.
     browser.reload().await;
     browser.says("bookings", "held for").await;
+    browser.until("the seats are shown", "map.statuses && map.painter.frames > 0").await;
     browser.click("#bookings .main").await;
     browser.says("bookings", "confirmed").await;
 }
@@ -219,6 +220,9 @@ async fn a_full_area_offers_what_is_left_and_other_areas() {
     browser.script(deaf).await;
     take("Pit", 4).await;
     browser.script("map.choose([map.model.id(1)]); map.want('Pit', 3)").await;
+    browser.says("lines", "3 × Pit").await;
+    browser.says("lines", "€15.00 each").await;
+    browser.says("total", "€60.00").await;
     browser.click("#reserve").await;
     browser.says("message", "Pit has only 2 places left; you wanted 3. Nothing was reserved.").await;
     let offers =

@@ -145,6 +145,8 @@ async fn seats_are_sold_at_the_door() {
     let (_stack, server, showtime, browser) = board().await;
     drag(&browser, (0, 9)).await;
     browser.says("sum", "160").await;
+    // The colours of what is free are named, too.
+    browser.says("legend", "Gold\nwithout a category\nheld").await;
     browser.script("const tariff = document.querySelector('#tariffs li:nth-child(3) select'); tariff.value = 'guest'; tariff.dispatchEvent(new Event('input', { bubbles: true }))").await;
     browser.says("sum", "130").await;
     let three = "const input = document.querySelector('seat-map').shadowRoot.querySelector('[data-area=Standing]'); \

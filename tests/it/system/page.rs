@@ -86,6 +86,7 @@ async fn a_reservation_without_an_answer_is_asked_for_again_with_its_key() {
     browser.reload().await;
     browser.says("title", "Metropolis").await;
     browser.says("bookings", "is not known").await;
+    browser.until("the seats are shown", "map.statuses && map.painter.frames > 0").await;
     browser.click("#bookings button").await;
     browser.says("bookings", "held for").await;
     let lines = browser.script("return document.querySelectorAll('#bookings li').length").await;

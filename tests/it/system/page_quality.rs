@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::stack::Stack;
+use crate::stack::{OPERATOR, Stack};
 use crate::system::browser::Browser;
 use crate::system::buyer::{reserve, show};
 
@@ -92,4 +92,66 @@ async fn markup_in_texts_stays_text() {
     browser.says("title", "<img").await;
     browser.says("bookings", "reason").await;
     assert_eq!(browser.script("return window.caught ?? null").await, json!(null));
+}
+
+/// No page is wider than a phone, whatever titles there are.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_is_wider_than_a_phone() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let plan = json!({"name": "H".repeat(80), "categories": [{"key": "gold", "name": "G".repeat(60)}],
+        "sections": [{"name": "S".repeat(60), "category": "gold", "rows": [{"label": "A", "count": 4}]}], "areas": [{"label": "L".repeat(40), "capacity": 9}]});
+    let made = server.send(server.as_operator(reqwest::Method::POST, "/api/auditoriums").json(&plan)).await.unwrap();
+    assert_eq!(made.status, 201, "{made:?}");
+    let house = made.body["id"].clone();
+    let mut showtimes = Vec::new();
+    for title in ["T".repeat(80), "ألف ليلة وليلة: حكايات شهرزاد على المسرح الكبير".to_owned(), "🎭".repeat(80)]
+    {
+        let body = json!({"movieTitle": title, "startTime": "2030-01-01T20:00:00Z", "timeZone": "America/Argentina/ComodRivadavia", "auditoriumId": house,
+            "prices": {"currency": "EUR", "zones": [{"tariffs": [{"key": "full", "name": "P".repeat(60), "amount": 123_456_789}, {"key": "half", "amount": 0}]}]}});
+        let made = server.post("/api/showtimes", &body).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        showtimes.push(made.body["id"].as_str().unwrap().to_owned());
+    }
+    let browser = Browser::open().await;
+    let phone = json!({ "width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": false });
+    browser.tell("Emulation.setDeviceMetricsOverride", phone).await;
+    let keep = format!("sessionStorage.setItem('turnstile.operator.key', {})", json!(OPERATOR));
+    browser.go(&format!("{}/docs", server.address())).await;
+    browser.script(&keep).await;
+    let fits = async |page: &str| {
+        let wide = "const all = [...document.querySelectorAll('body *')].filter((part) => part.getBoundingClientRect().right > innerWidth + 1); \
+            return [document.documentElement.scrollWidth - document.documentElement.clientWidth, all.slice(0, 3).map(({ localName, id, className }) => [localName, id, className].join(' '))]";
+        let wide = browser.script(wide).await;
+        assert!(wide[0].as_i64().unwrap() <= 0, "{page}: {wide}");
+    };
+    browser.until("the reference is shown", "document.querySelectorAll('details').length > 9").await;
+    fits("/docs").await;
+    browser.go(&format!("{}/embed", server.address())).await;
+    browser.until("the map is shown", "document.getElementById('map').statuses").await;
+    fits("/embed").await;
+    browser.go(server.address()).await;
+    browser.says("showtimes", "🎭🎭").await;
+    fits("/").await;
+    for showtime in &showtimes {
+        browser.go(&format!("{}/showtimes/{showtime}", server.address())).await;
+        browser.until("the seats are shown", "map.statuses && map.painter.frames > 0").await;
+        browser.script("map.choose([map.model.id(0), map.model.id(1)]); map.want(map.model.areas[0].label, 2)").await;
+        browser.click("#reserve").await;
+        browser.says("bookings", "held for").await;
+        browser.script("map.choose([map.model.id(2)])").await;
+        fits("/showtimes").await;
+        browser.go(&format!("{}/operator#{showtime}", server.address())).await;
+        browser
+            .until("who has what is shown", "document.querySelector('[data-figure=held] strong')?.textContent === '4'")
+            .await;
+        for tab in ["find", "report", "terms", "system", "seats"] {
+            browser.script(&format!("document.getElementById('tab-{tab}').click()")).await;
+            fits(&format!("/operator, {tab}")).await;
+        }
+        browser.go("about:blank").await;
+    }
+    browser.go(&format!("{}/designer#{}", server.address(), house.as_str().unwrap())).await;
+    browser.says("count", "4 seats").await;
+    fits("/designer").await;
 }

@@ -184,6 +184,28 @@ async fn a_large_house_is_blocks_first_and_seats_when_near() {
     assert_eq!(browser.script("return map.chosen").await, json!([seat]));
 }
 
+/// On a phone the buttons of the map are over nothing that could be chosen, and the stage is named above the seats.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_button_of_the_map_is_over_a_seat() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let rows = (0..14).map(|row| json!({"label": row.to_string(), "count": 40})).collect::<Vec<_>>();
+    let plan = json!({"name": "Hall", "sections": [{"name": "Stalls", "rows": rows}], "areas": [{"label": "Standing", "capacity": 9}]});
+    let showtime = house(&server, plan).await;
+    let browser = Browser::open().await;
+    for (width, height) in [(390, 844), (1400, 500)] {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        browser.tell("Emulation.setDeviceMetricsOverride", size).await;
+        show(&browser, &server, &showtime).await;
+        let under = "const frame = map.parts.canvas.getBoundingClientRect(); const buttons = map.parts.controls.getBoundingClientRect(); \
+            const [right, bottom] = map.camera.toScreen(map.model.box.right, map.model.box.bottom); \
+            return frame.left + right > buttons.left && frame.top + bottom > buttons.top";
+        assert_eq!(browser.script(under).await, false, "{width} pixels wide");
+        let top = browser.script("return map.camera.toScreen(0, map.model.box.top)[1]").await.as_f64().unwrap();
+        assert!(top >= 30.0, "{top} pixels above the stage");
+    }
+}
+
 /// Serves one page for ever, on an origin of its own.
 fn serve_page(html: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
