@@ -189,7 +189,7 @@ async fn a_large_house_is_blocks_first_and_seats_when_near() {
 async fn no_button_of_the_map_is_over_a_seat() {
     let stack = Stack::embedded();
     let server = stack.start();
-    let rows = (0..14).map(|row| json!({"label": row.to_string(), "count": 40})).collect::<Vec<_>>();
+    let rows = (0..28).map(|row| json!({"label": row.to_string(), "count": 30})).collect::<Vec<_>>();
     let plan = json!({"name": "Hall", "sections": [{"name": "Stalls", "rows": rows}], "areas": [{"label": "Standing", "capacity": 9}]});
     let showtime = house(&server, plan).await;
     let browser = Browser::open().await;
