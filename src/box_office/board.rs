@@ -113,8 +113,9 @@ impl Board {
             let index = usize::try_from(seat_id.index_under(self.prefix)?).ok()?;
             let code = seats.get(index)?.load(Ordering::Acquire);
             if let Some(reason) = ConflictReason::of(SeatStatus::from_code(code)?) {
-                // A former seat is none.
-                facts.seat_map.seat(seat_id.index())?;
+                if !facts.seat_map.is_present(seat_id.index()) {
+                    return None;
+                }
                 conflicts.push(facts.conflict(*seat_id, reason));
             }
         }

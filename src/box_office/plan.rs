@@ -143,7 +143,7 @@ impl Plan {
     /// Whether a decision would be another one if somebody else had made, or ended, a booking of other seats meanwhile: a customer's places are
     /// limited, or his holds; or seats that nobody has are left out by a move.
     fn rests_on_all_bookings(&self) -> bool {
-        let was_there = |seat| self.seat_map.position(seat) < self.seat_map.present_count();
+        let was_there = |seat| self.seat_map.is_present(seat);
         if self.events.iter().filter_map(Event::rows).any(|rows| rows.former().any(was_there)) {
             return true;
         }

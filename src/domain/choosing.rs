@@ -54,8 +54,8 @@ impl Showtime {
         Ok(())
     }
 
-    /// The places of the area that is meant.
-    pub(super) fn places_of_area(&self, wanted: &AreaPlaces) -> Result<Range<SeatIndex>, Rejection> {
+    /// The positions of the places of the area that is meant.
+    pub(super) fn places_of_area(&self, wanted: &AreaPlaces) -> Result<Range<u32>, Rejection> {
         let area = self.facts().seat_map.area(wanted.area_id());
         area.map(|(_, places)| places).ok_or_else(|| Rejection::UnknownArea { area: wanted.area_id().to_owned() })
     }

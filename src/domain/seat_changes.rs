@@ -78,10 +78,14 @@ impl Showtime {
         let is_meant = |(position, seat): &(usize, SeatId)| {
             let is_named = exchange.add.contains(seat) || exchange.remove.contains(seat);
             let is_at = wanted.tariff().is_none_or(|tariff| tariff_at(*position) == Some(tariff));
-            places.contains(&seat.index()) && !is_named && is_at
+            places.contains(&self.position(*seat)) && !is_named && is_at
         };
         let seats = booking.seat_ids.iter().copied().enumerate().filter(is_meant);
         Ok(seats.map(|(_, seat)| seat).collect())
+    }
+
+    fn position(&self, seat: SeatId) -> u32 {
+        self.facts().seat_map.position(seat.index())
     }
 
     /// What an exchange comes to in areas. The last places are given back. A place that is given back at one tariff, while another one of its area
@@ -96,7 +100,7 @@ impl Showtime {
         }
         for (wanted, mut missing) in missing {
             let places = self.places_of_area(wanted)?;
-            let is_there = |seat: &SeatId| places.contains(&seat.index());
+            let is_there = |seat: &SeatId| places.contains(&self.position(*seat));
             while missing > 0
                 && let Some(spare) = changes.released.iter().position(is_there)
             {

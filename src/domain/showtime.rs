@@ -170,10 +170,7 @@ impl Showtime {
 
     /// Status and version (sequence of the last event about it) of a seat; `None` if it is a former one, or none.
     pub fn seat(&self, index: SeatIndex) -> Option<(SeatStatus, u64)> {
-        if self.facts.seat_map.position(index) >= self.facts.seat_map.present_count() {
-            return None;
-        }
-        let index = usize::try_from(index).ok()?;
+        let index = usize::try_from(index).ok().filter(|_| self.facts.seat_map.is_present(index))?;
         Some((*self.statuses.get(index)?, *self.versions.get(index)?))
     }
 

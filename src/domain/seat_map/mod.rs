@@ -125,7 +125,7 @@ impl SeatMap {
             return Err(if present == 0 { SeatMapError::NoRows } else { SeatMapError::BadIndices });
         }
         let present = (present, starts.get(present).copied().unwrap_or(seat_count));
-        let order = Order::of(&rows, seat_count)?;
+        let order = Order::of(&rows, seat_count).map_err(|_unequal| SeatMapError::BadIndices)?;
         Ok(Self { rows, starts, seat_count, present, order })
     }
 
@@ -157,6 +157,11 @@ impl SeatMap {
     /// The position of the seat with this index; past [`SeatMap::present_count`] if it is a former one or none.
     pub fn position(&self, index: SeatIndex) -> u32 {
         self.order.as_ref().map_or(index, |order| order.position(index))
+    }
+
+    /// Whether it is the index of a seat that can be taken.
+    pub fn is_present(&self, index: SeatIndex) -> bool {
+        self.position(index) < self.present.1
     }
 
     /// The indices of former seats.
@@ -195,9 +200,7 @@ impl SeatMap {
 
     /// The seat with this index, unless it is a former one.
     pub fn seat(&self, index: SeatIndex) -> Option<Seat<'_>> {
-        Some(self.position(index))
-            .filter(|position| *position < self.present.1)
-            .and_then(|position| self.seat_at(position))
+        self.is_present(index).then(|| self.seat_at(self.position(index)))?
     }
 
     /// The seat at a position; former ones come last.

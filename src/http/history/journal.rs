@@ -27,7 +27,7 @@ pub(super) async fn read(state: &AppState, id: ShowtimeId, after: u64) -> Result
 
 /// Follows the events of a showtime from its first to its last, or until `follow` breaks. Each part is followed on a thread of its own, so that no
 /// other request waits. To be called with a [`place`]: that bounds the threads.
-pub(super) async fn fold<T: Send + 'static>(
+pub(crate) async fn fold<T: Send + 'static>(
     state: &AppState,
     id: ShowtimeId,
     begin: T,

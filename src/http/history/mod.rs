@@ -1,8 +1,7 @@
 //! History: the story of a showtime, of its bookings and of its seats, as the journal tells it. For operators.
 
 mod events;
-mod journal;
-mod past;
+pub(crate) mod journal;
 mod replay;
 mod report;
 pub(crate) mod table;
@@ -11,10 +10,9 @@ use crate::http::history::events::{EventsAnswer, MOST_EVENTS};
 use crate::http::history::report::ReportAnswer;
 use crate::http::history::table::FORMATS;
 use crate::http::openapi::Describe;
-use crate::http::paths::{SHOWTIME_EVENTS, SHOWTIME_PAST, SHOWTIME_REPORT};
+use crate::http::paths::{SHOWTIME_EVENTS, SHOWTIME_REPORT};
 use crate::http::request::query::MOST_SEQUENCE;
 use crate::http::route::Route;
-use crate::http::showtimes::ShowtimeAnswer;
 
 pub(crate) use replay::replay;
 
@@ -22,7 +20,6 @@ const REPORT_RULE: &str = "All of the journal is read for it, which takes a mome
      refunded places are not in it.";
 const EVENTS_RULE: &str = "All filters must hold. With `seatId`, the events after which that seat stands as they say; with `bookingId`, those of the \
      booking. A page has fewer events than `limit` if 5,000 were looked at for it: the story ends where `nextAfter` is absent.";
-const PAST_RULE: &str = "Name one of `time` and `sequence`. The journal is read up to there, which takes a moment for a showtime that was sold out.";
 
 pub(super) fn routes() -> Vec<Route> {
     let reading = |name, summary| {
@@ -49,15 +46,6 @@ pub(super) fn routes() -> Vec<Route> {
                 .text(REPORT_RULE)
                 .choice("format", "`json`, if absent, or `csv`", &FORMATS)
                 .json_or_csv::<ReportAnswer>(200, "The report"),
-        ),
-        Route::get(
-            SHOWTIME_PAST,
-            past::show,
-            reading("showPast", "A showtime with all its seats as it stood (operators)")
-                .text(PAST_RULE)
-                .time("time", "As it stood at this time")
-                .number("sequence", "As it stood after the event with this sequence", 1, MOST_SEQUENCE)
-                .json::<ShowtimeAnswer>(200, "The showtime as it stood", &[]),
         ),
     ]
 }

@@ -4,12 +4,13 @@ mod answers;
 mod house;
 mod list;
 mod listing;
+mod past;
 mod schedule;
 mod seat_maps;
 
 use crate::domain::MAX_SEATS_PER_SHOWTIME;
 use crate::http::openapi::Describe;
-use crate::http::paths::{LAYOUT, SHOWTIME, SHOWTIME_CANCEL, SHOWTIMES, STATUS};
+use crate::http::paths::{LAYOUT, SHOWTIME, SHOWTIME_CANCEL, SHOWTIME_PAST, SHOWTIMES, STATUS};
 use crate::http::request::query::MOST_SEQUENCE;
 use crate::http::route::Route;
 use crate::http::showtimes::answers::{LayoutAnswer, SummaryAnswer};
@@ -47,8 +48,10 @@ const SHOWTIME_HEADERS: &[&str] = &["ETag", "Vary", "Content-Encoding?", "Turnst
 const LAYOUT_HEADERS: &[&str] = &["ETag", "Vary", "Cache-Control", "Content-Encoding?", "Turnstile-Source?"];
 const STATUS_HEADERS: &[&str] = &["ETag", "Vary", "Turnstile-Sequence", "Content-Encoding?", "Turnstile-Source?"];
 
+const PAST_RULE: &str = "Name one of `time` and `sequence`. The journal is read up to there, which takes a moment for a showtime that was sold out.";
+
 pub(super) fn routes() -> Vec<Route> {
-    [commands(), reads()].into_iter().flatten().collect()
+    [commands(), reads(), vec![past()]].into_iter().flatten().collect()
 }
 
 fn commands() -> Vec<Route> {
@@ -142,4 +145,19 @@ fn reads() -> Vec<Route> {
                 .ok(304, KNOWN, &["ETag", "Vary", "Turnstile-Sequence", "Turnstile-Source?"]),
         ),
     ]
+}
+
+fn past() -> Route {
+    Route::get(
+        SHOWTIME_PAST,
+        past::show,
+        Describe::new("showPast", "A showtime with all its seats as it stood (operators)", "history")
+            .operator()
+            .id("The showtime")
+            .problems(&[400, 401, 403, 404, 500, 503])
+            .text(PAST_RULE)
+            .time("time", "As it stood at this time")
+            .number("sequence", "As it stood after the event with this sequence", 1, MOST_SEQUENCE)
+            .json::<ShowtimeAnswer>(200, "The showtime as it stood", &[]),
+    )
 }
