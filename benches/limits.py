@@ -172,12 +172,12 @@ class Bench:
         self.sql("TRUNCATE outbox", self.baseline)
         return float(re.search(r"tps = ([0-9.]+)", text).group(1))
 
-    def sell(self, clients, showtimes=1, url=None, warm_up=1):
+    def sell(self, clients, showtimes=1, url=None, warm_up=1, flags=()):
         """Accepted bookings per second, nobody in another's way."""
         seats = max(60_000 * self.seconds // showtimes // 2, 100)
         report = self.loadtest(
             "sellout", "--no-confirm", "--clients", clients, "--showtimes", showtimes, "--seats", min(seats, 200_000),
-            "--warm-up", warm_up, urls=[url or self.a],
+            "--warm-up", warm_up, *flags, urls=[url or self.a],
         )
         self.drained(url)
         return report["accepted"]["perSecond"]
@@ -373,6 +373,10 @@ def lines(bench):
              lambda: bench.commit_cost(1, "backendMicrosecondsPerBooking"), lower=True),
         Line("PostgreSQL's log per booking, commits of 50", "bytes", 800, lambda: bench.commit_cost(50, "logBytesPerBooking"), lower=True),
         Line("best available in a house of 20,000 seats, groups of 1 to 20, p99", "ms", 1, bench.choice, lower=True),
+        Line("accepted/s, 256 clients, best available for two / two named seats", "/s", 0.5,
+             lambda: bench.sell(256, flags=("--best-available", 2)), lambda: bench.sell(256, flags=("--party", 2))),
+        Line("accepted/s, 256 clients, a place of an area / a named seat", "/s", 0.5,
+             lambda: bench.sell(256, flags=("--areas",)), lambda: bench.sell(256)),
         Line("outbox empty after a burst of 100,000 bookings", "s", 10, burst, lower=True),
         Line("slowest event to be seen at 1.5 times the baseline's rate", "s", 1, sustained, lower=True),
         Line("p99 / p50 of accepted at half the peak", "", 5, spread, lower=True),
