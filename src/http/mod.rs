@@ -4,7 +4,8 @@
 //! and the OpenAPI document are made from the same table, `routes`. A new route is one entry in its noun's `routes()`.
 //!
 //! A request passes `exchange` (request id, access log, metrics, errors as problems), then CORS, then `limiting`, then its handler. `request`
-//! reads it, `caching` keeps what many clients read, and handlers return [`Problem`]s; `problem` is the only map from errors to answers.
+//! reads it, `caching` keeps what many clients read, and handlers return [`Problem`]s; `problem` is the only map from errors to answers. `refusal_recorder`
+//! keeps those of commands for operators, who ask `refusals`.
 
 mod auditoriums;
 mod blocks;
