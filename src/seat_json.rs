@@ -64,7 +64,7 @@ struct Area<'a> {
     place: Option<AreaPlace<'a>>,
 }
 
-/// What never changes of an area, for whoever draws the house.
+/// What statuses do not change of an area, for whoever draws the house.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AreaPlace<'a> {

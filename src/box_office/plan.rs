@@ -196,6 +196,8 @@ impl Plan {
 
     /// Takes every change back: the state is as it was before the first decision.
     pub(super) fn revert(self, showtime: &mut Showtime) {
+        // First of all: seats that were left out are free then, and get the status that they had.
+        showtime.restore_listing((self.listing, self.seat_map));
         for (seat, planned) in self.seats {
             showtime.restore_seat(seat, planned.before);
         }
@@ -204,7 +206,6 @@ impl Plan {
         }
         showtime.restore_given_up(self.given_up);
         showtime.restore_sequence(self.base);
-        showtime.restore_listing((self.listing, self.seat_map));
     }
 
     fn note(&mut self, showtime: &Showtime, event: &Event, index: usize) {
@@ -215,7 +216,10 @@ impl Plan {
         let owner = (after.status != SeatStatus::Available).then_some(booking_id);
         for seat_id in after.seat_ids {
             let seat = seat_id.index();
-            let Some(before) = showtime.seat(seat) else { continue };
+            let Some(before) = showtime.seat(seat) else {
+                debug_assert!(false, "an event is about seat {seat}, which the showtime does not have");
+                continue;
+            };
             debug_assert!(
                 !matches!(event.kind(), EventKind::SeatsReserved | EventKind::SeatsBlocked)
                     || before.0 == SeatStatus::Available,
@@ -254,8 +258,8 @@ fn sequence_offset(index: usize) -> u64 {
 mod tests {
     use super::*;
     use crate::domain::{
-        BestAvailable, Buyer, Credential, HoldToken, ListingChange, Row, SeatId, SeatSelection, ShowtimeFacts,
-        ShowtimeId, Together, UserId, Within,
+        AuditoriumId, AuditoriumVersion, BestAvailable, Buyer, Credential, HoldToken, ListingChange, NewHouse, Row,
+        SeatId, SeatSelection, ShowtimeFacts, ShowtimeId, Together, UserId, Within,
     };
     use std::time::Duration;
     use uuid::Uuid;
@@ -288,7 +292,9 @@ mod tests {
 
     fn showtime_with_hold() -> Showtime {
         let seat_map = Arc::new(SeatMap::new(vec![Row::numbered("A", 4)]).unwrap());
-        let mut showtime = Showtime::scheduled(ShowtimeFacts { id: ID, seat_map }, Listing::new("M", Timestamp::MAX));
+        let mut listing = Listing::new("M", Timestamp::MAX);
+        listing.terms.auditorium = Some(AuditoriumVersion { id: AuditoriumId(Uuid::nil()), version: 1 });
+        let mut showtime = Showtime::scheduled(ShowtimeFacts { id: ID, seat_map }, listing);
         let mut plan = Plan::new(&showtime, at(0));
         plan.decide(&mut showtime, &reserve(1, &[0, 1], at(0)), &POLICY).unwrap();
         showtime
@@ -366,7 +372,12 @@ mod tests {
         plan.decide(&mut showtime, &extend, &POLICY).unwrap();
         plan.decide(&mut showtime, &cancel(1), &POLICY).unwrap();
         plan.decide(&mut showtime, &reserve(3, &[0], at(5)), &POLICY).unwrap();
-        let change = ListingChange { movie_title: Some("N".to_owned()), ..ListingChange::default() };
+        // Without seat 1, which booking 1 had.
+        let rows = r#"[{"row":"A","seats":4,"labels":["1","3","4","5"]}]"#;
+        let version = AuditoriumVersion { id: AuditoriumId(Uuid::nil()), version: 2 };
+        let house = NewHouse { version, seat_map: Arc::new(serde_json::from_str(rows).unwrap()), most_bytes: 1_000 };
+        let (movie_title, house) = (Some("N".to_owned()), Some(house));
+        let change = ListingChange { movie_title, house, ..ListingChange::default() };
         plan.decide(&mut showtime, &Command::ChangeShowtime { change }, &POLICY).unwrap();
         assert_eq!(plan.batch(&showtime, (5, Stamp(7)), None).listing.unwrap().movie_title, "N");
         assert_ne!(showtime, before);

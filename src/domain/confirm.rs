@@ -73,8 +73,10 @@ impl Showtime {
     /// have so many any more. `None` if they can. What went back to its channel's blocks is free for it.
     fn in_the_way_of(&self, booking: &Booking, in_its_blocks: &[BlockSeats]) -> Option<Vec<TakenSeat>> {
         let is_its_own = |seat: &SeatId| in_its_blocks.iter().any(|block| block.seat_ids.contains(seat));
-        let status_of = |seat_id| Some(TakenSeat { seat_id, status: self.seat(seat_id.index())?.0 });
-        let seats = booking.seat_ids.iter().copied().filter(|seat| !is_its_own(seat)).filter_map(status_of);
+        // A seat that was left out since is nobody's.
+        let status_of = |seat: SeatId| self.seat(seat.index()).map_or(SeatStatus::Sold, |(status, _)| status);
+        let seats = booking.seat_ids.iter().copied().filter(|seat| !is_its_own(seat));
+        let seats = seats.map(|seat_id| TakenSeat { seat_id, status: status_of(seat_id) });
         let taken: Vec<TakenSeat> = seats.filter(|seat| seat.status != SeatStatus::Available).collect();
         let places = u32::try_from(booking.seat_ids.len()).unwrap_or(u32::MAX);
         (!taken.is_empty() || self.check_customer(&booking.user_id, places).is_err()).then_some(taken)

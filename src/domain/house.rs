@@ -15,6 +15,9 @@ pub struct NewHouse {
     /// Its seats, which never change.
     #[serde(skip)]
     pub seat_map: Arc<SeatMap>,
+    /// Bytes that the rows of a showtime may have as JSON: events and documents carry them.
+    #[serde(skip)]
+    pub most_bytes: usize,
 }
 
 /// Why a showtime cannot be moved. Reads as a sentence.
@@ -38,6 +41,16 @@ pub enum MoveRejection {
         taken: usize,
         /// Places in the version.
         places: u32,
+    },
+    /// The rows, with those of seats that were left out, are too long for an event.
+    #[error(
+        "with what is kept of the seats that earlier versions had the rows have {bytes} bytes, at most {most} are taken"
+    )]
+    TooLong {
+        /// Bytes of the rows as JSON.
+        bytes: usize,
+        /// As many as they may have.
+        most: usize,
     },
     /// Seats that were left out keep their ids, and count.
     #[error("with the seats that earlier versions had the showtime would have more than {most}")]

@@ -196,10 +196,10 @@ impl Showtime {
         Ok((is_hold && since < booking.reserved_at).then_some(since))
     }
 
-    /// Names the seats that the showtime does not have.
+    /// Names the seats that the showtime does not have and never had. What was done with a seat stays done when the seat is left out.
     pub(super) fn check_known(&self, seats: &[SeatId]) -> Result<(), Rejection> {
-        let is_known =
-            |seat: &SeatId| seat.index_under(self.seat_prefix()).and_then(|index| self.seat(index)).is_some();
+        let count = self.facts().seat_map.seat_count();
+        let is_known = |seat: &SeatId| seat.index_under(self.seat_prefix()).is_some_and(|index| index < count);
         let seat_ids: Vec<SeatId> = seats.iter().copied().filter(|seat| !is_known(seat)).collect();
         if seat_ids.is_empty() { Ok(()) } else { Err(Rejection::UnknownSeats { seat_ids }) }
     }

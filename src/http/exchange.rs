@@ -88,7 +88,7 @@ fn explain(response: ServiceResponse<BoxBody>, path: &str, id: &str) -> ServiceR
     if let Some(state) = response.request().app_data::<web::Data<AppState>>() {
         state.metrics.refused(problem.code());
         let method = response.request().method();
-        if is_kept(method, path, status) {
+        if is_kept(method, path, problem.code()) {
             state.refusals.record(|| refusal(problem, (method, path, id), (&document, (state.clock)())));
         }
     }

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::Method;
 use tokio::runtime::Handle;
 
 use crate::domain::Timestamp;
+use crate::http::problem::Code;
 use crate::read_model::ReadError;
 use crate::read_model::refusals::{KEPT_FOR, MOST_FOUND, Refusal, Refusals, RequestId};
 use crate::telemetry::metrics::{Counter, Registry};
@@ -41,10 +42,13 @@ pub struct RefusalRecorder {
     dropped: Counter,
 }
 
-/// True for a command whose refusal is kept. Not 401: whoever shows no credential at all is told so, and floods of them say nothing.
-pub(super) fn is_kept(method: &Method, path: &str, status: StatusCode) -> bool {
+/// What floods are refused with, and what says nothing about a customer: no credential, more requests than one client may send, no such resource.
+const NOT_KEPT: [Code; 4] = [Code::MissingCredential, Code::QuotaExceeded, Code::NotFound, Code::MethodNotAllowed];
+
+/// True for a command whose refusal is kept.
+pub(super) fn is_kept(method: &Method, path: &str, code: Code) -> bool {
     let is_command = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method);
-    is_command && path.starts_with("/api/") && status != StatusCode::UNAUTHORIZED
+    is_command && path.starts_with("/api/") && !NOT_KEPT.contains(&code)
 }
 
 impl RefusalRecorder {
@@ -111,11 +115,12 @@ impl RefusalRecorder {
 
     /// Writes what waits, as far as the store takes it.
     pub async fn finish(&self) {
-        while self.write(usize::MAX).await > 0 {}
+        while self.write(usize::MAX).await.1 {}
     }
 
-    /// Writes the oldest refusals that wait, a batch of at most so many bytes. Returns the bytes that were written.
-    async fn write(&self, most_bytes: usize) -> usize {
+    /// Writes the oldest refusals that wait, a batch of at most so many bytes. Returns the bytes that were sent, and whether they were written: the
+    /// store may have taken them without saying so.
+    async fn write(&self, most_bytes: usize) -> (usize, bool) {
         let _writing = self.writing.lock().await;
         let mut bytes = 0_usize;
         let fits = |refusal: &&Arc<Refusal>| {
@@ -123,13 +128,15 @@ impl RefusalRecorder {
             bytes <= most_bytes
         };
         let batch: Vec<_> = self.waiting().iter().take(MOST_IN_BATCH).take_while(fits).cloned().collect();
+        let sent = batch.iter().map(|refusal| refusal.size()).sum();
         if batch.is_empty() {
-            return 0;
+            return (0, false);
         }
-        match self.store.keep(&batch).await {
+        let kept = self.store.keep(&batch).await;
+        match &kept {
             Ok(()) => {
                 self.kept.inc_by(count(&batch));
-                self.forget(&batch)
+                self.forget(&batch);
             }
             Err(error) => {
                 tracing::debug!(%error, "{} refusals could not be written down", batch.len());
@@ -138,17 +145,16 @@ impl RefusalRecorder {
                     self.dropped.inc_by(count(&batch));
                     self.forget(&batch);
                 }
-                0
             }
         }
+        (sent, kept.is_ok())
     }
 
-    /// The first refusals wait no longer. Returns their bytes.
-    fn forget(&self, batch: &[Arc<Refusal>]) -> usize {
+    /// The first refusals wait no longer.
+    fn forget(&self, batch: &[Arc<Refusal>]) {
         let bytes = batch.iter().map(|refusal| refusal.size()).sum();
         self.waiting().drain(..batch.len());
         self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        bytes
     }
 
     fn is_full(&self) -> bool {
@@ -170,7 +176,7 @@ async fn write_all(recorder: Weak<RefusalRecorder>) {
         tokio::time::sleep(PAUSE).await;
         let Some(recorder) = recorder.upgrade() else { return };
         allowed = BURST_BYTES.min(allowed + BYTES_PER_PAUSE);
-        allowed -= recorder.write(allowed).await;
+        allowed -= recorder.write(allowed).await.0;
     }
 }
 
@@ -239,15 +245,19 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_kept_unless_they_lack_a_credential() {
+    fn commands_are_kept_unless_floods_are_refused_like_that() {
         for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
-            for status in [400, 403, 404, 409, 422, 429, 500, 503] {
-                assert!(is_kept(&method, "/api/bookings", StatusCode::from_u16(status).unwrap()), "{method} {status}");
+            for code in
+                [Code::InvalidFields, Code::NotHolder, Code::UnknownBooking, Code::SeatsTaken, Code::HoldsWithoutSale]
+            {
+                assert!(is_kept(&method, "/api/bookings", code), "{method} {code:?}");
             }
-            assert!(!is_kept(&method, "/api/bookings", StatusCode::UNAUTHORIZED));
-            assert!(!is_kept(&method, "/hub/bookings/negotiate", StatusCode::FORBIDDEN));
+            for code in [Code::MissingCredential, Code::QuotaExceeded, Code::NotFound, Code::MethodNotAllowed] {
+                assert!(!is_kept(&method, "/api/bookings", code), "{method} {code:?}");
+            }
+            assert!(!is_kept(&method, "/hub/bookings/negotiate", Code::NotHolder));
         }
-        assert!(!is_kept(&Method::GET, "/api/bookings", StatusCode::NOT_FOUND));
+        assert!(!is_kept(&Method::GET, "/api/bookings", Code::UnknownBooking));
     }
 
     #[tokio::test]
@@ -276,7 +286,7 @@ mod tests {
         for at in 1..=3 {
             recorder.record(|| Some(refusal(at, 500)));
         }
-        assert_eq!(recorder.write(usize::MAX).await, 0);
+        assert!(!recorder.write(usize::MAX).await.1);
         assert_eq!(found(&recorder).await, [3, 2, 1], "they wait");
         store.is_away.store(false, Ordering::SeqCst);
         // The store had kept them, and its answer was lost.
@@ -299,7 +309,7 @@ mod tests {
             recorder.record(|| Some(refusal(at, 7_000)));
             at += 1;
         }
-        assert_eq!(recorder.write(usize::MAX).await, 0);
+        assert!(!recorder.write(usize::MAX).await.1);
         let dropped = recorder.dropped.get();
         assert_eq!(usize::try_from(dropped), Ok(MOST_IN_BATCH));
         recorder.record(|| Some(refusal(at, 7_000)));
@@ -314,9 +324,9 @@ mod tests {
             recorder.record(|| Some(refusal(at, 500)));
         }
         let size = refusal(0, 500).size();
-        assert_eq!(recorder.write(2 * size + 1).await, 2 * size);
+        assert_eq!(recorder.write(2 * size + 1).await, (2 * size, true));
         assert_eq!(recorder.waiting().len(), 3);
-        assert_eq!(recorder.write(size - 1).await, 0);
+        assert_eq!(recorder.write(size - 1).await, (0, false));
         assert_eq!(found(&recorder).await, [4, 3, 2, 1, 0]);
     }
 

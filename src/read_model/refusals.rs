@@ -2,7 +2,7 @@
 //!
 //! **Contract.** Beside the showtimes, and no projection: what is lost is not made anew. A refusal can be found by every node once
 //! [`Refusals::keep`] has answered, and until it is [`KEPT_FOR`] old; an adapter in memory may forget the oldest ones sooner. A refusal that
-//! is kept twice is found twice. Every call is bounded by the adapter's timeouts.
+//! is kept twice is found once or twice. Every call is bounded by the adapter's timeouts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub const KEPT_FOR: Duration = Duration::from_hours(24);
 pub const MOST_FOUND: usize = 20;
 
 /// Memory and storage of a refusal besides its texts, in bytes; roughly.
-const FIXED_BYTES: usize = 256;
+const FIXED_BYTES: usize = 768;
 
 /// Under which id answers and the log name a request: the trace id of W3C Trace Context, 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -44,7 +44,16 @@ impl Showtime {
         let left_out = ours.all_seats().filter(|seat| !kept.contains(&seat.index));
         rows.extend(self.left_out(left_out)?);
         let rows = numbering.finish(rows);
-        SeatMap::stored(rows).map_err(|_size| MoveRejection::TooManySeats { most: MAX_SEATS_PER_SHOWTIME })
+        let moved = SeatMap::stored(rows);
+        let moved = moved.map_err(|_size| MoveRejection::TooManySeats { most: MAX_SEATS_PER_SHOWTIME })?;
+        // A house as it was drawn has been measured before.
+        if moved != *house.seat_map {
+            let bytes = serde_json::to_vec(&moved).map_or(usize::MAX, |json| json.len());
+            if bytes > house.most_bytes {
+                return Err(MoveRejection::TooLong { bytes, most: house.most_bytes });
+            }
+        }
+        Ok(moved)
     }
 
     /// An area keeps as many of its places as it has room for: those that somebody has, then the others in order.

@@ -11,9 +11,9 @@ use super::*;
 use crate::domain::best_available::{explain, near};
 use crate::domain::orphans::left_alone;
 use crate::domain::{
-    AuditoriumId, AuditoriumVersion, BestAvailable, BookingId, Buyer, Command, Decision, Event, HoldPolicy, HoldToken,
-    Listing, ListingChange, Rejection, SeatSelection, SeatStatus, ShowtimeFacts, ShowtimeId, Terms, Timestamp,
-    Together, UserId, Within,
+    AuditoriumId, AuditoriumVersion, BestAvailable, BookingId, Buyer, Command, Credential, Decision, Event, HoldPolicy,
+    HoldToken, Listing, ListingChange, PaymentReference, Rejection, SeatSelection, SeatStatus, ShowtimeFacts,
+    ShowtimeId, Terms, Timestamp, Together, UserId, Within,
 };
 
 const ID: ShowtimeId = ShowtimeId(Uuid::from_u128(1));
@@ -56,12 +56,12 @@ fn showtime() -> Showtime {
 
 fn carry_out(showtime: &mut Showtime, command: &Command) -> Result<Event, Rejection> {
     let Decision::Accepted(event) = showtime.decide(command, NOW, &POLICY)? else { panic!("nothing to do") };
-    showtime.evolve(&event, showtime.sequence() + 1, NOW, None);
+    showtime.evolve(&event, showtime.sequence() + 1, NOW, command.new_hold().map(|(token, _)| token));
     Ok(event)
 }
 
 fn to(house: AuditoriumVersion, rows_of: Value) -> Command {
-    let house = Some(NewHouse { version: house, seat_map: rows(rows_of) });
+    let house = Some(NewHouse { version: house, seat_map: rows(rows_of), most_bytes: 100_000 });
     Command::ChangeShowtime { change: ListingChange { house, ..ListingChange::default() } }
 }
 
@@ -181,6 +181,57 @@ fn other_auditoriums_are_refused_and_more_seats_than_a_showtime_may_have() {
     second[2] = json!({"row": "Field", "seats": 199_995, "area": {}});
     let refusal = refused(second);
     assert_eq!(refusal, "with the seats that earlier versions had the showtime would have more than 200000");
+}
+
+#[test]
+fn rows_with_former_seats_are_no_longer_than_an_event_may_be() {
+    let within = |most_bytes, rows_of: Value| {
+        let house = Some(NewHouse { version: version(2), seat_map: rows(rows_of), most_bytes });
+        carry_out(
+            &mut showtime(),
+            &Command::ChangeShowtime { change: ListingChange { house, ..ListingChange::default() } },
+        )
+    };
+    let mut without = first();
+    without[0]["labels"] = json!(["2", "3", "4"]);
+    let rows = within(1_000, without.clone()).unwrap().rows().cloned().unwrap();
+    let bytes = serde_json::to_vec(&rows).unwrap().len();
+    assert!(within(bytes, without.clone()).is_ok());
+    let refused = within(bytes - 1, without).unwrap_err().to_string();
+    assert!(refused.ends_with(&format!("have {bytes} bytes, at most {} are taken", bytes - 1)), "{refused}");
+}
+
+/// What was held, or done, with a seat before it was left out.
+#[test]
+fn a_payment_for_a_seat_that_was_left_out_is_too_late_and_a_repeated_refund_is_known() {
+    let id = BookingId(Uuid::from_u128(9));
+    let late = NOW + Duration::from_mins(2);
+    let mut without = first();
+    without[0]["seats"] = json!(2);
+    let confirm = |asked_at| Command::ConfirmBooking {
+        booking_id: id,
+        credential: Credential::Operator,
+        payment_reference: PaymentReference::parse("p").unwrap(),
+        asked_at,
+    };
+    let mut expired = showtime();
+    let expire = Command::ExpireHold { booking_id: id };
+    let Decision::Accepted(event) = expired.decide(&expire, late, &POLICY).unwrap() else { panic!("it is due") };
+    expired.evolve(&event, expired.sequence() + 1, late, None);
+    carry_out(&mut expired, &to(version(2), without.clone())).unwrap();
+    let decided = expired.decide(&confirm(late), late, &POLICY);
+    let Ok(Decision::Refused(_, Rejection::PaymentTooLate { conflicts, .. })) = decided else { panic!("{decided:?}") };
+    assert_eq!(conflicts.iter().map(|one| one.place.to_string()).collect::<Vec<_>>(), ["Stalls A3"]);
+
+    let mut refunded = showtime();
+    carry_out(&mut refunded, &confirm(NOW)).unwrap();
+    let refund = Command::RefundBooking { booking_id: id, seats: vec![SeatId::new(ID, 2)], reason: None };
+    let Decision::AcceptedAll(events) = refunded.decide(&refund, NOW, &POLICY).unwrap() else { panic!("a part of it") };
+    for event in events {
+        refunded.evolve(&event, refunded.sequence() + 1, NOW, None);
+    }
+    carry_out(&mut refunded, &to(version(2), without)).unwrap();
+    assert_eq!(refunded.decide(&refund, NOW, &POLICY), Ok(Decision::AlreadyDone));
 }
 
 #[test]

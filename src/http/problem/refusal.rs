@@ -29,6 +29,7 @@ impl Problem {
             MoveRejection::SeatsTaken { taken } => problem.with_conflicts(taken.get(..MOST_CONFLICTS).unwrap_or(taken)),
             MoveRejection::OtherAuditorium
             | MoveRejection::OtherCapacity { .. }
+            | MoveRejection::TooLong { .. }
             | MoveRejection::TooManySeats { .. } => problem,
         }
     }

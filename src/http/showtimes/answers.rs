@@ -204,7 +204,7 @@ pub(super) struct LayoutArea {
     /// What its price goes by: a category's key in the auditorium.
     #[schema(nullable = false)]
     category: Option<String>,
-    /// Count of its first place among all seats; the others follow.
+    /// Index of its first place; the others follow, unless the area's row has `indices`.
     first_seat: u32,
     /// Of its upper left corner: how far to the right of the focal point, in hundredths of the auditorium's unit; absent: it is not drawn.
     #[schema(nullable = false)]

@@ -30,7 +30,7 @@ pub(super) async fn of(
     let seat_map = web::block(move || stored_plan(&stored.plan)?.seat_map().map_err(|error| no_seat_map(&error)));
     let seat_map = seat_map.await.map_err(Problem::bug)??;
     check_size(&seat_map, most_bytes)?;
-    Ok(NewHouse { version, seat_map: Arc::new(seat_map) })
+    Ok(NewHouse { version, seat_map: Arc::new(seat_map), most_bytes })
 }
 
 /// The seats of another version of the auditorium that a showtime was made from.

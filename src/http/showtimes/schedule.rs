@@ -156,7 +156,7 @@ async fn ready(state: &AppState, wanted: Wanted, most_bytes: usize) -> Result<Re
         House::Rows(seat_map) => return Ok(Ready { listing, seat_map }),
         House::Auditorium { id, version } => (id, version),
     };
-    let NewHouse { version, seat_map } = house::of(state, (id, version), most_bytes).await?;
+    let NewHouse { version, seat_map, .. } = house::of(state, (id, version), most_bytes).await?;
     listing.terms.auditorium = Some(version);
     Ok(Ready { listing, seat_map: Arc::unwrap_or_clone(seat_map) })
 }

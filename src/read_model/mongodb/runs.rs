@@ -4,7 +4,7 @@
 //! A document is changed only over the sequence and stamp that it was read with. If one of them has another by then, somebody else
 //! wrote, and it is read again. So a statement does no harm if its caller has given up, or if it is sent twice.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,15 +104,18 @@ impl Runs {
         let ids = load.iter().map(|waiting| waiting.item.showtime_id()).collect();
         let mut fields = doc! { "sequence": 1, "stamp": 1, "seatCount": 1, "statuses": 1 };
         fields.extend(LISTING_FIELDS.map(|name| (name.to_owned(), Bson::from(1))));
-        let sets_rows = load.iter().any(|waiting| waiting.item.rows_after(0).is_some());
-        if sets_rows {
+        // A new showtime has no document, whose rows could be read.
+        let moves = |run: &EventRun| run.rows_after(1).is_some().then(|| run.showtime_id());
+        let moved: HashSet<ShowtimeId> = load.iter().filter_map(|waiting| moves(&waiting.item)).collect();
+        if !moved.is_empty() {
             fields.insert("rows", 1);
         }
         let decode = |found: &Document| {
             let (place, statuses) = (document::place(found)?, document::statuses(found)?);
             let listing = Arc::new(document::listing(found)?);
-            let seat_map = sets_rows.then(|| document::seat_map(found)).transpose()?.map(Arc::new);
-            Ok((document::id(found)?, Stored { place, listing, statuses, seat_map }))
+            let id = document::id(found)?;
+            let seat_map = moved.contains(&id).then(|| document::seat_map(found)).transpose()?.map(Arc::new);
+            Ok((id, Stored { place, listing, statuses, seat_map }))
         };
         Ok(self.0.find(ids, fields, decode).await?.into_iter().collect())
     }

@@ -8,6 +8,9 @@ const OPEN_WITHIN = 5000;
 const SILENCE = 45000;
 const STATUSES = ["Available", "Reserved", "Sold"];
 
+/** Of a seat that is not named: it is no longer there. */
+const GONE = 2;
+
 /** The code of a status, as in the packed live status. */
 export const codeOf = (status) => STATUSES.indexOf(status);
 export const statusOf = (code) => STATUSES[code];
@@ -136,7 +139,7 @@ export class Feed {
 
   receive(message) {
     if (message.type === "snapshot") {
-      if (message.part === 0) this.parts = new Uint8Array(this.order.count);
+      if (message.part === 0) this.parts = new Uint8Array(this.order.count).fill(GONE);
       if (!this.parts) return;
       for (const seat of message.seats) this.parts[this.order.placeOf(seat.seatId)] = codeOf(seat.status);
       if (message.final) {

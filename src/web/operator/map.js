@@ -59,7 +59,8 @@ export class BoardMap {
 
   /** The house as it stood, from the seats of a showtime's past. */
   showPast(seats) {
-    const codes = new Uint8Array(this.board.house.count);
+    // A seat that was not there yet is nobody's.
+    const codes = new Uint8Array(this.board.house.count).fill(2);
     for (const { seatId, status } of seats) codes[this.board.house.find(seatId)] = ["Available", "Reserved", "Sold"].indexOf(status);
     this.home.dataset.past = "true";
     this.map.mark([]);

@@ -65,7 +65,7 @@ export class Choice {
   exchange() {
     const { seatIds: add, tariffs, areas } = this.body();
     const kept = this.editing.seatIds.filter((id) => !this.given.has(id)).map((id) => ({ area: this.map.seat(id)?.area, tariff: this.keptPrice(id)?.tariff }));
-    const total = (wanted) => kept.filter(({ area, tariff }) => area === wanted.areaId && tariff === wanted.tariff).length + wanted.quantity;
+    const total = (wanted) => kept.filter(({ area, tariff }) => area === wanted.areaId && (!wanted.tariff || tariff === wanted.tariff)).length + wanted.quantity;
     return { ...(add && { add }), ...(tariffs && { tariffs }), ...(this.given.size && { remove: [...this.given] }),
       ...(areas && { areas: areas.map((wanted) => ({ ...wanted, quantity: total(wanted) })) }) };
   }
