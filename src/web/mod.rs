@@ -84,6 +84,7 @@ pub const ASSETS: &[Asset] = assets![
     "operator/operator.css",
     "operator/past.js",
     "operator/prices.js",
+    "operator/refused.js",
     "operator/report_panel.js",
     "operator/seats_panel.js",
     "operator/showtimes.js",

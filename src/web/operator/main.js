@@ -8,6 +8,7 @@ import { House } from "./house.js";
 import { forget, keyReady } from "./key.js";
 import { BoardMap } from "./map.js";
 import { past } from "./past.js";
+import { refusedForm } from "./refused.js";
 import { reportPanel } from "./report_panel.js";
 import { seatsPanel } from "./seats_panel.js";
 import { chooseShowtime } from "./showtimes.js";
@@ -111,6 +112,7 @@ at("tabs").addEventListener("keydown", (event) => {
 
 seatsPanel(board);
 bookingsPanel(board);
+refusedForm();
 reportPanel(board);
 termsPanel(board, open);
 systemPanel();

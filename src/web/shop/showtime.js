@@ -19,6 +19,7 @@ const isHere = (booking) => booking.showtimeId === showtime;
 function say(text, kind) {
   byId("message").dataset.kind = kind || "bad";
   tell(byId("message"), text);
+  tell(byId("request-number"), "");
   if (!text) fill(byId("offers"));
 }
 function user() {
@@ -77,6 +78,8 @@ function explain(refusal, { names, body }) {
     say(refusal.message + " If " + names + " were reserved, they are yours: ask again below.");
   } else {
     say(fullWords(map, refusal, body) ?? refusal.message);
+    // With it the box office finds out more.
+    if (refusal.problem?.traceId) tell(byId("request-number"), "Request " + refusal.problem.traceId);
   }
   fill(byId("offers"), ...offersAfter(map, refusal, body).map(offerButton));
 }

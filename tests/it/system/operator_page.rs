@@ -222,6 +222,23 @@ async fn a_booking_is_found_refunded_and_exchanged() {
     assert_eq!(browser.script("return document.querySelectorAll('#panels img').length").await, 0);
 }
 
+/// A customer names the number that the page showed him; the board tells what was refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_looked_up_by_its_number() {
+    let (_stack, server, showtime, browser) = board().await;
+    let refused = server.reserve(&showtime, &["00000000-0000-4000-8000-000000000000".to_owned()], SCRIPT).await;
+    assert_eq!(refused.status, 400, "{refused:?}");
+    browser.click("#tab-find").await;
+    browser.write("#refused-form [name=requestId]", "0".repeat(32).as_str()).await;
+    browser.click("#refused-form button").await;
+    browser.says("message", "kept").await;
+    browser.write("#refused-form [name=requestId]", refused.body["traceId"].as_str().unwrap()).await;
+    browser.click("#refused-form button").await;
+    browser.says("refused-said", "One request was refused.").await;
+    browser.says("refused", refused.body["title"].as_str().unwrap()).await;
+    browser.says("refused", "POST /api/bookings").await;
+}
+
 /// The slider shows the house as it stood, and comes back to now.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_past_is_shown_by_a_slider() {

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use crate::services;
 use crate::stack::{Answer, Held, Server, Stack, eventually};
 use crate::system::browser::Browser;
-use crate::system::buyer;
+use crate::system::{buyer, operator_page};
 
 /// A house whose row A has these seats, with two seats behind and a lawn.
 fn house(row: &[&str], lawn: u32) -> Value {
@@ -223,6 +223,30 @@ async fn who_waits_behind_a_move_gets_the_new_seats() {
         "{after:?}"
     );
     stack.check().await;
+}
+
+/// The board goes on with the new seats: who has which is told by their new places.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operators_board_follows_to_the_new_seats() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let showtime = scheduled(&server, &[house(&["1", "2", "3"], 3), house(&["2", "2a", "3"], 4)]).await;
+    let before = shown(&server, &showtime, &json!(1)).await;
+    server.hold(&showtime, &[id(&before, "A3")]).await;
+    let browser = Browser::open().await;
+    operator_page::open(&browser, &server, &showtime).await;
+    operator_page::figure(&browser, "free", "7").await;
+    assert_eq!(moved(&server, &showtime, 2).await.status, 200);
+    operator_page::figure(&browser, "free", "8").await;
+    operator_page::figure(&browser, "held", "1").await;
+    operator_page::drag(&browser, (1, 2)).await;
+    browser.says("chosen", "2 chosen: Stalls A2a").await;
+    browser.says("holder", "somebody").await;
+    browser.click("#block").await;
+    operator_page::figure(&browser, "blocked", "1").await;
+    let statuses = shown(&server, &showtime, &json!(4)).await;
+    let taken: Vec<_> = statuses.iter().filter(|(.., status)| status != "Available").map(|(label, ..)| label).collect();
+    assert_eq!(taken, ["A2a", "A3"]);
 }
 
 /// A page that shows the map goes on with the new seats.
