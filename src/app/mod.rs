@@ -74,8 +74,7 @@ impl App {
         let (metrics, counters) = (Registry::default(), Arc::new(Counters::default()));
         counters.register(&metrics);
         adapters.write_store.register(&metrics);
-        let (wake_relay, arbiter) = (Arc::new(Notify::new()), Arbiter::new());
-        let stop_relay = CancellationToken::new();
+        let (wake_relay, stop_relay, arbiter) = (Arc::new(Notify::new()), CancellationToken::new(), Arbiter::new());
 
         let box_office = BoxOffice::start(box_office::Dependencies {
             ledger: adapters.write_store.clone(),
@@ -108,6 +107,7 @@ impl App {
             read_model: Arc::clone(&adapters.read_model),
             journal: adapters.write_store.clone(),
             auditoriums: adapters.write_store.clone(),
+            event_bus: Arc::clone(&adapters.event_bus),
             refusals: Arc::clone(&refusals),
             note_missing: projector.note_missing(),
             live: live.clone(),

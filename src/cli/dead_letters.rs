@@ -45,17 +45,17 @@ pub(super) async fn run(settings: Settings, arguments: Arguments) -> anyhow::Res
     match arguments.action {
         Action::List { limit, bodies } => {
             let letters = bus.dead_letters(limit).await?;
-            for letter in &letters {
+            for letter in &letters.oldest {
                 output::line(format_args!("{}  {}  {}", letter.message_id, letter.routing_key, letter.reason))?;
                 if bodies {
                     output::line(&letter.body)?;
                 }
             }
-            output::line(format_args!("{} dead letters", letters.len()))?;
+            output::line(format_args!("{} of {} dead letters", letters.oldest.len(), letters.total))?;
         }
         Action::Replay { limit } => {
-            let replayed = bus.replay_dead_letters(limit).await?;
-            output::line(format_args!("{replayed} dead letters published again"))?;
+            let replay = bus.replay_dead_letters(limit).await?;
+            output::line(format_args!("{} dead letters published again, {} left", replay.published, replay.left))?;
         }
     }
     Ok(ExitCode::SUCCESS)

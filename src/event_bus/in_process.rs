@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::event_bus::cloud_event::{encode, message_id, routing_keys};
 use crate::event_bus::feed::{Entry, Feed, Outcome};
-use crate::event_bus::{BusError, DeadLetter, Delivery, EventBus, Message, Signal, Subscription};
+use crate::event_bus::{BusError, DeadLetter, DeadLetters, Delivery, EventBus, Message, Replay, Signal, Subscription};
 
 /// Bounds of the bus.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -186,22 +186,26 @@ impl EventBus for InProcessBus {
         Ok(subscription)
     }
 
-    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, BusError> {
-        self.projection.dead().iter().take(limit).map(|(message, reason)| dead_letter(message, reason)).collect()
+    async fn dead_letters(&self, limit: usize) -> Result<DeadLetters, BusError> {
+        let dead = self.projection.dead();
+        let oldest = dead.iter().take(limit).map(|(message, reason)| dead_letter(message, reason));
+        Ok(DeadLetters { total: dead.len(), oldest: oldest.collect::<Result<_, _>>()? })
     }
 
-    async fn replay_dead_letters(&self, limit: usize) -> Result<usize, BusError> {
+    async fn replay_dead_letters(&self, limit: usize) -> Result<Replay, BusError> {
         let deadline = Instant::now() + Duration::from_millis(self.settings.publish_timeout_milliseconds);
         // What dies again while this runs is not replayed in the same call.
         let count = limit.min(self.projection.dead().len());
-        for replayed in 0..count {
-            let Some((message, reason)) = self.projection.dead().pop_front() else { return Ok(replayed) };
+        let mut published = 0;
+        while published < count {
+            let Some((message, reason)) = self.projection.dead().pop_front() else { break };
             if let Err(error) = self.enqueue(message.clone(), deadline).await {
                 self.projection.dead().push_front((message, reason));
                 return Err(error);
             }
+            published += 1;
         }
-        Ok(count)
+        Ok(Replay { published, left: self.projection.dead().len() })
     }
 
     async fn ping(&self) -> Result<(), BusError> {
@@ -236,6 +240,8 @@ fn dead_letter(message: &Message, reason: &str) -> Result<DeadLetter, BusError> 
     let body = encode([message]).map_err(|source| error(&source.to_string()))?.body;
     Ok(DeadLetter {
         message_id: message_id(&message.run),
+        buried_at: None,
+        events: vec![message.into()],
         reason: reason.to_owned(),
         routing_key: routing_keys([message]).into_iter().next().unwrap_or_default(),
         body: String::from_utf8_lossy(&body).into_owned(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::domain::{EventRun, ShowtimeId};
+use crate::domain::{EventRun, ShowtimeId, Timestamp};
 
 mod backoff;
 pub mod cloud_event;
@@ -82,17 +82,60 @@ impl Delivery {
 /// The receiving end of a subscription: a bounded channel.
 pub type Subscription = tokio::sync::mpsc::Receiver<Signal>;
 
-/// A dead letter, for operators.
+/// The dead letters, for operators.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct DeadLetters {
+    /// Their number.
+    pub total: usize,
+    /// The first of them.
+    pub oldest: Vec<DeadLetter>,
+}
+
+/// A message that could not be processed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DeadLetter {
     /// The message's id: `<showtime>:<first sequence>`, or what the publisher gave.
     pub message_id: String,
+    /// When it was put among the dead letters, if that is known.
+    pub buried_at: Option<Timestamp>,
     /// Why it could not be processed.
     pub reason: String,
+    /// The events in it; none if it cannot be read.
+    pub events: Vec<EventRange>,
     /// Its routing key.
     pub routing_key: String,
     /// Its body.
     pub body: String,
+}
+
+/// Which events of a showtime a message has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EventRange {
+    /// The showtime.
+    pub showtime_id: ShowtimeId,
+    /// Sequence of the first event.
+    pub first_sequence: u64,
+    /// Sequence of the last event.
+    pub last_sequence: u64,
+}
+
+impl From<&Message> for EventRange {
+    fn from(Message { run, .. }: &Message) -> Self {
+        Self {
+            showtime_id: run.showtime_id(),
+            first_sequence: run.first_sequence(),
+            last_sequence: run.last_sequence(),
+        }
+    }
+}
+
+/// What a replay of dead letters has done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Replay {
+    /// Messages that were published again.
+    pub published: usize,
+    /// Dead letters that are left, those that died again meanwhile included.
+    pub left: usize,
 }
 
 /// See the module's documentation.
@@ -108,11 +151,13 @@ pub trait EventBus: Send + Sync + 'static {
     /// This node's own live subscription: every message while connected; nothing to settle.
     async fn subscribe_live(&self) -> Result<Subscription, BusError>;
 
-    /// Up to `limit` dead letters, oldest first, left where they are.
-    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, BusError>;
+    /// How many dead letters there are, and up to `limit` of them, oldest first. They stay where they are. A look or a replay by another
+    /// process at the same moment hides them from this one.
+    async fn dead_letters(&self, limit: usize) -> Result<DeadLetters, BusError>;
 
-    /// Publishes up to `limit` dead letters again and removes them from the dead letters once confirmed; returns how many.
-    async fn replay_dead_letters(&self, limit: usize) -> Result<usize, BusError>;
+    /// Publishes up to `limit` dead letters again, oldest first; fewer if that takes long. Each is removed from the dead letters only after
+    /// the bus has confirmed it: after an error none is lost, and some may have been published.
+    async fn replay_dead_letters(&self, limit: usize) -> Result<Replay, BusError>;
 
     /// Answers if the bus can be published to.
     async fn ping(&self) -> Result<(), BusError>;

@@ -12,6 +12,7 @@ mod blocks;
 mod bookings;
 mod caching;
 mod credential;
+mod dead_letters;
 mod exchange;
 pub mod health;
 mod history;

@@ -8,7 +8,9 @@ use actix_web::{HttpResponse, web};
 use crate::http::openapi::Describe;
 use crate::http::paths::OPENAPI;
 use crate::http::route::{self, Route};
-use crate::http::{auditoriums, blocks, bookings, history, live, monitoring, openapi, pages, refusals, showtimes};
+use crate::http::{
+    auditoriums, blocks, bookings, dead_letters, history, live, monitoring, openapi, pages, refusals, showtimes,
+};
 
 /// Serves all routes. Where operators have an address of their own, the public one tells little of the node's health.
 pub(super) fn configure(config: &mut web::ServiceConfig, has_admin_address: bool) {
@@ -29,6 +31,7 @@ fn table(monitoring: Vec<Route>) -> Vec<Route> {
         auditoriums::routes(),
         history::routes(),
         refusals::routes(),
+        dead_letters::routes(),
         live::routes(),
         vec![document()],
         pages::routes(),

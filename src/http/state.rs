@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use crate::box_office::BoxOffice;
 use crate::domain::{Clock, ShowtimeId};
+use crate::event_bus::EventBus;
 use crate::http::caching::existence::Existence;
 use crate::http::caching::plan_shelf::PlanShelf;
 use crate::http::caching::sequence_waits::SequenceWaits;
@@ -35,6 +36,8 @@ pub struct Services {
     pub journal: Arc<dyn Journal>,
     /// Keeps the auditoriums.
     pub auditoriums: Arc<dyn Auditoriums>,
+    /// Keeps the dead letters.
+    pub event_bus: Arc<dyn EventBus>,
     /// Keeps why commands were refused.
     pub refusals: Arc<RefusalRecorder>,
     /// Told of a showtime that the truth knows and the read model lacks.
@@ -67,6 +70,7 @@ pub struct AppState {
     /// The truth, for who asks how it came about.
     pub(super) journal: Arc<dyn Journal>,
     pub(super) auditoriums: Arc<dyn Auditoriums>,
+    pub(super) event_bus: Arc<dyn EventBus>,
     pub(super) plans: PlanShelf,
     pub(super) refusals: Arc<RefusalRecorder>,
     pub(super) note_missing: Arc<dyn Fn(ShowtimeId) + Send + Sync>,
@@ -105,6 +109,7 @@ impl AppState {
             existence: Existence::of(Arc::clone(&services.journal)),
             journal: Arc::clone(&services.journal),
             auditoriums: services.auditoriums,
+            event_bus: services.event_bus,
             plans: PlanShelf::new(),
             refusals: services.refusals,
             note_missing: services.note_missing,

@@ -77,6 +77,7 @@ pub const ASSETS: &[Asset] = assets![
     "operator/board.js",
     "operator/bookings_panel.js",
     "operator/curve.js",
+    "operator/dead_letters.js",
     "operator/house.js",
     "operator/key.js",
     "operator/main.js",

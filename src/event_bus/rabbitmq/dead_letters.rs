@@ -8,13 +8,16 @@ use lapin::message::BasicGetMessage;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::{Instant, timeout};
 
-use crate::domain::Clock;
+use crate::domain::{Clock, Timestamp};
+use crate::event_bus::cloud_event::decode;
 use crate::event_bus::rabbitmq::link::{Link, within};
 use crate::event_bus::rabbitmq::parcel::{PERSISTENT, Parcel, message_id, text};
 use crate::event_bus::rabbitmq::publisher::Publisher;
 use crate::event_bus::rabbitmq::topology::Names;
-use crate::event_bus::{BusError, DeadLetter};
+use crate::event_bus::{BusError, DeadLetter, DeadLetters, EventRange, Replay};
 
 /// Header that holds why a message is dead.
 const REASON: &str = "turnstile-reason";
@@ -45,15 +48,17 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 /// A quorum queue puts a message that is given back behind the others, so the queue's order means nothing after the first look at it.
 /// What counts is the time of death.
 #[derive(Clone)]
-pub(super) struct DeadLetters {
+pub(super) struct DeadLetterQueue {
     pub(super) consuming: Arc<Link>,
     pub(super) publisher: Arc<Publisher>,
     pub(super) names: Names,
     pub(super) clock: Clock,
+    /// One look at a time in this process: letters that are looked at are hidden from others.
+    pub(super) look: Arc<Mutex<()>>,
     pub(super) call_timeout: Duration,
 }
 
-impl DeadLetters {
+impl DeadLetterQueue {
     /// Puts a delivery among the dead letters, under its own routing key; `Ok` only when the broker has confirmed it.
     pub(super) async fn bury(&self, delivery: &lapin::message::Delivery, reason: &str) -> Result<(), BusError> {
         let mut headers = headers_of(&delivery.properties);
@@ -69,38 +74,54 @@ impl DeadLetters {
         self.publish(parcel).await
     }
 
-    /// Up to `limit` letters, oldest first; they stay where they are.
-    pub(super) async fn list(&self, limit: usize) -> Result<Vec<DeadLetter>, BusError> {
+    /// The number of letters, and up to `limit` of them, oldest first; they stay where they are.
+    pub(super) async fn list(&self, limit: usize) -> Result<DeadLetters, BusError> {
+        let _look = self.turn().await?;
         let channel = self.channel().await?;
         let got = self.get_oldest_first(&channel).await?;
-        let letters = got.iter().take(limit).map(letter).collect();
-        self.give_back(&channel, &got).await?;
+        let oldest = got.iter().take(limit).map(letter).collect();
+        let total = self.give_back(&channel, &got).await?;
         self.close(&channel).await?;
-        Ok(letters)
+        Ok(DeadLetters { total, oldest })
     }
 
-    /// Publishes up to `limit` letters again, oldest first, and removes each once it is confirmed; returns how many.
+    /// Publishes up to `limit` letters again, oldest first, for at most the call timeout.
     /// Those that die again meanwhile are not replayed twice.
-    pub(super) async fn replay(&self, limit: usize) -> Result<usize, BusError> {
+    ///
+    /// **Invariant:** a letter is removed only after the broker has confirmed its successor. If this breaks off, its channel closes,
+    /// and the broker puts back all letters that were not removed.
+    pub(super) async fn replay(&self, limit: usize) -> Result<Replay, BusError> {
+        let _look = self.turn().await?;
         let channel = self.channel().await?;
         let got = self.get_oldest_first(&channel).await?;
-        let (chosen, others) = got.split_at(limit.min(got.len()));
-        self.give_back(&channel, others).await?;
-        for letter in chosen {
+        let deadline = Instant::now() + self.call_timeout;
+        let mut published = 0;
+        for letter in got.iter().take(limit) {
+            if Instant::now() >= deadline {
+                break;
+            }
             self.publish(self.revived(letter)).await?;
             let ack = letter.delivery.acker.ack(BasicAckOptions::default());
             if !within(self.call_timeout, "remove a dead letter", ack).await? {
                 return Err(BusError { reason: "the channel ended before a dead letter was removed".to_owned() });
             }
+            published += 1;
         }
+        let left = self.give_back(&channel, got.get(published..).unwrap_or_default()).await?;
         self.close(&channel).await?;
-        Ok(chosen.len())
+        Ok(Replay { published, left })
     }
 
-    /// Takes all letters out for the time being, as far as [`MAX_LETTERS`] goes.
+    async fn turn(&self) -> Result<MutexGuard<'_, ()>, BusError> {
+        let busy = |_elapsed| BusError { reason: "somebody else looks at the dead letters".to_owned() };
+        timeout(self.call_timeout, self.look.lock()).await.map_err(busy)
+    }
+
+    /// Takes letters out for the time being: at most [`MAX_LETTERS`], and as many as come within the call timeout.
     async fn get_oldest_first(&self, channel: &Channel) -> Result<Vec<BasicGetMessage>, BusError> {
+        let deadline = Instant::now() + self.call_timeout;
         let mut got = Vec::new();
-        while got.len() < MAX_LETTERS {
+        while got.len() < MAX_LETTERS && Instant::now() < deadline {
             let get = channel.basic_get(self.names.dead_letters.clone(), BasicGetOptions::default());
             let Some(letter) = within(self.call_timeout, "get a dead letter", get).await? else { break };
             got.push(letter);
@@ -109,8 +130,9 @@ impl DeadLetters {
         Ok(got)
     }
 
-    /// Gives letters back to the queue and waits until they are there, so that whoever looks next sees them.
-    async fn give_back(&self, channel: &Channel, letters: &[BasicGetMessage]) -> Result<(), BusError> {
+    /// Gives letters back to the queue and waits until they are there, so that whoever looks next sees them. Returns how many letters
+    /// the queue has then.
+    async fn give_back(&self, channel: &Channel, letters: &[BasicGetMessage]) -> Result<usize, BusError> {
         let requeue = BasicNackOptions { multiple: false, requeue: true };
         for letter in letters {
             within(self.call_timeout, "give a dead letter back", letter.delivery.acker.nack(requeue)).await?;
@@ -120,8 +142,9 @@ impl DeadLetters {
             loop {
                 let queue = self.names.dead_letters.clone();
                 let declared = channel.queue_declare(queue, passive, FieldTable::default()).await?;
-                if usize::try_from(declared.message_count()).is_ok_and(|count| count >= letters.len()) {
-                    return Ok(());
+                let count = usize::try_from(declared.message_count()).unwrap_or(usize::MAX);
+                if count >= letters.len() {
+                    return Ok(count);
                 }
                 tokio::time::sleep(LOOK_INTERVAL).await;
             }
@@ -176,15 +199,15 @@ fn headers_of(properties: &BasicProperties) -> Headers {
     properties.headers().as_ref().map(|headers| headers.inner().clone()).unwrap_or_default()
 }
 
-/// When the message died, in milliseconds since 1970: said by this house, or else by the broker, which counts in seconds.
-fn buried_at(got: &BasicGetMessage) -> i64 {
+/// When the message died: said by this house, or else by the broker, which counts in seconds.
+fn buried_at(got: &BasicGetMessage) -> Option<Timestamp> {
     let headers = headers_of(&got.delivery.properties);
     let ours = || headers.get(BURIED_AT)?.as_long_long_int();
     let brokers = || {
         let deaths = headers.get("x-death")?.as_array()?.as_slice().first()?.as_field_table()?.inner().get("time")?;
         i64::try_from(deaths.as_timestamp()?.saturating_mul(1_000)).ok()
     };
-    ours().or_else(brokers).unwrap_or(0)
+    ours().or_else(brokers).map(Timestamp::from_millis)
 }
 
 fn letter(got: &BasicGetMessage) -> DeadLetter {
@@ -196,6 +219,8 @@ fn letter(got: &BasicGetMessage) -> DeadLetter {
     let broker = || words(BROKER_REASON).map(|words| format!("given up by the broker: {words}"));
     DeadLetter {
         message_id: message_id(&got.delivery.properties).to_owned(),
+        buried_at: buried_at(got),
+        events: decode(&got.delivery.data).unwrap_or_default().iter().map(EventRange::from).collect(),
         reason: words(REASON).or_else(broker).unwrap_or_else(|| "unknown".to_owned()),
         routing_key: got.delivery.routing_key.to_string(),
         body: String::from_utf8_lossy(&got.delivery.data).into_owned(),

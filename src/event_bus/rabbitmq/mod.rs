@@ -18,13 +18,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 use crate::domain::Clock;
-use crate::event_bus::{BusError, DeadLetter, EventBus, Message, Subscription};
+use crate::event_bus::{BusError, DeadLetters, EventBus, Message, Replay, Subscription};
 
 use self::brokers::Brokers;
-use self::dead_letters::DeadLetters;
+use self::dead_letters::DeadLetterQueue;
 use self::link::Link;
 use self::live_queue::LiveQueue;
 use self::packing::Packing;
@@ -45,6 +45,8 @@ pub struct RabbitBus {
     clock: Clock,
     runtime: Handle,
     packing: Packing,
+    /// Whoever holds it looks at the dead letters.
+    look: Arc<Mutex<()>>,
 }
 
 impl RabbitBus {
@@ -69,15 +71,17 @@ impl RabbitBus {
             clock,
             runtime: Handle::current(),
             packing: Packing::new(settings.max_events_per_message),
+            look: Arc::default(),
         })
     }
 
-    fn dead_letter_queue(&self) -> DeadLetters {
-        DeadLetters {
+    fn dead_letter_queue(&self) -> DeadLetterQueue {
+        DeadLetterQueue {
             consuming: self.consuming.clone(),
             publisher: self.publisher.clone(),
             names: self.names.clone(),
             clock: self.clock.clone(),
+            look: self.look.clone(),
             call_timeout: Duration::from_millis(self.settings.call_timeout_milliseconds),
         }
     }
@@ -123,12 +127,12 @@ impl EventBus for RabbitBus {
         Ok(subscription)
     }
 
-    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, BusError> {
+    async fn dead_letters(&self, limit: usize) -> Result<DeadLetters, BusError> {
         let letters = self.dead_letter_queue();
         self.to_the_end(async move { letters.list(limit).await }).await?
     }
 
-    async fn replay_dead_letters(&self, limit: usize) -> Result<usize, BusError> {
+    async fn replay_dead_letters(&self, limit: usize) -> Result<Replay, BusError> {
         let letters = self.dead_letter_queue();
         self.to_the_end(async move { letters.replay(limit).await }).await?
     }

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use crate::event_bus::backoff::Backoff;
 use crate::event_bus::feed::{Entry, Feed, Outcome};
 use crate::event_bus::rabbitmq::Settings;
-use crate::event_bus::rabbitmq::dead_letters::DeadLetters;
+use crate::event_bus::rabbitmq::dead_letters::DeadLetterQueue;
 use crate::event_bus::rabbitmq::link::{Link, Session, within};
 use crate::event_bus::rabbitmq::topology::{self, Names};
 use crate::event_bus::{BusError, Signal, cloud_event};
@@ -32,7 +32,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// A subscription to the projector's queue.
 pub(super) struct Projection {
     link: Arc<Link>,
-    dead_letters: DeadLetters,
+    dead_letters: DeadLetterQueue,
     names: Names,
     prefetch: u16,
     connect_timeout: Duration,
@@ -77,7 +77,7 @@ impl<R> Pack<R> {
 type Burials = FuturesUnordered<JoinHandle<Raw>>;
 
 impl Projection {
-    pub(super) fn new(link: Arc<Link>, dead_letters: DeadLetters, names: Names, settings: &Settings) -> Self {
+    pub(super) fn new(link: Arc<Link>, dead_letters: DeadLetterQueue, names: Names, settings: &Settings) -> Self {
         Self {
             link,
             dead_letters,

@@ -17,6 +17,7 @@ use bytes::Bytes;
 
 use crate::box_office::BoxOfficeError;
 use crate::domain::{Alternative, SeatConflict, SeatId, SelectionError, ShowtimeId, Timestamp, UserId};
+use crate::event_bus::BusError;
 use crate::http::problem::document::{AlternativeAnswer, Conflict, Kind};
 use crate::live::LiveError;
 use crate::read_model::ReadError;
@@ -320,6 +321,14 @@ impl From<BoxOfficeError> for Problem {
 impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
         Self::new(Code::Unavailable, "the read model is unavailable").because(error)
+    }
+}
+
+/// Of dead letters: nothing else that a client asks for is on the bus.
+impl From<BusError> for Problem {
+    fn from(error: BusError) -> Self {
+        let detail = "the event bus does not answer, so the dead letters cannot be reached; none of them is lost";
+        Self::new(Code::Unavailable, detail).because(error)
     }
 }
 

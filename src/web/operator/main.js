@@ -4,6 +4,7 @@ import { element, fill, say as tell } from "../lib/dom.js";
 import { count } from "../lib/format.js";
 import { Board, say } from "./board.js";
 import { bookingsPanel } from "./bookings_panel.js";
+import { deadLetters } from "./dead_letters.js";
 import { House } from "./house.js";
 import { forget, keyReady } from "./key.js";
 import { BoardMap } from "./map.js";
@@ -116,6 +117,7 @@ refusedForm();
 reportPanel(board);
 termsPanel(board, open);
 systemPanel();
+deadLetters();
 past(board);
 const chooser = chooseShowtime(open);
 

@@ -10,6 +10,7 @@ mod channels;
 mod conditional;
 pub mod contract;
 mod credentials;
+mod dead_letters;
 mod document;
 mod door_sales;
 mod exchanged_areas;

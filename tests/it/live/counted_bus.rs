@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 use turnstile::event_bus::in_process::{InProcessBus, Settings};
-use turnstile::event_bus::{BusError, DeadLetter, EventBus, Message, Subscription};
+use turnstile::event_bus::{BusError, DeadLetters, EventBus, Message, Replay, Subscription};
 
 /// See the module's documentation.
 pub struct CountedBus {
@@ -57,11 +57,11 @@ impl EventBus for CountedBus {
         Ok(subscription)
     }
 
-    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, BusError> {
+    async fn dead_letters(&self, limit: usize) -> Result<DeadLetters, BusError> {
         self.inner.dead_letters(limit).await
     }
 
-    async fn replay_dead_letters(&self, limit: usize) -> Result<usize, BusError> {
+    async fn replay_dead_letters(&self, limit: usize) -> Result<Replay, BusError> {
         self.inner.replay_dead_letters(limit).await
     }
 

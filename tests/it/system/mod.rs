@@ -11,6 +11,7 @@ mod clocks;
 mod command_line;
 mod connections;
 mod contention;
+mod dead_letters;
 mod designer_page;
 mod documents;
 mod door_sales;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use turnstile::domain::ShowtimeId;
 use turnstile::event_bus::cloud_event::{decode, routing_keys};
-use turnstile::event_bus::{Message, Settlement, Signal};
+use turnstile::event_bus::{DeadLetters, EventRange, Message, Replay, Settlement, Signal};
 
 use super::{
     InOrder, Nodes, SOON, eventually, expect, expect_all, expect_silence, message, names, next, next_after_trouble,
@@ -106,7 +106,7 @@ pub async fn many_retries_lose_nothing(nodes: &Nodes) {
         delivery.settle(Settlement::Retry);
     }
     expect(&mut projection, &sent).await;
-    assert_eq!(nodes.one.dead_letters(10).await.unwrap(), []);
+    assert_eq!(nodes.one.dead_letters(10).await.unwrap(), DeadLetters::default());
 }
 
 pub async fn dead_letters_are_kept_with_their_reason_and_replayed(nodes: &Nodes) {
@@ -114,10 +114,11 @@ pub async fn dead_letters_are_kept_with_their_reason_and_replayed(nodes: &Nodes)
     let sent = message(showtime(), 5, 6);
     publish(&*nodes.one, std::slice::from_ref(&sent)).await;
     next(&mut projection).await.settle(Settlement::Dead("the seat map has no row Z".to_owned()));
-    eventually("the letter is there", async || !nodes.other.dead_letters(10).await.unwrap().is_empty()).await;
+    eventually("the letter is there", async || !nodes.other.dead_letters(10).await.unwrap().oldest.is_empty()).await;
     for _ in 0..3 {
-        let letters = nodes.other.dead_letters(10).await.unwrap();
-        assert_eq!(letters.len(), 1, "listing leaves them where they are");
+        let DeadLetters { total, oldest: letters } = nodes.other.dead_letters(10).await.unwrap();
+        assert_eq!((total, letters.len()), (1, 1), "listing leaves them where they are");
+        assert_eq!(letters[0].events, [EventRange::from(&sent)]);
         assert_eq!(letters[0].message_id, format!("{}:5", sent.run.showtime_id()));
         assert_eq!(letters[0].reason, "the seat map has no row Z");
         assert_eq!(letters[0].routing_key, routing_keys([&sent])[0]);
@@ -125,11 +126,11 @@ pub async fn dead_letters_are_kept_with_their_reason_and_replayed(nodes: &Nodes)
     }
     expect_silence(&mut projection).await;
     let mut live = nodes.one.subscribe_live().await.unwrap();
-    assert_eq!(nodes.other.replay_dead_letters(10).await.unwrap(), 1);
+    assert_eq!(nodes.other.replay_dead_letters(10).await.unwrap(), Replay { published: 1, left: 0 });
     expect(&mut projection, &sent).await;
     expect(&mut live, &sent).await;
-    assert_eq!(nodes.one.dead_letters(10).await.unwrap(), []);
-    assert_eq!(nodes.one.replay_dead_letters(10).await.unwrap(), 0);
+    assert_eq!(nodes.one.dead_letters(10).await.unwrap(), DeadLetters::default());
+    assert_eq!(nodes.one.replay_dead_letters(10).await.unwrap(), Replay::default());
 }
 
 pub async fn dead_letters_are_listed_and_replayed_oldest_first(nodes: &Nodes) {
@@ -138,18 +139,19 @@ pub async fn dead_letters_are_listed_and_replayed_oldest_first(nodes: &Nodes) {
     for (count, message) in sent.iter().enumerate() {
         publish(&*nodes.one, std::slice::from_ref(message)).await;
         next(&mut projection).await.settle(Settlement::Dead(format!("reason {count}")));
-        eventually("the letter is there", async || nodes.one.dead_letters(10).await.unwrap().len() == count + 1).await;
+        eventually("the letter is there", async || nodes.one.dead_letters(10).await.unwrap().total == count + 1).await;
     }
     let reasons = async |limit| {
         let letters = nodes.one.dead_letters(limit).await.unwrap();
-        letters.into_iter().map(|letter| letter.reason).collect::<Vec<_>>()
+        assert_eq!(letters.total.min(limit), letters.oldest.len(), "all are counted");
+        letters.oldest.into_iter().map(|letter| letter.reason).collect::<Vec<_>>()
     };
     assert_eq!(reasons(2).await, ["reason 0", "reason 1"]);
     assert_eq!(reasons(10).await, ["reason 0", "reason 1", "reason 2"]);
-    assert_eq!(nodes.one.replay_dead_letters(1).await.unwrap(), 1);
+    assert_eq!(nodes.one.replay_dead_letters(1).await.unwrap(), Replay { published: 1, left: 2 });
     expect(&mut projection, &sent[0]).await;
     assert_eq!(reasons(10).await, ["reason 1", "reason 2"]);
-    assert_eq!(nodes.one.replay_dead_letters(10).await.unwrap(), 2);
+    assert_eq!(nodes.one.replay_dead_letters(10).await.unwrap(), Replay { published: 2, left: 0 });
     expect(&mut projection, &sent[1]).await;
     expect(&mut projection, &sent[2]).await;
 }
@@ -188,7 +190,7 @@ pub async fn one_subscriber_is_active_and_the_next_takes_over(nodes: &Nodes) {
     // Settling with a subscription that has ended has no effect.
     unsettled.settle(Settlement::Dead("too late".to_owned()));
     expect_silence(&mut second).await;
-    assert_eq!(nodes.one.dead_letters(1).await.unwrap(), []);
+    assert_eq!(nodes.one.dead_letters(1).await.unwrap(), DeadLetters::default());
 }
 
 pub async fn every_node_sees_everything_live(nodes: &Nodes) {

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use lapin::options::ExchangeDeleteOptions;
 use turnstile::event_bus::rabbitmq::{RabbitBus, Settings};
 use turnstile::event_bus::{EventBus, Settlement, Signal, Subscription};
 
 use crate::ports::private_service::PrivateService;
+use crate::services;
 
-use super::rabbitmq::{channel, connect, settings};
+use super::rabbitmq::{Namespace, channel, connect, settings};
 use super::{
     SOON, clock, eventually, expect, expect_all, message, next, next_after_trouble, next_signal, publish, showtime,
 };
@@ -170,4 +172,23 @@ async fn a_broker_that_comes_later_is_found() {
     expect(&mut projection, &sent).await;
     expect(&mut live, &sent).await;
     assert!(tokio::time::timeout(SOON, bus.ping()).await.is_ok());
+}
+
+/// A letter leaves the dead letters only after the broker has confirmed its successor.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_letter_that_cannot_be_published_again_stays_among_the_dead() {
+    let url = services::rabbitmq();
+    let namespace = Namespace::new(&url);
+    let bus = connect(&url, &namespace.name).await;
+    let mut projection = bus.subscribe_projection().await.unwrap();
+    publish(&bus, &[message(showtime(), 1, 1)]).await;
+    next(&mut projection).await.settle(Settlement::Dead("no row Z".to_owned()));
+    eventually("the letter is there", async || bus.dead_letters(1).await.unwrap().total == 1).await;
+    let exchange = format!("{}.events", namespace.name);
+    let meddler = channel(&url).await;
+    meddler.exchange_delete(exchange.as_str().into(), ExchangeDeleteOptions::default()).await.unwrap();
+    for _ in 0..3 {
+        bus.replay_dead_letters(1).await.unwrap_err();
+        eventually("the letter is back", async || bus.dead_letters(1).await.unwrap().total == 1).await;
+    }
 }

@@ -8,7 +8,9 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use turnstile::domain::{Applied, Place, ShowtimeSummary, ShowtimeView};
 use turnstile::domain::{EventRun, ShowtimeId};
-use turnstile::event_bus::{BusError, DeadLetter, Delivery, EventBus, Message, Settlement, Signal, Subscription};
+use turnstile::event_bus::{
+    BusError, DeadLetters, Delivery, EventBus, Message, Replay, Settlement, Signal, Subscription,
+};
 use turnstile::read_model::{PageStart, ReadError, ReadModel};
 
 /// A read model in front of a real one.
@@ -196,11 +198,11 @@ impl EventBus for FaultyBus {
         self.inner.subscribe_live().await
     }
 
-    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, BusError> {
+    async fn dead_letters(&self, limit: usize) -> Result<DeadLetters, BusError> {
         self.inner.dead_letters(limit).await
     }
 
-    async fn replay_dead_letters(&self, limit: usize) -> Result<usize, BusError> {
+    async fn replay_dead_letters(&self, limit: usize) -> Result<Replay, BusError> {
         self.inner.replay_dead_letters(limit).await
     }
 

@@ -13,7 +13,7 @@ use turnstile::domain::{
     Applied, BookingId, Event, EventRun, PaymentReference, RecordedEvent, SeatId, SeatStatus, ShowtimeId, ShowtimeView,
     Stamp,
 };
-use turnstile::event_bus::{EventBus, Message};
+use turnstile::event_bus::{DeadLetters, EventBus, Message};
 use turnstile::projector::{RebuildError, RebuildProgress, Settings, Stores, rebuild};
 use turnstile::read_model::ReadModel;
 use turnstile::read_model::embedded::EmbeddedReadModel;
@@ -91,7 +91,7 @@ async fn duplicate_delayed_and_shuffled_deliveries_end_in_the_fold(stage: Stage,
     scene.assert_all_settled().await;
     assert!(projector.clone().stop().await, "it stops in time");
     scene.assert_caught_up().await;
-    assert_eq!(scene.bus.dead_letters(10).await.unwrap(), []);
+    assert_eq!(scene.bus.dead_letters(10).await.unwrap(), DeadLetters::default());
 }
 
 async fn what_the_broker_lost_is_read_from_the_journal(stage: Stage, model: Arc<dyn ReadModel>) {
@@ -131,7 +131,7 @@ async fn an_outage_of_the_read_model_loses_nothing(stage: Stage, model: Arc<dyn 
     scene.assert_caught_up().await;
     scene.assert_all_settled().await;
     assert!(projector.stop().await);
-    assert_eq!(scene.bus.dead_letters(10).await.unwrap(), []);
+    assert_eq!(scene.bus.dead_letters(10).await.unwrap(), DeadLetters::default());
 }
 
 async fn two_projectors_at_once_do_no_harm(stage: Stage, model: Arc<dyn ReadModel>) {
@@ -250,8 +250,8 @@ fn a_message_that_the_journal_knows_nothing_of_goes_to_the_dead_letters() {
         scene.publish(vec![Message { run: Arc::new(run), traceparent: None }]).await;
         scene.publish(messages).await;
         scene.assert_caught_up().await;
-        eventually("it is buried", || async { !scene.bus.dead_letters(10).await.unwrap().is_empty() }).await;
-        let dead = scene.bus.dead_letters(10).await.unwrap();
+        eventually("it is buried", || async { !scene.bus.dead_letters(10).await.unwrap().oldest.is_empty() }).await;
+        let dead = scene.bus.dead_letters(10).await.unwrap().oldest;
         assert_eq!(dead.len(), 1);
         assert!(dead[0].reason.contains("the journal ends at"), "{}", dead[0].reason);
         scene.assert_all_settled().await;
@@ -274,7 +274,7 @@ fn a_showtime_that_always_fails_does_not_hold_up_the_others() {
         scene.happen(40).await;
         scene.relay().await;
         scene.assert_caught_up().await;
-        eventually("it is buried", || async { !scene.bus.dead_letters(100).await.unwrap().is_empty() }).await;
+        eventually("it is buried", || async { !scene.bus.dead_letters(100).await.unwrap().oldest.is_empty() }).await;
         *scene.model.poisoned.lock().unwrap() = None;
         // What is missing comes back from the journal, or when the dead letters are replayed.
         scene.assert_all_settled().await;
