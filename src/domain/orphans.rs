@@ -45,7 +45,7 @@ pub(super) fn left_alone(
     let is_free = |position| is_free(seat_map.index_at(position));
     let is_changed = |seat: &&u32| had.contains(seat) != chosen.contains(seat);
     let changed = had.iter().chain(&chosen).filter(is_changed);
-    let orphan = changed.map(|seat| run_around(seat_map, &is_free, *seat)).find_map(|run| {
+    let orphan = changed.map(|seat| run_around(seat_map, is_free, *seat)).find_map(|run| {
         let left: Vec<u32> = run.filter(|seat| !chosen.contains(seat)).collect();
         let is_alone = |seat: u32| {
             let has = |other: Option<u32>| {

@@ -43,8 +43,7 @@ impl Showtime {
         let kept: HashSet<SeatIndex> = rows.iter().flat_map(indices).collect();
         let left_out = ours.all_seats().filter(|seat| !kept.contains(&seat.index));
         rows.extend(self.left_out(left_out)?);
-        let rows = numbering.finish(rows);
-        let moved = SeatMap::stored(rows);
+        let moved = SeatMap::stored(numbering::shortened(rows));
         let moved = moved.map_err(|_size| MoveRejection::TooManySeats { most: MAX_SEATS_PER_SHOWTIME })?;
         // A house as it was drawn has been measured before.
         if moved != *house.seat_map {
@@ -90,21 +89,21 @@ impl Showtime {
 
     /// Rows of seats that are left out, in the order in which they are given.
     fn left_out<'a>(&self, seats: impl Iterator<Item = Seat<'a>>) -> Result<Vec<Row>, MoveRejection> {
-        let (mut rows, mut taken): (Vec<(RowName<'_>, Row, Vec<Seat<'_>>)>, Vec<SeatConflict>) = Default::default();
+        let (mut rows, mut taken): (Vec<(&Row, Vec<Seat<'_>>)>, Vec<SeatConflict>) = Default::default();
         for seat in seats {
             if let Some(reason) = self.seat(seat.index).and_then(|(status, _)| ConflictReason::of(status)) {
                 let seat_id = SeatId::with_prefix(self.seat_prefix(), seat.index);
                 taken.push(SeatConflict { seat_id, place: seat.printed(), reason });
             }
             match rows.last_mut() {
-                Some((last, _, of_row)) if *last == name(seat.row) => of_row.push(seat),
-                Some(_) | None => rows.push((name(seat.row), seat.row.clone(), vec![seat])),
+                Some((row, of_row)) if name(row) == name(seat.row) => of_row.push(seat),
+                Some(_) | None => rows.push((seat.row, vec![seat])),
             }
         }
         if !taken.is_empty() {
             return Err(MoveRejection::SeatsTaken { taken });
         }
-        Ok(rows.into_iter().map(|(_, row, seats)| numbering::former(&row, &seats)).collect())
+        Ok(rows.into_iter().map(|(row, seats)| numbering::former(row, &seats)).collect())
     }
 }
 

@@ -23,23 +23,23 @@ impl Numbering {
         });
         Row { indices: runs(indices), former: false, ..row }
     }
-
-    /// The rows, without indices where those are the seats' positions.
-    pub(super) fn finish(&self, mut rows: Vec<Row>) -> Vec<Row> {
-        let mut first = 0;
-        for row in &mut rows {
-            if let [IndexRun { from, .. }] = &*row.indices
-                && *from == first
-            {
-                row.indices = Box::default();
-            }
-            first += row.seats;
-        }
-        rows
-    }
 }
 
-/// The row of seats that are left out. Nobody draws it: their names and indices are kept, nothing else.
+/// The rows, without indices where those are the seats' positions.
+pub(super) fn shortened(mut rows: Vec<Row>) -> Vec<Row> {
+    let mut first = 0;
+    for row in &mut rows {
+        if let [IndexRun { from, .. }] = &*row.indices
+            && *from == first
+        {
+            row.indices = Box::default();
+        }
+        first += row.seats;
+    }
+    rows
+}
+
+/// The row of seats of one row that are left out. Nobody draws it: their names and indices are kept, nothing else.
 pub(super) fn former(row: &Row, seats: &[Seat<'_>]) -> Row {
     let labels: Vec<_> = seats.iter().map(Seat::label).collect();
     Row {

@@ -105,16 +105,16 @@ impl Runs {
         let mut fields = doc! { "sequence": 1, "stamp": 1, "seatCount": 1, "statuses": 1 };
         fields.extend(LISTING_FIELDS.map(|name| (name.to_owned(), Bson::from(1))));
         // A new showtime has no document, whose rows could be read.
-        let moves = |run: &EventRun| run.rows_after(1).is_some().then(|| run.showtime_id());
-        let moved: HashSet<ShowtimeId> = load.iter().filter_map(|waiting| moves(&waiting.item)).collect();
-        if !moved.is_empty() {
+        let of_move = |run: &EventRun| run.rows_after(1).is_some().then(|| run.showtime_id());
+        let with_rows: HashSet<ShowtimeId> = load.iter().filter_map(|waiting| of_move(&waiting.item)).collect();
+        if !with_rows.is_empty() {
             fields.insert("rows", 1);
         }
         let decode = |found: &Document| {
             let (place, statuses) = (document::place(found)?, document::statuses(found)?);
             let listing = Arc::new(document::listing(found)?);
             let id = document::id(found)?;
-            let seat_map = moved.contains(&id).then(|| document::seat_map(found)).transpose()?.map(Arc::new);
+            let seat_map = with_rows.contains(&id).then(|| document::seat_map(found)).transpose()?.map(Arc::new);
             Ok((id, Stored { place, listing, statuses, seat_map }))
         };
         Ok(self.0.find(ids, fields, decode).await?.into_iter().collect())

@@ -9,7 +9,6 @@ import { bookingLine, countDown } from "./booking.js";
 import * as bookings from "./bookings.js";
 import { Choice, holdText } from "./choice.js";
 import { act, asked, isLive, refresh, reserve, statusOf, underWay } from "./commands.js";
-import { fullWords, offersAfter } from "./offers.js";
 
 const showtime = decodeURIComponent(location.pathname.split("/").pop()).toLowerCase();
 const map = byId("map");
@@ -69,7 +68,9 @@ function showBookings() {
   countDown(byId("bookings"));
 }
 
-function explain(refusal, { names, body }) {
+async function explain(refusal, { names, body }) {
+  // Few need it; and what cannot be had is not offered.
+  const offers = refusal.status === 409 ? await import("./offers.js").catch(() => null) : null;
   const taken = refusal.problem?.conflicts ?? [];
   if (taken.length && refusal.code === "seats-taken") {
     const gone = taken.map(({ seatId, reason }) => map.name(seatId) + " (" + reason.toLowerCase() + ")").join(", ");
@@ -77,11 +78,11 @@ function explain(refusal, { names, body }) {
   } else if (refusal.unknown) {
     say(refusal.message + " If " + names + " were reserved, they are yours: ask again below.");
   } else {
-    say(fullWords(map, refusal, body) ?? refusal.message);
+    say(offers?.fullWords(map, refusal, body) ?? refusal.message);
     // With it the box office finds out more.
     if (refusal.problem?.traceId) tell(byId("request-number"), "Request " + refusal.problem.traceId);
   }
-  fill(byId("offers"), ...offersAfter(map, refusal, body).map(offerButton));
+  fill(byId("offers"), ...(offers?.offersAfter(map, refusal, body) ?? []).map(offerButton));
 }
 /** Takes what is offered instead, with one click. */
 function offerButton({ names, why, seatIds, areas }) {
@@ -110,7 +111,7 @@ async function send(booking, over = map) {
     if (made.status === "Pending") say("Held for you: " + booking.names + ".", "good");
     else say("Your booking of " + booking.names + " is " + made.status.toLowerCase() + ".");
   } catch (refusal) {
-    explain(refusal, booking);
+    await explain(refusal, booking);
   }
   showBookings();
 }
@@ -121,7 +122,7 @@ async function perform(booking, verb, body) {
     say(answer.message, "good");
     return answer;
   } catch (refusal) {
-    explain(refusal, booking);
+    await explain(refusal, booking);
     return null;
   } finally {
     showBookings();
