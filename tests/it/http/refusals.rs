@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::http::{House, is_problem, names};
-use crate::stack::{Answer, Held, Server, Stack, eventually};
+use crate::stack::{Answer, Held, Server, eventually};
 
 async fn told(server: &Server, id: &str) -> Answer {
     server.send(server.as_operator(Method::GET, &format!("/api/refusals/{id}"))).await.unwrap()
