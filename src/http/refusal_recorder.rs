@@ -118,8 +118,8 @@ impl RefusalRecorder {
         while self.write(usize::MAX).await.1 {}
     }
 
-    /// Writes the oldest refusals that wait, a batch of at most so many bytes. Returns the bytes that were sent, and whether they were written: the
-    /// store may have taken them without saying so.
+    /// Writes the oldest refusals that wait, a batch of at most so many bytes. Returns their bytes, and whether they were
+    /// written. Those that were not are sent again.
     async fn write(&self, most_bytes: usize) -> (usize, bool) {
         let _writing = self.writing.lock().await;
         let mut bytes = 0_usize;
@@ -176,7 +176,9 @@ async fn write_all(recorder: Weak<RefusalRecorder>) {
         tokio::time::sleep(PAUSE).await;
         let Some(recorder) = recorder.upgrade() else { return };
         allowed = BURST_BYTES.min(allowed + BYTES_PER_PAUSE);
-        allowed -= recorder.write(allowed).await.0;
+        if let (sent, true) = recorder.write(allowed).await {
+            allowed -= sent;
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! | field | type | meaning |
 //! |---|---|---|
+//! | `_id` | binary | a hash of what follows: a refusal that is written twice, after a lost answer, is one document |
 //! | `requestId` | string | the request's id |
 //! | `refusedAt` | date | when it was refused; the index on it deletes what is a day old |
 //! | `method`, `path` | string | what was asked |
@@ -15,9 +16,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
+use mongodb::error::{Error, ErrorKind};
 use mongodb::options::IndexOptions;
 use mongodb::{Collection, Database, IndexModel};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::domain::{BookingId, ShowtimeId, Timestamp, UserId};
@@ -27,6 +31,8 @@ use crate::read_model::mongodb::failure::unavailable;
 use crate::read_model::refusals::{KEPT_FOR, MOST_FOUND, Refusal, RequestId};
 
 const COLLECTION: &str = "refusals";
+/// The server's code for a document whose `_id` is there already.
+const DUPLICATE_KEY: i32 = 11_000;
 
 /// See the module's documentation. Cheap to clone.
 #[derive(Clone)]
@@ -50,8 +56,10 @@ impl KeptRefusals {
             IndexModel::builder().keys(doc! { "refusedAt": 1 }).options(expiry).build(),
         ];
         self.documents.create_indexes(indexes).max_time(self.max_time).await.map_err(unavailable)?;
-        self.documents.insert_many(documents).ordered(false).await.map_err(unavailable)?;
-        Ok(())
+        match self.documents.insert_many(documents).ordered(false).await {
+            Err(error) if !is_known(&error) => Err(unavailable(error)),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     pub(super) async fn select(&self, id: RequestId, since: Timestamp) -> Result<Vec<Refusal>, ReadError> {
@@ -73,8 +81,27 @@ impl KeptRefusals {
     }
 }
 
+/// Whether nothing went wrong but that some documents were there already.
+fn is_known(error: &Error) -> bool {
+    let ErrorKind::InsertMany(failed) = &*error.kind else { return false };
+    let errors = failed.write_errors.as_deref().unwrap_or_default();
+    failed.write_concern_error.is_none() && errors.iter().all(|error| error.code == DUPLICATE_KEY)
+}
+
+fn hash(refusal: &Refusal) -> Bson {
+    let mut hash = Sha256::new();
+    hash.update(refusal.request_id.to_string());
+    hash.update(refusal.refused_at.as_millis().to_be_bytes());
+    for text in [refusal.method.as_bytes(), refusal.path.as_bytes(), &refusal.problem] {
+        hash.update(text.len().to_be_bytes());
+        hash.update(text);
+    }
+    Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: hash.finalize().to_vec() })
+}
+
 fn written(refusal: &Refusal) -> Result<Document, Damaged> {
     let mut document = doc! {
+        "_id": hash(refusal),
         "requestId": refusal.request_id.to_string(),
         "refusedAt": DateTime::from_millis(refusal.refused_at.as_millis()),
         "method": &refusal.method,

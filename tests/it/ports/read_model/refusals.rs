@@ -109,3 +109,17 @@ async fn mongodb_deletes_refusals_after_a_day_and_finds_them_by_an_index() {
     assert_eq!(nodes.other.find(kept.request_id, kept.refused_at - KEPT_FOR).await.unwrap(), [kept]);
     mongo.drop().await;
 }
+
+/// A batch whose answer was lost is sent again, with others that are new: each is one document.
+#[tokio::test(flavor = "multi_thread")]
+async fn mongodb_has_a_refusal_once_that_is_kept_again_and_those_beside_it() {
+    let (mongo, nodes) = on_mongodb().await;
+    let (first, second) = (Arc::new(refusal(id(), now())), Arc::new(refusal(id(), now())));
+    nodes.one.keep(&[Arc::clone(&first)]).await.unwrap();
+    nodes.other.keep(&[Arc::clone(&first), Arc::clone(&second)]).await.unwrap();
+    for kept in [first, second] {
+        let found = nodes.one.find(kept.request_id, kept.refused_at - KEPT_FOR).await.unwrap();
+        assert_eq!(found, [(*kept).clone()]);
+    }
+    mongo.drop().await;
+}
