@@ -60,8 +60,9 @@ async fn seats_are_sold_in_the_sale_window_only() {
     assert_eq!(late.body["onSaleUntil"], "2020-01-01T00:00:00Z");
     // A hold of before may still be paid.
     assert_eq!(server.confirm(&held, "pay").await.status, 200);
-    change(&server, &showtime, &json!({"startTime": "2020-01-01T00:00:00Z", "onSaleUntil": null})).await;
+    let begun = change(&server, &showtime, &json!({"startTime": "2020-01-01T00:00:00Z", "onSaleUntil": null})).await;
     is_problem(&server.reserve(&showtime, &seats[1..2], "somebody").await, 409, "showtime-started");
+    server.seats(&showtime, begun.body["sequence"].as_u64().unwrap()).await;
     let past = server.get("/api/showtimes?past=true").await;
     assert!(past.body["items"].as_array().unwrap().iter().any(|item| item["id"] == json!(showtime)), "{past:?}");
     let upcoming = server.get("/api/showtimes").await;
