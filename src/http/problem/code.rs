@@ -108,7 +108,7 @@ codes! {
     TooFewSeats = "too-few-seats", CONFLICT, "Fewer seats are free",
         "`left` says how many seats are free. Nothing was reserved.";
     TooFewPlaces = "too-few-places", CONFLICT, "Fewer places of the area are free",
-        "`left` says how many places of the area are free. Nothing was reserved.";
+        "`left` says how many places of the area `areaId` are free. Nothing was reserved.";
     NotTogether = "not-together", CONFLICT, "Not as many seats together",
         "Enough seats are free, but not as they may lie; `longest` says how many are free next to each other. Nothing was reserved.";
     SeatLeftAlone = "seat-left-alone", CONFLICT, "A seat would be left alone",

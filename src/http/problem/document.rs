@@ -194,6 +194,10 @@ pub(crate) struct Further {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) most: Option<u32>,
+    /// Label of the area that has too few free places.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) area_id: Option<String>,
     /// How many seats, or places of the area, are free.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

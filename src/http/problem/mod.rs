@@ -89,11 +89,6 @@ impl Problem {
         Self::new(code, detail).with_errors(vec![error])
     }
 
-    /// So many are left.
-    fn too_few(code: Code, detail: String, left: u32) -> Self {
-        Self::new(code, detail).with(Further { left: Some(left), ..Further::default() })
-    }
-
     /// The hold's deadline had passed.
     fn expired(code: Code, detail: String, expired_at: Timestamp) -> Self {
         Self::new(code, detail).with(Further { expired_at: Some(expired_at), ..Further::default() })

@@ -76,12 +76,16 @@ impl From<Rejection> for Problem {
                 Self::in_body(Code::UnknownTariff, "/tariffs", detail)
             }
             Rejection::UnknownArea { .. } => Self::in_body(Code::UnknownSeats, "/areas", detail),
-            Rejection::TooFewPlaces { left, .. } => Self::too_few(Code::TooFewPlaces, detail, left),
+            Rejection::TooFewPlaces { area, left, .. } => Self::new(Code::TooFewPlaces, detail).with(Further {
+                area_id: Some(area),
+                left: Some(left),
+                ..Further::default()
+            }),
             Rejection::OperatorsTariff { .. } => Self::in_body(Code::OperatorsTariff, "/tariffs", detail),
             Rejection::UnknownSection { .. } => Self::in_body(Code::UnknownSeats, "/bestAvailable/section", detail),
             Rejection::UnknownCategory { .. } => Self::in_body(Code::UnknownSeats, "/bestAvailable/category", detail),
             Rejection::TooFewSeats { left, .. } | Rejection::TooFewAccessible { left, .. } => {
-                Self::too_few(Code::TooFewSeats, detail, left)
+                Self::new(Code::TooFewSeats, detail).with(Further { left: Some(left), ..Further::default() })
             }
             Rejection::SeatLeftAlone { .. } => Self::new(Code::SeatLeftAlone, detail),
             Rejection::NotTogether { longest, .. } => {

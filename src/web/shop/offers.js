@@ -10,11 +10,6 @@ function summed(areas) {
   for (const { areaId, quantity } of areas) sums.set(areaId, (sums.get(areaId) ?? 0) + quantity);
   return [...sums].map(([areaId, quantity]) => ({ areaId, quantity }));
 }
-/** The area that has too few places: the answer says how many are left there, and the map how full the wanted areas are. */
-function fullArea(map, wanted, left) {
-  const free = ({ areaId }) => map.states.freeInArea(map.model.areas.findIndex((area) => area.label === areaId));
-  return wanted.filter(({ quantity }) => quantity > left).sort((one, other) => free(one) - free(other))[0];
-}
 
 /** Blocks of other seats, near to those that are taken. */
 function otherSeats(map, blocks) {
@@ -22,9 +17,9 @@ function otherSeats(map, blocks) {
 }
 
 /** What is left of a full area, and other areas that have as many places: those of its price first, then the cheaper ones. */
-function otherAreas(map, { seatIds = [], areas = [] }, left) {
+function otherAreas(map, { seatIds = [], areas = [] }, { areaId: fullId, left }) {
   const wanted = summed(areas);
-  const full = fullArea(map, wanted, left);
+  const full = wanted.find((area) => area.areaId === fullId);
   if (!full) return [];
   const { model, states } = map;
   const tariff = (area) => map.tariffs(area.first)[0];
@@ -45,13 +40,13 @@ function otherAreas(map, { seatIds = [], areas = [] }, left) {
 
 /** Why places of an area were refused, in words; null if something else was. */
 export function fullWords(map, { code, problem }, body) {
-  const full = code === "too-few-places" ? fullArea(map, summed(body?.areas ?? []), problem.left) : null;
+  const full = code === "too-few-places" ? summed(body?.areas ?? []).find(({ areaId }) => areaId === problem.areaId) : null;
   if (!full) return null;
   const left = problem.left ? "has only " + problem.left + (problem.left === 1 ? " place" : " places") + " left" : "is full";
   return full.areaId + " " + left + "; you wanted " + full.quantity + ". Nothing was reserved.";
 }
 /** The offers after a refusal of what `body` asked for: each has `names`, `why`, and what is chosen then, `seatIds` and `areas`. */
 export function offersAfter(map, { code, problem }, body) {
-  if (code === "too-few-places" && body) return otherAreas(map, body, problem.left);
+  if (code === "too-few-places" && body) return otherAreas(map, body, problem);
   return otherSeats(map, problem?.alternatives ?? []);
 }

@@ -86,7 +86,7 @@ async fn a_hall_is_sold(server: &Server, other: &Server) {
             .await;
     is_problem(&refused, 409, "too-few-places");
     assert_eq!(refused.body["message"], "area Standing: 3 places are wanted, 2 are left");
-    assert_eq!(refused.body["left"], 2);
+    assert_eq!((&refused.body["areaId"], &refused.body["left"]), (&json!("Standing"), &json!(2)));
     let wanted =
         json!({"userId": "ada", "bestAvailable": {"quantity": 1}, "areas": [{"areaId": "Wiese 🌿", "quantity": 2}]});
     let preview = other.post(&format!("{path}/bookings?preview=true"), &wanted).await;

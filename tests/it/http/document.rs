@@ -195,7 +195,7 @@ fn the_members_of_the_contract_keep_their_names() {
         ("FieldError", "detail header parameter pointer"),
         (
             "Problem",
-            "alternatives bookingId bookingStatus bookings code conflicts dependencies detail errors expiredAt instance left limit longest message most onSaleFrom onSaleUntil \
+            "alternatives areaId bookingId bookingStatus bookings code conflicts dependencies detail errors expiredAt instance left limit longest message most onSaleFrom onSaleUntil \
              reason sequence showtimeId startedAt status title traceId type until",
         ),
     ] {
