@@ -122,6 +122,13 @@ impl Board {
         (!conflicts.is_empty()).then_some(conflicts)
     }
 
+    /// Each seat's status as the board shows it, in order of index; empty before the first load.
+    pub(super) fn statuses(&self) -> Vec<SeatStatus> {
+        let shown = self.shown();
+        let seats = shown.iter().flat_map(|shown| &*shown.seats);
+        seats.filter_map(|seat| SeatStatus::from_code(seat.load(Ordering::Acquire))).collect()
+    }
+
     /// Whether the board may refuse a request of `moment`.
     pub(super) fn may_refuse(&self, moment: Instant) -> bool {
         let synced = self.synced.load(Ordering::Acquire);
@@ -264,6 +271,8 @@ mod tests {
         assert_eq!(conflicts(&board, &seats[1..5]), None, "an unknown seat is another refusal");
         let foreign = SeatId::new(ShowtimeId(Uuid::from_u128(8)), 1);
         assert_eq!(conflicts(&board, &[foreign]), None);
+        let [free, held, sold] = [SeatStatus::Available, SeatStatus::Reserved, SeatStatus::Sold];
+        assert_eq!(board.statuses(), [free, held, sold, free]);
         board.change(&seats[1..2], SeatStatus::Available);
         assert_eq!(conflicts(&board, &seats[1..2]), None);
         let started_at = Timestamp::from_millis(1_000);

@@ -18,8 +18,8 @@ use crate::box_office::showtime_actor::Submit;
 use crate::box_office::{BoxOfficeError, Dependencies, Reserved};
 use crate::coalesce::Flights;
 use crate::domain::{
-    BookingId, Buyer, Choice, Command, HoldPolicy, HoldToken, NoteTold, SeatSelection, ShowtimeId, Timestamp,
-    TokenHash, UserId,
+    BookingId, Buyer, Choice, Command, HoldPolicy, HoldToken, NoteTold, SeatSelection, SeatStatus, ShowtimeId,
+    Timestamp, TokenHash, UserId,
 };
 
 /// How often a command is brought to a fresh actor because the one before was lost.
@@ -231,6 +231,12 @@ impl BoxOffice {
     /// True if the showtime has an actor on this node.
     pub fn is_open(&self, id: ShowtimeId) -> bool {
         self.inner.directory.find(id).is_some()
+    }
+
+    /// Each seat's status as this node has it in memory, in order of index; empty if the showtime is not open here. Newer than the read
+    /// model, but for what other nodes have changed.
+    pub fn statuses(&self, id: ShowtimeId) -> Vec<SeatStatus> {
+        self.inner.directory.board(id).map_or_else(Vec::new, |board| board.statuses())
     }
 
     /// True once [`BoxOffice::drain`] was called.

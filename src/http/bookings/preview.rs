@@ -1,5 +1,5 @@
 //! Preview: what a reservation would come to, and what may be taken instead of seats that are gone. Decided by the rules of the showtime's actor,
-//! on the showtime as readers see it: nothing is held, and somebody else may be faster.
+//! on the showtime as readers see it and on what this node knows besides: nothing is held, and somebody else may be faster.
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
@@ -8,7 +8,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::box_office;
-use crate::domain::{BookingId, Decision, Event, HoldToken, Rejection, SeatId, Showtime, ShowtimeId};
+use crate::domain::{
+    BookingId, Decision, Event, HoldToken, Rejection, SeatConflict, SeatId, SeatStatus, Showtime, ShowtimeId,
+    ShowtimeView,
+};
 use crate::http::AppState;
 use crate::http::bookings::price::PriceAnswer;
 use crate::http::bookings::reservation::{Seats, Wanted, refused_reservation, unknown_showtime};
@@ -66,14 +69,32 @@ impl Asked {
         } else {
             0
         };
+        let taken = if let Rejection::SeatsTaken { conflicts } = &refused { conflicts.clone() } else { Vec::new() };
         let problem = refused_reservation(refused, wanted);
         let Some(_place) = (most > 0).then(|| state.showtimes_seen.try_acquire().ok()).flatten() else {
             return problem;
         };
         let Ok(Some(view)) = state.showtimes.view(wanted.showtime).await else { return problem };
         let named: Vec<_> = wanted.seats.iter().flat_map(Seats::named).map(|seat| seat.index()).collect();
-        problem.offering(&Showtime::seen(&view).alternatives(&named, most))
+        problem.offering(&seen(state, &view, &taken).alternatives(&named, most))
     }
+}
+
+/// The showtime as readers see it, without the seats that this node knows to be taken: its readers hear of them a moment later.
+fn seen(state: &AppState, view: &ShowtimeView, taken: &[SeatConflict]) -> Showtime {
+    let mut view = view.clone();
+    let known = state.box_office.statuses(view.id);
+    for (seen, known) in view.statuses.iter_mut().zip(known) {
+        if known != SeatStatus::Available {
+            *seen = known;
+        }
+    }
+    for seat in taken.iter().filter_map(|conflict| usize::try_from(conflict.seat_id.index()).ok()) {
+        if let Some(seen @ SeatStatus::Available) = view.statuses.get_mut(seat) {
+            *seen = SeatStatus::Reserved;
+        }
+    }
+    Showtime::seen(&view)
 }
 
 /// Decides the reservation without making it.
@@ -99,7 +120,7 @@ pub(super) async fn preview(
     let now = (state.clock)();
     let (id, token) = (BookingId::new(wanted.showtime, Uuid::now_v7()), HoldToken::from_bytes([0; 32]).hash());
     let command = seats.command(id, (wanted.user.clone(), wanted.buyer.clone()), token, now);
-    let mut showtime = Showtime::seen(&view);
+    let mut showtime = seen(state, &view, &[]);
     let events = match showtime.decide(&command, now, &state.box_office.hold_policy()) {
         Ok(Decision::Accepted(event)) => vec![event],
         Ok(Decision::AcceptedAll(events)) => events,

@@ -60,11 +60,29 @@ async fn the_rules_hold(server: &Server, other: &Server) {
     assert_eq!(taken.status, 201, "{taken:?}");
 }
 
+/// Readers see a moment later what is taken. Nobody is offered meanwhile what he was just refused.
+async fn a_crowd_is_offered_other_seats(nodes: [&Server; 2]) {
+    let (showtime, seats) = house(nodes[0], json!({})).await;
+    for pair in seats.chunks(2) {
+        let wanted = json!({"seatIds": pair});
+        let answers = (0..8).map(|client| ask(nodes[client % 2], &showtime, "?alternatives=3", &wanted));
+        for answer in futures_util::future::join_all(answers).await {
+            for offered in answer.body["alternatives"].as_array().into_iter().flatten() {
+                let conflicts = answer.body["conflicts"].as_array().unwrap().iter();
+                for refused in conflicts.map(|conflict| &conflict["seatId"]) {
+                    assert!(!offered["seatIds"].as_array().unwrap().contains(refused), "{answer:?}");
+                }
+            }
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn previews_and_alternatives_on_the_real_stack() {
     let stack = Stack::real(services::shared()).await;
     let (one, two) = (stack.start(), stack.start());
     the_rules_hold(&one, &two).await;
+    a_crowd_is_offered_other_seats([&one, &two]).await;
     stack.check().await;
 }
 
@@ -73,6 +91,7 @@ async fn previews_and_alternatives_on_the_embedded_profile() {
     let stack = Stack::embedded();
     let server = stack.start();
     the_rules_hold(&server, &server).await;
+    a_crowd_is_offered_other_seats([&server, &server]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
