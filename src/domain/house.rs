@@ -33,12 +33,12 @@ pub enum MoveRejection {
         taken: Vec<SeatConflict>,
     },
     /// An area has fewer places there than are taken.
-    #[error("area {area} has {places} places there, and {taken} are taken")]
+    #[error("area {area} has room for {places} there, and {} are taken", taken.len())]
     OtherCapacity {
         /// The area's label.
         area: String,
         /// Places that somebody has.
-        taken: usize,
+        taken: Vec<SeatConflict>,
         /// Places in the version.
         places: u32,
     },
@@ -58,6 +58,16 @@ pub enum MoveRejection {
         /// As many as a showtime may have.
         most: u32,
     },
+}
+
+impl MoveRejection {
+    /// The places that somebody has, if they are in the way.
+    pub fn taken(&self) -> &[SeatConflict] {
+        match self {
+            Self::SeatsTaken { taken } | Self::OtherCapacity { taken, .. } => taken,
+            Self::OtherAuditorium | Self::TooLong { .. } | Self::TooManySeats { .. } => &[],
+        }
+    }
 }
 
 /// Seats that are named in a refusal at most.

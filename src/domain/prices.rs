@@ -1,15 +1,19 @@
 //! Prices: what places cost, by their category and the tariff that is chosen, and what a booking costs.
 
 use std::collections::HashSet;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::SeatMap;
 use crate::domain::text::{self, TextError};
 
 /// Most zones of a showtime, and most tariffs of a zone.
 const MOST_ENTRIES: usize = 100;
-/// Longest key, in characters.
+/// Longest key of a category, in characters, as auditoriums have them.
+const CATEGORY_CHARACTERS: usize = 100;
+/// Longest key of a tariff, in characters.
 const KEY_CHARACTERS: usize = 40;
 /// Longest name, in characters.
 const NAME_CHARACTERS: usize = 100;
@@ -47,6 +51,7 @@ pub struct Tariff {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// In minor units of the currency; 0 for free places.
+    #[serde(deserialize_with = "amount")]
     pub amount: u32,
     /// Only operators may choose it; everybody may see it.
     #[serde(default, rename = "operatorsOnly", skip_serializing_if = "std::ops::Not::not")]
@@ -101,7 +106,7 @@ impl Prices {
         let mut categories = HashSet::new();
         for (zone, at) in self.zones.iter_mut().zip(0..) {
             if let Some(category) = &mut zone.category {
-                faults.tidy(category, KEY_CHARACTERS, &format!("/zones/{at}/category"));
+                faults.tidy(category, CATEGORY_CHARACTERS, &format!("/zones/{at}/category"));
             }
             if !categories.insert(zone.category.clone()) {
                 faults.add(&format!("/zones/{at}/category"), "is priced by an earlier zone");
@@ -116,6 +121,25 @@ impl Prices {
         let mut categories = self.zones.iter().filter_map(|zone| zone.category.as_deref());
         categories.find(|category| !seat_map.rows().iter().any(|row| row.has_category(category)))
     }
+}
+
+/// An amount; says what it should be, in the words of who set the price.
+fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    struct Amount;
+
+    impl Visitor<'_> for Amount {
+        type Value = u32;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a whole number of minor units, such as 1250 for 12.50")
+        }
+
+        fn visit_u64<E: serde::de::Error>(self, amount: u64) -> Result<u32, E> {
+            u32::try_from(amount).map_err(|_large| E::invalid_value(Unexpected::Unsigned(amount), &self))
+        }
+    }
+
+    deserializer.deserialize_u32(Amount)
 }
 
 impl Currency {

@@ -1,5 +1,6 @@
 //! Time as the domain sees it: a point in UTC, in whole milliseconds, written as RFC 3339.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::sync::Arc;
@@ -20,8 +21,8 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub enum TimestampError {
     /// Not a date and time with an offset.
-    #[error("not an RFC 3339 date and time: {0}")]
-    NotRfc3339(#[from] time::error::Parse),
+    #[error("not a date and time with an offset, such as 2026-12-24T20:00:00+01:00")]
+    NotRfc3339,
     /// Written like a date and time, such as the 30th of February.
     #[error("not a date and time of the calendar")]
     NotInCalendar,
@@ -46,9 +47,10 @@ impl Timestamp {
         self.0
     }
 
-    /// Reads RFC 3339 with any offset; what is finer than a millisecond is cut off.
+    /// Reads RFC 3339 with any offset, and with whole minutes, too: `2026-12-24T20:00+01:00`. What is finer than a millisecond is cut off.
     pub fn parse(text: &str) -> Result<Self, TimestampError> {
-        let parsed = OffsetDateTime::parse(text, &Rfc3339)?;
+        let text = with_seconds(text);
+        let parsed = OffsetDateTime::parse(&text, &Rfc3339).map_err(|_error| TimestampError::NotRfc3339)?;
         let milliseconds = i64::try_from(parsed.unix_timestamp_nanos().div_euclid(1_000_000))
             .map_err(|_out| TimestampError::OutOfRange)?;
         let point = Self(milliseconds);
@@ -61,6 +63,14 @@ impl Timestamp {
     /// Time from `earlier` to here; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+/// `2026-12-24T20:00+01:00` with the seconds that RFC 3339 asks for; every other text as it is.
+fn with_seconds(text: &str) -> Cow<'_, str> {
+    match text.split_at_checked("2026-12-24T20:00".len()) {
+        Some((minutes, offset)) if offset.starts_with(['Z', 'z', '+', '-']) => format!("{minutes}:00{offset}").into(),
+        Some(_) | None => text.into(),
     }
 }
 
@@ -120,6 +130,12 @@ mod tests {
         assert_eq!(Timestamp::parse("1970-01-01T01:00:00.0019+01:00").unwrap().as_millis(), 1);
         assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59.999Z");
         assert_eq!(Timestamp::MIN.to_string(), "0000-01-01T00:00:00Z");
-        assert!(Timestamp::parse("tomorrow").is_err());
+        let whole_minutes = Timestamp::parse("2026-12-24T20:00+01:00").unwrap();
+        assert_eq!(whole_minutes.to_string(), "2026-12-24T19:00:00Z");
+        assert_eq!(Timestamp::parse("2026-12-24T19:00Z").unwrap(), whole_minutes);
+        for wrong in ["tomorrow", "2030-01-01", "2026-12-24T20", "2026-12-24T20:00+0100", "2026-12-24T20:00", ""] {
+            let error = Timestamp::parse(wrong).unwrap_err().to_string();
+            assert_eq!(error, "not a date and time with an offset, such as 2026-12-24T20:00:00+01:00", "{wrong}");
+        }
     }
 }

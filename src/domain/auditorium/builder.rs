@@ -232,7 +232,7 @@ impl Builder {
         let seats = std::mem::take(&mut self.row_seats.0);
         let label = self.plain(self.members.row, draft.label, LABEL_CHARACTERS).unwrap_or_default();
         if !label.is_empty() && !self.row_labels.insert(text::seen(&label).into_owned()) {
-            self.faults.member(self.members.row, format!("row {} is listed twice", shortened(&label)));
+            self.faults.member(self.members.row, format!("row {} {}", shortened(&label), self.members.twice()));
         }
         if seats.is_empty() {
             self.faults.member(self.members.row, format!("row {} has no seats", shortened(&label)));
@@ -276,7 +276,7 @@ impl Builder {
         }
         let mut known = self.sections.iter().rev().skip(1);
         if !name.is_empty() && known.any(|known| text::seen(&known.name) == text::seen(&name)) {
-            self.faults.member(self.members.section, format!("section {} is listed twice", shortened(&name)));
+            self.faults.member(self.members.section, format!("section {} {}", shortened(&name), self.members.twice()));
         }
         let category = self.used(self.members.category, draft.category);
         let first_row = self.sections.last().map_or(0, |section| section.first_row);

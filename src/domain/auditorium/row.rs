@@ -46,6 +46,14 @@ pub(super) enum SeatsAt {
 }
 
 impl Members {
+    /// What is wrong with a row or a section that is there again.
+    pub(super) fn twice(&self) -> &'static str {
+        match self.seats {
+            SeatsAt::List(_) | SeatsAt::RowsOfZone => "is listed twice",
+            SeatsAt::Lines => "was there before: its lines belong together",
+        }
+    }
+
     /// Pointer to a member of what a seat of the current row was made from.
     fn pointer(&self, faults: &Faults, seat: &RowSeat, member: &'static str) -> String {
         match self.seats {

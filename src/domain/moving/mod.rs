@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use crate::domain::moving::numbering::{Numbering, indices};
 use crate::domain::{
     ConflictReason, Labels, MAX_SEATS_PER_SHOWTIME, MoveRejection, NewHouse, Row, Seat, SeatConflict, SeatId,
-    SeatIndex, SeatMap, Showtime,
+    SeatIndex, SeatMap, SeatStatus, Showtime,
 };
 
 /// Which rows are the same in two versions: by section and label; areas by their label.
@@ -64,13 +64,12 @@ impl Showtime {
     ) -> Result<Row, MoveRejection> {
         let mut places: Vec<(u32, SeatIndex)> =
             known.into_iter().filter_map(|(label, index)| Some((label.parse().ok()?, index))).collect();
-        let is_taken =
-            |index: SeatIndex| self.seat(index).is_some_and(|(status, _)| ConflictReason::of(status).is_some());
+        let is_taken = |index: SeatIndex| self.seat(index).is_some_and(|(status, _)| status != SeatStatus::Available);
         // Former places come back last.
         places.sort_unstable_by_key(|(number, index)| (!is_taken(*index), self.seat(*index).is_none(), *number));
         let room = usize::try_from(area.seats).unwrap_or(usize::MAX);
-        let taken = places.iter().filter(|(_, index)| is_taken(*index)).count();
-        if taken > room {
+        let taken: Vec<SeatConflict> = places.iter().filter_map(|(_, index)| self.conflict(*index)).collect();
+        if taken.len() > room {
             return Err(MoveRejection::OtherCapacity { area: area.row.clone(), taken, places: area.seats });
         }
         let mut next = places.iter().map(|(number, _)| *number).max().unwrap_or(0);
@@ -87,14 +86,18 @@ impl Showtime {
         Ok(numbering.number(area, indices))
     }
 
+    /// A seat that somebody has.
+    fn conflict(&self, seat: SeatIndex) -> Option<SeatConflict> {
+        let (status, _) = self.seat(seat)?;
+        let seat_id = SeatId::with_prefix(self.seat_prefix(), seat);
+        ConflictReason::of(status).map(|reason| self.facts().conflict(seat_id, reason))
+    }
+
     /// Rows of seats that are left out, in the order in which they are given.
     fn left_out<'a>(&self, seats: impl Iterator<Item = Seat<'a>>) -> Result<Vec<Row>, MoveRejection> {
         let (mut rows, mut taken): (Vec<(&Row, Vec<Seat<'_>>)>, Vec<SeatConflict>) = Default::default();
         for seat in seats {
-            if let Some(reason) = self.seat(seat.index).and_then(|(status, _)| ConflictReason::of(status)) {
-                let seat_id = SeatId::with_prefix(self.seat_prefix(), seat.index);
-                taken.push(SeatConflict { seat_id, place: seat.printed(), reason });
-            }
+            taken.extend(self.conflict(seat.index));
             match rows.last_mut() {
                 Some((row, of_row)) if name(row) == name(seat.row) => of_row.push(seat),
                 Some(_) | None => rows.push((seat.row, vec![seat])),

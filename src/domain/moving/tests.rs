@@ -253,7 +253,7 @@ fn an_area_keeps_the_places_that_are_taken_and_its_numbers() {
     };
     assert_eq!(
         carry_out(&mut showtime, &to(version(2), lawn(1))).unwrap_err().to_string(),
-        "area Lawn has 1 places there, and 2 are taken"
+        "area Lawn has room for 1 there, and 2 are taken"
     );
     let places = |showtime: &Showtime| -> Vec<_> { numbered(&showtime.facts().seat_map).split_off(5) };
     let named = |places: &[(u32, u32)]| -> Vec<_> {

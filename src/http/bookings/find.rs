@@ -25,7 +25,7 @@ pub(super) const MOST_ON_PAGE: u64 = 1_000;
 /// The words for where a booking stands.
 pub(super) const STATUSES: [&str; 4] = ["Pending", "Confirmed", "Cancelled", "Expired"];
 
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 13] = [
     "bookingId",
     "status",
     "userId",
@@ -36,6 +36,9 @@ const COLUMNS: [&str; 10] = [
     "reservedAt",
     "expiresAt",
     "reason",
+    "tariffs",
+    "refundedSeats",
+    "refusedPayment",
 ];
 
 /// A page of bookings, newest first.
@@ -88,13 +91,20 @@ impl Found {
     }
 }
 
+/// Who shows no token is told that holders may ask, too.
+fn or_as_holder(refused: Problem) -> Problem {
+    let detail =
+        "show the hold token of the customer's bookings, or the operator token, as Authorization: Bearer <token>";
+    if refused.code() == Code::MissingCredential { Problem::new(Code::MissingCredential, detail) } else { refused }
+}
+
 /// `GET /api/showtimes/{id}/bookings`
 pub(super) async fn find(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let id = ShowtimeId(body::path_uuid(&request, "id")?);
     if let Some(holder) = credential::holder(&state, &request)? {
         return own(&state, id, &request, &holder).await;
     }
-    credential::require_operator(&state, &request)?;
+    credential::require_operator(&state, &request).map_err(or_as_holder)?;
     let query = Query::of(&request, &["userId", "seatId", "paymentReference", "status", "limit", "cursor", "format"])?;
     let wanted = Wanted::read(&query)?;
     let limit = query.number("limit", 1, MOST_ON_PAGE)?.unwrap_or(100);
@@ -210,19 +220,23 @@ fn as_table(showtime: &Showtime, bookings: &[&Booking]) -> Table {
     let mut table = Table::new(&COLUMNS);
     for booking in bookings {
         let printed = |seat: &SeatId| showtime.facts().seat_map.printed(seat.index()).to_string();
-        let seats = booking.seat_ids.iter().map(printed).collect::<Vec<_>>().join("; ");
+        let printed = |seats: &[SeatId]| seats.iter().map(printed).collect::<Vec<_>>().join("; ");
         let price = booking.price.as_ref();
+        let tariffs = price.iter().flat_map(|price| &price.places).map(|place| place.tariff.as_str());
         table.line(&[
             &booking.id.to_string(),
             booking.status.as_str(),
             booking.user_id.as_str(),
-            &seats,
+            &printed(&booking.seat_ids),
             &price.map(|price| price.total().to_string()).unwrap_or_default(),
             price.map(|price| price.currency.as_str()).unwrap_or_default(),
             booking.payment_reference.as_ref().map(PaymentReference::as_str).unwrap_or_default(),
             &booking.reserved_at.to_string(),
             &booking.expires_at.to_string(),
             booking.cancel_reason.as_ref().map(CancelReason::as_str).unwrap_or_default(),
+            &tariffs.collect::<Vec<_>>().join("; "),
+            &printed(&booking.refunded),
+            booking.refused_payment.as_ref().map(|refused| refused.refund.as_str()).unwrap_or_default(),
         ]);
     }
     table

@@ -24,14 +24,9 @@ impl Problem {
     }
 
     fn of_move(rejection: &MoveRejection, detail: String) -> Self {
+        let taken = rejection.taken();
         let problem = Self::in_body(Code::OtherSeats, "/auditoriumVersion", detail);
-        match rejection {
-            MoveRejection::SeatsTaken { taken } => problem.with_conflicts(taken.get(..MOST_CONFLICTS).unwrap_or(taken)),
-            MoveRejection::OtherAuditorium
-            | MoveRejection::OtherCapacity { .. }
-            | MoveRejection::TooLong { .. }
-            | MoveRejection::TooManySeats { .. } => problem,
-        }
+        problem.with_conflicts(taken.get(..MOST_CONFLICTS).unwrap_or(taken))
     }
 
     fn of_block(rejection: &BlockRejection, detail: String) -> Self {

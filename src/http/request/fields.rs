@@ -200,6 +200,14 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Notes `null` as wrong for what cannot be taken away.
+    pub(crate) fn refuse_null(&mut self, name: &str) {
+        let is_null = |(known, value): &(String, &RawValue)| known == name && value.get() == "null";
+        if self.object.members.iter().any(is_null) {
+            self.wrong(format!("/{name}"), "cannot be taken away: leave it out, and it stays");
+        }
+    }
+
     /// A text that `read` understands, if it is there.
     pub(crate) fn new_text<T, E: fmt::Display>(
         &mut self,

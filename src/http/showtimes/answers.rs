@@ -114,7 +114,7 @@ pub(super) struct PricesBody {
 #[expect(dead_code, reason = "describes the domain's PriceZone to the OpenAPI document")]
 pub(super) struct PriceZone {
     /// The category's key; absent: all places whose category has no zone of its own, or that have none.
-    #[schema(nullable = false, min_length = 1, max_length = 40)]
+    #[schema(nullable = false, min_length = 1, max_length = 100)]
     category: Option<String>,
     /// The first is for who chooses none.
     #[schema(min_items = 1, max_items = 100)]

@@ -7,8 +7,8 @@ use actix_web::web;
 
 use crate::box_office::BoxOfficeError;
 use crate::domain::{
-    AuditoriumId, AuditoriumVersion, Booking, MAX_SEATS_PER_SHOWTIME, MoveRejection, NewHouse, Rejection, SeatId,
-    SeatMap, SeatMapError, Showtime, ShowtimeId,
+    AuditoriumId, AuditoriumVersion, Booking, MAX_SEATS_PER_SHOWTIME, NewHouse, Rejection, SeatId, SeatMap,
+    SeatMapError, Showtime, ShowtimeId,
 };
 use crate::http::AppState;
 use crate::http::auditoriums::stored_plan;
@@ -46,12 +46,13 @@ pub(super) async fn of_showtime(state: &AppState, id: ShowtimeId, version: u32) 
 /// Most bookings that a refused move names.
 const MOST_BOOKINGS: usize = 100;
 
-/// Why a showtime was not changed. Of a move that would leave out seats: with the bookings that have them.
+/// Why a showtime was not changed. Of a move that would leave out places that somebody has: with the bookings that have them.
 pub(super) async fn refused(state: &AppState, id: ShowtimeId, error: BoxOfficeError) -> Problem {
-    let BoxOfficeError::Rejected(Rejection::Move(MoveRejection::SeatsTaken { taken })) = &error else {
-        return error.into();
-    };
+    let taken = if let BoxOfficeError::Rejected(Rejection::Move(refused)) = &error { refused.taken() } else { &[] };
     let seats: HashSet<SeatId> = taken.iter().map(|conflict| conflict.seat_id).collect();
+    if seats.is_empty() {
+        return error.into();
+    }
     let problem = Problem::from(error);
     let look = move |showtime: &Showtime| in_the_way(showtime, &seats);
     match replay(state, id, look).await {

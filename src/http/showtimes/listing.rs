@@ -7,6 +7,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_path_to_error::Segment;
 use utoipa::ToSchema;
 
 use crate::box_office::{Listed, RequestContext};
@@ -160,6 +161,8 @@ pub(super) fn new(fields: &mut Fields<'_>, longest_hold: u32) -> Option<Listing>
 }
 
 fn read_change(fields: &mut Fields<'_>, longest_hold: u32) -> ListingChange {
+    fields.refuse_null("movieTitle");
+    fields.refuse_null("startTime");
     let movie_title = fields.new_text("movieTitle", movie_title);
     let start_time = fields.new_text("startTime", GivenTime::parse);
     ListingChange { movie_title, start_time, ..read_terms(fields, longest_hold) }
@@ -185,20 +188,35 @@ fn read_terms(fields: &mut Fields<'_>, longest_hold: u32) -> ListingChange {
 
 /// New prices; what is wrong in them is named by its place.
 fn read_prices(fields: &mut Fields<'_>) -> TermChange<Prices> {
-    let read = fields.new_value("prices", |value| {
-        let error = |error: serde_json::Error| format!("is not what prices are: {error}");
-        serde_json::from_str::<Prices>(value.get()).map_err(error)
-    });
-    let TermChange::Set(Some(prices)) = read else { return read };
-    match prices.checked() {
-        Ok(prices) => TermChange::Set(Some(prices)),
-        Err(faults) => {
+    let read = fields.new_value("prices", |value| Ok::<_, String>(prices(value).and_then(Prices::checked)));
+    match read {
+        TermChange::Keep => TermChange::Keep,
+        TermChange::Set(None) => TermChange::Set(None),
+        TermChange::Set(Some(Ok(prices))) => TermChange::Set(Some(prices)),
+        TermChange::Set(Some(Err(faults))) => {
             for PriceFault { pointer, detail } in faults {
                 fields.wrong(format!("/prices{pointer}"), detail);
             }
             TermChange::Keep
         }
     }
+}
+
+/// Prices as a client writes them; of what is no price, the first fault.
+fn prices(value: &RawValue) -> Result<Prices, Vec<PriceFault>> {
+    let mut json = serde_json::Deserializer::from_str(value.get());
+    serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let step = |segment: &Segment| match segment {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } => fields::pointer(key),
+            Segment::Enum { variant } => fields::pointer(variant),
+            Segment::Unknown => String::new(),
+        };
+        let detail = error.inner().to_string();
+        // Where the text is wrong, the pointer says better.
+        let detail = detail.split(" at line ").next().unwrap_or_default().to_owned();
+        vec![PriceFault { pointer: error.path().iter().map(step).collect(), detail }]
+    })
 }
 
 fn text<T, E: Display>(value: &RawValue, read: impl FnOnce(String) -> Result<T, E>) -> Result<T, String> {

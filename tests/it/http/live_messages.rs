@@ -43,7 +43,7 @@ impl Socket {
         call
     }
 
-    /// The answer to a call. On a slow machine a client that has joined nothing is reminded before it.
+    /// The answer to a call. On a slow machine other messages come before it: what happened just before, and reminders to who has joined nothing.
     async fn completion(&mut self, document: &Document) -> Value {
         loop {
             let record = self.next().await;
@@ -51,7 +51,7 @@ impl Socket {
                 document.hold("Completion", &record);
                 return record;
             }
-            document.hold("NothingJoined", &record);
+            document.hold(record["target"].as_str().unwrap(), &record);
         }
     }
 

@@ -140,6 +140,7 @@ async fn wrong_prices_are_named_by_their_place() {
     let stack = Stack::embedded();
     let server = stack.start();
     let (showtime, _) = priced(&server, &prices(100)).await;
+    let tariff = |tariff: Value| json!({"currency": "EUR", "zones": [{"tariffs": [tariff]}]});
     for (wrong, pointer) in [
         (json!({"currency": "euro", "zones": prices(1)["zones"]}), "/prices/currency"),
         (json!({"currency": "EUR", "zones": []}), "/prices/zones"),
@@ -148,14 +149,21 @@ async fn wrong_prices_are_named_by_their_place() {
             json!({"currency": "EUR", "zones": [{"tariffs": [{"key": "\u{200b}", "amount": 1}]}]}),
             "/prices/zones/0/tariffs/0/key",
         ),
-        (json!({"currency": "EUR", "zones": [{"tariffs": [{"key": "k", "amount": -1}]}]}), "/prices"),
-        (json!({"currency": "EUR", "zones": [{"tariffs": [{"key": "k", "amount": 1, "vat": 7}]}]}), "/prices"),
+        (tariff(json!({"key": "k", "amount": -1})), "/prices/zones/0/tariffs/0/amount"),
+        (tariff(json!({"key": "k", "amount": 1.5})), "/prices/zones/0/tariffs/0/amount"),
+        (tariff(json!({"key": "k", "amount": "5"})), "/prices/zones/0/tariffs/0/amount"),
+        (tariff(json!({"key": "k", "amount": 1, "vat": 7})), "/prices/zones/0/tariffs/0/vat"),
+        (tariff(json!({"key": "k"})), "/prices/zones/0/tariffs/0"),
         (json!(5), "/prices"),
     ] {
         let answer = change(&server, &showtime, &json!({"prices": wrong})).await;
         assert_eq!(answer.status, 400, "{wrong}: {answer:?}");
         names(&answer, "pointer", &[pointer]);
+        assert!(!answer.body.to_string().contains(" column "), "{answer:?}");
     }
+    let half = change(&server, &showtime, &json!({"prices": tariff(json!({"key": "k", "amount": 1.5}))})).await;
+    let expected = "/prices/zones/0/tariffs/0/amount: invalid type: floating point `1.5`, expected a whole number of minor units, such as 1250 for 12.50";
+    assert_eq!(half.body["detail"], expected);
     let unknown = json!({"currency": "EUR", "zones": [{"category": "tin", "tariffs": [{"key": "k", "amount": 1}]}]});
     is_problem(&change(&server, &showtime, &json!({"prices": unknown})).await, 409, "invalid-listing");
     let body = json!({"movieTitle": "M", "startTime": "2030-01-01T20:00:00Z", "rows": [{"row": "A", "seats": 1}], "prices": unknown});

@@ -105,12 +105,16 @@ async fn a_box_office_looks_up(server: &Server, other: &Server) {
     }
     let table = text(other, &format!("{path}/bookings?format=csv&status=Confirmed")).await;
     let lines: Vec<&str> = table.lines().collect();
-    assert_eq!(lines[0], "bookingId,status,userId,seats,total,currency,paymentReference,reservedAt,expiresAt,reason");
+    assert_eq!(
+        lines[0],
+        "bookingId,status,userId,seats,total,currency,paymentReference,reservedAt,expiresAt,reason,tariffs,refundedSeats,refusedPayment"
+    );
     assert!(
         lines[1].starts_with(&format!("{},Confirmed,'=ada,Stalls A1; Stalls B1,8000,EUR,{payment},", sold.booking_id)),
         "{}",
         lines[1]
     );
+    assert!(lines[1].ends_with(",full; full,Stalls A2,"), "{}", lines[1]);
     assert_eq!(lines.len(), 2);
 
     // A channel sells one of two seats and gets it back.

@@ -137,6 +137,12 @@ async fn a_house_is_rebuilt_on_the_embedded_profile_and_stays_so_after_a_restart
     );
     let both = node.reserve(&showtime, &[id(&last, "A1"), id(&last, "A3")], "bob").await;
     assert_eq!(both.status, 201, "{both:?}");
+    let lawn = json!({"userId": "bob", "areas": [{"areaId": "Lawn", "quantity": 2}]});
+    let lawn = node.post(&format!("/api/showtimes/{showtime}/bookings"), &lawn).await;
+    let full = moved(&node, &showtime, 2).await;
+    assert_eq!((full.status, &full.body["code"]), (409, &json!("other-seats")), "{full:?}");
+    assert_eq!(full.body["message"], "area Lawn has room for 1 there, and 2 are taken");
+    assert_eq!(full.body["bookings"][0]["bookingId"], lawn.body["bookingId"]);
     drop(node);
     stack.check().await;
 }

@@ -145,7 +145,7 @@ async fn a_start_waits_for_postgres_and_says_so() {
     let asking: Vec<_> =
         (0..32).map(|_| tokio::spawn(ask_again_and_again(server.address().to_owned(), Arc::clone(&is_up)))).collect();
     proxy.set(Mode::Forward);
-    eventually("the node is ready", Duration::from_secs(10), || is_ready(&server)).await;
+    eventually("the node is ready", Duration::from_secs(60), || is_ready(&server)).await;
     is_up.store(true, Ordering::Relaxed);
     for asking in asking {
         asking.await.unwrap();

@@ -1,5 +1,7 @@
 //! Servers that start on what an earlier version has stored: they sell on, and everything of then is found.
 
+use std::sync::atomic::{AtomicU8, Ordering};
+
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
 use reqwest::Method;
@@ -8,7 +10,7 @@ use serde_json::{Value, json};
 use crate::earlier_versions::{
     BEFORE_BLOCKS, BEFORE_LEAN_COMMITS, BEFORE_LISTINGS, Dialect, PAYMENT, Version, booking, showtime, token,
 };
-use crate::services;
+use crate::services::{self, Services};
 use crate::stack::{Answer, Held, Server, Stack, execute};
 
 /// The embedded profile with the data of an earlier version.
@@ -21,9 +23,12 @@ fn embedded(version: &Version) -> Stack {
     stack
 }
 
-/// The real stack with the data of an earlier version.
+/// The real stack with the data of an earlier version. They all have the same showtime, so each has locks in a Valkey database of its own.
 async fn real(version: &Version) -> Stack {
-    let stack = Stack::real(services::shared()).await;
+    static DATABASES: AtomicU8 = AtomicU8::new(1);
+    let database = DATABASES.fetch_add(1, Ordering::Relaxed);
+    let own = |services: &mut Services| services.valkey = format!("{}/{database}", services.valkey);
+    let stack = Stack::real(services::shared()).await.through(own);
     execute(&stack.postgres_url(), &version.script(Dialect::Postgres)).await;
     stack
 }
