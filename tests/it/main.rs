@@ -23,6 +23,7 @@ mod domain;
 mod earlier_versions;
 mod fake_clock;
 mod faults;
+mod free_port;
 mod hold_chains;
 mod http;
 mod large_auditoriums;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use mongodb::Client;
 use mongodb::bson::{Document, doc};
 
+use crate::free_port::free_port;
 use crate::stack::eventually;
 
 /// Longest time for the members to start and to elect a primary.
@@ -90,7 +91,7 @@ impl Drop for ReplicaSet {
 impl Member {
     fn start(directory: PathBuf) -> Self {
         std::fs::create_dir_all(&directory).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let start = |program: PathBuf| {
             let mut command = Command::new(program);
             command.args([

@@ -1,11 +1,12 @@
 //! A real nginx in front of a server, with a configuration of the test's own.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
+
+use crate::free_port::free_port;
 
 /// A running nginx; killed when dropped.
 pub struct Nginx {
@@ -17,7 +18,7 @@ pub struct Nginx {
 impl Nginx {
     /// Starts nginx with what belongs into `http { .. }`; `PORT` in it stands for a free port.
     pub fn start(http: &str) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let folder = std::env::temp_dir().join(format!("nginx_{}", Uuid::new_v4().simple()));
         std::fs::create_dir(&folder).unwrap();
         let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];

@@ -1,12 +1,13 @@
 //! A PostgreSQL primary and its synchronous standby, as plain processes of this machine: one can be stopped, killed and promoted.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
+
+use crate::free_port::free_port;
 
 /// Longest wait for a server to start or to follow.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -138,11 +139,6 @@ impl Node {
         // A server that has ended cannot be told anything.
         let _sent = Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).status().unwrap();
     }
-}
-
-/// A port that nobody listens on.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn path(path: &Path) -> &str {

@@ -16,6 +16,7 @@ pub use crate::answer::{Answer, Held};
 mod database;
 mod disk;
 mod leftovers;
+mod patience;
 mod unready;
 
 use database::with_database;
@@ -327,17 +328,6 @@ impl Server {
         (id, seats.into_iter().map(|(seat, _)| seat).collect())
     }
 
-    /// (seat id, status) of every seat, once the read model has this sequence.
-    pub async fn seats(&self, showtime: &str, sequence: u64) -> Vec<(String, String)> {
-        let answer = self.get(&format!("/api/showtimes/{showtime}?minSequence={sequence}")).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
-        let seats = answer.body["seats"].as_array().unwrap();
-        seats
-            .iter()
-            .map(|seat| (seat["seatId"].as_str().unwrap().to_owned(), seat["status"].as_str().unwrap().to_owned()))
-            .collect()
-    }
-
     pub async fn reserve(&self, showtime: &str, seats: &[String], user: &str) -> Answer {
         self.post("/api/bookings", &json!({"showtimeId": showtime, "seatIds": seats, "userId": user})).await
     }
@@ -348,7 +338,7 @@ impl Server {
 
     /// Reserves and expects a 201.
     pub async fn hold(&self, showtime: &str, seats: &[String]) -> Held {
-        let answer = self.reserve(showtime, seats, "somebody").await;
+        let answer = self.reserve_at_last(showtime, seats, "somebody").await;
         assert_eq!(answer.status, 201, "{answer:?}");
         Held::from(&answer.body)
     }

@@ -68,7 +68,7 @@ async fn a_lock_in_the_way_of_an_exchange_is_in_the_way_of_nothing_else() {
     office.store.plan(&[(On::Commit, Fate::LandsLate)]);
     let first = office.reserve(5);
     let both = async {
-        office.until_locked(5).await;
+        office.until_struck().await;
         let exchange = SeatExchange { add: vec![SeatId::new(office.showtime, 2)], ..SeatExchange::default() };
         let pay = PaymentReference::parse("pay").unwrap();
         tokio::join!(

@@ -51,17 +51,18 @@ async fn a_commit_that_landed_is_not_denied_because_the_next_one_fails() {
     let office = Office::open().await;
     office.reserve(0).await.unwrap();
     office.millis.fetch_add(9_000, Ordering::SeqCst);
+    // The first pauses between attempts to load are 20, 40, 80, 160, 320 ms.
+    office.store.plan(&[(On::Commit, Fate::LandsUnheard), (On::Commit, Fate::Fails)]);
+    office.store.plan(&[(On::Load, Fate::Fails); 5]);
     // Time passes while the outcome is looked up.
-    let millis = Arc::clone(&office.millis);
+    let (millis, store) = (Arc::clone(&office.millis), Arc::clone(&office.store));
     let turn = tokio::spawn(async move {
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        while store.fates_left() > 5 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
         millis.fetch_add(2_000, Ordering::SeqCst);
     });
-    let mut fates = vec![(On::Commit, Fate::LandsUnheard)];
-    // The first pauses between attempts to load are 20, 40, 80, 160, 320 ms.
-    fates.extend([(On::Load, Fate::Fails); 5]);
-    fates.push((On::Commit, Fate::Fails));
-    let answer = office.reserve_under(1, &fates).await;
+    let answer = office.reserve_under(1, &[]).await;
     turn.await.unwrap();
     assert!(matches!(answer, Ok(_) | Err(BoxOfficeError::OutcomeUnknown { .. })), "{answer:?}");
 }
@@ -70,10 +71,11 @@ async fn a_commit_that_landed_is_not_denied_because_the_next_one_fails() {
 async fn an_outcome_that_cannot_be_settled_is_not_called_refused() {
     let office = Office::open().await;
     office.reserve(0).await.unwrap();
-    let mut fates = vec![(On::Commit, Fate::LandsUnheard)];
-    // As long as two seconds of pauses of up to half a second.
-    fates.extend([(On::Load, Fate::Fails); 8]);
-    let answer = office.reserve_under(1, &fates[..]).await;
+    office.store.plan(&[(On::Commit, Fate::LandsUnheard)]);
+    // More than fit into two seconds of pauses of up to half a second.
+    office.store.plan(&[(On::Load, Fate::Fails); 100]);
+    let answer = office.reserve_and_compare(1).await;
+    assert!((1..100).contains(&office.store.fates_left()), "its outcome was looked up again and again");
     assert!(matches!(answer, Ok(_) | Err(BoxOfficeError::OutcomeUnknown { .. })), "{answer:?}");
 }
 
@@ -188,7 +190,7 @@ async fn a_payment_that_came_in_time_is_not_beaten_by_the_expiry() {
     office.millis.fetch_add(9_200, Ordering::SeqCst);
     office.store.plan(&[(On::Commit, Fate::LandsLate)]);
     let pay = async {
-        office.until_locked(1).await;
+        office.until_struck().await;
         let reference = PaymentReference::parse("payment").unwrap();
         let paid = office.office.confirm(held.outcome.booking_id, holder, reference, RequestContext::default());
         let turn = async {
@@ -222,8 +224,7 @@ async fn whom_the_lock_refuses_keeps_no_seat_from_those_behind() {
     assert_eq!(office.lock.claim(office.showtime, vec![(elsewhere, soon)]).await.unwrap(), [Claimed::Granted]);
     office.store.plan(&[(On::Commit, Fate::LandsLate)]);
     let behind = async |seats: &'static [u32], after| {
-        office.until_locked(0).await;
-        // The commit is under way by now.
+        office.until_struck().await;
         tokio::time::sleep(Duration::from_millis(after)).await;
         office.reserve_all(seats).await
     };
@@ -243,12 +244,7 @@ async fn an_owner_whose_history_was_lost_loads_the_other() {
     let other = Fate::LandsInAnotherHistory;
     office.store.plan(&[(On::Commit, other), (On::Journal, other), (On::Load, Fate::Fails)]);
     office.reserve(1).await.unwrap();
-    let asked = async {
-        while !office.store.is_done() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), asked).await.expect("all of them are asked");
+    office.until_struck().await;
     office.reserve(2).await.unwrap();
 }
 

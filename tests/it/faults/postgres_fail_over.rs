@@ -4,7 +4,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::faults::scene::{Cast, Scene, stack};
-use crate::postgres_pair::{Pair, free_port};
+use crate::free_port::free_port;
+use crate::postgres_pair::Pair;
 use crate::services::{self, Services};
 
 /// The nodes sell again so long after the promotion.

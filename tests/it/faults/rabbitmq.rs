@@ -79,7 +79,7 @@ async fn a_relay_without_its_broker_leaves_the_lead_to_a_node_that_has_one() {
     // Away for all: nobody leads, so nobody takes turns; then one does again.
     proxies.iter().for_each(|proxy| proxy.set(Mode::Refuse));
     nodes[0].hold(&showtime, &seats[5..6]).await;
-    eventually("both nodes know", Duration::from_secs(10), async || {
+    eventually("both nodes know", Duration::from_secs(30), async || {
         let mut down = 0;
         for node in &nodes {
             down += usize::from(node.get("/readyz").await.body["dependencies"]["rabbitmq"]["status"] == "down");

@@ -6,11 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 use turnstile::box_office::{BoxOffice, BoxOfficeError, Dependencies, RequestContext, Reserved, Settings, Wanted};
-use turnstile::domain::{
-    BookingId, Clock, Listing, Row, SeatId, SeatMap, SeatSelection, ShowtimeId, Timestamp, UserId,
-};
+use turnstile::domain::{Clock, Listing, Row, SeatId, SeatMap, SeatSelection, ShowtimeId, Timestamp, UserId};
 use turnstile::seat_lock::in_process::InProcessLock;
-use turnstile::seat_lock::{Claim, Claimed, SeatLock as _};
 use turnstile::telemetry::Counters;
 use turnstile::write_store::sqlite::{self, SqliteStore};
 use uuid::Uuid;
@@ -81,29 +78,27 @@ impl Office {
             .await
     }
 
-    /// Waits until somebody has locked the seat.
-    pub async fn until_locked(&self, seat: u32) {
-        let seats = vec![SeatId::new(self.showtime, seat).index()];
-        let look = async || {
-            let claim = Claim { booking_id: BookingId(Uuid::new_v4()), seats: seats.clone() };
-            let soon = Timestamp::from_millis(self.millis.load(Ordering::SeqCst) + 1_000);
-            let answers = self.lock.claim(self.showtime, vec![(claim.clone(), soon)]).await.unwrap();
-            self.lock.release(self.showtime, vec![claim]).await.unwrap();
-            answers != [Claimed::Granted]
-        };
+    /// Waits until every planned fate has struck: a commit that lands late is under way by then.
+    pub async fn until_struck(&self) {
         let waiting = async {
-            while !look().await {
+            while !self.store.is_done() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("a change of the lock");
+        tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("every planned fate strikes");
     }
 
     /// Reserves under these fates, and compares what is answered with what is stored.
     pub async fn reserve_under(&self, seat: u32, fates: &[(On, Fate)]) -> Result<Reserved, BoxOfficeError> {
         self.store.plan(fates);
-        let answer = self.reserve(seat).await;
+        let answer = self.reserve_and_compare(seat).await;
         assert!(self.store.is_done(), "not every planned fate has struck");
+        answer
+    }
+
+    /// Reserves, and compares what is answered with what is stored.
+    pub async fn reserve_and_compare(&self, seat: u32) -> Result<Reserved, BoxOfficeError> {
+        let answer = self.reserve(seat).await;
         let audit = self.store.below().audit(self.showtime).await.unwrap().unwrap();
         let stored: Vec<_> =
             audit.bookings.iter().filter(|booking| booking.seat_ids == [SeatId::new(self.showtime, seat)]).collect();

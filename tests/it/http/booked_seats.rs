@@ -178,7 +178,7 @@ async fn a_key_of_what_was_done_before_has_no_effect_later() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expired_booking_takes_only_so_many_payments() {
-    let house = House::open_on(Stack::embedded().with("HOLD_SECONDS", 1)).await;
+    let house = House::open_on(Stack::embedded().with("HOLD_SECONDS", 3)).await;
     let held = house.server.hold(&house.showtime, &house.seats[..1]).await;
     let rival = async || match house.server.reserve(&house.showtime, &house.seats[..1], "rival").await {
         answer if answer.status == 201 => Some(Held::from(&answer.body)),

@@ -52,7 +52,7 @@ async fn head_tells_the_same_without_a_body() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sequence_is_waited_for_and_the_wait_is_bounded() {
-    let stack = Stack::embedded().with("HTTP__MIN_SEQUENCE_WAIT_SECONDS", 0.4);
+    let stack = Stack::embedded().with("HTTP__MIN_SEQUENCE_WAIT_SECONDS", 4);
     let house = House::open_on(stack).await;
     let path = format!("/api/showtimes/{}?minSequence=2", house.showtime);
     let waiting = house.server.get(&path);
@@ -66,7 +66,7 @@ async fn a_sequence_is_waited_for_and_the_wait_is_bounded() {
     let never = house.server.get(&format!("/api/showtimes/{}?minSequence=99", house.showtime)).await;
     is_problem(&never, 503, "not-caught-up");
     assert_eq!(never.body["sequence"], 2);
-    assert!(started.elapsed() < Duration::from_secs(4));
+    assert!(started.elapsed() < Duration::from_secs(20));
     for wrong in ["-1", "x", "", "99999999999999999999", "1&minSequence=2"] {
         let answer = house.server.get(&format!("/api/showtimes/{}?minSequence={wrong}", house.showtime)).await;
         is_problem(&answer, 400, "invalid-fields");
@@ -76,7 +76,7 @@ async fn a_sequence_is_waited_for_and_the_wait_is_bounded() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_waiter_too_many_is_refused() {
-    let stack = Stack::embedded().with("HTTP__MIN_SEQUENCE_WAITERS", 3).with("HTTP__MIN_SEQUENCE_WAIT_SECONDS", 1);
+    let stack = Stack::embedded().with("HTTP__MIN_SEQUENCE_WAITERS", 3).with("HTTP__MIN_SEQUENCE_WAIT_SECONDS", 4);
     let house = House::open_on(stack).await;
     let path = format!("/api/showtimes/{}/status?minSequence=99", house.showtime);
     let all = join_all((0..8).map(|_| house.server.get(&path))).await;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::free_port::free_port;
 use crate::http::{House, is_problem};
-use crate::postgres_pair::free_port;
 use crate::services;
 use crate::stack::{Stack, eventually};
 
@@ -14,7 +14,7 @@ async fn a_started_server_is_alive_and_soon_ready() {
     let stack = Stack::embedded();
     let server = stack.start();
     assert_eq!(server.get("/livez").await.body, json!({"status": "alive"}));
-    eventually("the server is ready", Duration::from_secs(10), || async {
+    eventually("the server is ready", Duration::from_secs(30), || async {
         let answer = server.get("/readyz").await;
         if answer.status == 503 {
             is_problem(&answer, 503, "not-ready");
@@ -52,7 +52,7 @@ async fn metrics_count_what_was_answered() {
     assert!(documented.len() > 10, "{documented:?}");
     let real = Stack::real(services::shared()).await;
     let node = real.start();
-    eventually("the node is ready", Duration::from_secs(20), async || node.get("/readyz").await.status == 200).await;
+    eventually("the node is ready", Duration::from_secs(30), async || node.get("/readyz").await.status == 200).await;
     let of_real = node.get("/metrics").await.body.as_str().unwrap().to_owned();
     for name in documented {
         let told = format!("# TYPE {name} ");
@@ -75,7 +75,7 @@ async fn metrics_and_details_can_have_an_address_of_their_own() {
     let stack = Stack::embedded().with("ADMIN_LISTEN", &admin);
     let server = stack.start();
     let of_admin = async |path: &str| reqwest::get(format!("http://{admin}{path}")).await.unwrap();
-    eventually("the server is ready", Duration::from_secs(10), async || server.get("/readyz").await.status == 200)
+    eventually("the server is ready", Duration::from_secs(30), async || server.get("/readyz").await.status == 200)
         .await;
     assert_eq!(server.get("/readyz").await.body, json!({"status": "ready"}));
     assert_eq!(server.get("/livez").await.status, 200);

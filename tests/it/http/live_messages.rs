@@ -43,7 +43,7 @@ impl Socket {
         call
     }
 
-    /// The answer to a call. On a slow machine other messages come before it: what happened just before, and reminders to who has joined nothing.
+    /// The answer to a call. On a slow machine a client that has joined nothing is reminded before it; one that has joined hears of what happens.
     async fn completion(&mut self, document: &Document) -> Value {
         loop {
             let record = self.next().await;

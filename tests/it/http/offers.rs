@@ -42,7 +42,7 @@ async fn the_rules_hold(server: &Server, other: &Server) {
 
     // Readers see it a moment later.
     let named = json!({"seatIds": seats[3..5]});
-    eventually("the seats are seen taken", std::time::Duration::from_secs(5), || async {
+    eventually("the seats are seen taken", std::time::Duration::from_secs(30), || async {
         ask(other, &showtime, "?preview=true", &named).await.status == 409
     })
     .await;

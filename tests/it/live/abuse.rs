@@ -191,6 +191,7 @@ async fn a_slow_reader_is_brought_forward_by_a_snapshot() {
     let mut owner = stage.services.showtime(60_000).await;
     let mut slow = deaf_client(&stage, &stage.plain_url(owner.id, None)).await;
     stage.sessions(1).await;
+    eventually("its snapshot is taken", || stage.hub.statistics().snapshots == 1).await;
     // While it does not read its first snapshot, more happens than the journal is asked for.
     for run in owner.act(100).await {
         stage.services.project(run.clone()).await;

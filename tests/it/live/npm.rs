@@ -253,7 +253,7 @@ async fn a_client_that_never_pings_is_sent_away() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_server_is_noticed() {
     let stage = Stage::open(Settings { ping_milliseconds: 60_000, ..quick() }).await;
-    let mut npm = Npm::started(json!({ "url": stage.hub_url(), "serverTimeout": 500 })).await;
+    let mut npm = Npm::started(json!({ "url": stage.hub_url(), "serverTimeout": 2_000 })).await;
     let closed = npm.event().await;
     assert_eq!(closed["event"], "closed");
     assert!(closed["error"].as_str().unwrap().contains("Server timeout elapsed"), "{closed}");

@@ -121,7 +121,7 @@ async fn every_version_up_to_the_servers_own_is_accepted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_has_joined_nothing_is_told_so_once() {
-    let stage = Stage::open(Settings { reminder_milliseconds: 300, ..quick() }).await;
+    let stage = Stage::open(Settings { reminder_milliseconds: 1_500, ..quick() }).await;
     let owner = stage.services.showtime(5).await;
     let mut joined = Caller::open(&stage).await;
     joined.call("1", "JoinShowtime", json!([owner.id, 1])).await;
@@ -131,7 +131,7 @@ async fn a_client_that_has_joined_nothing_is_told_so_once() {
     assert!(told["arguments"][0]["message"].as_str().unwrap().contains("JoinShowtime"), "{told}");
     assert!(told.get("invocationId").is_none(), "no answer is asked for");
     // Time for a second one, and for the client that has joined: pings go on.
-    for _ in 0..5 {
+    for _ in 0..10 {
         assert_eq!(idle.next().await, json!({ "type": 6 }));
     }
     idle.is_quiet().await;
@@ -326,11 +326,10 @@ async fn pings_are_sent_and_a_silent_client_is_sent_away() {
     let stage = Stage::open(Settings { ping_milliseconds: 300, client_timeout_milliseconds: 3_000, ..quick() }).await;
     let mut caller = Caller::open(&stage).await;
     let started = tokio::time::Instant::now();
-    for _ in 0..12 {
+    while started.elapsed() < Duration::from_millis(3_500) {
         assert_eq!(caller.next().await, json!({ "type": 6 }));
         caller.send(&json!({ "type": 6 })).await;
     }
-    assert!(started.elapsed() > Duration::from_millis(3_200));
     let mut pings = 0;
     let close = loop {
         let record = caller.next().await;

@@ -35,6 +35,8 @@ pub fn quick() -> Settings {
         ping_milliseconds: 200,
         client_timeout_milliseconds: 60_000,
         close_milliseconds: 3_000,
+        // Only those who wait for the reminder get one: elsewhere it would come before an answer.
+        reminder_milliseconds: 3_600_000,
         ..Settings::default()
     }
 }

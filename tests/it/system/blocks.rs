@@ -111,7 +111,7 @@ async fn a_blocks_lock_that_stays_behind_is_nobodys_obstacle() {
     let ids = [&house, &fans].map(|made| made.body["blockId"].as_str().unwrap().to_owned());
     for seat in 0..6 {
         let released = || async { !valkey.is_locked(&showtime, seat).await };
-        eventually("the block's lock is released", Duration::from_secs(5), released).await;
+        eventually("the block's lock is released", Duration::from_secs(30), released).await;
         valkey.lock(&showtime, seat, &ids[usize::from(seat >= 3)]).await;
     }
     assert!(reserved(&nodes[1], &showtime, &seats[..1]).await.is_none(), "the house has it");

@@ -6,7 +6,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -56,9 +56,14 @@ impl Browser {
     }
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> Value {
-        let mut answer: Value = request.send().await.unwrap().json().await.unwrap();
-        assert!(answer["value"]["error"].is_null(), "{answer}");
-        answer["value"].take()
+        let answer = Self::try_answer(request).await;
+        answer.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The error is what the driver says.
+    async fn try_answer(request: reqwest::RequestBuilder) -> Result<Value, Value> {
+        let value = request.send().await.unwrap().json::<Value>().await.unwrap()["value"].take();
+        if value["error"].is_null() { Ok(value) } else { Err(value) }
     }
 
     /// Closes the browser. Without a runtime, for [`Drop`].
@@ -84,10 +89,13 @@ impl Browser {
         self.command("/execute/sync", json!({ "script": script, "args": [] })).await
     }
 
-    /// Polls a JavaScript expression until it is true.
+    /// Polls a JavaScript expression until it is true. It is not while something that it names is not there.
     pub async fn until(&self, what: &str, expression: &str) {
-        eventually(what, PATIENCE, || async { self.script(&format!("return Boolean({expression})")).await == true })
-            .await;
+        let look = format!(
+            "try {{ return Boolean({expression}) }} catch (error) {{ \
+               if (['TypeError', 'ReferenceError'].includes(error.name)) return false; throw error }}"
+        );
+        eventually(what, PATIENCE, || async { self.script(&look).await == true }).await;
     }
 
     /// Waits until the element with this id shows this text.
@@ -96,11 +104,34 @@ impl Browser {
         self.until(&format!("{id} says {text:?}"), &shows).await;
     }
 
-    /// Clicks as a hand does: an element that is covered or out of sight fails the test.
+    /// Clicks as a hand does, until the click reaches the element: a page may draw it anew, move it or have it disabled in that very moment.
+    /// One that stays covered or out of sight fails the test.
     pub async fn click(&self, selector: &str) {
-        let found = self.command("/element", json!({ "using": "css selector", "value": selector })).await;
-        let id = found[ELEMENT].as_str().unwrap();
-        self.command(&format!("/element/{id}/click"), json!({})).await;
+        let end = Instant::now() + PATIENCE;
+        while let Err(why) = self.try_click(selector).await {
+            assert!(Instant::now() < end, "{selector} cannot be clicked: {why}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn try_click(&self, selector: &str) -> Result<(), Value> {
+        let listen = "window.reached = false; found?.addEventListener('click', () => { window.reached = true; }, { capture: true, once: true })";
+        let path = format!("{}/click", self.find(selector, listen).await?);
+        Self::try_answer(self.client.post(path).json(&json!({}))).await?;
+        // A page that the click has opened knows nothing of it.
+        if self.script("return window.reached !== false").await == true {
+            Ok(())
+        } else {
+            Err(json!("the click does not reach it"))
+        }
+    }
+
+    /// The driver's address of an element, which a script has as `found`.
+    async fn find(&self, selector: &str, script: &str) -> Result<String, Value> {
+        let script = format!("const found = document.querySelector({}); {script}; return found", json!(selector));
+        let found = self.script(&script).await;
+        let id = found[ELEMENT].as_str().ok_or_else(|| json!("it is not there"))?;
+        Ok(format!("{}/element/{id}", self.session))
     }
 
     /// Presses and releases a key, by its name in the browser's own protocol.
@@ -195,15 +226,18 @@ impl Browser {
 
     /// Writes into a field instead of what stands there, and leaves it as a person does.
     pub async fn write(&self, selector: &str, text: &str) {
-        let script = format!(
-            "const field = document.querySelector({}); field.focus(); field.value = ''; if (field.select) field.select()",
-            json!(selector)
-        );
-        self.script(&script).await;
-        let found = self.command("/element", json!({ "using": "css selector", "value": selector })).await;
-        let id = found[ELEMENT].as_str().unwrap();
-        self.command(&format!("/element/{id}/value"), json!({ "text": text })).await;
+        let end = Instant::now() + PATIENCE;
+        while let Err(why) = self.try_write(selector, text).await {
+            assert!(Instant::now() < end, "nobody can write into {selector}: {why}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         self.script("document.activeElement.blur()").await;
+    }
+
+    async fn try_write(&self, selector: &str, text: &str) -> Result<Value, Value> {
+        let empty = "if (found) { found.focus(); found.value = ''; found.select?.() }";
+        let path = format!("{}/value", self.find(selector, empty).await?);
+        Self::try_answer(self.client.post(path).json(&json!({ "text": text }))).await
     }
 
     /// A command of the browser's own protocol for developers.

@@ -5,6 +5,12 @@ use serde_json::json;
 use crate::stack::Server;
 use crate::system::browser::Browser;
 
+/// True once the map has the seats with their states and the names of their categories, and has drawn them: nothing on the page moves any more.
+pub fn is_shown(map: &str) -> String {
+    let named = "performance.getEntriesByType('resource').some(({ name }) => name.includes('/categories?'))";
+    format!("{map}.lately && {map}.painter.frames > 0 && (!{map}.model.categories.length || {named})")
+}
+
 /// Opens the page of a showtime with the title "Metropolis", and waits until its seats are shown.
 pub async fn show(browser: &Browser, server: &Server, showtime: &str) {
     show_at(browser, server.address(), showtime).await;
@@ -14,7 +20,7 @@ pub async fn show(browser: &Browser, server: &Server, showtime: &str) {
 pub async fn show_at(browser: &Browser, address: &str, showtime: &str) {
     browser.go(&format!("{address}/showtimes/{showtime}")).await;
     browser.says("title", "Metropolis").await;
-    browser.until("the seats are shown", "map.statuses && map.painter.frames > 0").await;
+    browser.until("the seats are shown", &is_shown("map")).await;
 }
 
 /// Ids of the first seats that are free and not chosen.

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::free_port::free_port;
 use crate::stack::{Server, Stack};
 use crate::system::browser::Browser;
-use crate::system::buyer::{click, countdown, reserve, show};
+use crate::system::buyer::{click, countdown, is_shown, reserve, show};
 
 /// A house with prices, sold as "Metropolis"; the showtime's id and its seats.
 async fn priced(server: &Server) -> (String, Vec<String>) {
@@ -153,7 +154,7 @@ async fn the_number_of_places_is_changed_in_place() {
 /// A hold that is not paid ends: its countdown is over here, and its seats are free on the other's screen.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hold_that_ends_frees_its_seats_on_other_screens() {
-    let stack = Stack::embedded().with("HOLD_SECONDS", 5);
+    let stack = Stack::embedded().with("HOLD_SECONDS", 10);
     let server = stack.start();
     let (showtime, _) = server.schedule(1).await;
     let (ada, bob) = (Browser::open().await, Browser::open().await);
@@ -161,10 +162,11 @@ async fn a_hold_that_ends_frees_its_seats_on_other_screens() {
     show(&ada, &server, &showtime).await;
     reserve(&ada, 2).await;
     ada.says("bookings", "held for").await;
-    assert!(countdown(&ada).await <= 5);
+    assert!(countdown(&ada).await <= 10);
     bob.until("they are held", "map.statuses.filter((code) => code == 1).length == 2").await;
     bob.until("they are free", "map.statuses.every((code) => code == 0)").await;
     ada.says("bookings", "expired").await;
+    ada.until("they are free here, too", "map.statuses.every((code) => code == 0)").await;
     ada.click("#bookings button").await;
     assert_eq!(ada.script("return map.chosen.length").await, 2, "chosen again");
 }
@@ -173,23 +175,24 @@ async fn a_hold_that_ends_frees_its_seats_on_other_screens() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_server_finds_the_page_where_it_was() {
     let stack = Stack::embedded();
-    let mut server = stack.start();
+    let listen = format!("127.0.0.1:{}", free_port());
+    let start = || stack.start_with(vec![("TURNSTILE_LISTEN", listen.clone())]);
+    let mut server = start();
     let (showtime, seats) = server.schedule(1).await;
     let browser = Browser::open().await;
     show(&browser, &server, &showtime).await;
     reserve(&browser, 2).await;
     browser.says("bookings", "held for").await;
-    let port = server.address().rsplit_once(':').unwrap().1.to_owned();
     server.kill();
     browser.until("the loss is said", "document.getElementById('connection').dataset.state != 'live'").await;
-    let server = stack.start_with(vec![("TURNSTILE_LISTEN", format!("127.0.0.1:{port}"))]);
+    let server = start();
     browser.says("connection", "live").await;
     server.hold(&showtime, &seats[5..6]).await;
     browser.until("what happens is seen again", "map.statuses[5] == 1").await;
     // A reload changes nothing either. What is clicked stands still once the seats are shown.
     browser.reload().await;
     browser.says("bookings", "held for").await;
-    browser.until("the seats are shown", "map.statuses && map.painter.frames > 0").await;
+    browser.until("the seats are shown", &is_shown("map")).await;
     browser.click("#bookings .main").await;
     browser.says("bookings", "confirmed").await;
 }

@@ -2,6 +2,7 @@
 
 use std::process::{Command, Output, Stdio};
 
+use crate::free_port::free_port;
 use crate::stack::Stack;
 
 fn said(output: &Output) -> String {
@@ -94,7 +95,7 @@ async fn subcommands_whose_reader_has_gone_end_quietly() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_goes_on_though_nobody_reads_its_output() {
     let stack = Stack::embedded().with("LOG_FILTER", "debug");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let mut command = stack.command(&["--listen", &format!("127.0.0.1:{port}")]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop((child.stdout.take(), child.stderr.take()));
@@ -111,7 +112,7 @@ async fn a_server_goes_on_though_nobody_reads_its_output() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_raises_its_limit_of_open_files() {
     let stack = Stack::embedded();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -S -n 100 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_turnstile")]);
     command.args(["--listen", &format!("127.0.0.1:{port}")]);

@@ -22,7 +22,7 @@ async fn one_seat(servers: Vec<Server>, clients: usize) {
     for client in 0..clients {
         let (servers, showtime, wanted) = (Arc::clone(&servers), showtime.clone(), wanted.clone());
         tasks.push(tokio::spawn(async move {
-            servers[client % servers.len()].reserve(&showtime, &wanted, &format!("client {client}")).await
+            servers[client % servers.len()].reserve_at_last(&showtime, &wanted, &format!("client {client}")).await
         }));
     }
     let mut won = 0;
@@ -56,7 +56,7 @@ async fn overlapping_sets(servers: Vec<Server>, clients: usize, rounds: usize) {
                 let count = random.random_range(1..=8);
                 let wanted: Vec<String> = seats.sample(&mut random, count).cloned().collect();
                 let server = &servers[random.random_range(0..servers.len())];
-                let answer = server.reserve(&showtime, &wanted, &format!("client {client}")).await;
+                let answer = server.reserve_at_last(&showtime, &wanted, &format!("client {client}")).await;
                 match answer.status {
                     201 => {
                         let held = Held::from(&answer.body);
@@ -151,6 +151,11 @@ async fn who_waits_too_long_behind_a_commit_is_refused_and_locks_nothing() {
     let first = reserve(&seats[0]);
     eventually("the seat is locked", Duration::from_secs(8), async || locks.is_locked(&showtime, 0).await).await;
     let second = reserve(&seats[1]);
+    eventually("the second waits", Duration::from_secs(8), async || {
+        let metrics = server.get("/metrics").await;
+        metrics.body.as_str().unwrap().lines().any(|line| line == "turnstile_commands_waiting 2")
+    })
+    .await;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     assert!(!first.is_finished(), "it is being committed");
     holder.batch_execute("COMMIT").await.unwrap();

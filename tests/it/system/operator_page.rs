@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::stack::{Answer, OPERATOR, Server, Stack};
 use crate::system::browser::Browser;
+use crate::system::buyer::is_shown;
 
 /// What somebody might write where others read it.
 const SCRIPT: &str = "<img src=x onerror=alert(1)>";
@@ -33,7 +34,8 @@ pub async fn open(browser: &Browser, server: &Server, showtime: &str) {
     browser.until("the key is asked for", "document.querySelector('#operator-key')").await;
     browser.write("#operator-key", OPERATOR).await;
     browser.click("dialog.key button").await;
-    browser.until("the house is shown", "document.querySelector('[data-figure=free]')").await;
+    browser.until("the sums are shown", "document.querySelector('[data-figure=free]')").await;
+    browser.until("the house is shown", &is_shown("document.querySelector('seat-map')")).await;
 }
 
 /// The board on a showtime of the hall, in a browser of its own.

@@ -190,7 +190,7 @@ async fn a_seat_is_left_out_or_sold_on_the_other_node_but_never_both() {
 
 /// Waits until as many commands as these are queued or in a batch.
 async fn waiting(node: &Server, commands: u32) {
-    eventually("the commands wait", Duration::from_secs(5), async || {
+    eventually("the commands wait", Duration::from_secs(30), async || {
         let metrics = node.get("/metrics").await;
         metrics.body.as_str().unwrap().lines().any(|line| line == format!("turnstile_commands_waiting {commands}"))
     })
@@ -200,7 +200,11 @@ async fn waiting(node: &Server, commands: u32) {
 /// Requests that wait behind a move are decided on the new house, whose seats are in the store by then.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_behind_a_move_gets_the_new_seats() {
-    let stack = Stack::real(services::shared()).await;
+    // Whoever waits here waits for the test, however long that takes.
+    let stack = Stack::real(services::shared()).await.with("BOX_OFFICE__QUEUE_SECONDS", 60);
+    let stack = ["LOCK", "STATEMENT", "COMMIT"]
+        .iter()
+        .fold(stack, |stack, of| stack.with(&format!("POSTGRES__{of}_TIMEOUT_SECONDS"), 60));
     let node = Arc::new(stack.start());
     let showtime = scheduled(&node, &[house(&["1"], 1), house(&["1", "2", "3", "4"], 1)]).await;
     let seats = shown(&node, &showtime, &json!(1)).await;
@@ -245,6 +249,7 @@ async fn the_operators_board_follows_to_the_new_seats() {
     assert_eq!(moved(&server, &showtime, 2).await.status, 200);
     operator_page::figure(&browser, "free", "8").await;
     operator_page::figure(&browser, "held", "1").await;
+    browser.until("the new house is shown", &buyer::is_shown("document.querySelector('seat-map')")).await;
     operator_page::drag(&browser, (1, 2)).await;
     browser.says("chosen", "2 chosen: Stalls A2a").await;
     browser.says("holder", "somebody").await;
@@ -265,12 +270,12 @@ async fn a_page_follows_to_the_new_seats() {
     let browser = Browser::open().await;
     browser.go(&format!("{}/showtimes/{showtime}", server.address())).await;
     browser.says("connection", "live").await;
+    browser.until("the seats are shown", &buyer::is_shown("map")).await;
     buyer::click(&browser, &id(&before, "A2")).await;
     let done = moved(&server, &showtime, 2).await;
     let after = shown(&server, &showtime, &done.body["sequence"]).await;
-    browser
-        .until("the new seat is there", "map.model && map.model.count == 9 && map.statuses && map.chosen.length == 1")
-        .await;
+    let there = format!("map.model.count == 9 && map.chosen.length == 1 && {}", buyer::is_shown("map"));
+    browser.until("the new seat is there", &there).await;
     buyer::click(&browser, &id(&after, "A2a")).await;
     browser.click("#reserve").await;
     browser.says("bookings", "held for").await;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::stack::{OPERATOR, Stack};
 use crate::system::browser::Browser;
-use crate::system::buyer::{reserve, show};
+use crate::system::buyer::{is_shown, reserve, show};
 
 /// Bytes that a phone may have to load until a house of 200 seats is shown.
 const MOST_BYTES: u64 = 60_000;
@@ -66,6 +66,8 @@ async fn markup_in_texts_stays_text() {
     let made = server.post("/api/showtimes", &body).await;
     assert_eq!(made.status, 201, "{made:?}");
     let showtime = made.body["id"].as_str().unwrap();
+    // The page asks for the list once.
+    server.seats(showtime, 1).await;
     let browser = Browser::open().await;
     browser.go(server.address()).await;
     browser.says("showtimes", "Metropolis").await;
@@ -81,6 +83,7 @@ async fn markup_in_texts_stays_text() {
     browser.says("lines", "note").await;
     browser.click("#reserve").await;
     browser.says("bookings", "<b>R</b>").await;
+    browser.says("bookings", "held for").await;
     let foreign = "const all = (root) => [...root.querySelectorAll('*')].flatMap((part) => [part, ...(part.shadowRoot ? all(part.shadowRoot) : [])]); \
         return [window.caught ?? null, all(document).filter(({ localName }) => ['img', 'b', 'i', 'u'].includes(localName) ).map((part) => part.outerHTML)]";
     let foreign = browser.script(foreign).await;
@@ -111,7 +114,10 @@ async fn no_page_is_wider_than_a_phone() {
             "prices": {"currency": "EUR", "zones": [{"tariffs": [{"key": "full", "name": "P".repeat(60), "amount": 123_456_789}, {"key": "half", "amount": 0}]}]}});
         let made = server.post("/api/showtimes", &body).await;
         assert_eq!(made.status, 201, "{made:?}");
-        showtimes.push(made.body["id"].as_str().unwrap().to_owned());
+        let id = made.body["id"].as_str().unwrap().to_owned();
+        // The page asks for the list once.
+        server.seats(&id, 1).await;
+        showtimes.push(id);
     }
     let browser = Browser::open().await;
     let phone = json!({ "width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": false });
@@ -135,7 +141,7 @@ async fn no_page_is_wider_than_a_phone() {
     fits("/").await;
     for showtime in &showtimes {
         browser.go(&format!("{}/showtimes/{showtime}", server.address())).await;
-        browser.until("the seats are shown", "map.statuses && map.painter.frames > 0").await;
+        browser.until("the seats are shown", &is_shown("map")).await;
         browser.script("map.choose([map.model.id(0), map.model.id(1)]); map.want(map.model.areas[0].label, 2)").await;
         browser.script("document.getElementById('reserve').click()").await;
         browser.says("bookings", "held for").await;

@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
+use crate::free_port::free_port;
 use crate::services;
 use crate::stack::{Server, Stack, eventually};
 
@@ -18,6 +19,9 @@ use crate::stack::{Server, Stack, eventually};
 const SHOWTIMES: usize = 8;
 /// Longest time from a node's goodbye until its client's next WebSocket is open.
 const BACK_WITHIN: Duration = Duration::from_secs(2);
+
+/// Longest wait for a node to say that it is not ready.
+const NOT_READY: Duration = Duration::from_secs(8);
 
 /// HAProxy with the shipped configuration, but for the addresses.
 struct Balancer {
@@ -73,7 +77,7 @@ impl Drop for Balancer {
 
 /// An address that nobody listens on.
 fn free_address() -> String {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    format!("127.0.0.1:{}", free_port())
 }
 
 /// What clients saw that they should not have.
@@ -202,11 +206,11 @@ async fn nobody_notices_that_the_nodes_are_restarted_one_by_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_sigterm_a_node_serves_on_while_it_says_that_it_is_not_ready() {
-    let stack = Stack::embedded().with("DRAIN_DELAY_SECONDS", 3);
+    let stack = Stack::embedded().with("DRAIN_DELAY_SECONDS", 10);
     let server = stack.start();
     let (showtime, seats) = server.schedule(1).await;
     server.signal("TERM");
-    eventually("readiness fails", Duration::from_secs(2), || async { server.get("/readyz").await.status == 503 }).await;
+    eventually("readiness fails", NOT_READY, || async { server.get("/readyz").await.status == 503 }).await;
     assert_eq!(server.reserve(&showtime, &seats[..1], "u").await.status, 201);
     let url = format!("{}/ws/showtimes/{showtime}?after=1", server.address().replace("http://", "ws://"));
     let (socket, _) = tokio_tungstenite::connect_async(url).await.expect("new clients are still taken");
@@ -223,7 +227,7 @@ async fn ctrl_c_waits_for_no_load_balancer_and_a_second_signal_for_nothing() {
 
     let server = stack.start();
     server.signal("TERM");
-    eventually("readiness fails", Duration::from_secs(2), || async { server.get("/readyz").await.status == 503 }).await;
+    eventually("readiness fails", NOT_READY, || async { server.get("/readyz").await.status == 503 }).await;
     server.signal("TERM");
     assert_eq!(server.exit_code().await, Some(1), "the second signal");
 }

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 
 use serde_json::{Value, json};
 
+use crate::free_port::free_port;
 use crate::stack::{Server, Stack};
 use crate::system::browser::Browser;
 use crate::system::buyer::{click, free, place, show};
@@ -34,6 +35,7 @@ async fn every_seat_state_is_told_apart_in_forced_colours() {
     browser.says("bookings", "held for").await;
     click(&browser, &seats[3]).await;
     browser.script("map.toggleAttribute('list', true)").await;
+    browser.until("all states are there", "[1, 2, 1, 0].every((code, seat) => map.statuses[seat] == code)").await;
     browser.media(&[("forced-colors", "active")]).await;
     browser.until("forced colours are on", "matchMedia('(forced-colors: active)').matches && map.palette.forced").await;
     let looks = "const look = (seat) => { const style = getComputedStyle(seat); \
@@ -118,6 +120,7 @@ async fn seats_are_chosen_and_held_with_the_keyboard_alone() {
     reach("the button", "document.activeElement.id == 'reserve'").await;
     browser.press("Enter").await;
     browser.says("bookings", "R13, R14").await;
+    browser.says("bookings", "held for").await;
     reach("the payment", "document.activeElement.matches('#bookings .main')").await;
     browser.press("Enter").await;
     browser.says("bookings", "confirmed").await;
@@ -212,11 +215,14 @@ fn serve_page(html: String) -> String {
     let origin = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for connection in listener.incoming() {
-            let mut connection = connection.unwrap();
-            let mut request = [0; 4096];
-            let _read = connection.read(&mut request).unwrap();
-            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\nconnection: close\r\n";
-            write!(connection, "{head}content-length: {}\r\n\r\n{html}", html.len()).unwrap();
+            let (mut connection, html) = (connection.unwrap(), html.clone());
+            // Browsers also open connections that they never use.
+            std::thread::spawn(move || {
+                let mut request = [0; 4096];
+                let _read = connection.read(&mut request);
+                let head = "HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\nconnection: close\r\n";
+                let _written = write!(connection, "{head}content-length: {}\r\n\r\n{html}", html.len());
+            });
         }
     });
     origin
@@ -226,7 +232,7 @@ fn serve_page(html: String) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_element_works_on_another_origin() {
     // The page must know the server, and the server the page's origin.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let address = format!("http://127.0.0.1:{port}");
     let html = format!(
         "<!doctype html><html lang=en><meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src {address}; \

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::postgres_pair::free_port;
+use crate::free_port::free_port;
 use crate::proxy::{Mode, Proxy};
 use crate::services;
 use crate::stack::{Server, Stack, eventually};
@@ -13,6 +13,8 @@ use crate::stack::{Server, Stack, eventually};
 const ANSWERED: Duration = Duration::from_secs(3);
 /// `/readyz` tells in this time that bookings can no longer be committed, and that they can again.
 const NOTICED: Duration = Duration::from_secs(5);
+/// Longest wait for what a start brings.
+const STARTED: Duration = Duration::from_secs(30);
 
 async fn is_ready(server: &Server) -> bool {
     server.get("/readyz").await.status == 200
@@ -51,7 +53,7 @@ async fn a_silent_or_absent_postgres_is_answered_in_time_and_noticed() {
     let server = stack.start();
     let (showtime, seats) = server.schedule(2).await;
     server.hold(&showtime, &seats[..1]).await;
-    eventually("the node is ready", NOTICED, || is_ready(&server)).await;
+    eventually("the node is ready", STARTED, || is_ready(&server)).await;
     for (round, mode) in [Mode::Stall, Mode::Refuse].into_iter().enumerate() {
         proxy.set(mode);
         refuses_in_time(&server, &showtime, &seats[1..2]).await;
@@ -69,7 +71,7 @@ async fn locked_tables_are_answered_in_time_and_noticed() {
     let server = stack.start();
     let (showtime, seats) = server.schedule(2).await;
     server.hold(&showtime, &seats[..1]).await;
-    eventually("the node is ready", NOTICED, || is_ready(&server)).await;
+    eventually("the node is ready", STARTED, || is_ready(&server)).await;
     let (client, connection) = tokio_postgres::connect(&stack.postgres_url(), tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     for (round, table) in ["seats", "journal", "idempotency", "payments"].into_iter().enumerate() {
@@ -88,7 +90,7 @@ async fn a_postgres_that_refuses_rows_is_noticed() {
     let server = stack.start();
     let (showtime, seats) = server.schedule(2).await;
     server.hold(&showtime, &seats[..1]).await;
-    eventually("the node is ready", NOTICED, || is_ready(&server)).await;
+    eventually("the node is ready", STARTED, || is_ready(&server)).await;
     let (client, connection) = tokio_postgres::connect(&stack.postgres_url(), tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     client
@@ -132,7 +134,7 @@ async fn a_start_waits_for_postgres_and_says_so() {
     for mode in [Mode::Stall, Mode::Refuse] {
         proxy.set(mode);
         let reason = if mode == Mode::Stall { "no answer" } else { "PostgreSQL" };
-        eventually("the reason is told", Duration::from_secs(10), || async {
+        eventually("the reason is told", STARTED, || async {
             let request = server.request(reqwest::Method::GET, "/readyz");
             let Ok(answer) = server.send(request).await else { return false };
             answer.status == 503 && answer.body["detail"].as_str().is_some_and(|detail| detail.contains(reason))
@@ -145,7 +147,7 @@ async fn a_start_waits_for_postgres_and_says_so() {
     let asking: Vec<_> =
         (0..32).map(|_| tokio::spawn(ask_again_and_again(server.address().to_owned(), Arc::clone(&is_up)))).collect();
     proxy.set(Mode::Forward);
-    eventually("the node is ready", Duration::from_secs(60), || is_ready(&server)).await;
+    eventually("the node is ready", STARTED, || is_ready(&server)).await;
     is_up.store(true, Ordering::Relaxed);
     for asking in asking {
         asking.await.unwrap();

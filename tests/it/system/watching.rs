@@ -60,7 +60,7 @@ async fn both_kinds_of_client_see_every_change_once_and_in_order_on_different_no
 
     let last = sell(&servers, &showtime, &seats).await;
     let deltas = follow(&mut npm, 1, last).await;
-    eventually("the plain client has seen all", Duration::from_secs(10), || async { plain.last() >= last }).await;
+    eventually("the plain client has seen all", Duration::from_secs(30), || async { plain.last() >= last }).await;
     let seen = plain.seen();
     assert_eq!((seen.broken, seen.connections), (vec![], 1));
     // Both saw the same, and it folds to what the read model shows.
@@ -92,7 +92,7 @@ async fn clients_cut_off_for_a_while_resume_without_a_gap() {
     for part in seats.chunks(10) {
         let before = sell(&servers, &showtime, &part[..5]).await;
         follow(&mut npm, seen, before).await;
-        eventually("the plain client has seen it", Duration::from_secs(10), || async { plain.last() >= before }).await;
+        eventually("the plain client has seen it", Duration::from_secs(30), || async { plain.last() >= before }).await;
         for proxy in [&to_hub, &to_plain] {
             proxy.set(Mode::Refuse);
             proxy.cut_all();
@@ -102,7 +102,7 @@ async fn clients_cut_off_for_a_while_resume_without_a_gap() {
             proxy.set(Mode::Forward);
         }
         follow(&mut npm, before, last).await;
-        eventually("the plain client has seen the rest", Duration::from_secs(20), || async { plain.last() >= last })
+        eventually("the plain client has seen the rest", Duration::from_secs(30), || async { plain.last() >= last })
             .await;
         seen = last;
     }
@@ -121,14 +121,14 @@ async fn a_client_whose_node_dies_goes_on_where_it_was() {
     let addresses = Arc::new(Mutex::new(servers.iter().map(|server| server.address().to_owned()).collect::<Vec<_>>()));
     let plain = Watcher::start(Arc::clone(&addresses), 1, showtime.clone());
     let before = sell(&servers, &showtime, &seats[..10]).await;
-    eventually("the client has seen the first part", Duration::from_secs(10), || async { plain.last() >= before })
+    eventually("the client has seen the first part", Duration::from_secs(30), || async { plain.last() >= before })
         .await;
     // Its node dies, the sale goes on, and the client comes back through the other node.
     servers.pop().unwrap().kill();
     let last = sell(&servers, &showtime, &seats[10..]).await;
     let survivor = servers[0].address().to_owned();
     addresses.lock().unwrap()[1] = survivor;
-    eventually("the client has seen the rest", Duration::from_secs(20), || async { plain.last() >= last }).await;
+    eventually("the client has seen the rest", Duration::from_secs(30), || async { plain.last() >= last }).await;
     let seen = plain.seen();
     assert_eq!(seen.broken, Vec::<String>::new());
     assert!(seen.connections >= 2);
@@ -137,7 +137,8 @@ async fn a_client_whose_node_dies_goes_on_where_it_was() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clients_trace_travels_with_the_events_to_the_broker() {
-    let stack = Stack::real(services::shared()).await;
+    // Nothing but what the test does is published.
+    let stack = Stack::real(services::shared()).await.with("SEED_DEMO", "false");
     let server = stack.start();
     let connection = lapin::Connection::connect(&stack.services().rabbitmq, lapin::ConnectionProperties::default());
     let channel = connection.await.unwrap().create_channel().await.unwrap();
@@ -168,7 +169,7 @@ async fn a_clients_trace_travels_with_the_events_to_the_broker() {
 /// Waits for the queue's next event, which travels alone and so is a CloudEvent, not a list of one.
 async fn next_event(channel: &lapin::Channel, queue: &lapin::types::ShortString) -> Value {
     let event = Mutex::new(Value::Null);
-    eventually("the event reaches the broker", Duration::from_secs(10), || async {
+    eventually("the event reaches the broker", Duration::from_secs(30), || async {
         let options = lapin::options::BasicGetOptions { no_ack: true };
         match channel.basic_get(queue.clone(), options).await.unwrap() {
             Some(message) => *event.lock().unwrap() = serde_json::from_slice(&message.delivery.data).unwrap(),

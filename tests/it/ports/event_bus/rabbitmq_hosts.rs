@@ -59,7 +59,7 @@ async fn hosts_that_refuse_swallow_or_are_silent_hide_no_other() {
     let bus = RabbitBus::connect(&url, &namespace.name, &settings, clock()).await.unwrap();
     eventually("the last host is found", async || bus.ping().await.is_ok()).await;
     let took = start.elapsed();
-    assert!(took >= LIMIT && took < 5 * LIMIT, "two hosts hang for {LIMIT:?} each, but it took {took:?}");
+    assert!(took >= LIMIT && took < 10 * LIMIT, "two hosts hang for {LIMIT:?} each, but it took {took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

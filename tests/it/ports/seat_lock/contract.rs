@@ -10,6 +10,9 @@ use super::{LONG, claim, claim_one, clock, eventually, lasting, owner, showtime,
 
 type Lock = Arc<dyn SeatLock>;
 
+/// Longest wait for a lock to fall.
+const FALLEN: Duration = Duration::from_secs(30);
+
 fn refused_by(answer: &Claimed, other: &Claim) -> bool {
     matches!(answer, Claimed::Refused(obstacles) if obstacles.iter().all(|it| it.owner == other.booking_id))
 }
@@ -81,10 +84,8 @@ pub async fn a_lock_falls_at_its_deadline(lock: Lock, other: Lock) {
     let start = Instant::now();
     assert_eq!(claim_one(&*lock, showtime, &claim(&[0, 1]), lasts).await, Claimed::Granted);
     let next = claim(&[0, 1]);
-    eventually(Duration::from_secs(5), "the lock falls", async || {
-        claim_one(&*other, showtime, &next, LONG).await == Claimed::Granted
-    })
-    .await;
+    eventually(FALLEN, "the lock falls", async || claim_one(&*other, showtime, &next, LONG).await == Claimed::Granted)
+        .await;
     assert!(start.elapsed() >= lasts, "the lock fell after {:?}", start.elapsed());
 }
 
@@ -103,15 +104,15 @@ pub async fn release_is_checked_against_the_owner(lock: Lock, other: Lock) {
 pub async fn a_deadline_is_set_only_by_the_owner(lock: Lock, other: Lock) {
     let showtime = showtime();
     let (mine, theirs) = (claim(&[0]), claim(&[1]));
-    let short = Duration::from_millis(400);
+    // Longer than it takes to keep it.
+    let short = Duration::from_secs(3);
     lock.claim(showtime, lasting(short, &[mine.clone(), theirs.clone()])).await.unwrap();
     let deadline = clock()() + LONG;
     let both = Claim { seats: vec![0, 1, 2], ..mine.clone() };
     other.keep_until(showtime, vec![(both, deadline)]).await.unwrap();
     // Theirs still falls soon, mine does not, and a seat without a lock did not get one.
     assert_eq!(owner(&*lock, showtime, 2).await, None);
-    eventually(Duration::from_secs(5), "the other lock falls", async || owner(&*lock, showtime, 1).await.is_none())
-        .await;
+    eventually(FALLEN, "the other lock falls", async || owner(&*lock, showtime, 1).await.is_none()).await;
     let Claimed::Refused(obstacles) = claim_one(&*other, showtime, &claim(&[0]), LONG).await else {
         panic!("the lock fell before its deadline")
     };
@@ -119,7 +120,7 @@ pub async fn a_deadline_is_set_only_by_the_owner(lock: Lock, other: Lock) {
     assert!(obstacles[0].remaining > LONG / 2 && obstacles[0].remaining <= LONG, "{obstacles:?}");
     // A deadline may also come closer.
     lock.keep_until(showtime, vec![(mine, clock()() + Duration::from_millis(100))]).await.unwrap();
-    eventually(Duration::from_secs(5), "the lock falls", async || owner(&*lock, showtime, 0).await.is_none()).await;
+    eventually(FALLEN, "the lock falls", async || owner(&*lock, showtime, 0).await.is_none()).await;
 }
 
 pub async fn a_deadline_in_the_past_frees_the_seat(lock: Lock, other: Lock) {

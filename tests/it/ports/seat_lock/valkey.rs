@@ -190,7 +190,7 @@ async fn only_a_malformed_url_is_refused() {
     let nowhere = ValkeyLock::connect("redis://127.0.0.1:1", &settings(), clock()).await.unwrap();
     let start = Instant::now();
     let error = nowhere.claim(showtime(), lasting(LONG, &[claim(&[0])])).await.unwrap_err();
-    assert!(start.elapsed() < Duration::from_secs(5), "a call without a connection took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(10), "a call without a connection took {:?}", start.elapsed());
     assert!(error.reason.contains("cannot be reached"), "{error}");
     assert!(nowhere.ping().await.is_err());
     // The TLS handshake fails, as the server speaks plain text; it must not panic for want of a crypto provider.
@@ -221,7 +221,7 @@ async fn it_survives_what_happens_to_the_server() {
     eventually(BACK, "the loss is noticed", async || lock.ping().await.is_err()).await;
     let start = Instant::now();
     assert!(!works(2).await);
-    assert!(start.elapsed() < Duration::from_secs(5), "a call without a server took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(10), "a call without a server took {:?}", start.elapsed());
     private.start_again();
     eventually(BACK, "it connects again after a stop", async || lock.ping().await.is_ok()).await;
     assert!(works(3).await);
@@ -236,7 +236,7 @@ async fn it_survives_what_happens_to_the_server() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frozen_server_costs_no_more_than_the_response_timeout() {
     let private = PrivateService::start("valkey");
-    let settings = Settings { response_timeout_milliseconds: 2_000, ..settings() };
+    let settings = Settings { response_timeout_milliseconds: 4_000, ..settings() };
     let lock = ValkeyLock::connect(&private.url(), &settings, clock()).await.unwrap();
     let showtime = showtime();
     assert_eq!(claim_one(&lock, showtime, &claim(&[0]), LONG).await, Claimed::Granted);
@@ -244,12 +244,12 @@ async fn a_frozen_server_costs_no_more_than_the_response_timeout() {
     let start = Instant::now();
     let error = lock.claim(showtime, lasting(LONG, &[claim(&[1])])).await.unwrap_err();
     let waited = start.elapsed();
-    assert!(waited < Duration::from_secs(10), "{error} after {waited:?}");
+    assert!(waited < Duration::from_secs(15), "{error} after {waited:?}");
     // By then the connection is given up: nobody waits for the frozen server any more.
     let start = Instant::now();
     lock.claim(showtime, lasting(LONG, &[claim(&[1])])).await.unwrap_err();
     lock.ping().await.unwrap_err();
-    assert!(start.elapsed() < Duration::from_secs(1), "a call without a connection took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(3), "a call without a connection took {:?}", start.elapsed());
     private.resume();
     eventually(BACK, "it connects again", async || lock.ping().await.is_ok()).await;
     assert_eq!(claim_one(&lock, showtime, &claim(&[2]), LONG).await, Claimed::Granted);

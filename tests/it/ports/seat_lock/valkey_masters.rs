@@ -62,7 +62,7 @@ async fn sentinels_lead_to_the_master_and_after_its_death_to_the_next() {
     eventually(BACK, "the loss is noticed", async || lock.ping().await.is_err()).await;
     let start = Instant::now();
     assert_eq!(claimed(&lock, &crowd()).await, (0, 0));
-    assert!(start.elapsed() < Duration::from_secs(3), "calls without a master took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(10), "calls without a master took {:?}", start.elapsed());
     eventually(ELECTION, "the replica is promoted", async || is_master(&watched.replica).await).await;
     takes_locks_again(&lock).await;
     takes_locks_again(&replica).await;

@@ -92,6 +92,17 @@ impl Postgres {
         Settings { pool_size: 4, ..Settings::default() }
     }
 
+    /// For tests that hold a lock while the store waits for it, however long they take.
+    pub fn patient() -> Settings {
+        Settings {
+            lock_timeout_milliseconds: 60_000,
+            statement_timeout_milliseconds: 60_000,
+            commit_timeout_milliseconds: 60_000,
+            call_timeout_milliseconds: 90_000,
+            ..Self::settings()
+        }
+    }
+
     /// Another node's store on the same database.
     pub async fn node(&self, settings: &Settings) -> Arc<PostgresStore> {
         Arc::new(PostgresStore::connect(&self.database.url(), settings).await.unwrap())

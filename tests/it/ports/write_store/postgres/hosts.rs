@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use turnstile::write_store::postgres::{PostgresStore, migrate};
 use turnstile::write_store::{Role, StoreError, WriteStore};
 
+use crate::free_port::free_port;
 use crate::ports::write_store::draft::{reserved, scheduled};
 use crate::ports::write_store::oracle::check;
 use crate::ports::write_store::postgres::{Database, Postgres};
-use crate::postgres_pair::free_port;
 use crate::proxy::{Mode, Proxy};
 
 /// A first host that swallows everything costs its own limit once, not the whole time.

@@ -56,7 +56,8 @@ async fn after_all_sessions_are_ended_the_next_calls_work() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_read_survives_the_end_of_its_session() {
     let adapter = Postgres::fresh().await;
-    let (store, client) = (adapter.store(), adapter.database.client().await);
+    let store: Arc<dyn WriteStore> = adapter.node(&Postgres::patient()).await;
+    let client = adapter.database.client().await;
     let id = scheduled(&store, 4).await;
     let holder = adapter.database.client().await;
     holder.batch_execute("BEGIN; LOCK TABLE seats IN ACCESS EXCLUSIVE MODE").await.unwrap();
@@ -101,7 +102,7 @@ async fn two_databases_have_two_leaders() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_pool_refuses_in_time() {
     let adapter = Postgres::fresh().await;
-    let settings = Settings { pool_size: 1, wait_timeout_milliseconds: 100, ..Settings::default() };
+    let settings = Settings { pool_size: 1, wait_timeout_milliseconds: 100, ..Postgres::patient() };
     let store: Arc<dyn WriteStore> = adapter.node(&settings).await;
     let id = scheduled(&store, 4).await;
     let holder = adapter.database.client().await;
@@ -140,7 +141,7 @@ async fn after_a_read_only_time_the_next_commits_work() {
     let reset = std::time::Instant::now();
     reserved(&store, id, &[0], 1).await;
     store.ping().await.unwrap();
-    assert!(reset.elapsed() < Duration::from_secs(3), "{:?}", reset.elapsed());
+    assert!(reset.elapsed() < Duration::from_secs(10), "{:?}", reset.elapsed());
     check(&store, id).await;
 }
 
@@ -215,7 +216,7 @@ async fn reads_take_no_connection_from_commands() {
         let fence = store.take_over(id).await.unwrap().unwrap().fence;
         store.commit(Draft::new(id, fence).reserve(&booking(id, &[seat]), 1).done()).await.unwrap();
     }
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     for read in reads {
         drop(read.await.unwrap());
     }

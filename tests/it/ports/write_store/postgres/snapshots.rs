@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 use turnstile::domain::ShowtimeId;
-use turnstile::write_store::{Batch, CommitError, Committed};
+use turnstile::write_store::{Batch, CommitError, Committed, WriteStore};
 
 use crate::ports::write_store::Adapter;
 use crate::ports::write_store::draft::{Draft, booking, key, reserved, scheduled};
@@ -22,7 +22,7 @@ async fn race(adapter: &Postgres, id: ShowtimeId, batches: [Arc<Batch>; 2]) -> [
     holder.batch_execute(&format!("BEGIN; SELECT 1 FROM showtimes WHERE id = '{id}' FOR UPDATE")).await.unwrap();
     let mut running = Vec::new();
     for (number, batch) in (1..).zip(batches) {
-        let node = adapter.another_node().await;
+        let node: Arc<dyn WriteStore> = adapter.node(&Postgres::patient()).await;
         running.push(tokio::spawn(async move { node.commit(batch).await }));
         until_waiting(&watcher, number, &running).await;
     }

@@ -200,7 +200,7 @@ async fn calls_come_from_any_runtime() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_load_that_has_to_wait_is_of_one_moment() {
     let adapter = Postgres::fresh().await;
-    let store = adapter.store();
+    let store: Arc<dyn WriteStore> = adapter.node(&Postgres::patient()).await;
     let id = scheduled(&store, 3).await;
     let held = reserved(&store, id, &[0], 1).await;
     let writer = adapter.database.client().await;
@@ -258,13 +258,7 @@ async fn a_stuck_showtime_that_came_first_holds_up_no_other() {
 /// again, and its own lands in the end.
 async fn holds_up_no_other(is_first: bool) {
     let adapter = Postgres::fresh().await;
-    let patience = Settings {
-        lock_timeout_milliseconds: 60_000,
-        statement_timeout_milliseconds: 60_000,
-        commit_timeout_milliseconds: 60_000,
-        commit_lanes: 1,
-        ..Settings::default()
-    };
+    let patience = Settings { commit_lanes: 1, pool_size: 8, ..Postgres::patient() };
     let store: Arc<dyn WriteStore> = adapter.node(&patience).await;
     let stuck = scheduled(&store, 3).await;
     let mut others = Vec::new();

@@ -100,7 +100,7 @@ async fn a_reply_cut_off_after_the_commit() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_network_that_swallows_everything() {
-    let scene = Scene::new(Settings { commit_timeout_milliseconds: 300, ..Settings::default() }).await;
+    let scene = Scene::new(Settings { commit_timeout_milliseconds: 1_000, ..Settings::default() }).await;
     scene.proxy.set(Mode::Stall);
     let (new, commit) = scene.commit();
     let outcome = commit.await.unwrap();
@@ -113,7 +113,7 @@ async fn a_network_that_swallows_everything() {
 /// The server goes on with a statement after its client is gone: the fence waits for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_that_lands_after_its_connection_is_gone() {
-    let scene = Scene::new(Settings::default()).await;
+    let scene = Scene::new(Postgres::patient()).await;
     let holder = scene.hold_the_row().await;
     let (new, commit) = scene.commit();
     scene.waiting(1).await;
@@ -135,7 +135,7 @@ async fn a_commit_that_lands_after_its_connection_is_gone() {
 /// The other order: the fence is raised before the commit gets the row, and the commit is void.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_overtaken_by_the_fence() {
-    let scene = Scene::new(Settings::default()).await;
+    let scene = Scene::new(Postgres::patient()).await;
     let holder = scene.adapter.database.client().await;
     let raise = format!("BEGIN; UPDATE showtimes SET fence = fence + 1 WHERE id = '{}'", scene.id);
     holder.batch_execute(&raise).await.unwrap();
@@ -150,7 +150,7 @@ async fn a_commit_overtaken_by_the_fence() {
 /// The server says why it ends a session, but not whether the statement was done: that is no refusal.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_ended_in_the_middle_of_a_commit() {
-    let scene = Scene::new(Settings::default()).await;
+    let scene = Scene::new(Postgres::patient()).await;
     let holder = scene.hold_the_row().await;
     let (new, commit) = scene.commit();
     let pid = scene.waiting(1).await[0];
@@ -178,12 +178,7 @@ async fn a_lock_not_got_in_time_is_no_unknown_outcome() {
 /// A commit given up after its time is not stopped on the server: stopped in the wait for a standby, it would be on one machine only.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_given_up_is_not_cancelled_and_the_fence_waits_for_it() {
-    let settings = Settings {
-        commit_timeout_milliseconds: 300,
-        lock_timeout_milliseconds: 60_000,
-        statement_timeout_milliseconds: 60_000,
-        ..Settings::default()
-    };
+    let settings = Settings { commit_timeout_milliseconds: 1_000, ..Postgres::patient() };
     let scene = Scene::new(settings).await;
     let holder = scene.hold_the_row().await;
     let (new, commit) = scene.commit();
