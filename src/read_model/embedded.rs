@@ -1,5 +1,6 @@
 //! Read model in memory, for one process: filled from the write store when it starts.
 
+mod nodes;
 mod refusals;
 
 use std::collections::{BTreeSet, HashMap};
@@ -11,6 +12,8 @@ use async_trait::async_trait;
 use crate::domain::{Applied, EventRun, Place, ShowtimeId, ShowtimeSummary, ShowtimeView, Stamp, Timestamp};
 use crate::read_model::refusals::{Refusal, Refusals, RequestId};
 use crate::read_model::{PageStart, ReadError, ReadModel};
+
+pub use nodes::EmbeddedNodes;
 
 /// See the module's documentation. Readers share the view that they were given; a write makes a copy only if one still does.
 #[derive(Default, Debug)]

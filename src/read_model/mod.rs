@@ -1,5 +1,5 @@
 //! Read model port: what clients read. A projection of the journal, rebuildable at any time. Adapters: [`mongodb`] and [`embedded`].
-//! They keep [`refusals`], too.
+//! They keep [`refusals`] and [`nodes`], too.
 //!
 //! **Contract.** A showtime is one document, read and written as a whole: readers see it at exactly one sequence, never half an event.
 //! An event with sequence n+1 is applied only on the event n that it follows: earlier ones change nothing, later ones and those of another
@@ -13,6 +13,7 @@ use crate::domain::{Applied, EventRun, Place, ShowtimeId, ShowtimeSummary, Showt
 
 pub mod embedded;
 pub mod mongodb;
+pub mod nodes;
 pub mod refusals;
 
 /// The read model cannot be reached or did not answer in time; nothing is lost, ask again.

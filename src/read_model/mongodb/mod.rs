@@ -1,4 +1,4 @@
-//! Read model on MongoDB (6 or newer, standalone or replica set; no transactions): one document a showtime; and one a refusal.
+//! Read model on MongoDB (6 or newer, standalone or replica set; no transactions): one document a showtime; one a refusal; and one a node.
 //!
 //! A write names the sequence and stamp that its document must have, so any number of nodes may write. Everything is majority-written,
 //! journaled and majority-read on the primary. Writes of different showtimes share commands.
@@ -6,6 +6,7 @@
 mod collection;
 mod document;
 mod failure;
+mod nodes;
 mod refusals;
 mod runs;
 mod settings;
@@ -24,12 +25,14 @@ use mongodb::options::{
 
 use crate::coalesce::Loads;
 use crate::domain::{Applied, EventRun, Place, ShowtimeId, ShowtimeSummary, ShowtimeView, Timestamp};
+use crate::read_model::nodes::{HeardNode, Node, NodeHealth, NodeId, Nodes};
 use crate::read_model::refusals::{Refusal, Refusals, RequestId};
 use crate::read_model::{PageStart, ReadError, ReadModel};
 
 use collection::{Showtimes, statement};
 use document::{stored_id, whole};
 use failure::unavailable;
+use nodes::AnnouncedNodes;
 use refusals::KeptRefusals;
 use runs::Runs;
 
@@ -44,6 +47,7 @@ pub struct MongoReadModel {
     showtimes: Showtimes,
     runs: Arc<Loads<Runs>>,
     refusals: KeptRefusals,
+    nodes: AnnouncedNodes,
     operation_timeout: Duration,
     /// Operations run here: they go on when the caller is gone, since the driver closes the connection of a dropped operation.
     runtime: tokio::runtime::Handle,
@@ -73,10 +77,11 @@ impl MongoReadModel {
             .build();
         let database = client.database_with_options(&name, options);
         let refusals = KeptRefusals::of(&database, operation_timeout);
+        let nodes = AnnouncedNodes::of(&database, operation_timeout);
         let showtimes = Showtimes::of(database, operation_timeout);
         let runtime = tokio::runtime::Handle::current();
         let runs = Loads::new(Runs(showtimes.clone()), runtime.clone(), 1, settings.max_waiting_runs);
-        Ok(Self { showtimes, runs, refusals, operation_timeout, runtime })
+        Ok(Self { showtimes, runs, refusals, nodes, operation_timeout, runtime })
     }
 
     /// Runs one operation within its time, whether or not the caller still waits.
@@ -175,5 +180,21 @@ impl Refusals for MongoReadModel {
 
     async fn find(&self, id: RequestId, since: Timestamp) -> Result<Vec<Refusal>, ReadError> {
         self.bounded(move |model| async move { model.refusals.select(id, since).await }).await
+    }
+}
+
+#[async_trait]
+impl Nodes for MongoReadModel {
+    async fn announce(&self, node: &Node, health: &NodeHealth) -> Result<(), ReadError> {
+        let (node, health) = (node.clone(), health.clone());
+        self.bounded(|model| async move { model.nodes.replace(&node, &health).await }).await
+    }
+
+    async fn withdraw(&self, id: NodeId) -> Result<(), ReadError> {
+        self.bounded(move |model| async move { model.nodes.remove(id).await }).await
+    }
+
+    async fn heard(&self) -> Result<Vec<HeardNode>, ReadError> {
+        self.bounded(|model| async move { model.nodes.select().await }).await
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod journal;
 pub mod mongodb;
+mod nodes;
 mod refusals;
 
 use std::sync::Arc;
