@@ -17,8 +17,9 @@ use crate::event_bus::rabbitmq::RabbitBus;
 use crate::http::Reason;
 use crate::projector::{self, Stores};
 use crate::read_model::ReadModel;
-use crate::read_model::embedded::EmbeddedReadModel;
+use crate::read_model::embedded::{EmbeddedNodes, EmbeddedReadModel};
 use crate::read_model::mongodb::MongoReadModel;
+use crate::read_model::nodes::Nodes;
 use crate::read_model::refusals::Refusals;
 use crate::seat_lock::SeatLock;
 use crate::seat_lock::in_process::InProcessLock;
@@ -42,6 +43,8 @@ pub struct Adapters {
     pub read_model: Arc<dyn ReadModel>,
     /// Why commands were refused; kept beside what clients read.
     pub refusals: Arc<dyn Refusals>,
+    /// The nodes of the box office; kept there, too.
+    pub nodes: Arc<dyn Nodes>,
     /// Key of tokens that are valid on every node.
     pub cluster_secret: [u8; 32],
     /// The write store's time.
@@ -93,12 +96,13 @@ impl Adapters {
                 .context("the write store's schema cannot be brought up to date")?;
             tracing::info!("{applied} migrations applied");
         }
-        let (stores, refusals) = connect_both_sides(settings).await?;
+        let BothSides { stores, refusals, nodes } = connect_both_sides(settings).await?;
         fill(&stores, settings).await?;
         let Stores { write_store, read_model } = stores;
         let cluster_secret = write_store.cluster_secret().await?;
         let store_clock = StoreClock::start(write_store.as_ref()).await?;
         let clock = store_clock.clock();
+        let nodes = nodes.unwrap_or_else(|| Arc::new(EmbeddedNodes::new(clock.clone())));
         let (seat_lock, event_bus, names): (Arc<dyn SeatLock>, Arc<dyn EventBus>, Names) = match settings.profile()? {
             Profile::Embedded { .. } => (
                 Arc::new(InProcessLock::new(clock.clone())),
@@ -116,27 +120,37 @@ impl Adapters {
             tracing::info!(showtime.id = %demo::SHOWTIME_ID, "the demo showtime was created");
         }
         let clock = store_clock;
-        Ok(Self { write_store, seat_lock, event_bus, read_model, refusals, cluster_secret, clock, names })
+        Ok(Self { write_store, seat_lock, event_bus, read_model, refusals, nodes, cluster_secret, clock, names })
     }
 }
 
 /// Connects both sides of the data, without changing a schema.
 pub async fn connect_stores(settings: &Settings) -> anyhow::Result<Stores> {
-    Ok(connect_both_sides(settings).await?.0)
+    Ok(connect_both_sides(settings).await?.stores)
 }
 
-/// As [`connect_stores`], and where refusals are kept: beside the read model.
-async fn connect_both_sides(settings: &Settings) -> anyhow::Result<(Stores, Arc<dyn Refusals>)> {
+/// Both sides of the data, and what is kept beside the read model.
+struct BothSides {
+    stores: Stores,
+    refusals: Arc<dyn Refusals>,
+    /// `None` on the embedded profile: its only node is this one.
+    nodes: Option<Arc<dyn Nodes>>,
+}
+
+/// As [`connect_stores`], with what is kept beside the read model.
+async fn connect_both_sides(settings: &Settings) -> anyhow::Result<BothSides> {
     Ok(match settings.profile()? {
         Profile::Embedded { data_dir } => {
             let write_store = Arc::new(SqliteStore::open(&data_dir, &settings.sqlite)?);
             let read_model = Arc::new(EmbeddedReadModel::new());
-            (Stores { write_store, read_model: Arc::<EmbeddedReadModel>::clone(&read_model) }, read_model)
+            let stores = Stores { write_store, read_model: Arc::<EmbeddedReadModel>::clone(&read_model) };
+            BothSides { stores, refusals: read_model, nodes: None }
         }
         Profile::Real(stack) => {
             let write_store = Arc::new(PostgresStore::connect(&stack.postgres_url, &settings.postgres).await?);
             let read_model = Arc::new(MongoReadModel::connect(&stack.mongodb_url, &settings.mongodb).await?);
-            (Stores { write_store, read_model: Arc::<MongoReadModel>::clone(&read_model) }, read_model)
+            let stores = Stores { write_store, read_model: Arc::<MongoReadModel>::clone(&read_model) };
+            BothSides { stores, refusals: Arc::<MongoReadModel>::clone(&read_model), nodes: Some(read_model) }
         }
     })
 }

@@ -12,15 +12,17 @@ use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::box_office::{self, BoxOffice};
 use crate::config::{Profile, Settings};
 use crate::domain::NoteTold;
 use crate::http::health::Need;
-use crate::http::{self, AppState, Health, OperatorToken, Operators, RefusalRecorder};
+use crate::http::{self, AppState, Health, NodeAnnouncer, OperatorToken, Operators, RefusalRecorder};
 use crate::live::{self, LiveHub};
 use crate::outbox_relay::{self, OutboxRelay};
 use crate::projector::{self, Projector};
+use crate::read_model::nodes::{Node, NodeId};
 use crate::telemetry::Counters;
 use crate::telemetry::metrics::{Registry, seconds};
 
@@ -54,6 +56,7 @@ pub struct App {
     health: Health,
     projector: Projector,
     refusals: Arc<RefusalRecorder>,
+    announcer: NodeAnnouncer,
     stop_relay: CancellationToken,
     /// Where the relay and the projector live.
     arbiter: Arbiter,
@@ -85,14 +88,7 @@ impl App {
             counters: Arc::clone(&counters),
             settings: settings.box_office.clone(),
         });
-        let relay = outbox_relay::Dependencies {
-            outbox: adapters.write_store.clone(),
-            event_bus: Arc::clone(&adapters.event_bus),
-            wake: wake_relay,
-            runtime: runtime.clone(),
-            counters: Arc::clone(&counters),
-            settings: settings.outbox_relay.clone(),
-        };
+        let relay = relaying(&adapters, &settings, &runtime, wake_relay, counters);
         OutboxRelay::start_on(&arbiter, relay, stop_relay.clone());
         let projector = projector::start(&arbiter, projection(&adapters, &settings, &runtime, &metrics));
         let live = live::start(sessions(&adapters, &settings, &runtime, box_office.note_told(), &metrics));
@@ -102,6 +98,8 @@ impl App {
         watch(&health, &adapters, &runtime, Backlog::registered(&metrics));
         health.watch("showtimes", Need::Informative, Box::new(move || std::future::ready(watched.watch()).boxed()));
         let refusals = RefusalRecorder::start(Arc::clone(&adapters.refusals), &runtime, &metrics);
+        let node = this_node(&adapters, address);
+        let announcer = NodeAnnouncer::start(Arc::clone(&adapters.nodes), node, health.clone(), &runtime);
         let services = http::Services {
             box_office: box_office.clone(),
             read_model: Arc::clone(&adapters.read_model),
@@ -109,6 +107,7 @@ impl App {
             auditoriums: adapters.write_store.clone(),
             event_bus: Arc::clone(&adapters.event_bus),
             refusals: Arc::clone(&refusals),
+            nodes: Arc::clone(&adapters.nodes),
             note_missing: projector.note_missing(),
             live: live.clone(),
             health: health.clone(),
@@ -130,6 +129,7 @@ impl App {
             health,
             projector,
             refusals,
+            announcer,
             stop_relay,
             arbiter,
         })
@@ -152,7 +152,8 @@ impl App {
 
     /// Serves until SIGTERM or ctrl-c, then stops. Readiness fails first. After SIGTERM everything is still served for
     /// `drain_delay_seconds`, so that load balancers notice. Then commands are refused, accepted ones finish, live sessions are closed
-    /// staggered, requests under way end, and the outbox is relayed as far as it goes. A second signal ends the process at once.
+    /// staggered, requests under way end, the outbox is relayed as far as it goes, and the node leaves the list of nodes. A second signal
+    /// ends the process at once.
     pub async fn serve(self, mut signals: Signals) -> anyhow::Result<()> {
         let handle = self.server.handle();
         let mut server = actix_web::rt::spawn(self.server);
@@ -168,6 +169,7 @@ impl App {
             signal = signals.next() => signal,
         };
         self.health.drain();
+        self.announcer.wake();
         // Whoever presses ctrl-c waits for the end, and no load balancer does.
         let delay = if signal == Stop::Terminate { self.settings.drain_delay() } else { Duration::ZERO };
         tracing::info!("{signal}: not ready any more; draining in {delay:?}");
@@ -186,6 +188,7 @@ impl App {
                 tracing::warn!("the projector did not end in time; what it had not settled is delivered again");
             }
             self.arbiter.stop();
+            self.announcer.finish().await;
             // Last, so that the end can be watched.
             if let Some(admin) = admin_handle {
                 admin.stop(false).await;
@@ -219,6 +222,34 @@ impl Listeners {
 
     fn addresses(&self) -> std::io::Result<(SocketAddr, Option<SocketAddr>)> {
         Ok((self.all.local_addr()?, self.admin.as_ref().map(TcpListener::local_addr).transpose()?))
+    }
+}
+
+/// This node, as operators see it.
+fn this_node(adapters: &Adapters, address: SocketAddr) -> Node {
+    let host = whoami::hostname().unwrap_or_else(|error| {
+        tracing::warn!(%error, "this machine does not tell its name");
+        "unknown".to_owned()
+    });
+    let (address, version) = (address.to_string(), env!("CARGO_PKG_VERSION").to_owned());
+    Node { id: NodeId(Uuid::now_v7()), host, address, version, started_at: adapters.clock.clock()() }
+}
+
+/// What the outbox relay works with.
+fn relaying(
+    adapters: &Adapters,
+    settings: &Settings,
+    runtime: &Handle,
+    wake: Arc<Notify>,
+    counters: Arc<Counters>,
+) -> outbox_relay::Dependencies {
+    outbox_relay::Dependencies {
+        outbox: adapters.write_store.clone(),
+        event_bus: Arc::clone(&adapters.event_bus),
+        wake,
+        runtime: runtime.clone(),
+        counters,
+        settings: settings.outbox_relay.clone(),
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! A request passes `exchange` (request id, access log, metrics, errors as problems), then CORS, then `limiting`, then its handler. `request`
 //! reads it, `caching` keeps what many clients read, and handlers return [`Problem`]s; `problem` is the only map from errors to answers. `refusal_recorder`
-//! keeps those of commands for operators, who ask `refusals`.
+//! keeps those of commands for operators, who ask `refusals`. `node_announcer` announces this node, and `nodes` lists all of them.
 
 mod auditoriums;
 mod blocks;
@@ -21,6 +21,8 @@ pub mod limits;
 mod live;
 mod metrics;
 mod monitoring;
+mod node_announcer;
+mod nodes;
 mod openapi;
 mod operators;
 mod pages;
@@ -41,6 +43,7 @@ mod words;
 pub use exchange::exchange;
 pub use health::Health;
 pub use limits::TrustedProxies;
+pub use node_announcer::NodeAnnouncer;
 pub use operators::{OperatorToken, Operators};
 pub use problem::{Code, FieldError, PROBLEM_JSON, Problem};
 pub use refusal_recorder::RefusalRecorder;

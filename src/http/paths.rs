@@ -26,6 +26,7 @@ pub(super) const AUDITORIUM_SCHEMA: &str = "/schemas/auditorium-1.json";
 pub(super) const REFUSAL: &str = "/api/refusals/{requestId}";
 pub(super) const DEAD_LETTERS: &str = "/api/dead-letters";
 pub(super) const DEAD_LETTERS_REPLAY: &str = "/api/dead-letters/replay";
+pub(super) const NODES: &str = "/api/nodes";
 pub(super) const HUB: &str = "/hub/bookings";
 pub(super) const NEGOTIATE: &str = "/hub/bookings/negotiate";
 pub(super) const SHOWTIME_SOCKET: &str = "/ws/showtimes/{id}";

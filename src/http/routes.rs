@@ -9,7 +9,7 @@ use crate::http::openapi::Describe;
 use crate::http::paths::OPENAPI;
 use crate::http::route::{self, Route};
 use crate::http::{
-    auditoriums, blocks, bookings, dead_letters, history, live, monitoring, openapi, pages, refusals, showtimes,
+    auditoriums, blocks, bookings, dead_letters, history, live, monitoring, nodes, openapi, pages, refusals, showtimes,
 };
 
 /// Serves all routes. Where operators have an address of their own, the public one tells little of the node's health.
@@ -32,6 +32,7 @@ fn table(monitoring: Vec<Route>) -> Vec<Route> {
         history::routes(),
         refusals::routes(),
         dead_letters::routes(),
+        nodes::routes(),
         live::routes(),
         vec![document()],
         pages::routes(),

@@ -23,6 +23,7 @@ use crate::http::request::stream::Intake;
 use crate::http::settings::Settings;
 use crate::live::LiveHub;
 use crate::read_model::ReadModel;
+use crate::read_model::nodes::Nodes;
 use crate::telemetry::metrics::Registry;
 use crate::write_store::{Auditoriums, Journal};
 
@@ -40,6 +41,8 @@ pub struct Services {
     pub event_bus: Arc<dyn EventBus>,
     /// Keeps why commands were refused.
     pub refusals: Arc<RefusalRecorder>,
+    /// Knows the nodes of the box office.
+    pub nodes: Arc<dyn Nodes>,
     /// Told of a showtime that the truth knows and the read model lacks.
     pub note_missing: Arc<dyn Fn(ShowtimeId) + Send + Sync>,
     /// Serves the sockets.
@@ -73,6 +76,7 @@ pub struct AppState {
     pub(super) event_bus: Arc<dyn EventBus>,
     pub(super) plans: PlanShelf,
     pub(super) refusals: Arc<RefusalRecorder>,
+    pub(super) nodes: Arc<dyn Nodes>,
     pub(super) note_missing: Arc<dyn Fn(ShowtimeId) + Send + Sync>,
     pub(super) sequence_waits: SequenceWaits,
     /// Takes in bodies that may be large.
@@ -112,6 +116,7 @@ impl AppState {
             event_bus: services.event_bus,
             plans: PlanShelf::new(),
             refusals: services.refusals,
+            nodes: services.nodes,
             note_missing: services.note_missing,
             sequence_waits: waits,
             intake: Intake {

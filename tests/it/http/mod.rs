@@ -22,6 +22,7 @@ mod limits;
 mod listing;
 mod live_messages;
 mod long_bodies;
+mod nodes;
 mod offers;
 mod operators;
 mod pages;

@@ -21,6 +21,7 @@ mod lifecycle;
 mod loadtest;
 mod lost_answers;
 mod moved_showtimes;
+mod nodes;
 mod operator_page;
 mod other_seats;
 mod page;
