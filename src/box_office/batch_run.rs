@@ -15,7 +15,7 @@ use crate::box_office::progress::Step;
 use crate::box_office::refusal::Refusal;
 use crate::box_office::request::QueuedCommand;
 use crate::box_office::seat_claims::{LockedOut, SeatClaims, wanted_lock};
-use crate::box_office::verdict::{Bench, Verdict, locked_seats};
+use crate::box_office::verdict::{Bench, Tried, Verdict, locked_seats};
 use crate::box_office::{BoxOfficeError, Dependencies};
 use crate::domain::{BookingId, Command, PaymentReference, Rejection, SeatConflict, Showtime, ShowtimeId};
 use crate::write_store::{CommitError, Committed, Loaded, StoreError};
@@ -76,7 +76,7 @@ impl BatchRun {
                     }
                 },
             };
-            match self.attempt(current, unsettled || attempt > 0).await {
+            match self.attempt(current, Tried::after(attempt, unsettled)).await {
                 Attempt::Done(done) => return self.finish(Some(done)),
                 Attempt::Again(state) => owned = Some(state),
                 Attempt::Reload => unsettled = true,
@@ -121,7 +121,7 @@ impl BatchRun {
     }
 
     /// Decide, lock, commit, answer. What the lock refuses, or what would be refused on old knowledge, is taken back and decided again.
-    async fn attempt(&mut self, mut owned: Owned, repeated: bool) -> Attempt {
+    async fn attempt(&mut self, mut owned: Owned, tried: Tried) -> Attempt {
         let mut locked_out = HashMap::new();
         let mut is_new_to_state = true;
         let mut round = 0;
@@ -129,10 +129,10 @@ impl BatchRun {
             if !owned.showtime.is_whole() {
                 return self.load_kept(owned).await;
             }
-            if is_new_to_state && let Err(error) = self.recall(&mut owned, repeated).await {
+            if is_new_to_state && let Err(error) = self.recall(&mut owned, tried != Tried::Never).await {
                 return self.unavailable(owned, &error);
             }
-            let (plan, decided) = self.decide(&mut owned, repeated, &locked_out);
+            let (plan, decided) = self.decide(&mut owned, tried, &locked_out);
             let in_the_way = match self.lock(&owned, &plan, &decided, &locked_out, round).await {
                 Ok(None) => return self.commit(plan, owned, decided).await,
                 Ok(Some(in_the_way)) => in_the_way,
@@ -160,7 +160,7 @@ impl BatchRun {
     fn decide(
         &mut self,
         owned: &mut Owned,
-        repeated: bool,
+        tried: Tried,
         locked_out: &HashMap<BookingId, Vec<SeatConflict>>,
     ) -> (Plan, Vec<(QueuedCommand, Verdict)>) {
         self.board.progress.enter(Step::Deciding);
@@ -185,7 +185,7 @@ impl BatchRun {
             showtime: &mut owned.showtime,
             policy,
             now,
-            tried_before: repeated,
+            tried,
             locked_out,
             paid: self.paid.clone(),
         };

@@ -7,7 +7,8 @@ use uuid::Uuid;
 use crate::box_office::request::{KeyedRequest, Request, RequestContext};
 use crate::box_office::{BoxOffice, BoxOfficeError, Outcome};
 use crate::domain::{
-    Block, Booking, BookingId, Command, GivenTime, HoldToken, NewBlock, SeatId, SeatSelection, ShowtimeId, TokenHash,
+    Block, Booking, BookingId, Command, GivenTime, HoldToken, NewBlock, SeatId, SeatSelection, Showtime, ShowtimeId,
+    TokenHash,
 };
 
 /// A block as operators want it.
@@ -60,6 +61,14 @@ impl BoxOffice {
     ) -> Result<Vec<Booking>, BoxOfficeError> {
         let found = self.deps().ledger.blocks(showtime_id, after, limit).await;
         found.map_err(|error| self.unavailable(&error))
+    }
+
+    /// The live blocks of a showtime that have a channel, for who decides on the showtime as readers see it.
+    pub async fn channels(&self, showtime_id: ShowtimeId) -> Result<Vec<Booking>, BoxOfficeError> {
+        let most = usize::try_from(Showtime::MOST_BLOCKS).unwrap_or(usize::MAX);
+        let mut blocks = self.blocks(showtime_id, None, most).await?;
+        blocks.retain(|booking| booking.block.as_ref().is_some_and(|block| block.channel.is_some()));
+        Ok(blocks)
     }
 
     async fn house(

@@ -243,7 +243,8 @@ fn ending(bookings: &[DueBooking], now: Timestamp) -> Option<Batch> {
             (BookingStatus::Expired, Event::HoldExpired { booking_id, seat_ids })
         } else {
             let (reason, refund) = (cancelled.clone(), booking.payment_reference.clone());
-            (BookingStatus::Cancelled, Event::BookingCancelled { booking_id, seat_ids, reason, refund })
+            let refund_amount = refund.as_ref().and_then(|_payment| booking.cost_of(&seat_ids));
+            (BookingStatus::Cancelled, Event::BookingCancelled { booking_id, seat_ids, reason, refund, refund_amount })
         };
         batch.bookings.push(BookingChange {
             booking: Booking { status, cancel_reason: cancelled.clone(), ..booking.clone() },

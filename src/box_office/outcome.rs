@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Block, Booking, BookingId, BookingStatus, HoldToken, Listing, PaymentReference, Price, SeatId, ShowtimeId,
+    Block, Booking, BookingId, BookingStatus, HoldToken, Listing, Money, PaymentReference, Price, SeatId, ShowtimeId,
     Timestamp,
 };
 
@@ -24,6 +24,11 @@ pub struct Outcome {
     pub expires_at: Timestamp,
     /// What its seats cost.
     pub price: Option<Price>,
+    /// How much more it costs than before, if this command was an exchange of a booking with a price; unknown if the command may have been carried
+    /// out in an attempt before. Of a replayed exchange what the first answer told.
+    pub difference: Option<Money>,
+    /// How much of its payment is to be returned, if this command has refunded a booking with a price.
+    pub refund_amount: Option<Money>,
     /// The payment, once confirmed.
     pub payment_reference: Option<PaymentReference>,
     /// What it is for, if it is a block.
@@ -48,6 +53,8 @@ impl Outcome {
             status: booking.status,
             expires_at: booking.expires_at,
             price: booking.price.clone(),
+            difference: None,
+            refund_amount: None,
             payment_reference: booking.payment_reference.clone(),
             block: booking.block.clone().map(Box::new),
             sequence: booking.version,

@@ -95,7 +95,9 @@ impl Plan {
             seat_ids: booking.seat_ids.clone(),
             confirmed: booking.status == BookingStatus::Confirmed,
             price: booking.price.clone(),
+            difference: None,
             held_since: None,
+            from_blocks: Vec::new(),
         };
         Some(self.apply(showtime, command, event, policy))
     }

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use crate::box_office::arrivals::Arrival;
 use crate::box_office::{BoxOfficeError, Listed, Outcome};
 use crate::domain::{
-    Booking, BookingId, BookingStatus, Buyer, Command, HoldToken, Rejection, SeatId, SeatSelection, SeatWish, Showtime,
-    ShowtimeId, Timestamp,
+    Booking, BookingId, BookingStatus, Buyer, Command, HoldToken, Money, Rejection, SeatId, SeatSelection, SeatWish,
+    Showtime, ShowtimeId, Timestamp,
 };
 use crate::telemetry::metrics::Gauge;
 use crate::write_store::IdempotencyRecord;
@@ -139,6 +139,7 @@ impl KeyedRequest {
                 if !exchange.tariffs.are_usual() || !exchange.areas.is_empty() {
                     meaning.push(&more);
                 }
+                meaning.extend(exchange.channel.iter().flat_map(|key| [b"channel".as_slice(), &key.0]));
                 Self::new(key, &[b"seats", booking], &meaning, nonce)
             }
             Command::ExtendHold { .. } => Self::new(key, &[b"extend", booking], &[], nonce),
@@ -320,6 +321,10 @@ struct RecordedOutcome {
     seat_ids: Vec<SeatId>,
     status: u8,
     expires_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    difference: Option<Money>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refund_amount: Option<Money>,
 }
 
 impl KeyedRequest {
@@ -333,6 +338,8 @@ impl KeyedRequest {
                 seat_ids: outcome.seat_ids.clone(),
                 status: outcome.status.code(),
                 expires_at: outcome.expires_at,
+                difference: outcome.difference.clone(),
+                refund_amount: outcome.refund_amount.clone(),
             }),
         };
         let answer = answer.map_err(|error| BoxOfficeError::Bug(format!("an outcome cannot be recorded: {error}")))?;
@@ -360,10 +367,10 @@ impl KeyedRequest {
         if record.answer.is_null() {
             return Ok(Answer { told: Told::listing_of(showtime).replayed(replayed), nonce: None });
         }
-        let booking_id = recorded_booking(record)?;
+        let RecordedOutcome { booking_id, difference, refund_amount, .. } = recorded_outcome(record)?;
         let booking = bookings.iter().find(|booking| booking.id == booking_id);
         let booking = booking.ok_or_else(|| BoxOfficeError::Bug(format!("booking {booking_id} is not stored")))?;
-        let mut outcome = Outcome::of(booking);
+        let mut outcome = Outcome { difference, refund_amount, ..Outcome::of(booking) };
         // Nobody is to pay for it, although its end may not have been recorded yet.
         if outcome.status == BookingStatus::Pending && outcome.expires_at <= now {
             outcome.status = BookingStatus::Expired;
@@ -374,7 +381,10 @@ impl KeyedRequest {
 
 /// The booking that a recorded answer is about.
 pub(super) fn recorded_booking(record: &IdempotencyRecord) -> Result<BookingId, BoxOfficeError> {
-    let recorded: Result<RecordedOutcome, _> = serde_json::from_value(record.answer.clone());
+    recorded_outcome(record).map(|recorded| recorded.booking_id)
+}
+
+fn recorded_outcome(record: &IdempotencyRecord) -> Result<RecordedOutcome, BoxOfficeError> {
     let unreadable = |error| BoxOfficeError::Bug(format!("a recorded answer cannot be read: {error}"));
-    recorded.map(|recorded| recorded.booking_id).map_err(unreadable)
+    serde_json::from_value(record.answer.clone()).map_err(unreadable)
 }

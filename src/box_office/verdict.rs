@@ -6,8 +6,8 @@ use crate::box_office::plan::Plan;
 use crate::box_office::request::{Answer, QueuedCommand, Request, Told};
 use crate::box_office::{BoxOfficeError, Outcome};
 use crate::domain::{
-    Booking, BookingId, BookingStatus, Buyer, Command, Decision, HoldPolicy, PaymentReference, Rejection, SeatConflict,
-    Showtime, Timestamp,
+    Booking, BookingId, BookingStatus, Buyer, Command, Decision, Event, HoldPolicy, PaymentReference, Price, Rejection,
+    SeatConflict, Showtime, Timestamp,
 };
 
 /// What a command will be answered.
@@ -17,14 +17,35 @@ pub(super) enum Verdict {
     Refused(BoxOfficeError),
 }
 
+/// What became of the attempts at a batch before this one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tried {
+    /// There was none.
+    Never,
+    /// They have certainly changed nothing.
+    InVain,
+    /// The commands may have been carried out: the outcome of one of them is unknown.
+    Unsettled,
+}
+
+impl Tried {
+    pub(super) fn after(attempts: u32, unsettled: bool) -> Self {
+        match (attempts, unsettled) {
+            (_, true) => Self::Unsettled,
+            (0, false) => Self::Never,
+            (_, false) => Self::InVain,
+        }
+    }
+}
+
 /// Decides a batch's commands in order of arrival; the state changes with each.
 pub(super) struct Bench<'a> {
     pub plan: &'a mut Plan,
     pub showtime: &'a mut Showtime,
     pub policy: HoldPolicy,
     pub now: Timestamp,
-    /// The commands may have been carried out in an attempt of unknown outcome.
-    pub tried_before: bool,
+    /// What became of attempts before.
+    pub tried: Tried,
     /// Bookings that the seat lock refuses seats to, with the seats in the way.
     pub locked_out: &'a HashMap<BookingId, Vec<SeatConflict>>,
     /// Bookings that payments were used for: those known to the caller, and those of this batch.
@@ -69,7 +90,9 @@ impl Bench<'_> {
         let told = match &answer.told {
             Told::Booking(outcome) => {
                 let booking = self.showtime.booking(outcome.booking_id);
-                Told::Booking(booking.map_or_else(|| outcome.clone(), Outcome::of))
+                let money = (outcome.difference.clone(), outcome.refund_amount.clone());
+                let by_now = |booking| Outcome { difference: money.0, refund_amount: money.1, ..Outcome::of(booking) };
+                Told::Booking(booking.map_or_else(|| outcome.clone(), by_now))
             }
             Told::Listing(_) => Told::listing_of(self.showtime),
         };
@@ -85,10 +108,11 @@ impl Bench<'_> {
         if let Some(rejection) = self.used_payment(&request.command) {
             return Verdict::Refused(rejection.into());
         }
+        let first = self.plan.events().len();
         let event = match self.plan.decide(self.showtime, &request.command, &self.policy) {
             Ok(event) => event,
             // The hold lasts as long as it can: what this command asked for, if it is the one that brought it there.
-            Err(Rejection::ExtensionExhausted { .. }) if self.tried_before || request.repeated => None,
+            Err(Rejection::ExtensionExhausted { .. }) if self.tried != Tried::Never || request.repeated => None,
             Err(rejection) => {
                 if matches!(rejection, Rejection::PaymentTooLate { .. }) {
                     self.use_payment(&request.command);
@@ -97,6 +121,7 @@ impl Bench<'_> {
             }
         };
         let is_done_before = event.is_none();
+        let is_sure = self.tried != Tried::Unsettled && !request.repeated;
         let event = event.or_else(|| {
             let _key = request.key.as_ref()?;
             self.plan.restate(self.showtime, &request.command, &self.policy)
@@ -104,7 +129,8 @@ impl Bench<'_> {
         let told = match booking_id.map(|id| self.showtime.booking(id)) {
             None => Told::listing_of(self.showtime),
             Some(Some(booking)) => {
-                Told::Booking(Outcome { done_before: is_done_before, ..self.told(&request.command, booking) })
+                let outcome = Outcome { done_before: is_done_before, ..self.told(&request.command, booking) };
+                Told::Booking(self.with_money(outcome, &request.command, (first, is_sure)))
             }
             Some(None) => {
                 return Verdict::Refused(BoxOfficeError::Bug("a decided booking is not in the state".to_owned()));
@@ -127,6 +153,17 @@ impl Bench<'_> {
         let outcome = Outcome::of(booking);
         let Command::ReserveChosen { choice, .. } = command else { return outcome };
         Outcome { choice: self.showtime.explain(choice, &booking.seat_ids).map(Into::into), ..outcome }
+    }
+
+    /// The outcome with what is to be done about money, as the events from `first` on tell it. An exchange that changed nothing makes no difference, if
+    /// it is sure that no attempt before has made one.
+    fn with_money(&self, outcome: Outcome, command: &Command, (first, is_sure): (usize, bool)) -> Outcome {
+        let events = || self.plan.events().iter().skip(first);
+        let of_exchange = matches!(command, Command::ChangeSeats { .. });
+        let nothing =
+            outcome.price.as_ref().filter(|_| of_exchange && outcome.done_before && is_sure).map(Price::nothing);
+        let difference = events().find_map(Event::difference).cloned().or(nothing);
+        Outcome { difference, refund_amount: events().find_map(Event::refund_amount).cloned(), ..outcome }
     }
 
     /// No other command of the batch is to use the payment.

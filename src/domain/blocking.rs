@@ -58,12 +58,12 @@ impl Showtime {
             let places = others.iter().map(|seat| self.facts().seat_map.printed(seat.index())).collect();
             return Err(BlockRejection::SeatsNotInBlock { seat_ids: others, places }.into());
         }
-        let (booking_id, seat_ids, reason, refund) = (id, released, None, None);
+        let (booking_id, seat_ids, reason, refund, refund_amount) = (id, released, None, None, None);
         let is_over = seats.is_empty() || (kept.is_empty() && kind.channel.is_none());
         Ok(Decision::Accepted(if is_over {
-            Event::BookingCancelled { booking_id, seat_ids, reason, refund }
+            Event::BookingCancelled { booking_id, seat_ids, reason, refund, refund_amount }
         } else {
-            Event::SeatsReleased { booking_id, seat_ids, reason, refund }
+            Event::SeatsReleased { booking_id, seat_ids, reason, refund, refund_amount }
         }))
     }
 }

@@ -201,12 +201,13 @@ impl Booking {
                     self.refunded.extend(seat_ids);
                 }
             }
-            Event::BookingChanged { seat_ids, price, held_since, .. } => {
+            Event::BookingChanged { seat_ids, price, held_since, from_blocks, .. } => {
                 self.reserved_at = held_since.unwrap_or(self.reserved_at).min(self.reserved_at);
                 self.seat_ids.clone_from(seat_ids);
                 self.price.clone_from(price);
                 self.refunded.retain(|seat| !seat_ids.contains(seat));
                 self.keep_from_blocks(|seat| seat_ids.contains(seat));
+                self.take_from_blocks(from_blocks);
             }
             Event::HoldExpired { .. } => self.status = BookingStatus::Expired,
             Event::SeatsBlocked { seat_ids, .. } => {
@@ -225,5 +226,15 @@ impl Booking {
             block.seat_ids.retain(&keeps);
         }
         self.from_blocks.retain(|block| !block.seat_ids.is_empty());
+    }
+
+    fn take_from_blocks(&mut self, taken: &[BlockSeats]) {
+        for BlockSeats { id, seat_ids } in taken {
+            self.keep_from_blocks(|seat| !seat_ids.contains(seat));
+            match self.from_blocks.iter_mut().find(|block| block.id == *id) {
+                Some(block) => block.seat_ids.extend(seat_ids),
+                None => self.from_blocks.push(BlockSeats { id: *id, seat_ids: seat_ids.clone() }),
+            }
+        }
     }
 }

@@ -113,6 +113,6 @@ fn as_place(seat: SeatIndex) -> usize {
 pub(super) fn taken_out(blocks: &[BlockSeats]) -> impl Iterator<Item = Event> {
     blocks.iter().map(|BlockSeats { id, seat_ids }| {
         let (booking_id, seat_ids, reason, refund) = (*id, seat_ids.clone(), None, None);
-        Event::SeatsReleased { booking_id, seat_ids, reason, refund }
+        Event::SeatsReleased { booking_id, seat_ids, reason, refund, refund_amount: None }
     })
 }

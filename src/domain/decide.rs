@@ -118,7 +118,8 @@ impl Showtime {
             BookingStatus::Pending => {
                 let (booking_id, seat_ids) = (booking.id, booking.seat_ids.clone());
                 let returned = self.returned(booking, &seat_ids, now);
-                let cancelled = Event::BookingCancelled { booking_id, seat_ids, reason: None, refund: None };
+                let cancelled =
+                    Event::BookingCancelled { booking_id, seat_ids, reason: None, refund: None, refund_amount: None };
                 Ok(accepted([cancelled].into_iter().chain(returned)))
             }
         }
@@ -130,7 +131,8 @@ impl Showtime {
         match &self.listing().cancelled {
             Some(reason) if booking.status.is_live() => {
                 let (reason, refund) = (Some(reason.clone()), booking.payment_reference.clone());
-                Decision::Accepted(Event::BookingCancelled { booking_id, seat_ids, reason, refund })
+                let refund_amount = refund.as_ref().and_then(|_payment| booking.cost_of(&seat_ids));
+                Decision::Accepted(Event::BookingCancelled { booking_id, seat_ids, reason, refund, refund_amount })
             }
             None if booking.status == BookingStatus::Pending && booking.expires_at <= now => {
                 let returned = self.returned(booking, &seat_ids, now);

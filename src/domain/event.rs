@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Block, BlockSeats, BookingId, CancelReason, PaymentReference, Price, SeatId, SeatMap, SeatStatus, ShowtimeId,
-    TakenSeat, Terms, Timestamp, UserId,
+    Block, BlockSeats, BookingId, CancelReason, Money, PaymentReference, Price, SeatId, SeatMap, SeatStatus,
+    ShowtimeId, TakenSeat, Terms, Timestamp, UserId,
 };
 
 /// Called before a node tells anybody how a showtime stands after the event with this sequence, so that it never contradicts itself.
@@ -117,6 +117,9 @@ pub enum Event {
         /// The payment of which the part for these seats is to be returned, if the booking was confirmed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         refund: Option<PaymentReference>,
+        /// What they cost: how much of the payment is to be returned. None if nothing is, or if the booking has no price.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refund_amount: Option<Money>,
     },
     /// Some seats of a booking were given back; it keeps the others. A [`Event::BookingChanged`] follows in the same commit, unless it is a
     /// block.
@@ -131,6 +134,9 @@ pub enum Event {
         /// The payment of which their part is to be returned; none if nothing is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         refund: Option<PaymentReference>,
+        /// What they cost: how much of the payment is to be returned. None if nothing is, or if the booking has no price.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refund_amount: Option<Money>,
     },
     /// A live booking has other seats than before; these are all of them as it is now.
     BookingChanged {
@@ -143,9 +149,15 @@ pub enum Event {
         /// What they cost, if the booking was made with prices.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         price: Option<Price>,
+        /// How much more they cost than what it had before the exchange; negative: less. None after a refund, which tells its amount itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        difference: Option<Money>,
         /// If its user had held one of the seats taken, and gave it up a moment before: since when. The hold's total time counts from then.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         held_since: Option<Timestamp>,
+        /// Which of the seats that it took just now were a channel's: they go back to its blocks.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        from_blocks: Vec<BlockSeats>,
     },
     /// The deadline passed before a confirmation.
     HoldExpired {

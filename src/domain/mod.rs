@@ -20,6 +20,7 @@ mod hold_token;
 mod house;
 mod ids;
 mod listing;
+mod money;
 mod moving;
 mod offers;
 mod orphans;
@@ -63,6 +64,7 @@ pub use ids::{
     AuditoriumId, AuditoriumVersion, BookingId, SeatId, SeatIdPrefix, SeatIndex, ShowtimeId, ShowtimeMark, UserId,
 };
 pub use listing::{Listing, ShownListing};
+pub use money::Money;
 pub use payment::{PaymentReference, RefusedPayment, TakenSeat};
 pub use prices::{Currency, PlacePrice, Price, PriceFault, PriceZone, Prices, Tariff};
 pub(crate) use recorded::recorded;

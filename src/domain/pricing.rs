@@ -1,6 +1,8 @@
 //! Pricing: what a booking of these seats costs.
 
-use crate::domain::{Booking, PlacePrice, Price, Prices, Rejection, Seat, SeatId, SeatSelection, Showtime, Tariff};
+use crate::domain::{
+    Booking, Currency, PlacePrice, Price, Prices, Rejection, Seat, SeatId, SeatSelection, Showtime, Tariff,
+};
 
 impl Showtime {
     /// What these seats cost for an operator or a customer; nothing if the showtime has no prices.
@@ -34,9 +36,8 @@ impl Showtime {
             if let (None, Some((_, place))) = (chosen, had) {
                 return Ok(Some(place.clone()));
             }
-            let prices = self.listing().terms.prices.as_ref().filter(|prices| prices.currency == before.currency);
             let Some(seat) = self.facts().seat_map.seat(seat_id.index()) else { return Ok(None) };
-            let prices = prices.ok_or_else(|| Rejection::NotPriced { place: seat.printed() })?;
+            let prices = self.prices_in(&before.currency)?;
             let of = |tariff| prices.of(&seat, tariff, is_operator);
             let price = match chosen.and_then(|position| taken.tariff(position)) {
                 Some(tariff) => of(Some(tariff)),
@@ -46,6 +47,17 @@ impl Showtime {
         };
         let places: Vec<Option<PlacePrice>> = seats.iter().copied().map(of_seat).collect::<Result<_, _>>()?;
         Ok(Some(Price { currency: before.currency.clone(), places: places.into_iter().flatten().collect() }))
+    }
+}
+
+impl Showtime {
+    /// Today's prices, for a booking that has one in this currency.
+    fn prices_in(&self, currency: &Currency) -> Result<&Prices, Rejection> {
+        let prices = self.listing().terms.prices.as_ref();
+        prices.filter(|prices| prices.currency == *currency).ok_or_else(|| Rejection::OtherCurrency {
+            booking: currency.clone(),
+            showtime: prices.map(|prices| prices.currency.clone()),
+        })
     }
 }
 

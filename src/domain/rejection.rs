@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::domain::seat_names::named;
 use crate::domain::{
-    BlockRejection, BookingStatus, CancelReason, ListingError, MoveRejection, PaymentReference, RefusedPayment,
-    SeatConflict, SeatId, SeatPlace, Timestamp,
+    BlockRejection, BookingStatus, CancelReason, Currency, ListingError, MoveRejection, PaymentReference,
+    RefusedPayment, SeatConflict, SeatId, SeatPlace, Timestamp,
 };
 
 /// Seats that a customer may take instead of others.
@@ -151,6 +151,14 @@ pub enum Rejection {
         /// The seat.
         place: SeatPlace,
     },
+    /// A booking keeps its currency, and the showtime has other prices now, or none.
+    #[error("the booking is in {}, and {}", booking.as_str(), sells_in(showtime.as_ref()))]
+    OtherCurrency {
+        /// The booking's.
+        booking: Currency,
+        /// That of the showtime's prices.
+        showtime: Option<Currency>,
+    },
     /// A seat's zone has no such tariff.
     #[error("{} {place} has no tariff {tariff:?}", place.noun())]
     UnknownTariff {
@@ -268,6 +276,14 @@ fn several(count: u32, what: &str) -> String {
 /// `3 places are wanted, 2 are left`
 fn wanted_and_left(wanted: u32, left: u32) -> String {
     format!("{} wanted, {left} {} left", several(wanted, "place"), if left == 1 { "is" } else { "are" })
+}
+
+/// Why a booking with a price can have no other seats.
+fn sells_in(currency: Option<&Currency>) -> String {
+    match currency {
+        Some(currency) => format!("the showtime sells in {} now", currency.as_str()),
+        None => "the showtime has no prices now".to_owned(),
+    }
 }
 
 /// Why a late payment did not take its seats again.

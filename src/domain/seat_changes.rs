@@ -3,11 +3,11 @@
 //! What a booking gives back is one event, and what it has then is another one of the same commit: so each event sets one status, and the
 //! last one about a live booking names all of its seats.
 
-use crate::domain::channel::Channel;
+use crate::domain::channel::taken_out;
 use crate::domain::decide::accepted;
 use crate::domain::{
-    AreaPlaces, Booking, BookingStatus, CancelReason, Credential, Decision, Event, HoldPolicy, Price, Rejection,
-    SeatExchange, SeatId, SeatSelection, Showtime, Timestamp,
+    AreaPlaces, BlockSeats, Booking, BookingStatus, CancelReason, Credential, Decision, Event, HoldPolicy, Money,
+    Price, Rejection, SeatExchange, SeatId, SeatSelection, Showtime, Timestamp,
 };
 
 /// What an exchange comes to in areas.
@@ -19,6 +19,15 @@ struct AreaChanges<'a> {
     repriced: Vec<(SeatId, Option<&'a str>)>,
     /// Places to take besides.
     more: Vec<AreaPlaces>,
+}
+
+/// What an event tells of a change besides the seats.
+#[derive(Default)]
+struct Change {
+    price: Option<Price>,
+    difference: Option<Money>,
+    held_since: Option<Timestamp>,
+    from_blocks: Vec<BlockSeats>,
 }
 
 impl Showtime {
@@ -42,14 +51,16 @@ impl Showtime {
         }
         let (booking_id, reason) = (booking.id, reason.cloned());
         let returned = self.returned(booking, &released, now);
+        let (refund, refund_amount) = (Some(payment), booking.cost_of(&released));
         if kept.is_empty() {
-            let refund = Some(payment);
-            let cancelled = Event::BookingCancelled { booking_id, seat_ids: released, reason, refund };
+            let seat_ids = released;
+            let cancelled = Event::BookingCancelled { booking_id, seat_ids, reason, refund, refund_amount };
             return Ok(accepted([cancelled].into_iter().chain(returned)));
         }
-        let released = Event::SeatsReleased { booking_id, seat_ids: released, reason, refund: Some(payment) };
+        let released = Event::SeatsReleased { booking_id, seat_ids: released, reason, refund, refund_amount };
         let price = self.changed_price(booking, (&kept, &SeatSelection::none()), true)?;
-        Ok(accepted([released, changed(booking, kept, (price, None))].into_iter().chain(returned)))
+        let change = Change { price, ..Change::default() };
+        Ok(accepted([released, changed(booking, kept, change)].into_iter().chain(returned)))
     }
 
     /// The exchange says what the booking is to have in the end: if a live booking has it already, the exchange was made before, and stays made
@@ -63,7 +74,8 @@ impl Showtime {
             has_places &= count(&self.counted(booking, exchange, wanted)?) == wanted.quantity();
         }
         let has = |seat: &SeatId| booking.seat_ids.contains(seat);
-        Ok(booking.status.is_live() && add.iter().all(has) && !remove.iter().any(has) && has_places)
+        let has_tariffs = exchange.repriced(booking).is_empty();
+        Ok(booking.status.is_live() && add.iter().all(has) && !remove.iter().any(has) && has_places && has_tariffs)
     }
 
     /// The places of the booking that the exchange counts for an area: those that it does not name, at the tariff that is meant.
@@ -125,6 +137,7 @@ impl Showtime {
     ) -> Result<Decision, Rejection> {
         let has = |seat: &SeatId| booking.seat_ids.contains(seat);
         self.check_in_booking(&exchange.remove, has)?;
+        let channel = self.channel(exchange.channel.as_ref(), now)?;
         let AreaChanges { released, repriced, more } = self.area_changes(booking, exchange)?;
         let is_released = |seat: &SeatId| exchange.remove.contains(seat) || released.contains(seat);
         let (released, mut seat_ids): (Vec<SeatId>, Vec<SeatId>) =
@@ -143,25 +156,28 @@ impl Showtime {
                 self.listing().check_on_sale(asked_at)?;
             }
             self.check_growth(booking, wanted)?;
-            self.check_free(taken.as_slice(), &Channel::default())?;
-            self.choose_places(&more, &Channel::default(), &mut taken)?;
+            self.check_free(taken.as_slice(), &channel)?;
+            self.choose_places(&more, &channel, &mut taken)?;
             held_since = self.check_held(booking, taken.as_slice(), asked_at, policy)?;
         }
+        let from_blocks = channel.blocks_of(taken.as_slice());
         seat_ids.extend(taken.as_slice());
-        for (seat, tariff) in repriced {
+        for (seat, tariff) in repriced.into_iter().chain(exchange.repriced(booking)) {
             taken.add(vec![seat], tariff);
         }
         if let Credential::Holder(_) = credential {
-            self.check_orphans(&Channel::default(), &booking.seat_ids, &seat_ids)?;
+            self.check_orphans(&channel, &booking.seat_ids, &seat_ids)?;
         }
-        let (booking_id, reason, refund) = (booking.id, None, None);
-        let event = |seat_ids| Event::SeatsReleased { booking_id, seat_ids, reason, refund };
+        let (booking_id, reason, refund, refund_amount) = (booking.id, None, None, None);
+        let event = |seat_ids| Event::SeatsReleased { booking_id, seat_ids, reason, refund, refund_amount };
         let returned = self.returned(booking, &released, now);
         let is_operator = matches!(credential, Credential::Operator);
         let price = self.changed_price(booking, (&seat_ids, &taken), is_operator)?;
-        let changed = changed(booking, seat_ids, (price, held_since));
         let released = (!released.is_empty()).then(|| event(released));
-        Ok(accepted(released.into_iter().chain([changed]).chain(returned)))
+        let taken_out: Vec<Event> = taken_out(&from_blocks).collect();
+        let difference = price.as_ref().zip(booking.price.as_ref()).map(|(now, before)| now.more_than(before));
+        let changed = changed(booking, seat_ids, Change { price, difference, held_since, from_blocks });
+        Ok(accepted(taken_out.into_iter().chain(released).chain([changed]).chain(returned)))
     }
 
     /// Whether the terms allow a booking so many places in all.
@@ -216,9 +232,10 @@ impl Showtime {
 }
 
 /// What a booking has then.
-fn changed(booking: &Booking, seat_ids: Vec<SeatId>, (price, held_since): (Option<Price>, Option<Timestamp>)) -> Event {
+fn changed(booking: &Booking, seat_ids: Vec<SeatId>, change: Change) -> Event {
     let confirmed = booking.status == BookingStatus::Confirmed;
-    Event::BookingChanged { booking_id: booking.id, seat_ids, confirmed, price, held_since }
+    let Change { price, difference, held_since, from_blocks } = change;
+    Event::BookingChanged { booking_id: booking.id, seat_ids, confirmed, price, difference, held_since, from_blocks }
 }
 
 fn count(seats: &[SeatId]) -> u32 {

@@ -212,7 +212,13 @@ mod tests {
     }
 
     fn given_up(number: u128) -> Event {
-        Event::BookingCancelled { booking_id: id(number), seat_ids: vec![], reason: None, refund: None }
+        Event::BookingCancelled {
+            booking_id: id(number),
+            seat_ids: vec![],
+            reason: None,
+            refund: None,
+            refund_amount: None,
+        }
     }
 
     /// Ada's holds end at these times.
@@ -248,7 +254,13 @@ mod tests {
     #[test]
     fn a_sale_forgets_what_was_before_it_and_no_hold_that_the_house_ends_counts() {
         let mut unsold = after(&[0, 10]);
-        let cancelled = |reason| Event::BookingCancelled { booking_id: id(3), seat_ids: vec![], reason, refund: None };
+        let cancelled = |reason| Event::BookingCancelled {
+            booking_id: id(3),
+            seat_ids: vec![],
+            reason,
+            refund: None,
+            refund_amount: None,
+        };
         unsold.follow(&reserved(3, "ada"), at(20));
         unsold.follow(&cancelled(Some(crate::domain::CancelReason::stored("storm".to_owned()))), at(20));
         assert_eq!(until(&unsold, 20), None);
@@ -258,7 +270,13 @@ mod tests {
         unsold.follow(&paid, at(30));
         // Given back later: it was a sale.
         unsold.follow(
-            &Event::BookingCancelled { booking_id: id(4), seat_ids: vec![], reason: None, refund: None },
+            &Event::BookingCancelled {
+                booking_id: id(4),
+                seat_ids: vec![],
+                reason: None,
+                refund: None,
+                refund_amount: None,
+            },
             at(40),
         );
         unsold.follow(&reserved(5, "ada"), at(50));

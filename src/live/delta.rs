@@ -167,6 +167,7 @@ mod tests {
             seat_ids: seat_ids.clone(),
             reason: None,
             refund: None,
+            refund_amount: None,
         };
         let delta = Delta::of(showtime, &recorded(12, Timestamp::from_millis(5), event));
         let fields = json!({ "showtimeId": showtime, "sequence": 12, "seatIds": seat_ids, "status": "Available" });

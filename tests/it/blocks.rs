@@ -104,14 +104,20 @@ fn seats_are_given_back_in_part_and_a_block_without_seats_is_over() {
     let mut story = Story::begin();
     story.block(1, &[0, 1, 2], None, 0).unwrap();
     let (booking_id, reason, refund) = (id(1), None, None);
-    let released = Event::SeatsReleased { booking_id, seat_ids: seats(&[1]), reason, refund };
+    let released = Event::SeatsReleased { booking_id, seat_ids: seats(&[1]), reason, refund, refund_amount: None };
     assert_eq!(story.unblock(1, &[1], 1).unwrap(), [released]);
     assert_eq!(story.unblock(1, &[1], 2).unwrap(), [], "it was done before");
     assert_eq!((story.booking(1).seat_ids.clone(), story.status(1)), (seats(&[0, 2]), SeatStatus::Available));
     assert_eq!((story.showtime.seat(0).unwrap().1, story.showtime.seat(1).unwrap().1), (2, 3));
     assert!(matches!(story.unblock(1, &[0, 1], 2), Err(Rejection::Block(BlockRejection::SeatsNotInBlock { .. }))));
     assert!(matches!(story.unblock(1, &[77], 2), Err(Rejection::UnknownSeats { .. })));
-    let ended = Event::BookingCancelled { booking_id, seat_ids: seats(&[0, 2]), reason: None, refund: None };
+    let ended = Event::BookingCancelled {
+        booking_id,
+        seat_ids: seats(&[0, 2]),
+        reason: None,
+        refund: None,
+        refund_amount: None,
+    };
     assert_eq!(story.unblock(1, &[2, 0], 3).unwrap(), [ended]);
     assert_eq!(story.booking(1).status, BookingStatus::Cancelled);
     story.block(2, &[0, 1], None, 4).unwrap();
@@ -162,7 +168,8 @@ fn a_cancelled_showtime_ends_its_blocks() {
     story.when(&Command::CancelShowtime { reason: reason.clone() }, 1).unwrap();
     let ended = story.when(&Command::ExpireHold { booking_id: id(1) }, 2).unwrap();
     let reason = Some(reason);
-    assert_eq!(ended, [Event::BookingCancelled { booking_id: id(1), seat_ids: seats(&[0, 1]), reason, refund: None }]);
+    let (booking_id, seat_ids) = (id(1), seats(&[0, 1]));
+    assert_eq!(ended, [Event::BookingCancelled { booking_id, seat_ids, reason, refund: None, refund_amount: None }]);
 }
 
 #[test]

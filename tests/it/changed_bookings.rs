@@ -2,6 +2,7 @@
 
 mod door_sales;
 mod exchanges;
+mod money;
 
 use turnstile::domain::{
     BookingStatus, CancelReason, Command, ConflictReason, Credential, Event, ListingChange, Rejection, SeatStatus,
@@ -118,7 +119,8 @@ fn some_seats_are_refunded_and_the_booking_keeps_the_others() {
     let mut story = Story::sold(&[0, 1, 2]);
     let events = story.refund(1, &[1], 40).unwrap();
     let (booking_id, refund) = (id(1), Some(payment("pay")));
-    let released = Event::SeatsReleased { booking_id, seat_ids: seats(&[1]), reason: None, refund };
+    let released =
+        Event::SeatsReleased { booking_id, seat_ids: seats(&[1]), reason: None, refund, refund_amount: None };
     assert_eq!(
         events,
         [
@@ -128,7 +130,9 @@ fn some_seats_are_refunded_and_the_booking_keeps_the_others() {
                 seat_ids: seats(&[0, 2]),
                 confirmed: true,
                 price: None,
-                held_since: None
+                difference: None,
+                held_since: None,
+                from_blocks: vec![],
             }
         ]
     );
@@ -166,7 +170,16 @@ fn a_booking_that_is_refunded_as_a_whole_is_cancelled() {
         story.refund(1, &[1], 2).unwrap();
         let events = story.refund(1, wanted, 3).unwrap();
         let (booking_id, refund) = (id(1), Some(payment("pay")));
-        assert_eq!(events, [Event::BookingCancelled { booking_id, seat_ids: seats(&[0, 2]), reason: None, refund }]);
+        assert_eq!(
+            events,
+            [Event::BookingCancelled {
+                booking_id,
+                seat_ids: seats(&[0, 2]),
+                reason: None,
+                refund,
+                refund_amount: None
+            }]
+        );
         assert_eq!((story.booking(1).status, story.status(0)), (BookingStatus::Cancelled, SeatStatus::Available));
         for again in [wanted, &[1], &[0]] {
             assert_eq!(story.refund(1, again, 4), Ok(vec![]));

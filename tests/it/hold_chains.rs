@@ -186,7 +186,13 @@ fn a_hold_that_ended_on_another_node_counts_once_its_booking_is_recalled() {
     let mut story = Story::begin();
     let ended = BookingId(Uuid::from_u128(99));
     let seat_ids = vec![SeatId::new(ID, 0)];
-    let event = Event::BookingCancelled { booking_id: ended, seat_ids: seat_ids.clone(), reason: None, refund: None };
+    let event = Event::BookingCancelled {
+        booking_id: ended,
+        seat_ids: seat_ids.clone(),
+        reason: None,
+        refund: None,
+        refund_amount: None,
+    };
     story.showtime.note_ended(&RecordedEvent {
         sequence: 3,
         recorded_at: at(1_795),

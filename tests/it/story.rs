@@ -97,7 +97,21 @@ impl Story {
         (add, remove): (&[u32], &[u32]),
         now: i64,
     ) -> Result<Vec<Event>, Rejection> {
-        let exchange = SeatExchange { add: seats(add), remove: seats(remove), ..SeatExchange::default() };
+        self.exchange_all(
+            number,
+            by,
+            SeatExchange { add: seats(add), remove: seats(remove), ..SeatExchange::default() },
+            now,
+        )
+    }
+
+    pub fn exchange_all(
+        &mut self,
+        number: u128,
+        by: Credential,
+        exchange: SeatExchange,
+        now: i64,
+    ) -> Result<Vec<Event>, Rejection> {
         self.when(&Command::ChangeSeats { booking_id: id(number), credential: by, exchange, asked_at: at(now) }, now)
     }
 

@@ -28,7 +28,7 @@ impl Channels {
         }
         let Some(id) = event.booking_id() else { return };
         let of_event: Vec<SeatIndex> = event.seats_status().seat_ids.iter().map(|seat| seat.index()).collect();
-        if let Event::SeatsReserved { from_blocks, .. } = event {
+        if let Event::SeatsReserved { from_blocks, .. } | Event::BookingChanged { from_blocks, .. } = event {
             for (block, seat) in each_with_block(from_blocks) {
                 if self.given.get(&seat) != Some(&block) {
                     self.findings.push(format!(
@@ -98,7 +98,7 @@ mod tests {
     }
 
     fn released(booking_id: BookingId, indices: &[u32]) -> Event {
-        Event::SeatsReleased { booking_id, seat_ids: seats(indices), reason: None, refund: None }
+        Event::SeatsReleased { booking_id, seat_ids: seats(indices), reason: None, refund: None, refund_amount: None }
     }
 
     fn reserved(booking_id: BookingId, indices: &[u32], of_block: &[u32]) -> Event {
@@ -107,6 +107,13 @@ mod tests {
         let user_id = UserId::parse("fan").unwrap();
         let seat_ids = seats(indices);
         Event::SeatsReserved { booking_id, seat_ids, user_id, expires_at: at(60), price: None, from_blocks }
+    }
+
+    /// A booking of these seats is changed, and takes those of the block.
+    fn changed(booking_id: BookingId, indices: &[u32], of_block: &[u32]) -> Event {
+        let from_blocks = vec![BlockSeats { id: BLOCK, seat_ids: seats(of_block) }];
+        let (seat_ids, confirmed, price, difference, held_since) = (seats(indices), false, None, None, None);
+        Event::BookingChanged { booking_id, seat_ids, confirmed, price, difference, held_since, from_blocks }
     }
 
     fn expired(booking_id: BookingId, indices: &[u32]) -> Event {
@@ -147,6 +154,17 @@ mod tests {
         assert_eq!(end(vec![reserved(OTHER, &[1], &[])]), found);
         let given_back = findings(sold().into_iter().chain([released(BUYER, &[1])]));
         assert_eq!(given_back, found);
+    }
+
+    #[test]
+    fn what_an_exchange_takes_from_a_block_goes_back_to_it() {
+        let exchanged = || sold().into_iter().chain([released(BLOCK, &[0]), changed(BUYER, &[1, 2, 0], &[0])]);
+        let in_order = [expired(BUYER, &[1, 2, 0]), blocked(&[1, 0], Some(30))];
+        assert_eq!(findings(exchanged().chain(in_order)), Vec::<String>::new());
+        let kept = [expired(BUYER, &[1, 2, 0]), blocked(&[1], Some(30))];
+        assert_eq!(findings(exchanged().chain(kept)), [not_returned(0, BUYER, BLOCK)]);
+        let said = format!("booking {BUYER} is said to have seat 0 from block {BLOCK}, which did not give it");
+        assert_eq!(findings(sold().into_iter().chain([changed(BUYER, &[1, 2, 0], &[0])])), [said]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! It does not use the fold of the domain, which has made what is stored: a mistake there is to be found here.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::domain::{
     Block, BlockSeats, Booking, BookingId, BookingStatus, Event, PaymentReference, Price, RecordedEvent, SeatId,
@@ -21,7 +21,7 @@ pub(super) struct Told {
     payment: Option<PaymentReference>,
     block: Option<Block>,
     /// Seats that it has from channels, each with its block.
-    pub(super) from_blocks: Vec<(BookingId, SeatIndex)>,
+    pub(super) from_blocks: BTreeSet<(BookingId, SeatIndex)>,
 }
 
 impl Told {
@@ -52,7 +52,7 @@ impl Told {
 }
 
 /// Each seat with the block that it comes from.
-pub(super) fn each_with_block(blocks: &[BlockSeats]) -> Vec<(BookingId, SeatIndex)> {
+pub(super) fn each_with_block(blocks: &[BlockSeats]) -> BTreeSet<(BookingId, SeatIndex)> {
     blocks.iter().flat_map(|block| block.seat_ids.iter().map(|seat| (block.id, seat.index()))).collect()
 }
 
@@ -71,10 +71,11 @@ pub(super) fn tell(told: &mut HashMap<BookingId, Told>, recorded: &RecordedEvent
             booking.payment = Some(payment_reference.clone());
         }
         Event::BookingCancelled { .. } => booking.status = BookingStatus::Cancelled,
-        Event::BookingChanged { seat_ids, price, .. } => {
+        Event::BookingChanged { seat_ids, price, from_blocks, .. } => {
             booking.seats = indices(seat_ids);
             booking.price.clone_from(price);
             booking.from_blocks.retain(|(_, seat)| booking.seats.contains(seat));
+            booking.from_blocks.extend(each_with_block(from_blocks));
         }
         Event::HoldExpired { .. } => booking.status = BookingStatus::Expired,
         Event::SeatsReserved { seat_ids, .. } | Event::SeatsBlocked { seat_ids, .. } => {
@@ -103,7 +104,7 @@ fn made_by(event: &Event) -> Option<Told> {
         price: None,
         payment: None,
         block: None,
-        from_blocks: Vec::new(),
+        from_blocks: BTreeSet::new(),
     };
     match event {
         Event::SeatsReserved { user_id, expires_at, price, from_blocks, .. } => {

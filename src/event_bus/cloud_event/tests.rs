@@ -37,6 +37,10 @@ fn terms() -> impl Strategy<Value = Terms> {
     )
 }
 
+fn money(amount: i64) -> crate::domain::Money {
+    serde_json::from_value(serde_json::json!({"currency": "EUR", "amount": amount})).unwrap()
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let booking = any::<u128>().prop_map(|id| BookingId(Uuid::from_u128(id)));
     let seats = prop::collection::vec(any::<u128>().prop_map(|id| SeatId(Uuid::from_u128(id))), 0..4);
@@ -78,14 +82,16 @@ fn event() -> impl Strategy<Value = Event> {
             |(booking_id, seat_ids, ended)| {
                 let (reason, refund) = ended.unzip();
                 let (reason, refund) = (reason.map(CancelReason::stored), refund.map(PaymentReference::stored));
-                Event::BookingCancelled { booking_id, seat_ids, reason, refund }
+                let refund_amount = refund.as_ref().map(|_payment| money(4_500));
+                Event::BookingCancelled { booking_id, seat_ids, reason, refund, refund_amount }
             }
         ),
         (booking.clone(), seats.clone(), prop::option::of((".{1,20}", ".{1,20}"))).prop_map(
             |(booking_id, seat_ids, refunded)| {
                 let (reason, refund) = refunded.unzip();
                 let (reason, refund) = (reason.map(CancelReason::stored), refund.map(PaymentReference::stored));
-                Event::SeatsReleased { booking_id, seat_ids, reason, refund }
+                let refund_amount = refund.as_ref().map(|_payment| money(0));
+                Event::SeatsReleased { booking_id, seat_ids, reason, refund, refund_amount }
             }
         ),
         (booking.clone(), seats.clone(), any::<bool>(), prop::option::of(timestamp())).prop_map(
@@ -94,7 +100,9 @@ fn event() -> impl Strategy<Value = Event> {
                 seat_ids,
                 confirmed,
                 price: None,
+                difference: confirmed.then(|| money(-1_500)),
                 held_since,
+                from_blocks: vec![],
             },
         ),
         (booking, seats).prop_map(|(booking_id, seat_ids)| Event::HoldExpired { booking_id, seat_ids }),
@@ -163,7 +171,13 @@ fn sample() -> Message {
             recorded_at: Timestamp::from_millis(0),
             stamp: Stamp(0xa5),
             follows: Stamp(u64::MAX),
-            event: Event::BookingCancelled { booking_id, seat_ids: seat_ids.clone(), reason: None, refund: None },
+            event: Event::BookingCancelled {
+                booking_id,
+                seat_ids: seat_ids.clone(),
+                reason: None,
+                refund: None,
+                refund_amount: None,
+            },
         },
         RecordedEvent {
             sequence: 42,

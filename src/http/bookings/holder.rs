@@ -27,6 +27,16 @@ pub(super) async fn command<T>(
     read: impl FnOnce(Fields<'_>) -> Result<T, Problem>,
 ) -> Result<HoldersCommand<T>, Problem> {
     Query::none(request)?;
+    command_with_query(state, request, body, read).await
+}
+
+/// The same of a command whose query has been read.
+pub(super) async fn command_with_query<T>(
+    state: &AppState,
+    request: &HttpRequest,
+    body: impl Future<Output = Result<Body, Problem>>,
+    read: impl FnOnce(Fields<'_>) -> Result<T, Problem>,
+) -> Result<HoldersCommand<T>, Problem> {
     let id = BookingId(body::path_uuid(request, "id")?);
     let body = body.await?;
     let mut fields = body.fields()?;

@@ -33,7 +33,7 @@ const FIND_RULE: &str = "Who shows a hold token names its `userId`, and nothing 
 const PAID_RULE: &str = "A payment confirms one booking, or came too late for one: so there is one item at most.";
 const EXCHANGE_RULE: &str = "The booking has its old seats, or all of its new ones: at no moment others. For the holder while it is pending, and for \
      operators also once it is confirmed. The deadline stays. At least one seat is left: cancel the booking to give back all. The request says what the \
-     booking is to have in the end, so repeating it changes nothing. Seats that it had keep their prices; others have the chosen tariff, or else that of \
+     booking is to have in the end, so repeating it changes nothing. Seats that it had keep their prices, unless another tariff is named for them; others have the chosen tariff, or else that of \
      the booking's first seat, or else the first of their zone.";
 const REFUND_RULE: &str = "The seats are free again for everybody. A booking without seats left is `Cancelled`. `refund` in the answer, and in the \
      event `BookingCancelled` or `SeatsReleased`, names the payment that is to be returned. Seats that were refunded \
@@ -159,6 +159,7 @@ fn changes() -> Vec<Route> {
             seats::exchange,
             changing("changeSeats", "Exchange seats of a booking for others in one step")
                 .text(EXCHANGE_RULE)
+                .number("alternatives", "Offer so many blocks if the seats in add are taken", 0, MOST_ALTERNATIVES)
                 .body::<ExchangeBody>(),
         ),
         Route::post(

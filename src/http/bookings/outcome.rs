@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::box_office::Outcome;
 use crate::domain::{BookingId, BookingStatus, PaymentReference, SeatId, ShowtimeId, Timestamp};
-use crate::http::bookings::price::PriceAnswer;
+use crate::http::bookings::price::{MoneyAnswer, PriceAnswer};
 use crate::http::{credential, words};
 
 /// What has become of a booking.
@@ -31,6 +31,12 @@ pub(super) struct OutcomeAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     price: Option<PriceAnswer<'a>>,
+    /// Of an exchange: how much more it costs than before; negative: less. 0 if the request changed nothing; a replayed answer tells what the first one
+    /// told. Absent if the booking has no price, or if the request may have been carried out in an attempt of which nothing is known: the event
+    /// `BookingChanged` tells it then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    difference: Option<MoneyAnswer<'a>>,
     /// The hold's deadline.
     #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
@@ -48,6 +54,10 @@ pub(super) struct OutcomeAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
     refund: Option<&'a PaymentReference>,
+    /// How much of it is to be returned, if the booking has a price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    refund_amount: Option<MoneyAnswer<'a>>,
     /// For people.
     message: &'static str,
 }
@@ -60,11 +70,13 @@ impl<'a> OutcomeAnswer<'a> {
             showtime_id: outcome.showtime_id,
             seat_ids: &outcome.seat_ids,
             price: outcome.price.as_ref().map(|price| PriceAnswer::of(price, &outcome.seat_ids)),
+            difference: outcome.difference.as_ref().map(MoneyAnswer::of),
             expires_at: outcome.expires_at,
             expires_in_seconds: outcome.status.seconds_left(outcome.expires_at, now),
             sequence: outcome.sequence,
             replayed: outcome.replayed,
             refund: None,
+            refund_amount: None,
             message,
         }
     }
@@ -72,7 +84,9 @@ impl<'a> OutcomeAnswer<'a> {
 
 /// The outcome of a refund.
 pub(super) fn refunded<'a>(outcome: &'a Outcome, message: &'static str, now: Timestamp) -> OutcomeAnswer<'a> {
-    OutcomeAnswer { refund: outcome.payment_reference.as_ref(), ..OutcomeAnswer::of(outcome, message, now) }
+    let refund_amount = outcome.refund_amount.as_ref().map(MoneyAnswer::of);
+    let refund = outcome.payment_reference.as_ref();
+    OutcomeAnswer { refund, refund_amount, ..OutcomeAnswer::of(outcome, message, now) }
 }
 
 /// The answer to a command about a booking.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::{Currency, PlacePrice, Price, SeatId};
+use crate::domain::{Currency, Money, PlacePrice, Price, SeatId};
 
 /// What a booking costs, in minor units of the currency.
 #[derive(Serialize, ToSchema)]
@@ -31,6 +31,24 @@ struct PlaceAnswer<'a> {
     tariff: &'a str,
     /// In minor units.
     amount: u32,
+}
+
+/// An amount of money.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Money)]
+pub(super) struct MoneyAnswer<'a> {
+    /// ISO 4217 code.
+    #[schema(value_type = String)]
+    currency: &'a Currency,
+    /// In minor units.
+    amount: i64,
+}
+
+impl<'a> MoneyAnswer<'a> {
+    pub(super) fn of(Money { currency, amount }: &'a Money) -> Self {
+        Self { currency, amount: *amount }
+    }
 }
 
 impl<'a> PriceAnswer<'a> {

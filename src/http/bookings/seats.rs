@@ -4,10 +4,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::ToSchema;
 
 use crate::box_office::BoxOfficeError;
-use crate::domain::{BookingId, BookingStatus, CancelReason, SeatExchange, SeatId, SeatSelection};
+use crate::domain::{
+    BookingId, BookingStatus, CancelReason, Rejection, SeatExchange, SeatId, SeatSelection, TokenHash,
+};
 use crate::http::bookings::holder::{self, HoldersCommand};
 use crate::http::bookings::outcome::{OutcomeAnswer, answer, refunded, standing};
 use crate::http::bookings::places::{read_area, read_tariffs, refused_area, tariffs_of};
+use crate::http::bookings::preview::Asked;
 use crate::http::problem::Problem;
 use crate::http::request::body;
 use crate::http::request::fields::Fields;
@@ -32,10 +35,11 @@ pub(super) struct RefundBody {
 #[schema(rename_all = "camelCase", as = SeatExchange)]
 #[expect(dead_code, reason = "describes the fields that are read one by one")]
 pub(super) struct ExchangeBody {
-    /// Seats of the showtime that the booking is to have besides.
+    /// Seats of the showtime that the booking is to have. Those that it has already stay.
     #[schema(value_type = Option<Vec<uuid::Uuid>>, max_items = 20)]
     add: Option<Vec<SeatId>>,
-    /// Keys of the tariffs of the seats in `add`, if the showtime has prices: one for each, in their order, or one for all. Seats that the booking has already keep theirs.
+    /// Keys of the tariffs of the seats in `add`, if the showtime has prices: one for each, in their order, or one for all. A seat that the booking has already
+    /// gets the tariff, too, at today's price; without tariffs it keeps its own.
     #[schema(max_items = 20)]
     tariffs: Option<Vec<String>>,
     /// Seats of the booking that it is to give back.
@@ -44,6 +48,9 @@ pub(super) struct ExchangeBody {
     /// How many places of areas the booking is to have then, those in `add` not counted. Areas that are not named keep theirs. The last places are given back.
     #[schema(max_items = 20)]
     areas: Option<Vec<AreaTotalBody>>,
+    /// The key of a channel: its seats can be taken, too, by name or as places of an area. What the booking has from a channel already needs none.
+    #[schema(min_length = 16, max_length = 255, pattern = "^[!-~]*$")]
+    channel_key: Option<String>,
     /// The hold token, if it is not in the `Authorization` header.
     hold_token: Option<String>,
 }
@@ -71,16 +78,18 @@ pub(super) async fn exchange(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
+    let asked = Asked::of_exchange(&request)?;
     let body = body::json(&request, payload, state.settings.booking_bounds());
     let HoldersCommand { id, holder, context, wanted: exchange } =
-        holder::command(&state, &request, body, read_exchange).await?;
-    let outcome = state.box_office.change_seats(id, holder, exchange.clone(), context).await;
-    let lists = [("add", exchange.add.as_slice()), ("remove", exchange.remove.as_slice())];
-    let outcome = outcome.map_err(|error| {
-        let of_area = |rejection| refused_area(rejection, &exchange.areas, !exchange.tariffs.are_usual());
-        let wrong_area = if let BoxOfficeError::Rejected(rejection) = &error { of_area(rejection) } else { None };
-        wrong_area.unwrap_or_else(|| seat_lists::refused(error, &lists))
-    })?;
+        holder::command_with_query(&state, &request, body, read_exchange).await?;
+    let outcome = match state.box_office.change_seats(id, holder, exchange.clone(), context).await {
+        Ok(outcome) => outcome,
+        Err(BoxOfficeError::Rejected(rejection)) => {
+            let problem = refused_exchange(rejection.clone(), &exchange);
+            return Err(asked.offer_instead(&state, (id, holder), &exchange, (&rejection, problem)).await);
+        }
+        Err(error) => return Err(error.into()),
+    };
     let message = match outcome.status {
         BookingStatus::Pending => "The seats in seatIds are held until the deadline, which has not moved.",
         BookingStatus::Confirmed => "The booking has the seats in seatIds.",
@@ -89,11 +98,19 @@ pub(super) async fn exchange(
     Ok(answer(&outcome, OutcomeAnswer::of(&outcome, message, (state.clock)())))
 }
 
+/// Names wrong parts by their place in the body.
+fn refused_exchange(rejection: Rejection, exchange: &SeatExchange) -> Problem {
+    let lists = [("add", exchange.add.as_slice()), ("remove", exchange.remove.as_slice())];
+    let wrong_area = refused_area(&rejection, &exchange.areas, !exchange.tariffs.are_usual());
+    wrong_area.unwrap_or_else(|| seat_lists::refused(rejection.into(), &lists))
+}
+
 fn read_exchange(mut fields: Fields<'_>) -> Result<SeatExchange, Problem> {
     let most = SeatSelection::MAX_SEATS;
     let (add, remove) = (seat_lists::read(&mut fields, "add", most), seat_lists::read(&mut fields, "remove", most));
     let areas = fields.optional_list("areas", most, |value| read_area(value, 0));
     let tariffs = read_tariffs(&mut fields);
+    let channel = fields.new_text("channelKey", TokenHash::of_channel_key);
     let are_wrong = ["/add", "/remove", "/areas"].iter().any(|list| fields.names(list));
     let (add, remove) = (add.unwrap_or_default(), remove.unwrap_or_default());
     let areas = areas.unwrap_or_default();
@@ -118,7 +135,7 @@ fn read_exchange(mut fields: Fields<'_>) -> Result<SeatExchange, Problem> {
         Some(tariffs) if !are_wrong => tariffs_of(tariffs, add.len(), &mut fields),
         Some(_) | None => None,
     };
-    fields.finish(tariffs.map(|tariffs| SeatExchange { add, tariffs, remove, areas }))
+    fields.finish(tariffs.map(|tariffs| SeatExchange { add, tariffs, remove, areas, channel }))
 }
 
 /// `POST /api/bookings/{id}/refund`

@@ -105,6 +105,8 @@ codes! {
         "Only operators may choose this tariff; `detail` says for which seat it was chosen, or is the only one. Nothing was reserved.";
     NotPriced = "not-priced", CONFLICT, "A seat has no price",
         "No zone of the showtime's prices is for this seat, so it is not sold. Nothing was reserved.";
+    OtherCurrency = "other-currency", CONFLICT, "The booking is in another currency",
+        "A booking keeps the currency that it was made in, and the showtime has prices in another one by now, or none: it can give seats back, and take none. `detail` names both. Nothing was changed.";
     TooFewSeats = "too-few-seats", CONFLICT, "Fewer seats are free",
         "`left` says how many seats are free. Nothing was reserved.";
     TooFewPlaces = "too-few-places", CONFLICT, "Fewer places of the area are free",

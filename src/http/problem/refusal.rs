@@ -67,6 +67,7 @@ impl From<Rejection> for Problem {
                 .with(Further { until: Some(until), ..Further::default() })
                 .retry_after(wait),
             Rejection::NotPriced { .. } => Self::new(Code::NotPriced, detail),
+            Rejection::OtherCurrency { .. } => Self::new(Code::OtherCurrency, detail),
             Rejection::UnknownTariff { .. } | Rejection::NoTariffs { .. } => {
                 Self::in_body(Code::UnknownTariff, "/tariffs", detail)
             }

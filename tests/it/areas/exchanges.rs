@@ -121,7 +121,7 @@ fn each_place_keeps_its_price_and_new_ones_have_the_chosen_tariff() {
     story.reserve(1, Some(named(&[0])), vec![at("Standing", 1, "child")]).unwrap();
     let exchange = SeatExchange {
         add: seats(&[1, 0, 2]),
-        tariffs: Tariffs::new(vec!["child".to_owned(), "child".to_owned(), "full".to_owned()], 3).unwrap(),
+        tariffs: Tariffs::new(vec!["child".to_owned(), "full".to_owned(), "full".to_owned()], 3).unwrap(),
         areas: vec![at("Standing", 2, "child"), at("Standing", 1, "full"), places("Lawn", 1)],
         ..SeatExchange::default()
     };

@@ -3,8 +3,8 @@
 use serde_json::json;
 use turnstile::domain::{
     AreaPlaces, BestAvailable, BlockRejection, BlockSeats, BookingId, BookingStatus, Buyer, CancelReason, Choice,
-    Command, Credential, Event, GivenTime, HoldToken, ListingChange, NewBlock, Orphans, Rejection, SeatSelection,
-    SeatStatus, TermChange, Together, TokenHash, UserId, Within,
+    Command, Credential, Event, GivenTime, HoldToken, ListingChange, NewBlock, Orphans, Rejection, SeatExchange,
+    SeatSelection, SeatStatus, TermChange, Together, TokenHash, UserId, Within,
 };
 
 use super::press;
@@ -29,6 +29,20 @@ impl Story {
         self.reserve_as(number, ("ada", buyer), SeatSelection::new(ID, seats(of)).unwrap(), now)
     }
 
+    /// The holder of a booking takes seats besides and gives others back, and shows a channel's key.
+    fn swap(
+        &mut self,
+        number: u128,
+        name: &str,
+        (add, remove): (&[u32], &[u32]),
+        now: i64,
+    ) -> Result<Vec<Event>, Rejection> {
+        let holder = Credential::Holder(HoldToken::from_bytes([1; 32]).hash());
+        let channel = Some(key(name));
+        let exchange = SeatExchange { add: seats(add), remove: seats(remove), channel, ..SeatExchange::default() };
+        self.exchange_all(number, holder, exchange, now)
+    }
+
     /// Which seats a block has.
     fn has(&self, number: u128) -> Vec<u32> {
         self.booking(number).seat_ids.iter().map(|seat| seat.index()).collect()
@@ -51,7 +65,10 @@ fn a_key_takes_free_seats_and_the_channels_in_one_step() {
     story.channel(1, "fans", &[2, 3, 4]);
     let events = story.buy(2, "fans", &[1, 2, 3], 1).unwrap();
     let (booking_id, reason, refund) = (id(1), None, None);
-    assert_eq!(events[0], Event::SeatsReleased { booking_id, seat_ids: seats(&[2, 3]), reason, refund });
+    assert_eq!(
+        events[0],
+        Event::SeatsReleased { booking_id, seat_ids: seats(&[2, 3]), reason, refund, refund_amount: None }
+    );
     let Event::SeatsReserved { seat_ids, from_blocks, .. } = &events[1] else { panic!("{events:?}") };
     assert_eq!(*seat_ids, seats(&[1, 2, 3]));
     assert_eq!(*from_blocks, [BlockSeats { id: id(1), seat_ids: seats(&[2, 3]) }]);
@@ -169,6 +186,96 @@ fn what_is_given_back_is_the_channels_again_while_it_lives() {
     assert_eq!(exchanged[2..], [returned(id(1), &[3])]);
     assert_eq!(story.cancel(5, 20)[1..], [returned(id(1), &[2])]);
     story.buy(6, "fans", &[2, 3], 20).unwrap();
+}
+
+#[test]
+fn an_exchange_that_shows_the_key_takes_the_channels_seats() {
+    let mut story = Story::begin();
+    story.channel(1, "fans", &[2, 3, 4]);
+    story.buy(2, "fans", &[2, 9], 1).unwrap();
+    let holder = Credential::Holder(HoldToken::from_bytes([1; 32]).hash());
+    assert_eq!(conflicts(story.exchange(2, holder, (&[3], &[]), 2)), [3], "without the key it is the house's");
+    assert_eq!(story.swap(2, "nobody", (&[3], &[]), 2), Err(BlockRejection::WrongKey.into()));
+
+    let events = story.swap(2, "fans", (&[3, 5], &[2, 9]), 2).unwrap();
+    let [
+        Event::SeatsReleased { booking_id: from, seat_ids: out, .. },
+        Event::SeatsReleased { booking_id, seat_ids, .. },
+        changed,
+        back,
+    ] = events.as_slice()
+    else {
+        panic!("{events:?}")
+    };
+    assert_eq!(((*from, out), (*booking_id, seat_ids)), ((id(1), &seats(&[3])), (id(2), &seats(&[2, 9]))));
+    let Event::BookingChanged { seat_ids, from_blocks, .. } = changed else { panic!("{changed:?}") };
+    assert_eq!(
+        (seat_ids, from_blocks.as_slice()),
+        (&seats(&[3, 5]), &[BlockSeats { id: id(1), seat_ids: seats(&[3]) }][..])
+    );
+    assert_eq!((back, story.has(1)), (&returned(id(1), &[2]), vec![4, 2]));
+    assert_eq!(story.booking(2).from_blocks, [BlockSeats { id: id(1), seat_ids: seats(&[3]) }]);
+    assert_eq!(story.swap(2, "fans", (&[3, 5], &[2, 9]), 3), Ok(vec![]), "it is so already");
+
+    // Another one of the same block joins those that the booking has. What it has when its deadline passes goes back.
+    story.swap(2, "fans", (&[4], &[]), 3).unwrap();
+    assert_eq!(story.booking(2).from_blocks, [BlockSeats { id: id(1), seat_ids: seats(&[3, 4]) }]);
+    story.buy(3, "fans", &[2], 4).unwrap();
+    assert_eq!(conflicts(story.swap(2, "fans", (&[2], &[]), 5)), [2], "its last place is sold");
+    assert_eq!(story.expire(2, 11)[1..], [returned(id(1), &[3, 4])]);
+}
+
+/// As the journal is folded: by who was not there when it was decided, and once more from the middle.
+#[test]
+fn what_an_exchange_took_from_a_channel_is_known_from_the_journal() {
+    let mut story = Story::begin();
+    story.channel(1, "fans", &[2, 3, 4]);
+    story.channel(3, "club", &[6, 7]);
+    story.buy(2, "fans", &[2], 1).unwrap();
+    let mut other = story.showtime.clone();
+    let mut run = story.swap(2, "club", (&[6], &[]), 2).unwrap();
+    run.extend(story.swap(2, "fans", (&[3], &[]), 3).unwrap());
+    let first = other.sequence() + 1;
+    for _ in 0..2 {
+        for (sequence, event) in (first..).zip(&run) {
+            other.evolve(event, sequence, at(3), None);
+        }
+        assert_eq!(other.booking(id(2)), story.showtime.booking(id(2)));
+    }
+    let from = |block, of| BlockSeats { id: id(block), seat_ids: seats(of) };
+    assert_eq!(story.booking(2).from_blocks, [from(1, &[2, 3]), from(3, &[6])]);
+}
+
+#[test]
+fn an_exchange_takes_places_of_an_area_from_its_channel_until_the_channel_ends() {
+    let house = json!([{"row": "A", "seats": 2}, {"row": "Lawn", "seats": 4, "area": {}}]);
+    let mut story = Story::of(serde_json::from_value(house).unwrap());
+    story.channel(1, "fans", &[2, 3, 4]);
+    story.buy(2, "fans", &[0], 95).unwrap();
+    let lawn = |quantity, channel| SeatExchange {
+        areas: vec![AreaPlaces::parse("Lawn", quantity, None).unwrap()],
+        channel,
+        ..SeatExchange::default()
+    };
+    let too_few = |wanted, left| Err(Rejection::TooFewPlaces { area: "Lawn".to_owned(), wanted, left });
+    assert_eq!(story.exchange_all(2, Credential::Operator, lawn(2, None), 96), too_few(2, 1));
+    assert_eq!(story.exchange_all(2, Credential::Operator, lawn(5, Some(key("fans"))), 96), too_few(5, 4));
+    story.exchange_all(2, Credential::Operator, lawn(3, Some(key("fans"))), 96).unwrap();
+    assert_eq!((story.has(2), story.has(1)), (vec![0, 2, 3, 4], vec![]));
+    let late = story.exchange_all(2, Credential::Operator, lawn(4, Some(key("fans"))), 100);
+    assert_eq!(late, Err(BlockRejection::WrongKey.into()), "the channel has ended");
+    story.exchange_all(2, Credential::Operator, lawn(4, None), 100).unwrap();
+}
+
+#[test]
+fn an_exchange_leaves_no_seat_alone_beside_the_channels_own() {
+    let mut story = Story::begin();
+    story.change(ListingChange { orphans: TermChange::Set(Some(Orphans::Refuse)), ..ListingChange::default() });
+    story.channel(1, "fans", &[0, 1]);
+    story.buy(2, "fans", &[8, 9], 1).unwrap();
+    let alone = story.swap(2, "fans", (&[1], &[]), 2);
+    assert!(matches!(alone, Err(Rejection::SeatLeftAlone { .. })), "seat 0 is as good as free for her: {alone:?}");
+    story.swap(2, "fans", (&[0, 1], &[]), 2).unwrap();
 }
 
 #[test]

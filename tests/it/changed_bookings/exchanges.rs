@@ -17,13 +17,16 @@ fn seats_are_exchanged_in_two_events_and_the_deadline_stays() {
     story.reserve(1, "ada", &[0, 1], 0).unwrap();
     let events = story.exchange(1, holder(), (&[2, 3], &[0]), 5).unwrap();
     let booking_id = id(1);
-    let released = Event::SeatsReleased { booking_id, seat_ids: seats(&[0]), reason: None, refund: None };
+    let released =
+        Event::SeatsReleased { booking_id, seat_ids: seats(&[0]), reason: None, refund: None, refund_amount: None };
     let changed = Event::BookingChanged {
         booking_id,
         seat_ids: seats(&[1, 2, 3]),
         confirmed: false,
         price: None,
+        difference: None,
         held_since: None,
+        from_blocks: vec![],
     };
     assert_eq!(events, [released, changed]);
     assert_eq!((story.booking(1).seat_ids.clone(), story.booking(1).expires_at), (seats(&[1, 2, 3]), at(10)));
@@ -41,7 +44,9 @@ fn seats_are_exchanged_in_two_events_and_the_deadline_stays() {
             seat_ids: seats(&[1, 3, 2]),
             confirmed: false,
             price: None,
-            held_since: None
+            difference: None,
+            held_since: None,
+            from_blocks: vec![],
         }]
     );
 }
@@ -138,8 +143,10 @@ fn who_takes_given_up_seats_by_an_exchange_goes_on_with_their_time_on_every_node
     let mut other = story.showtime.clone();
     story.when(&Command::CancelBooking { booking_id: id(1), credential: Credential::Operator }, 9).unwrap();
     let events = story.exchange(2, holder(), (&[0], &[]), 9).unwrap();
-    let (booking_id, seat_ids, confirmed, price) = (id(2), seats(&[5, 0]), false, None);
-    assert_eq!(events, [Event::BookingChanged { booking_id, seat_ids, confirmed, price, held_since: Some(at(0)) }]);
+    let (booking_id, seat_ids, confirmed, price, from_blocks) = (id(2), seats(&[5, 0]), false, None, vec![]);
+    let (difference, held_since) = (None, Some(at(0)));
+    let changed = Event::BookingChanged { booking_id, seat_ids, confirmed, price, difference, held_since, from_blocks };
+    assert_eq!(events, [changed]);
     for event in &events {
         other.evolve(event, other.sequence() + 1, at(9), None);
     }

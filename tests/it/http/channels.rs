@@ -1,10 +1,13 @@
 //! Channels over HTTP: their seats are sold to requests that show the key, and the key is never seen again.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::http::{House, is_problem, names};
-use crate::stack::{Answer, Held, Stack};
+use crate::services;
+use crate::stack::{Answer, Held, Stack, eventually};
 
 const KEY: &str = "key-of-the-fan-club";
 
@@ -148,10 +151,97 @@ async fn every_wrong_part_of_a_channel_is_named() {
         is_problem(&refused, 400, "invalid-fields");
         names(&refused, "pointer", &["/channelKey"]);
     }
-    // What a channel has is not told by trying.
-    house.channel(&house.seats[..1], KEY).await;
-    let body = json!({"showtimeId": house.showtime, "seatIds": seats, "userId": "u", "channelKey": KEY});
-    let refused = house.server.post("/api/bookings?preview=true", &body).await;
-    is_problem(&refused, 400, "invalid-fields");
-    names(&refused, "pointer", &["/channelKey"]);
+    let held = house.server.hold(&house.showtime, &house.seats[..1]).await;
+    let path = format!("/api/bookings/{}/seats", held.booking_id);
+    for key in [json!(1), json!("short"), json!("sixteen letters\n"), json!("x".repeat(256))] {
+        let body = json!({"add": house.seats[1..2], "channelKey": key, "holdToken": held.hold_token});
+        let refused = house.server.post(&path, &body).await;
+        is_problem(&refused, 400, "invalid-fields");
+        names(&refused, "pointer", &["/channelKey"]);
+    }
+}
+
+/// The customer of a channel takes another seat of it besides, and one in place of another.
+async fn exchanges_take_a_channels_seats(house: &House) {
+    let seats = &house.seats;
+    house.channel(&seats[..3], KEY).await;
+    let bought = Held::from(&house.buy(json!({"seatIds": seats[..1]}), KEY).await.body);
+    let path = format!("/api/bookings/{}/seats", bought.booking_id);
+    let exchange = async |add: &[String], remove: &[String], key: Option<&str>, once: &str| {
+        let mut body = json!({"add": add, "remove": remove});
+        if let Some(key) = key {
+            body["channelKey"] = json!(key);
+        }
+        let request = house.server.request(Method::POST, &path).bearer_auth(&bought.hold_token);
+        house.server.send(request.header("Idempotency-Key", once).json(&body)).await.unwrap()
+    };
+    is_problem(&exchange(&seats[1..2], &[], None, "a").await, 409, "seats-taken");
+    let wrong = exchange(&seats[1..2], &[], Some("key-of-nobody-at-all"), "b").await;
+    is_problem(&wrong, 403, "wrong-channel-key");
+    names(&wrong, "pointer", &["/channelKey"]);
+    let more = exchange(&seats[1..2], &[], Some(KEY), "c").await;
+    assert_eq!((more.status, &more.body["seatIds"]), (200, &json!(seats[..2])), "{more:?}");
+    let again = exchange(&seats[1..2], &[], Some(KEY), "c").await;
+    assert_eq!((again.status, &again.body["sequence"]), (200, &more.body["sequence"]), "{again:?}");
+    is_problem(&exchange(&seats[1..2], &[], None, "c").await, 422, "idempotency-key-reused");
+    let other = exchange(&seats[2..3], &seats[..1], Some(KEY), "d").await;
+    assert_eq!((other.status, &other.body["seatIds"]), (200, &json!(seats[1..3])), "{other:?}");
+    let listed = house.blocks(Method::GET, "", Value::Null).await;
+    assert_eq!(listed.body["items"][0]["seatIds"], json!(seats[..1]), "what was given back is the channel's again");
+    assert_eq!(house.server.cancel(&bought).await.status, 200);
+    assert_eq!(house.buy(json!({"seatIds": seats[..3]}), KEY).await.status, 201, "all of it went back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exchanges_take_a_channels_seats_on_the_embedded_profile() {
+    let house = House::open().await;
+    exchanges_take_a_channels_seats(&house).await;
+    house.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exchanges_take_a_channels_seats_on_the_real_stack() {
+    let house = House::open_on(Stack::real(services::shared()).await).await;
+    exchanges_take_a_channels_seats(&house).await;
+    house._stack.check().await;
+}
+
+/// Who shows the key is told what a reservation would come to; nobody else is told anything of the channel.
+async fn previews_know_a_channel(house: &House) {
+    let seats = &house.seats;
+    house.channel(&seats[4..6], KEY).await;
+    let preview = async |wanted: Value, key: Option<&str>| {
+        let mut body = wanted;
+        (body["userId"], body["showtimeId"]) = (json!("ada"), json!(house.showtime));
+        if let Some(key) = key {
+            body["channelKey"] = json!(key);
+        }
+        house.server.post("/api/bookings?preview=true", &body).await
+    };
+    let (named, best) = (json!({"seatIds": seats[4..6]}), json!({"bestAvailable": {"quantity": 2}}));
+    eventually("readers see the block", Duration::from_secs(5), async || {
+        preview(named.clone(), None).await.status == 409
+    })
+    .await;
+    let shown = preview(named.clone(), Some(KEY)).await;
+    assert_eq!((shown.status, &shown.body["seatIds"]), (200, &json!(seats[4..6])), "{shown:?}");
+    let chosen = preview(best.clone(), Some(KEY)).await;
+    assert_eq!((chosen.status, &chosen.body["seatIds"]), (200, &json!(seats[4..6])), "{chosen:?}");
+    let wrong = preview(best.clone(), Some("key-of-nobody-at-all")).await;
+    is_problem(&wrong, 403, "wrong-channel-key");
+    names(&wrong, "pointer", &["/channelKey"]);
+    assert_ne!(preview(best, None).await.body["seatIds"], json!(seats[4..6]));
+    // Nothing was held, and what is sold is told so at once.
+    assert_eq!(house.buy(json!({"seatIds": seats[4..5]}), KEY).await.status, 201);
+    is_problem(&preview(named, Some(KEY)).await, 409, "seats-taken");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn previews_know_a_channel_on_the_embedded_profile() {
+    previews_know_a_channel(&House::open().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn previews_know_a_channel_on_the_real_stack() {
+    previews_know_a_channel(&House::open_on(Stack::real(services::shared()).await).await).await;
 }

@@ -117,16 +117,16 @@ fn the_members_of_the_contract_keep_their_names() {
         ("AreaPlaces", "areaId quantity tariff"),
         ("BestAvailable", "accessible category quantity section together"),
         ("Confirmation", "holdToken paymentReference"),
-        ("SeatExchange", "add areas holdToken remove tariffs"),
+        ("SeatExchange", "add areas channelKey holdToken remove tariffs"),
         ("AreaTotal", "areaId quantity tariff"),
         ("Refund", "reason seatIds"),
         (
             "BookingOutcome",
-            "bookingId expiresAt expiresInSeconds message price refund replayed seatIds sequence showtimeId status",
+            "bookingId difference expiresAt expiresInSeconds message price refund refundAmount replayed seatIds sequence showtimeId status",
         ),
         (
             "Reserved",
-            "bookingId choice expiresAt expiresInSeconds holdToken message price refund replayed seatIds sequence showtimeId status",
+            "bookingId choice difference expiresAt expiresInSeconds holdToken message price refund refundAmount replayed seatIds sequence showtimeId status",
         ),
         (
             "Booking",
@@ -164,6 +164,7 @@ fn the_members_of_the_contract_keep_their_names() {
         ("Tariff", "amount key name operatorsOnly"),
         ("BookingPrice", "currency places total"),
         ("PlacePrice", "amount seatId tariff"),
+        ("Money", "amount currency"),
         (
             "ShowtimeSummary",
             "accessibleForAllFrom auditorium available cancelled holdSeconds holdsWithoutSale id movieTitle onSaleFrom onSaleUntil orphans placesPerBooking placesPerCustomer prices seats sequence startTime startTimeLocal timeZone",

@@ -11,6 +11,7 @@ mod conditional;
 pub mod contract;
 mod credentials;
 mod dead_letters;
+mod differences;
 mod document;
 mod door_sales;
 mod exchanged_areas;

@@ -129,7 +129,19 @@ async fn a_showtime_may_refuse_to_leave_a_seat_alone() {
     // Who exchanges a seat may not do so either, but an operator may.
     let path = format!("/api/bookings/{}/seats", held.body["bookingId"].as_str().unwrap());
     let exchange = json!({"add": [seats[3]], "remove": [], "holdToken": held.body["holdToken"]});
-    is_problem(&server.post(&path, &exchange).await, 409, "seat-left-alone");
+    let refused = server.post(&path, &exchange).await;
+    is_problem(&refused, 409, "seat-left-alone");
+    let instead = &refused.body["alternatives"][0];
+    assert_eq!(refused.body["alternatives"].as_array().map(Vec::len), Some(1), "{refused:?}");
+    let offered = json!({"add": instead["seatIds"], "remove": [], "holdToken": held.body["holdToken"]});
+    let made = server.post(&path, &offered).await;
+    assert_eq!(made.status, 200, "what is offered can be had: {made:?}");
+    let back = json!({"remove": instead["seatIds"], "holdToken": held.body["holdToken"]});
+    assert_eq!(server.post(&path, &back).await.status, 200);
+    let alone = json!({"add": [seats[4]], "remove": [seats[0]], "holdToken": held.body["holdToken"]});
+    let refused = server.post(&path, &alone).await;
+    is_problem(&refused, 409, "seat-left-alone");
+    assert_eq!(refused.body.get("alternatives"), None, "seat A1 would be left alone whatever is taken: {refused:?}");
     let exchange = json!({"add": [seats[3]], "remove": []});
     let made = server.send(server.as_operator(Method::POST, &path).json(&exchange)).await.unwrap();
     assert_eq!(made.status, 200, "{made:?}");
@@ -168,4 +180,46 @@ async fn accessible_places_are_for_everybody_from_a_time_on() {
         (201, &json!("Stalls row A 1-2, together, no single seat left")),
         "{held:?}"
     );
+}
+
+/// The same on every profile: who exchanges seats for some that are taken is offered others, as who reserves them.
+async fn an_exchange_is_offered_other_seats(server: &Server) {
+    let (showtime, seats) = house(server, json!({})).await;
+    let held = ask(server, &showtime, "", &json!({"seatIds": seats[..2]})).await;
+    let taken = ask(server, &showtime, "", &json!({"seatIds": seats[3..5]})).await;
+    assert_eq!((held.status, taken.status), (201, 201), "{held:?} {taken:?}");
+    let token = &held.body["holdToken"];
+    let path = format!("/api/bookings/{}/seats", held.body["bookingId"].as_str().unwrap());
+    let wanted = json!({"add": [seats[1], seats[3], seats[4]], "remove": [seats[0]], "holdToken": token});
+    eventually("readers see the seats taken", std::time::Duration::from_secs(5), async || {
+        ask(server, &showtime, "?preview=true", &json!({"seatIds": seats[3..5]})).await.status == 409
+    })
+    .await;
+    for (query, count) in [("", None), ("?alternatives=0", None), ("?alternatives=2", Some(2))] {
+        let refused = server.post(&format!("{path}{query}"), &wanted).await;
+        is_problem(&refused, 409, "seats-taken");
+        let offered = refused.body.get("alternatives").and_then(Value::as_array).map(Vec::len);
+        assert_eq!(offered, count, "{query}: {refused:?}");
+    }
+    let refused = server.post(&format!("{path}?alternatives=1"), &wanted).await;
+    let block = refused.body["alternatives"][0]["seatIds"].as_array().unwrap();
+    assert_eq!(block.len(), 2, "as many as it does not have yet: {refused:?}");
+    let made = json!({"add": [seats[1], block[0], block[1]], "remove": [seats[0]], "holdToken": token});
+    let made = server.post(&path, &made).await;
+    assert_eq!((made.status, &made.body["seatIds"]), (200, &json!([seats[1], block[0], block[1]])), "{made:?}");
+    for query in ["?alternatives=4", "?alternatives=x", "?preview=true"] {
+        is_problem(&server.post(&format!("{path}{query}"), &wanted).await, 400, "invalid-fields");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exchange_is_offered_other_seats_on_the_embedded_profile() {
+    let stack = Stack::embedded();
+    an_exchange_is_offered_other_seats(&stack.start()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exchange_is_offered_other_seats_on_the_real_stack() {
+    let stack = Stack::real(services::shared()).await;
+    an_exchange_is_offered_other_seats(&stack.start()).await;
 }

@@ -7,7 +7,7 @@ use crate::http::{is_problem, names};
 use crate::services;
 use crate::stack::{Answer, Held, Server, Stack};
 
-fn prices(gold: u32) -> Value {
+pub(super) fn prices(gold: u32) -> Value {
     json!({"currency": "EUR", "zones": [
         {"category": "gold", "tariffs": [{"key": "full", "name": "Full price", "amount": gold}, {"key": "child", "amount": 1000}]},
         {"tariffs": [{"key": "full", "amount": 2000}, {"key": "free", "amount": 0}]},
@@ -15,7 +15,7 @@ fn prices(gold: u32) -> Value {
 }
 
 /// A house whose first row is gold and whose second has no category; its seats' ids.
-async fn priced(server: &Server, prices: &Value) -> (String, Vec<String>) {
+pub(super) async fn priced(server: &Server, prices: &Value) -> (String, Vec<String>) {
     let plan = json!({"name": "House", "categories": [{"key": "gold", "name": "Gold"}], "sections": [{"name": "Stalls", "rows": [
         {"label": "A", "count": 4, "category": "gold"}, {"label": "B", "count": 4}]}]});
     let made = server.send(server.as_operator(Method::POST, "/api/auditoriums").json(&plan)).await.unwrap();

@@ -11,14 +11,7 @@ use crate::stack::{Answer, Held, Server, Stack};
 
 async fn exchange(node: &Server, held: &Held, add: &[String], remove: &[String]) -> Answer {
     let body = json!({"add": add, "remove": remove, "holdToken": held.hold_token});
-    loop {
-        let answer = node.post(&format!("/api/bookings/{}/seats", held.booking_id), &body).await;
-        // A node that has lost too many races tells its client to come back.
-        if answer.body["code"] != "overloaded" {
-            return answer;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    patiently(node, &format!("/api/bookings/{}/seats", held.booking_id), &body).await
 }
 
 async fn rival(node: &Server, showtime: &str, seats: &[String]) -> Option<Held> {
@@ -140,4 +133,53 @@ async fn seats_are_refunded_once_and_free_for_everybody() {
         assert_eq!(rest.body["refund"], Value::from(format!("payment {number}")), "{rest:?}");
     }
     stack.check().await;
+}
+
+/// A channel's last seat: wanted by an exchange through one node, and by a reservation through the other one. Both show the key.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exchange_and_a_rival_never_have_the_last_seat_of_a_channel() {
+    const KEY: &str = "key-of-the-fan-club";
+    let stack = Stack::real(services::shared()).await;
+    let nodes = [stack.start(), stack.start()];
+    let (showtime, seats) = nodes[0].schedule(8).await;
+    let raced = seats.chunks(4).enumerate().map(async |(number, row)| {
+        let (one, other) = (&nodes[number % 2], &nodes[(number + 1) % 2]);
+        let block = json!({"seatIds": row[..2], "type": "presale", "channel": {"name": "Fans", "key": KEY}});
+        let path = format!("/api/showtimes/{showtime}/blocks");
+        let made = one.send(one.as_operator(Method::POST, &path).json(&block)).await.unwrap();
+        assert_eq!(made.status, 201, "{made:?}");
+        let buy = async |node: &Server, user: &str, seats: &[String]| {
+            let body = json!({"showtimeId": showtime, "seatIds": seats, "userId": user, "channelKey": KEY});
+            patiently(node, "/api/bookings", &body).await
+        };
+        let held = Held::from(&buy(one, "fan", &row[..1]).await.body);
+        let body = json!({"add": row[1..2], "channelKey": KEY, "holdToken": held.hold_token});
+        let path = format!("/api/bookings/{}/seats", held.booking_id);
+        let (answer, rival) = tokio::join!(patiently(one, &path, &body), buy(other, "rival", &row[1..2]));
+        match (answer.status, rival.status) {
+            (200, 409) => assert_eq!(rival.body["code"], "seats-taken", "{rival:?}"),
+            (409, 201) => assert_eq!(answer.body["code"], "seats-taken", "{answer:?}"),
+            _ => panic!("one of the two has the seat: {answer:?} {rival:?}"),
+        }
+        // What both have from the channel goes back to it.
+        for held in [Some(held), (rival.status == 201).then(|| Held::from(&rival.body))].into_iter().flatten() {
+            assert_eq!(other.cancel(&held).await.status, 200);
+        }
+        assert_eq!(buy(one, "next", &row[..2]).await.status, 201);
+        answer.status == 200
+    });
+    let done = join_all(raced).await;
+    assert!(done.iter().any(|done| *done), "{done:?}");
+    stack.check().await;
+}
+
+/// Posts until the node is not overloaded: one that has lost too many races tells its client to come back.
+async fn patiently(node: &Server, path: &str, body: &Value) -> Answer {
+    loop {
+        let answer = node.post(path, body).await;
+        if answer.body["code"] != "overloaded" {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

@@ -134,6 +134,7 @@ impl Old {
                 seat_ids: cancelled.seat_ids.clone(),
                 reason: None,
                 refund: None,
+                refund_amount: None,
             },
             reserved(pending),
             reserved(confirmed),
@@ -209,9 +210,16 @@ impl Old {
         let mut batch = reservations(self.new.id, 0..1).as_ref().clone();
         batch.fence = 5;
         let seat_ids = pending.seat_ids.clone();
-        batch
-            .events
-            .insert(0, Event::BookingCancelled { booking_id: pending.id, seat_ids, reason: None, refund: None });
+        batch.events.insert(
+            0,
+            Event::BookingCancelled {
+                booking_id: pending.id,
+                seat_ids,
+                reason: None,
+                refund: None,
+                refund_amount: None,
+            },
+        );
         batch.seats[0] = SeatChange { expected_version: 4, event: 1, ..batch.seats[0] };
         let (status, booking_id) = (SeatStatus::Available, None);
         batch.seats.push(SeatChange { seat: 1, expected_version: 4, status, booking_id, event: 0 });

@@ -85,6 +85,7 @@ fn message(showtime: ShowtimeId, first: u64, last: u64) -> Message {
                 seat_ids: vec![SeatId::new(showtime, 7), SeatId::new(showtime, 8)],
                 reason: None,
                 refund: None,
+                refund_amount: None,
             },
         })
         .collect();

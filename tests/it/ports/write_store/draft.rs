@@ -132,7 +132,7 @@ impl Draft {
     pub fn unblock_first(mut self, block: &Booking, version: u64) -> Self {
         let (released, kept) = block.seat_ids.split_at(1);
         let (booking_id, seat_ids, reason, refund) = (block.id, released.to_vec(), None, None);
-        let event = self.event(Event::SeatsReleased { booking_id, seat_ids, reason, refund });
+        let event = self.event(Event::SeatsReleased { booking_id, seat_ids, reason, refund, refund_amount: None });
         let first = Booking { seat_ids: released.to_vec(), ..block.clone() };
         self.seats(&first, version, SeatStatus::Available, event);
         self.change(&Booking { seat_ids: kept.to_vec(), ..block.clone() }, event);
@@ -204,9 +204,10 @@ impl Draft {
     pub fn cancel_for(mut self, booking: &Booking, reason: Option<CancelReason>) -> Self {
         let (booking_id, seat_ids) = (booking.id, booking.seat_ids.clone());
         let refund = booking.payment_reference.clone();
-        let event = self.event(Event::BookingCancelled { booking_id, seat_ids, reason: reason.clone(), refund });
+        let (cancel_reason, refund_amount) = (reason.clone(), None);
+        let event = self.event(Event::BookingCancelled { booking_id, seat_ids, reason, refund, refund_amount });
         self.seats(booking, booking.version, SeatStatus::Available, event);
-        let (status, cancel_reason) = (BookingStatus::Cancelled, reason);
+        let status = BookingStatus::Cancelled;
         self.change(&Booking { status, cancel_reason, ..booking.clone() }, event);
         self
     }
@@ -220,7 +221,8 @@ impl Draft {
         let taken = seat_ids.iter().copied().filter(|seat| !kept.contains(seat)).collect();
         let (booking_id, reason, refund) = (booking.id, None, booking.payment_reference.clone());
         let refunded = if refund.is_some() { released.clone() } else { Vec::new() };
-        let event = self.event(Event::SeatsReleased { booking_id, seat_ids: released.clone(), reason, refund });
+        let (gone, refund_amount) = (released.clone(), None);
+        let event = self.event(Event::SeatsReleased { booking_id, seat_ids: gone, reason, refund, refund_amount });
         self.seats(&of(released), booking.version, SeatStatus::Available, event);
         let confirmed = booking.status == BookingStatus::Confirmed;
         let status = if confirmed { SeatStatus::Sold } else { SeatStatus::Reserved };
@@ -229,7 +231,9 @@ impl Draft {
             seat_ids: seat_ids.clone(),
             confirmed,
             price: None,
+            difference: None,
             held_since: None,
+            from_blocks: vec![],
         });
         self.seats(&of(kept), booking.version, status, event);
         self.seats(&of(taken), version, status, event);

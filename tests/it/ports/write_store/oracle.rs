@@ -165,7 +165,7 @@ fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) 
                     Some(RefusedPayment { refund: refund.clone(), taken: taken.clone(), earlier });
                 booking.version = *sequence;
             }
-            Event::BookingCancelled { booking_id, seat_ids, reason, refund } => {
+            Event::BookingCancelled { booking_id, seat_ids, reason, refund, .. } => {
                 take(&mut seats, seat_ids, (SeatStatus::Available, *sequence, None));
                 let booking = change(&mut bookings, *booking_id, *sequence, BookingStatus::Cancelled);
                 booking.cancel_reason.clone_from(reason);
@@ -181,7 +181,7 @@ fn fold(journal: &[RecordedEvent]) -> (Vec<Seat>, BTreeMap<BookingId, Booking>) 
                     booking.refunded.extend(seat_ids);
                 }
             }
-            Event::BookingChanged { booking_id, seat_ids, confirmed, price, held_since } => {
+            Event::BookingChanged { booking_id, seat_ids, confirmed, price, held_since, .. } => {
                 let status = if *confirmed { SeatStatus::Sold } else { SeatStatus::Reserved };
                 take(&mut seats, seat_ids, (status, *sequence, Some(*booking_id)));
                 let booking = bookings.get_mut(booking_id).expect("only a live booking changes");
