@@ -83,6 +83,7 @@ pub const ASSETS: &[Asset] = assets![
     "operator/main.js",
     "operator/map.js",
     "operator/operator.css",
+    "operator/nodes.js",
     "operator/past.js",
     "operator/prices.js",
     "operator/refused.js",

@@ -69,9 +69,9 @@ const pause = (milliseconds) => new Promise((go) => setTimeout(go, milliseconds)
 /**
  * Sends a request, and again while that may help. With the same `key`, a command takes effect once, however often it is sent. `server` is
  * another server's origin; without it the request goes to the one that the page came from. What is sent is `body`, as JSON, or `file` as it is.
- * What comes is read `as` `json` or `blob`; with `whole`, its `headers` come besides the `data`.
+ * What comes is read `as` `json` or `blob`; with `whole`, its `headers` come besides the `data`. `attempts` bounds how often it is sent.
  */
-export async function call(method, path, { body, file, token, key, headers: more, as = "json", whole = false, server = "" } = {}) {
+export async function call(method, path, { body, file, token, key, headers: more, as = "json", whole = false, server = "", attempts = MOST_ATTEMPTS } = {}) {
   const headers = { ...more };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (token) headers.Authorization = "Bearer " + token;
@@ -81,7 +81,7 @@ export async function call(method, path, { body, file, token, key, headers: more
   let doubt = false;
   const changes = method !== "GET";
   for (let attempt = 1; ; attempt += 1) {
-    const again = attempt < MOST_ATTEMPTS;
+    const again = attempt < attempts;
     let answer;
     let data;
     try {

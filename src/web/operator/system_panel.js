@@ -1,6 +1,7 @@
-// The state of the server: what it depends on, how far behind what follows it is, and what it refuses.
+// The state of the server: its nodes, how far behind what follows it is, and what it refuses.
 
 import { element, fill } from "../lib/dom.js";
+import { lookAtNodes } from "./nodes.js";
 
 const at = (id) => document.getElementById(id);
 const PERIOD_MILLISECONDS = 2000;
@@ -28,11 +29,10 @@ export function systemPanel() {
   const look = async () => {
     clearTimeout(timer);
     if (!isOpen()) return;
-    const [ready, metrics] = await Promise.allSettled([
-      fetch("/readyz", { cache: "no-store" }).then((answer) => answer.json()),
+    const [metrics] = await Promise.allSettled([
       fetch("/metrics", { cache: "no-store" }).then((answer) => (answer.ok ? answer.text() : Promise.reject(answer.status))),
+      lookAtNodes(),
     ]);
-    showDependencies(ready.value);
     const now = metrics.status === "fulfilled" ? { at: performance.now(), found: readMetrics(metrics.value) } : null;
     showRates(now, before);
     before = now ?? before;
@@ -40,16 +40,6 @@ export function systemPanel() {
   };
   at("tab-system").addEventListener("click", look);
   document.addEventListener("visibilitychange", look);
-}
-
-function showDependencies(report) {
-  const lines = [["this node", report?.status ?? "not answering", null], ...Object.entries(report?.dependencies ?? {}).map(([name, one]) => [name, one.status, one])];
-  fill(at("dependencies"), ...lines.map(([name, status, one]) => {
-    const badge = element("span", { className: "badge", textContent: status });
-    badge.dataset.status = { ok: "Confirmed", ready: "Confirmed", degraded: "Pending" }[status] ?? "Cancelled";
-    const words = [one?.required && "needed to sell", one?.detail].filter(Boolean).join(": ");
-    return element("li", {}, element("span", { textContent: name.replace(/[A-Z]/g, (letter) => " " + letter.toLowerCase()) }), badge, element("small", { textContent: words }));
-  }));
 }
 
 const only = (found, name) => found.get(name)?.[0]?.value;

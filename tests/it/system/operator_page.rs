@@ -306,17 +306,20 @@ async fn a_showtime_is_made_changed_and_cancelled() {
     assert_eq!(browser.script("return document.querySelectorAll('img').length").await, 0);
 }
 
-/// The state of the server: what it depends on, how far behind its followers are, and what it refuses.
+/// The state of the server: its nodes, how far behind its followers are, and what it refuses. What is said of nodes has no words missing.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_state_of_the_server_is_shown() {
-    let (_stack, server, showtime, browser) = board().await;
+    let (_stack, mut server, showtime, browser) = board().await;
     browser.click("#tab-system").await;
-    browser.says("dependencies", "sqlite").await;
+    browser.says("nodes", "sqlite").await;
     browser.says("rates", "Outbox").await;
+    assert_eq!(browser.script(include_str!("operator_nodes.js")).await, json!([]), "these do not hold");
     let all: Vec<String> = server.seats(&showtime, 1).await.into_iter().map(|(seat, _)| seat).collect();
     server.hold(&showtime, &all[..1]).await;
     assert_eq!(server.reserve(&showtime, &all[..1], "bob").await.status, 409);
     browser.says("refusals", "seats-taken").await;
+    server.kill();
+    browser.says("nodes-said", "The list of nodes cannot be read: the server cannot be reached.").await;
 }
 
 /// Nothing on the board is closed to who cannot see it or has no mouse, in either colour scheme, whichever panel is open.
@@ -339,7 +342,7 @@ async fn the_board_is_accessible() {
     browser.says("found-said", "1 found").await;
     browser.is_accessible().await;
     for (tab, part, text) in
-        [("report", "report", "Gold"), ("terms", "terms-title", "This showtime"), ("system", "dependencies", "sqlite")]
+        [("report", "report", "Gold"), ("terms", "terms-title", "This showtime"), ("system", "nodes", "sqlite")]
     {
         browser.script(&format!("document.getElementById('tab-{tab}').click()")).await;
         if tab != "report" {
