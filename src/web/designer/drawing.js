@@ -1,12 +1,8 @@
 // Draws the plan on a canvas: the traced image, areas, seats, the stage, what is chosen and what is about to be.
 
+import { text } from "./lettering.js";
 import { SEAT_PITCH } from "./plan.js";
-import { heat } from "./score.js";
-
-const SEAT = SEAT_PITCH * 0.8;
-/** Pixels of a seat from which on its number is written in it, and from which on its shape is seen. */
-const READABLE = 17;
-const SHAPED = 7;
+import { drawSeats, seatShape } from "./seats.js";
 
 const NAMES = { ink: "--ink", soft: "--soft", line: "--line", sheet: "--sheet", accent: "--accent" };
 let known = null;
@@ -27,7 +23,8 @@ function palette(canvas) {
 
 /**
  * Draws a scene: `plan`, `view`, `chosen` (ids), `ranks` (for the heat map, or null), `trace` (an image and where it is, or null), `marquee` and
- * `ghost` (rectangle, or seats that are about to be made), and `shift`, how far what is chosen is being dragged, or null.
+ * `ghost` (rectangle, or seats that are about to be made), `shift`, how far what is chosen is being dragged, or null, and `layers` for the seats of a
+ * large house: one of those that are chosen, one of the `rest`.
  */
 export function draw(canvas, scene) {
   const context = canvas.getContext("2d");
@@ -106,55 +103,14 @@ function shifted(part, shift) {
   return shift && part.x !== undefined ? { ...part, x: part.x + shift.x, y: part.y + shift.y } : part;
 }
 
-function drawSeats(pen, { plan, chosen, ranks, shift }, byKey) {
-  const { view } = pen;
-  const [from, to] = [view.toPlan(-60, -60), view.toPlan(view.width + 60, view.height + 60)];
-  const drawSeat = SEAT * view.scale < SHAPED ? drawDot : drawShape;
-  for (const section of plan.sections) {
-    for (const row of section.rows) {
-      for (const there of row.seats) {
-        const isChosen = chosen.has(there.id);
-        const seat = isChosen ? shifted(there, shift) : there;
-        if (seat.x < from.x || seat.y < from.y || seat.x > to.x || seat.y > to.y) continue;
-        drawSeat(pen, seat, ranks ? heat(ranks.get(seat.id) ?? 1) : byKey.get(seat.category), isChosen);
-      }
-    }
-  }
-}
-/** Far away a seat is a square: its shape could not be seen, and would cost five times as much. */
-function drawDot({ context, colours }, { x, y }, colour, isChosen) {
-  context.fillStyle = isChosen ? colours.accent : colour ?? colours.soft;
-  context.fillRect(x - SEAT / 2, y - SEAT / 2, SEAT, SEAT);
-  if (!isChosen) return;
-  context.fillStyle = colour ?? colours.sheet;
-  context.fillRect(x - SEAT / 4, y - SEAT / 4, SEAT / 2, SEAT / 2);
-}
-function drawShape({ context, colours, view, pixel }, seat, colour, isChosen) {
-  seatShape(context, seat);
-  if (colour) { context.fillStyle = colour; context.fill(); }
-  context.strokeStyle = isChosen ? colours.accent : colour ?? colours.soft;
-  context.lineWidth = isChosen ? Math.max(6, 2 * pixel) : Math.max(2, pixel);
-  if (!colour || isChosen) context.stroke();
-  if (SEAT * view.scale >= READABLE) text({ context, colours }, mark(seat), seat.x, seat.y, seat.label.length > 2 ? 13 : 17, colour ? onColour(colour) : colours.ink);
-}
-/** A square with round corners; wheelchair places are round, companions' seats have one corner cut, a restricted view has two. */
-function seatShape(context, { x, y, kind }) {
-  const half = SEAT / 2;
-  context.beginPath();
-  if (kind === "wheelchair") context.arc(x, y, half, 0, 2 * Math.PI);
-  else if (kind === "companion") context.roundRect(x - half, y - half, SEAT, SEAT, [half, 6, 6, half]);
-  else if (kind === "restrictedView") context.roundRect(x - half, y - half, SEAT, SEAT, [0, half, 0, half]);
-  else context.roundRect(x - half, y - half, SEAT, SEAT, [10, 10, 5, 5]);
-}
-function mark(seat) {
-  return seat.kind === "wheelchair" ? "♿\uFE0E" : seat.label;
-}
-
 /** Each row's label beside its first seat, each section's name over its middle. */
 function drawLabels({ context, colours, view }, plan) {
   for (const section of plan.sections) {
     if (view.scale >= 0.28) {
-      for (const row of section.rows) text({ context, colours }, row.label, row.seats[0].x - SEAT_PITCH, row.seats[0].y, 22, colours.soft);
+      for (const { label, seats: [first] } of section.rows) {
+        const { x, y } = view.toScreen(first.x, first.y);
+        if (x > 0 && y > 0 && x < view.width + SEAT_PITCH && y < view.height) text({ context, colours }, label, first.x - SEAT_PITCH, first.y, 22, colours.soft);
+      }
     } else {
       const middle = section.rows[Math.floor(section.rows.length / 2)].seats;
       const seat = middle[Math.floor(middle.length / 2)];
@@ -186,24 +142,4 @@ function drawMarquee({ context, colours, pixel }, { left, top, right, bottom }) 
   context.setLineDash([6 * pixel, 4 * pixel]);
   context.strokeRect(left, top, right - left, bottom - top);
   context.setLineDash([]);
-}
-
-function text({ context, colours }, words, x, y, size, colour, weight = 400) {
-  context.font = `${weight} ${size}px ${colours.font}`;
-  context.textAlign = "center";
-  context.textBaseline = "middle";
-  context.fillStyle = colour;
-  context.fillText(words, x, y);
-}
-
-const contrasts = new Map();
-/** Black or white, whichever is read better on a colour. */
-function onColour(colour) {
-  if (!colour.startsWith("#")) return "#000";
-  if (!contrasts.has(colour)) {
-    const long = colour.length === 4 ? [...colour.slice(1)].map((digit) => digit + digit).join("") : colour.slice(1);
-    const [red, green, blue] = [0, 2, 4].map((at) => (parseInt(long.slice(at, at + 2), 16) / 255) ** 2.2);
-    contrasts.set(colour, 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.3 ? "#000" : "#fff");
-  }
-  return contrasts.get(colour);
 }

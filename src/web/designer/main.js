@@ -7,6 +7,7 @@ import { draw } from "./drawing.js";
 import { Editor } from "./editor.js";
 import { Files } from "./files.js";
 import { count, inspect, nudge } from "./inspector.js";
+import { Layer } from "./layer.js";
 import { categories, checks, parts } from "./lists.js";
 import { empty, read, write } from "./plan.js";
 import { preview } from "./preview.js";
@@ -51,13 +52,14 @@ follow(canvas, editor);
 
 // Drawing: once for each frame, however much has changed.
 let [drawn, ranked] = [0, { plan: null, ranks: null }];
+const layers = { rest: new Layer(paintSoon), chosen: new Layer(paintSoon) };
 function paintSoon() {
   drawn ||= requestAnimationFrame(() => {
     drawn = 0;
     if (editor.heat && ranked.plan !== editor.plan) ranked = { plan: editor.plan, ranks: ranks(editor.plan) };
     draw(canvas, {
       plan: editor.plan, view: editor.view, chosen: editor.chosen, trace: editor.trace, marquee: editor.marquee, shift: editor.shift,
-      ghost: editor.ghost, ranks: editor.heat ? ranked.ranks : null,
+      ghost: editor.ghost, ranks: editor.heat ? ranked.ranks : null, layers,
     });
   });
 }

@@ -1,6 +1,6 @@
 // Run in a browser by the test of the designer's changes: names those that do not hold.
 const load = (name) => import("/assets/designer/" + name + ".js");
-return Promise.all(["plan", "commands", "rows", "numbering", "faults", "history", "score"].map(load)).then(([plan, commands, rows, numbering, faults, history, score]) => {
+return Promise.all(["plan", "commands", "rows", "numbering", "faults", "history", "score", "layer"].map(load)).then(([plan, commands, rows, numbering, faults, history, score, layers]) => {
   const broken = [];
   const same = (name, have, want) => {
     const [one, other] = [JSON.stringify(have), JSON.stringify(want)];
@@ -89,5 +89,33 @@ return Promise.all(["plan", "commands", "rows", "numbering", "faults", "history"
   past.change(removed, "another");
   past.redo();
   same("a change after undo has no other future", past.document === removed, true);
+  // A picture that was scrolled or painted again is the one that is painted anew, and a scroll paints only what is new.
+  let drawn = 0;
+  const paint = (context, { left, top, right, bottom }) => {
+    for (let x = Math.floor(left / 10) * 10; x < right + 10; x += 10) {
+      for (let y = Math.floor(top / 10) * 10; y < bottom + 10; y += 10) {
+        context.fillStyle = (x + 3 * y) % 70 ? "#205080" : "#c03020";
+        context.fillRect(x - 3, y - 4, 7, 7);
+        drawn += 1;
+      }
+    }
+    return 1;
+  };
+  const everything = { left: -500, top: -500, right: 500, bottom: 500 };
+  const pixels = (layer, left, top, scale) => {
+    const context = new OffscreenCanvas(120, 90).getContext("2d");
+    drawn = 0;
+    layer.draw(context, { seen: { left, top, right: left + 120 / scale, bottom: top + 90 / scale }, scale, key: ["same"], within: () => everything, paint });
+    return context.getImageData(0, 0, 120, 90).data.join();
+  };
+  const kept = new layers.Layer(() => {});
+  for (const [left, top, scale] of [[0, 0, 1], [7, 0, 1], [7, 9, 1], [-30, 4, 1], [300, -200, 1], [290, -185, 1], [100, -100, 4], [101, -98, 4], [-60, -60, 1]]) {
+    const isAnew = pixels(kept, left, top, scale) === pixels(new layers.Layer(() => {}), left, top, scale);
+    same(`the picture at ${left}, ${top}, ${scale}`, isAnew, true);
+  }
+  pixels(kept, -20, -60, 1);
+  same("a scroll paints a strip", drawn < 40, true);
+  pixels(kept, -20, -60, 1);
+  same("what is in the picture is not painted", drawn, 0);
   return broken;
 });
