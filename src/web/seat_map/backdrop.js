@@ -5,12 +5,15 @@ import { count } from "../lib/format.js";
 
 const ROW_LABEL_PIXELS = 11;
 const SMALLEST_TEXT = 9;
+/** Widths of texts that are kept. */
+const MOST_WIDTHS = 4000;
 
 export class Backdrop {
   constructor(painter) {
-    Object.assign(this, { painter, outlines: [] });
+    Object.assign(this, { painter, outlines: [], widths: new Map() });
   }
   look(house) {
+    this.widths.clear();
     this.outlines = house.sections.map((section) => this.outline(house, section));
     this.common = house.sections.map((section) => this.commonest(house, section));
   }
@@ -63,16 +66,14 @@ export class Backdrop {
   /** Text in the middle of a point, cut to a width; with a `halo`, its edge has that colour. */
   text(text, x, y, size, colour, width, weight = 500, halo = null) {
     const { pen, palette, ratio } = this.painter;
-    pen.font = weight + " " + size * ratio + "px " + palette.font;
+    // What is a little too long is written smaller, and what is much too long is cut. In steps of half a pixel: each size is another font to the browser.
+    const smaller = Math.max(SMALLEST_TEXT, Math.floor(2 * size * Math.min(1, width / (size * this.width(text, weight)))) / 2);
+    let shown = text;
+    for (let kept = text.length - 1; kept > 2 && this.width(shown, weight) * smaller > width; kept -= 1) shown = text.slice(0, kept).trimEnd() + "…";
+    pen.font = weight + " " + smaller * ratio + "px " + palette.font;
     pen.textAlign = "center";
     pen.textBaseline = "middle";
     pen.fillStyle = colour;
-    const room = width * ratio;
-    // What is a little too long is written smaller, and what is much too long is cut.
-    const smaller = Math.max(SMALLEST_TEXT, size * Math.min(1, room / pen.measureText(text).width));
-    pen.font = weight + " " + smaller * ratio + "px " + palette.font;
-    let shown = text;
-    for (let kept = text.length - 1; kept > 2 && pen.measureText(shown).width > room; kept -= 1) shown = text.slice(0, kept).trimEnd() + "…";
     if (halo) {
       pen.strokeStyle = halo;
       pen.lineWidth = 4 * ratio;
@@ -80,6 +81,24 @@ export class Backdrop {
       pen.strokeText(shown, x * ratio, y * ratio);
     }
     pen.fillText(shown, x * ratio, y * ratio);
+  }
+
+  /** The width of a text that is one pixel high. */
+  width(text, weight) {
+    const key = weight + " " + text;
+    if (!this.widths.has(key)) {
+      if (this.widths.size >= MOST_WIDTHS) this.widths.clear();
+      const { pen, palette } = this.painter;
+      pen.font = weight + " 100px " + palette.font;
+      this.widths.set(key, pen.measureText(text).width / 100);
+    }
+    return this.widths.get(key);
+  }
+  /** Whether the camera sees some of a box. */
+  sees({ left, top, right, bottom }) {
+    const { camera, house } = this.painter;
+    const { box } = camera;
+    return right + house.pitch > box.left && left - house.pitch < box.right && bottom + house.pitch > box.top && top - house.pitch < box.bottom;
   }
 
   drawStage() {
@@ -116,6 +135,7 @@ export class Backdrop {
     const { pen, camera, house, palette, ratio, states } = this.painter;
     const scale = camera.scale * ratio;
     house.sections.forEach((section, place) => {
+      if (!this.sees(section.box)) return;
       const colour = colourOf(palette, house.categories, this.common[place]);
       const free = states.freeIn(place);
       pen.setTransform(scale, 0, 0, scale, -camera.x * scale, -camera.y * scale);
@@ -177,7 +197,7 @@ export class Backdrop {
   drawSectionNames() {
     const { camera, house, palette } = this.painter;
     for (const section of house.sections) {
-      if (!section.name || house.sections.length < 2) continue;
+      if (!section.name || house.sections.length < 2 || !this.sees(section.box)) continue;
       // In front of the first row's middle: of a curved row that is not where its box begins.
       const first = house.rows[section.rows[0]];
       const seat = first.first + (first.seats >> 1);

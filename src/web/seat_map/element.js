@@ -231,7 +231,7 @@ export class SeatMap extends HTMLElement {
   moved() {
     this.parts.canvas.classList.toggle("whole", this.camera.whole);
     this.parts.whole.hidden = this.parts.smaller.hidden = this.camera.whole;
-    this.painter.ask();
+    this.painter.moved();
   }
 
   /** All statuses as they are. */

@@ -10,12 +10,14 @@ const LABEL_PIXELS = 20;
 // More seats than this are not stamped one by one in each frame: the sheet has them.
 const MOST_STAMPED = 3500;
 const PULSE_MILLISECONDS = 900;
+/** The camera rests if it has not moved for so long. */
+const REST_MILLISECONDS = 150;
 const MOST_PULSES = 300;
 
 export class Painter {
   constructor(canvas, camera, states) {
     Object.assign(this, { canvas, camera, states, pen: canvas.getContext("2d"), ratio: 1, house: null, grid: null, sheet: null, palette: null,
-      sprites: new Sprites(), pulses: new Map(), cursor: -1, lasso: null, visible: new Uint32Array(0), asked: null, frames: 0 });
+      sprites: new Sprites(), pulses: new Map(), cursor: -1, lasso: null, visible: new Uint32Array(0), asked: null, frames: 0, isMoving: false, rest: 0 });
     this.backdrop = new Backdrop(this);
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
   }
@@ -63,6 +65,13 @@ export class Painter {
     this.ask();
   }
 
+  /** The camera moves: until it rests, many seats are copied from the sheet, even if they are blurred by it. */
+  moved() {
+    this.isMoving = true;
+    clearTimeout(this.rest);
+    this.rest = setTimeout(() => { this.isMoving = false; this.ask(); }, REST_MILLISECONDS);
+    this.ask();
+  }
   /** A frame, with all that has changed until then. */
   ask() {
     this.asked ??= requestAnimationFrame(() => { this.asked = null; this.draw(); });

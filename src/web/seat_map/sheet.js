@@ -75,12 +75,12 @@ export class Sheet {
     this.painter.ask();
   }
 
-  /** Copies what the camera sees. False if it is not painted yet, or if the camera sees the seats larger than they are here. */
+  /** Copies what the camera sees. False if it is not painted yet, or if the camera rests and sees the seats larger than they are here. */
   draw(seatPixels) {
     const { painter } = this;
     const { camera, pen, ratio } = painter;
     const wanted = camera.scale * ratio;
-    if (!this.ready || (wanted > this.scale * 2.2 && painter.grid.estimate(camera.box) <= MOST_STAMPED_BESIDE)) return false;
+    if (!this.ready || (!painter.isMoving && wanted > this.scale * 2.2 && painter.grid.estimate(camera.box) <= MOST_STAMPED_BESIDE)) return false;
     const level = this.levels.findLast((one) => one.scale >= wanted * 0.98) ?? this.levels[0];
     const part = { x: (camera.x - this.left) * level.scale, y: (camera.y - this.top) * level.scale,
       width: camera.width / camera.scale * level.scale, height: camera.height / camera.scale * level.scale };
