@@ -70,6 +70,7 @@ pub const ASSETS: &[Asset] = assets![
     "designer/tools.js",
     "designer/trace.js",
     "designer/view.js",
+    "docs/docs.css",
     "docs/docs.js",
     "embed/embed.js",
     "lib/dom.js",
@@ -107,6 +108,7 @@ pub const ASSETS: &[Asset] = assets![
     "seat_map/holding.js",
     "seat_map/house.js",
     "seat_map/list.js",
+    "seat_map/list_styles.js",
     "seat_map/marking.js",
     "seat_map/moving.js",
     "seat_map/painter.js",
@@ -125,6 +127,7 @@ pub const ASSETS: &[Asset] = assets![
     "shop/offers.js",
     "shop/shop.css",
     "shop/shop.js",
+    "shop/showtime.css",
     "shop/showtime.js",
 ];
 

@@ -2,6 +2,7 @@
 
 import "../seat_map/element.js";
 import { element, say } from "../lib/dom.js";
+import { mark } from "../seat_map/marking.js";
 import { colourOf } from "../seat_map/palette.js";
 
 /** Most places that are chosen at once: as many as one block takes. */
@@ -63,7 +64,7 @@ export class BoardMap {
     const codes = new Uint8Array(this.board.house.count).fill(2);
     for (const { seatId, status } of seats) codes[this.board.house.find(seatId)] = ["Available", "Reserved", "Sold"].indexOf(status);
     this.home.dataset.past = "true";
-    this.map.mark([]);
+    mark(this.map, [], true);
     this.map.statuses = codes;
   }
   showNow() {
@@ -77,13 +78,13 @@ export class BoardMap {
   colour(places) {
     const { story, house, viewing } = this.board;
     if (!story || !house || viewing !== "now" || !this.map?.statuses) return;
-    const mark = (place) => [house.id(place), this.marks[kindOf(story.holder(place))] ?? null];
-    if (places) { this.map.remark([...places].map(mark)); return; }
+    const marked = (place) => [house.id(place), this.marks[kindOf(story.holder(place))] ?? null];
+    if (places) { mark(this.map, [...places].map(marked), false); return; }
     const style = getComputedStyle(this.home);
     // All places of a kind share one mark; its words are asked for when they are read.
     const title = (id) => words(this.board.house, this.board.story?.holder(house.find(id)));
     this.marks = Object.fromEntries(KINDS.map((kind) => [kind, { colour: style.getPropertyValue("--board-" + kind).trim() || undefined, title }]));
-    this.map.mark([...story.holders.keys()].map(mark));
+    mark(this.map, [...story.holders.keys()].map(marked), true);
   }
 }
 

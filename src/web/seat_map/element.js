@@ -22,8 +22,6 @@
 //   seat(id)      { seatId, index, section, row, label, name, kind, category, note, status, tariffs, area }; null if it is none
 //   name(id)      its short name, such as `Stalls A12`
 //   own(ids)      these are the reader's own
-//   mark(entries) an overlay: pairs of an id and { colour, text, title }; without a colour a seat looks as it did. `title` may be a function of the id
-//   remark(entries) the same for these seats only; null instead of a mark takes it away
 //   show(ids)     moves the map to these seats; without ids to the whole house
 //   locate(id)    the middle of a seat as { x, y, size } in the window
 //   hold({ userId, key, tariffs, body, alternatives })   reserves what is chosen; the server's answer, or throws its refusal
@@ -47,9 +45,6 @@ import { Gestures } from "./gestures.js";
 import { Grid } from "./grid.js";
 import { hold } from "./holding.js";
 import { House, KINDS } from "./house.js";
-import { SeatList } from "./list.js";
-import { mark } from "./marking.js";
-import { reopenLater } from "./moving.js";
 import { Painter } from "./painter.js";
 import { readPalette } from "./palette.js";
 import { tariffsOf } from "./prices.js";
@@ -64,7 +59,7 @@ export class SeatMap extends HTMLElement {
   constructor() {
     super();
     this.parts = build(this);
-    Object.assign(this, { feed: null, listing: {}, layout: null, model: null, grid: null, states: null, palette: null, past: null,
+    Object.assign(this, { feed: null, listing: {}, layout: null, model: null, grid: null, states: null, palette: null, past: null, seats: null,
       state: "off", hovered: -1, choosing: new Choosing(this) });
     this.expectReady();
     this.camera = new Camera(() => this.moved());
@@ -73,7 +68,6 @@ export class SeatMap extends HTMLElement {
       tap: (seat) => this.press(seat), area: (area) => this.counts.focus(area), zoomTo: (x, y) => this.zoomTo(x, y),
       lasso: (box, isDone) => this.lasso(box, isDone), mayLasso: (seat, shift) => this.choosing.mayLasso(seat, shift), hover: (seat, x, y) => this.hover(seat, x, y),
       cursor: (key) => this.step(key), press: () => this.pressCursor() });
-    this.seats = new SeatList(this.parts.list, { press: (seat) => this.press(seat), words: (seat) => this.words(seat), may: (seat) => this.choosing.may(seat) });
     this.counts = new Areas(this.parts.areas, () => this.choosing.room(), (isCut) => { this.painter.ask(); this.choosing.tell(isCut); });
     this.resized = new ResizeObserver(() => this.resize());
     const { parts } = this;
@@ -90,19 +84,18 @@ export class SeatMap extends HTMLElement {
     this.resized.observe(this.parts.frame);
     for (const look of this.looks) look.addEventListener("change", this.repaint);
     this.usePalette();
-    this.parts.list.hidden = !this.hasAttribute("list");
+    this.showList();
     this.follow();
   }
   disconnectedCallback() {
     this.resized.disconnect();
     for (const look of this.looks) look.removeEventListener("change", this.repaint);
-    this.feed?.end();
-    this.feed = null;
+    this.unfollow();
   }
   attributeChangedCallback(name, before, now) {
     if (!this.isConnected || before === now) return;
     if (name === "showtime" || name === "server") this.follow();
-    if (name === "list") { this.seats.show(now !== null); this.parts.toggle.setAttribute("aria-expanded", String(now !== null)); }
+    if (name === "list") this.showList();
     if (this.model && (name === "readonly" || name === "no-legend")) this.dress();
   }
 
@@ -123,8 +116,7 @@ export class SeatMap extends HTMLElement {
   get house() { return this.given ?? null; }
   set house(given) {
     this.given = given;
-    this.feed?.end();
-    this.feed = null;
+    this.unfollow();
     if (!given) this.empty();
     else if (given.rows) this.build(given);
     else this.draw(given);
@@ -134,6 +126,15 @@ export class SeatMap extends HTMLElement {
     const { layoutOf } = await import("./plan.js");
     if (this.given === plan) this.build(layoutOf(plan));
   }
+  /** The list of seats, open or not; it is loaded when it is opened for the first time. */
+  async showList() {
+    this.parts.toggle.setAttribute("aria-expanded", String(this.hasAttribute("list")));
+    if (this.hasAttribute("list") && !this.seats) {
+      const { listOf } = await import("./list.js");
+      this.seats ??= listOf(this);
+    }
+    this.seats?.show(this.hasAttribute("list"));
+  }
   chooses(word) { return this.getAttribute("choose") === word; }
   tell(name, detail) { this.dispatchEvent(new CustomEvent(name, { detail })); }
   expectReady() { this.ready = new Promise((done) => { this.isReady = done; }); }
@@ -142,8 +143,7 @@ export class SeatMap extends HTMLElement {
   follow() {
     const showtime = this.getAttribute("showtime");
     if (this.given || this.feed?.key === showtime + this.server) return;
-    this.feed?.end();
-    this.feed = null;
+    this.unfollow();
     this.empty();
     if (!showtime) return;
     this.expectReady();
@@ -153,6 +153,7 @@ export class SeatMap extends HTMLElement {
       state: (state, text) => { this.state = state; this.tell("status", { state, text }); }, failed: (refusal) => this.fail(refusal) }, this.server);
     this.feed.key = showtime + this.server;
   }
+  unfollow() { this.feed?.end(); this.feed = null; }
   empty() {
     const had = this.chosen.length + this.areas.length > 0;
     Object.assign(this, { model: null, grid: null, states: null, layout: null, listing: {}, lately: null, past: null });
@@ -182,7 +183,7 @@ export class SeatMap extends HTMLElement {
     this.states = new States(this.model);
     this.painter.states = this.states;
     this.setListing(layout, true);
-    this.seats.look(this.model, this.states, this.grid);
+    this.seats?.look(this.model, this.states, this.grid);
     this.camera.look(this.model);
     this.painter.look(this.model, this.grid);
     this.dress();
@@ -214,7 +215,7 @@ export class SeatMap extends HTMLElement {
     parts.legend.hidden = this.hasAttribute("no-legend");
     this.counts.look(this.model, this.states, (area) => this.price(area.first), this.isReadonly);
     parts.canvas.setAttribute("aria-label", "Seat map" + (this.listing.movieTitle ? " of " + this.listing.movieTitle : ""));
-    this.seats.changedAll();
+    this.seats?.changedAll();
   }
   usePalette() {
     this.palette = readPalette(this.shadowRoot, this);
@@ -239,7 +240,7 @@ export class SeatMap extends HTMLElement {
     const isFirst = !this.lately;
     if (isLive) { this.lately = codes.slice(); if (this.past) return; }
     const differ = this.states.adopt(codes);
-    if (isFirst || differ.length > 2000) { this.painter.changedAll(); this.seats.changedAll(); } else this.repaintSeats(differ, isLive);
+    if (isFirst || differ.length > 2000) { this.painter.changedAll(); this.seats?.changedAll(); } else this.repaintSeats(differ, isLive);
     this.counts.paintAll();
     this.choosing.loosen(differ);
     this.parts.wait.hidden = true;
@@ -252,13 +253,12 @@ export class SeatMap extends HTMLElement {
   }
   reopen() {
     const { chosen } = this;
-    this.feed?.end();
-    this.feed = null;
+    this.unfollow();
     this.follow();
     this.ready.then(() => this.choose(chosen));
   }
   change(sequence, seats, code, listing) {
-    if (listing && this.isMoved(listing)) reopenLater(this);
+    if (listing && this.isMoved(listing)) import("./moving.js").then(({ reopenLater }) => reopenLater(this));
     for (const seat of seats) this.lately[seat] = code;
     // A new listing is there as a whole: what it lacks is not set any more. A cancellation is only its reason.
     if (listing) this.setListing(listing.movieTitle ? listing : { ...this.listing, ...listing });
@@ -272,7 +272,7 @@ export class SeatMap extends HTMLElement {
   }
   repaintSeats(seats, pulse = false) {
     this.painter.changed(seats, pulse);
-    this.seats.changed(seats);
+    this.seats?.changed(seats);
   }
   press(seat) {
     this.painter.cursor = this.painter.cursor >= 0 ? seat : -1;
@@ -374,8 +374,6 @@ export class SeatMap extends HTMLElement {
   focusMap() { this.parts.canvas.focus(); }
   name(id) { return this.seat(id)?.name ?? "?"; }
   own(ids) { if (this.states) this.repaintSeats(this.states.own(ids.map((id) => this.model.find(id)).filter((seat) => seat >= 0))); }
-  mark(entries) { mark(this, entries, true); }
-  remark(entries) { mark(this, entries, false); }
   show(ids) {
     const seats = (ids ?? []).map((id) => this.model.find(id)).filter((seat) => this.model.isSeat(seat));
     if (!seats.length) { this.camera.fit(); return; }

@@ -2,6 +2,7 @@
 
 import { element, say } from "../lib/dom.js";
 import { statusOf } from "../lib/live.js";
+import sheet from "./list_styles.js";
 
 // Larger houses begin with their sections closed.
 const OPEN_SEATS = 400;
@@ -9,10 +10,18 @@ const OPEN_SEATS = 400;
 const OPEN_SECTION_SEATS = 1500;
 const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"];
 
-export class SeatList {
+/** The list of a map's seats. */
+export function listOf(map) {
+  const list = new SeatList(map.parts.list, { press: (seat) => map.press(seat), words: (seat) => map.words(seat), may: (seat) => map.choosing.may(seat) });
+  if (map.model) list.look(map.model, map.states, map.grid);
+  return list;
+}
+
+class SeatList {
   /** `on` is asked for words about a seat, `words(seat)`, and told `press(seat)`. */
   constructor(home, on) {
     Object.assign(this, { home, on, house: null, states: null, grid: null, buttons: new Map(), heads: new Map() });
+    home.getRootNode().adoptedStyleSheets.push(sheet);
     home.addEventListener("click", (event) => { const seat = this.seatOf(event.target); if (seat >= 0) on.press(seat); });
     home.addEventListener("keydown", (event) => this.key(event));
   }

@@ -3,7 +3,10 @@
 /** Most changes that are painted one by one. */
 const MOST = 2000;
 
-/** Marks places: `entries` has pairs of an id and a mark, or null for none. With `isAll`, others have none. */
+/**
+ * Marks places: `entries` has pairs of an id and a mark, { colour, text, title }, or null for none. Without a colour a seat looks as it did; `title` may be
+ * a function of the id. With `isAll`, others have none.
+ */
 export function mark(map, entries, isAll) {
   const { states, painter, seats } = map;
   if (!states) return;
@@ -16,6 +19,6 @@ export function mark(map, entries, isAll) {
   map.hovered = -1;
   if (isAll || found.length > MOST) {
     painter.changedAll();
-    seats.changedAll();
+    seats?.changedAll();
   } else map.repaintSeats(found.map(([seat]) => seat));
 }

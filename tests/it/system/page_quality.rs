@@ -24,6 +24,7 @@ async fn axe_finds_nothing_serious_in_both_schemes() {
     reserve(&browser, 2).await;
     browser.says("bookings", "held for").await;
     browser.script("map.toggleAttribute('list', true); map.choose([map.model.id(20)])").await;
+    browser.until("the list is there", "map.shadowRoot.querySelector('.list .seat')").await;
     browser.is_accessible().await;
     browser.go(&format!("{}/embed", server.address())).await;
     browser.until("the map is shown", "document.getElementById('map').statuses").await;

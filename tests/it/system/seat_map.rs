@@ -37,6 +37,7 @@ async fn every_seat_state_is_told_apart_in_forced_colours() {
     browser.script("map.toggleAttribute('list', true)").await;
     browser.until("all states are there", "[1, 2, 1, 0].every((code, seat) => map.statuses[seat] == code)").await;
     browser.media(&[("forced-colors", "active")]).await;
+    browser.until("the list is there", "map.shadowRoot.querySelector('.list .seat')").await;
     browser.until("forced colours are on", "matchMedia('(forced-colors: active)').matches && map.palette.forced").await;
     let looks = "const look = (seat) => { const style = getComputedStyle(seat); \
                    return [style.borderTopStyle, style.borderTopWidth, style.backgroundColor].join(' '); }; \
@@ -65,7 +66,10 @@ async fn a_house_is_listed_with_its_sections_and_printed_labels() {
     let showtime = house(&server, plan).await;
     let browser = Browser::open().await;
     show(&browser, &server, &showtime).await;
-    let listed = "map.toggleAttribute('list', true); const list = map.shadowRoot.querySelector('.list'); \
+    browser.script("map.toggleAttribute('list', true)").await;
+    // It is loaded when it is opened.
+    browser.until("the list is there", "map.shadowRoot.querySelector('.list .seat')").await;
+    let listed = "const list = map.shadowRoot.querySelector('.list'); \
         return [...list.querySelectorAll('summary, .seat')].map((part) => part.ariaLabel ?? part.firstChild.textContent)";
     let parts = json!([
         "Stalls",
