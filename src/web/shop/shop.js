@@ -127,6 +127,10 @@ if (SHOWTIME_ID.test(named)) location.replace("/showtimes/" + named.toLowerCase(
 byId("filters").addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => list(false), TYPING_MILLISECONDS); });
 byId("filters").addEventListener("submit", (event) => { event.preventDefault(); list(false); });
 byId("more").addEventListener("click", () => list(true));
+const unfold = (isOpen) => byId("fold").setAttribute("aria-expanded", String(isOpen));
+byId("fold").addEventListener("click", () => unfold(byId("fold").getAttribute("aria-expanded") !== "true"));
+// A filter that the browser has put back is not hidden.
+unfold([...filters().keys()].some((name) => name !== "title"));
 addEventListener("online", () => list(false));
 addEventListener("hashchange", () => { if (SHOWTIME_ID.test(location.hash.slice(1))) location.replace("/showtimes/" + location.hash.slice(1)); });
 document.addEventListener("visibilitychange", refresh);
