@@ -5,6 +5,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::services;
 use crate::stack::{Answer, OPERATOR, Server, Stack};
 use crate::system::browser::Browser;
 use crate::system::buyer::is_shown;
@@ -311,6 +312,7 @@ async fn a_showtime_is_made_changed_and_cancelled() {
 async fn the_state_of_the_server_is_shown() {
     let (_stack, mut server, showtime, browser) = board().await;
     browser.click("#tab-system").await;
+    browser.says("nodes-said", "1 node: ready.").await;
     browser.says("nodes", "sqlite").await;
     browser.says("rates", "Outbox").await;
     assert_eq!(browser.script(include_str!("operator_nodes.js")).await, json!([]), "these do not hold");
@@ -319,7 +321,27 @@ async fn the_state_of_the_server_is_shown() {
     assert_eq!(server.reserve(&showtime, &all[..1], "bob").await.status, 409);
     browser.says("refusals", "seats-taken").await;
     server.kill();
-    browser.says("nodes-said", "The list of nodes cannot be read: the server cannot be reached.").await;
+    browser
+        .says("nodes-said", "The list of nodes cannot be read: the server cannot be reached. Below is how it was at")
+        .await;
+    browser.says("nodes", "was ready at").await;
+}
+
+/// Two nodes are listed, each with its address and version; one that was killed is silent, and it is said for how long.
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_are_listed_and_a_killed_one_is_silent() {
+    let stack = Stack::real(services::shared()).await;
+    let (a, mut b) = (stack.start(), stack.start());
+    let showtime = hall(&a).await;
+    let browser = Browser::open().await;
+    open(&browser, &a, &showtime).await;
+    browser.click("#tab-system").await;
+    browser.says("nodes-said", "2 nodes: 2 ready.").await;
+    browser.says("nodes", b.address().trim_start_matches("http://")).await;
+    browser.says("nodes", concat!("version ", env!("CARGO_PKG_VERSION"))).await;
+    b.kill();
+    browser.says("nodes-said", "2 nodes: 1 ready, 1 silent.").await;
+    browser.says("nodes", "Nothing heard for").await;
 }
 
 /// Nothing on the board is closed to who cannot see it or has no mouse, in either colour scheme, whichever panel is open.

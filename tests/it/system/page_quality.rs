@@ -140,10 +140,10 @@ async fn no_page_is_wider_than_a_phone() {
     browser.go(server.address()).await;
     browser.says("showtimes", "🎭🎭").await;
     fits("/").await;
-    let is_shown = "document.getElementById('from').checkVisibility()";
-    assert_eq!(browser.script(&format!("return {is_shown}")).await, false, "the showtimes come first");
+    let filters = "document.getElementById('from').checkVisibility()";
+    assert_eq!(browser.script(&format!("return {filters}")).await, false, "the showtimes come first");
     browser.click("#fold").await;
-    browser.until("the filters are shown", is_shown).await;
+    browser.until("the filters are shown", filters).await;
     fits("/, with its filters").await;
     for showtime in &showtimes {
         browser.go(&format!("{}/showtimes/{showtime}", server.address())).await;
