@@ -28,7 +28,9 @@ impl Showtime {
             Some(SeatWish::Best(best)) => {
                 let are_for_all = self.listing().terms.accessible_for_all_from.is_some_and(|from| from <= *asked_at);
                 let best = if are_for_all { best.clone().of_all_places() } else { best.clone() };
-                let seats = best.choose(&self.facts().seat_map, |seat| self.is_free(seat) || channel.has(seat))?;
+                let is_free = |seat| self.is_free(seat) || channel.has(seat);
+                let buyable = self.buyable(&best, buyer.is_operator);
+                let seats = best.choose_buyable(&self.facts().seat_map, is_free, &buyable)?;
                 SeatSelection::chosen(self.seat_prefix(), seats, best.tariffs())
             }
         };
@@ -81,3 +83,6 @@ fn too_few(areas: &[AreaPlaces], position: usize, free: usize) -> Rejection {
     let left = given.saturating_add(u32::try_from(free).unwrap_or(u32::MAX));
     Rejection::TooFewPlaces { wanted: sum(areas), left, area }
 }
+
+#[cfg(test)]
+mod tests;

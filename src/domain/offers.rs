@@ -2,20 +2,21 @@
 
 use crate::domain::best_available::{explain, near};
 use crate::domain::orphans::left_alone;
-use crate::domain::{Alternative, Choice, SeatId, SeatIndex, SeatWish, Showtime};
+use crate::domain::{Alternative, Choice, SeatId, SeatIndex, SeatWish, Showtime, Tariffs};
 
 /// Blocks that are looked at in vain, because the terms refuse them, before nothing more is offered.
 const MOST_IN_VAIN: usize = 3;
 
 impl Showtime {
-    /// At most so many blocks of as many free seats as are named, the best first; see [`near`].
+    /// At most so many blocks of as many free seats as are named, which customers can buy, the best first; see [`near`].
     pub fn alternatives(&self, named: &[SeatIndex], most: usize) -> Vec<Alternative> {
         let map = &self.facts().seat_map;
+        let buyable = self.sold_at(&Tariffs::default(), false);
         let mut seen: Vec<SeatIndex> = Vec::new();
         let mut offered = Vec::new();
         for _ in 0..most + MOST_IN_VAIN {
             let is_left = |seat| self.is_free(seat) && !seen.contains(&seat);
-            let Some(block) = near(map, is_left, named).filter(|_| offered.len() < most) else { break };
+            let Some(block) = near(map, is_left, named, &buyable).filter(|_| offered.len() < most) else { break };
             seen.extend(&block);
             let is_refused = !self.listing().terms.orphans.are_allowed()
                 && left_alone(map, |seat| self.is_free(seat), &[], &block).is_some();

@@ -1,7 +1,9 @@
 //! Pricing: what a booking of these seats costs.
 
+use crate::domain::best_available::Buyable;
 use crate::domain::{
-    Booking, Currency, PlacePrice, Price, Prices, Rejection, Seat, SeatId, SeatSelection, Showtime, Tariff,
+    BestAvailable, Booking, Currency, PlacePrice, Price, PriceZone, Prices, Rejection, Seat, SeatId, SeatSelection,
+    Showtime, Tariff, Tariffs,
 };
 
 impl Showtime {
@@ -18,6 +20,18 @@ impl Showtime {
             seats.as_slice().iter().enumerate().map(of_seat).collect::<Result<_, _>>()?;
         let places = places.into_iter().flatten().collect();
         Ok(Some(Price { currency: prices.currency.clone(), places }))
+    }
+
+    /// What an operator or a customer can buy of the best seats. Everything if no seat of the house has the price that he asks for: the refusal is
+    /// that of the price then.
+    pub(super) fn buyable(&self, best: &BestAvailable, is_operator: bool) -> Buyable<'_> {
+        let buyable = self.sold_at(best.tariffs(), is_operator);
+        if best.could_have(&self.facts().seat_map, &buyable) { buyable } else { Buyable::All }
+    }
+
+    /// What an operator or a customer can buy at these tariffs.
+    pub(super) fn sold_at(&self, tariffs: &Tariffs, is_operator: bool) -> Buyable<'_> {
+        self.listing().terms.prices.as_ref().map_or(Buyable::All, |prices| prices.sold_at(tariffs, is_operator))
     }
 
     /// What a booking costs that now has these seats: those that it had keep their prices. Those that are taken, or taken over at another tariff, have
@@ -78,10 +92,7 @@ impl Prices {
         let of_category = |category: Option<&str>| self.zones.iter().find(|zone| zone.category.as_deref() == category);
         let zone = seat.category().and_then(|category| of_category(Some(category))).or_else(|| of_category(None));
         let zone = zone.ok_or_else(|| Rejection::NotPriced { place: seat.printed() })?;
-        let found = match tariff {
-            None => zone.tariffs.iter().find(|tariff| !tariff.operators_only).or(zone.tariffs.first()),
-            Some(key) => zone.tariffs.iter().find(|tariff| tariff.key == key),
-        };
+        let found = zone.tariff(tariff);
         let Tariff { key, amount, operators_only, .. } = found.ok_or_else(|| Rejection::UnknownTariff {
             tariff: tariff.unwrap_or_default().to_owned(),
             place: seat.printed(),
@@ -90,6 +101,35 @@ impl Prices {
             return Err(Rejection::OperatorsTariff { tariff: key.clone(), place: seat.printed() });
         }
         Ok(PlacePrice { tariff: key.clone(), amount: *amount })
+    }
+
+    /// The categories that have all of these tariffs for an operator or a customer.
+    fn sold_at(&self, tariffs: &Tariffs, is_operator: bool) -> Buyable<'_> {
+        let (mut own, mut others) = (Vec::new(), false);
+        for zone in &self.zones {
+            let serves = zone.serves(tariffs, is_operator);
+            match &zone.category {
+                Some(category) => own.push((category.as_str(), serves)),
+                None => others = serves,
+            }
+        }
+        if others && own.iter().all(|(_, serves)| *serves) { Buyable::All } else { Buyable::Zones { own, others } }
+    }
+}
+
+impl PriceZone {
+    /// The tariff with this key, or else the first one that everybody may choose; an operator's, if there is no other.
+    fn tariff(&self, key: Option<&str>) -> Option<&Tariff> {
+        match key {
+            None => self.tariffs.iter().find(|tariff| !tariff.operators_only).or(self.tariffs.first()),
+            Some(key) => self.tariffs.iter().find(|tariff| tariff.key == key),
+        }
+    }
+
+    /// Whether it has all of these tariffs, or a usual one if there are none, and an operator or a customer may choose them.
+    fn serves(&self, tariffs: &Tariffs, is_operator: bool) -> bool {
+        let has = |key| self.tariff(key).is_some_and(|tariff| is_operator || !tariff.operators_only);
+        if tariffs.are_usual() { has(None) } else { tariffs.chosen().all(|key| has(Some(key))) }
     }
 }
 

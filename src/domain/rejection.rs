@@ -11,7 +11,7 @@ use crate::domain::{
 /// Seats that a customer may take instead of others.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Alternative {
-    /// The seats, in seat order, next to each other.
+    /// The seats, in seat order, next to each other; in several stretches, if the others were.
     pub seat_ids: Vec<SeatId>,
     /// Which they are, for people: `row C 7-10, together, no single seat left`.
     pub choice: String,
@@ -88,12 +88,27 @@ pub enum Rejection {
         wait: Duration,
     },
     /// Fewer seats are free than are wanted.
-    #[error("{} wanted, {left} are free", several(*wanted, "seat"))]
+    #[error("{} wanted, {} free", several(*wanted, "seat"), count_is(*left))]
     TooFewSeats {
         /// Seats asked for.
         wanted: u32,
         /// Free seats.
         left: u32,
+    },
+    /// Fewer seats are free than are wanted, apart from those that have no price for this request.
+    #[error(
+        "{} wanted, {} free that this request can buy; {} no such price",
+        several(*wanted, "seat"),
+        count_is(*left),
+        others_have(*others)
+    )]
+    TooFewBuyable {
+        /// Seats asked for.
+        wanted: u32,
+        /// Free seats that can be bought.
+        left: u32,
+        /// Other free seats.
+        others: u32,
     },
     /// The house has no such area.
     #[error("there is no area {area:?} in this showtime")]
@@ -112,7 +127,7 @@ pub enum Rejection {
         left: u32,
     },
     /// Fewer wheelchair places are free than are wanted.
-    #[error("{} wanted, {left} are free", several(*wanted, "wheelchair place"))]
+    #[error("{} wanted, {} free", several(*wanted, "wheelchair place"), count_is(*left))]
     TooFewAccessible {
         /// Places asked for.
         wanted: u32,
@@ -182,7 +197,7 @@ pub enum Rejection {
         tariff: String,
     },
     /// Ids that name no seat of the showtime.
-    #[error("{} of the seats do not exist in this showtime", seat_ids.len())]
+    #[error("{} of the seats {} not exist in this showtime", seat_ids.len(), if seat_ids.len() == 1 { "does" } else { "do" })]
     UnknownSeats {
         /// The ids.
         seat_ids: Vec<SeatId>,
@@ -273,9 +288,19 @@ fn several(count: u32, what: &str) -> String {
     if count == 1 { format!("1 {what} is") } else { format!("{count} {what}s are") }
 }
 
+/// `1 is`, `2 are`
+fn count_is(count: u32) -> String {
+    format!("{count} {}", if count == 1 { "is" } else { "are" })
+}
+
+/// `1 other has`, `2 others have`
+fn others_have(count: u32) -> String {
+    if count == 1 { "1 other has".to_owned() } else { format!("{count} others have") }
+}
+
 /// `3 places are wanted, 2 are left`
 fn wanted_and_left(wanted: u32, left: u32) -> String {
-    format!("{} wanted, {left} {} left", several(wanted, "place"), if left == 1 { "is" } else { "are" })
+    format!("{} wanted, {} left", several(wanted, "place"), count_is(left))
 }
 
 /// Why a booking with a price can have no other seats.
@@ -320,5 +345,31 @@ mod tests {
         assert_eq!(said(&[3]), "seat F3 is taken");
         assert_eq!(said(&[3, 4]), "seats F3 and F4 are taken");
         assert_eq!(said(&[3, 4, 5]), "seats F3, F4 and F5 are taken");
+    }
+
+    #[test]
+    fn one_of_something_is_and_several_are() {
+        let seats = |count| vec![SeatId(Uuid::nil()); count];
+        for (rejection, said) in [
+            (Rejection::TooFewSeats { wanted: 2, left: 1 }, "2 seats are wanted, 1 is free"),
+            (Rejection::TooFewSeats { wanted: 1, left: 0 }, "1 seat is wanted, 0 are free"),
+            (Rejection::TooFewAccessible { wanted: 2, left: 1 }, "2 wheelchair places are wanted, 1 is free"),
+            (
+                Rejection::TooFewBuyable { wanted: 2, left: 1, others: 1 },
+                "2 seats are wanted, 1 is free that this request can buy; 1 other has no such price",
+            ),
+            (
+                Rejection::TooFewBuyable { wanted: 3, left: 2, others: 4 },
+                "3 seats are wanted, 2 are free that this request can buy; 4 others have no such price",
+            ),
+            (
+                Rejection::TooFewPlaces { area: "Pit".to_owned(), wanted: 2, left: 1 },
+                "area Pit: 2 places are wanted, 1 is left",
+            ),
+            (Rejection::UnknownSeats { seat_ids: seats(1) }, "1 of the seats does not exist in this showtime"),
+            (Rejection::UnknownSeats { seat_ids: seats(2) }, "2 of the seats do not exist in this showtime"),
+        ] {
+            assert_eq!(rejection.to_string(), said);
+        }
     }
 }

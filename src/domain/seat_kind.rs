@@ -26,6 +26,14 @@ impl SeatKind {
         *self == Self::Standard
     }
 
+    /// Whether it is a seat for everybody. Places for wheelchairs and for companions are kept for who asks for them, and may stay alone.
+    pub(super) fn is_for_all(self) -> bool {
+        match self {
+            Self::Standard | Self::RestrictedView => true,
+            Self::Wheelchair | Self::Companion => false,
+        }
+    }
+
     /// The word in our format and in CSV.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -30,6 +30,11 @@ impl Tariffs {
         self.0.is_empty()
     }
 
+    /// Those that were chosen.
+    pub(super) fn chosen(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flatten().map(String::as_str)
+    }
+
     /// The tariff of the place at this position, if one was chosen.
     pub(super) fn of_place(&self, position: usize) -> Option<&str> {
         let tariff = if self.0.len() == 1 { self.0.first() } else { self.0.get(position) };

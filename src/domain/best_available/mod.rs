@@ -5,6 +5,7 @@
 //! distances; then it comes first in the order of the rows. The focal point is the auditorium's, or the middle of the first row. Places of areas are never
 //! chosen.
 
+mod buyable;
 mod explain;
 mod near;
 mod rows;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Rejection, SeatIndex, SeatMap, SeatSelection, Tariffs};
 
+pub(crate) use buyable::Buyable;
 pub(super) use explain::explain;
 pub(super) use near::near;
 pub use within::Within;
@@ -92,26 +94,44 @@ impl BestAvailable {
         self.quantity
     }
 
+    /// Whether the house has seats in question, free or not, that can be bought.
+    pub(super) fn could_have(&self, seat_map: &SeatMap, buyable: &Buyable<'_>) -> bool {
+        self.within.has_any(seat_map, buyable)
+    }
+
+    /// The seats, in the order of the rows, where each of them can be bought; see [`BestAvailable::choose_buyable`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn choose(&self, seat_map: &SeatMap, is_free: impl Fn(SeatIndex) -> bool) -> Result<Vec<SeatIndex>, Rejection> {
+        self.choose_buyable(seat_map, is_free, &Buyable::All)
+    }
+
     /// The seats, in the order of the rows.
     ///
     /// # Errors
-    /// [`Rejection::UnknownSection`], [`Rejection::UnknownCategory`], [`Rejection::TooFewSeats`], [`Rejection::TooFewAccessible`],
-    /// [`Rejection::NotTogether`].
-    pub fn choose(&self, seat_map: &SeatMap, is_free: impl Fn(SeatIndex) -> bool) -> Result<Vec<SeatIndex>, Rejection> {
+    /// [`Rejection::UnknownSection`], [`Rejection::UnknownCategory`], [`Rejection::TooFewSeats`], [`Rejection::TooFewBuyable`],
+    /// [`Rejection::TooFewAccessible`], [`Rejection::NotTogether`].
+    pub(super) fn choose_buyable(
+        &self,
+        seat_map: &SeatMap,
+        is_free: impl Fn(SeatIndex) -> bool,
+        buyable: &Buyable<'_>,
+    ) -> Result<Vec<SeatIndex>, Rejection> {
         let Self { quantity, together, within, tariffs: _ } = self;
         let wanted = *quantity;
         within.check(seat_map)?;
         let is_free = |position| is_free(seat_map.index_at(position));
         let indices = |positions: Vec<u32>| positions.into_iter().map(|position| seat_map.index_at(position)).collect();
         let mut rows: Vec<RowPlace<'_>> = rows::rows(seat_map, within, Focus::default()).collect();
-        let candidates = Candidates { is_free: &is_free, within };
+        let candidates = Candidates { is_free: &is_free, within, buyable };
         if let Some(block) = search::best_block(&rows, &candidates, wanted) {
             return Ok(indices(block.seats().collect()));
         }
         // The hard case: from here on only rows that have a part of what is wanted are looked at.
         let left = rows.iter_mut().map(|row| row.measure(&candidates)).sum();
         if left < wanted {
-            return Err(Rejection::TooFewSeats { wanted, left });
+            return Err(too_few(seat_map, &candidates, (wanted, left)));
         }
         if within.accessible > 0 {
             let left = rows.iter().map(|row| row.wheelchair_places(&candidates)).sum();
@@ -129,5 +149,22 @@ impl BestAvailable {
             }
         };
         chosen.map(indices).ok_or(Rejection::NotTogether { wanted, longest })
+    }
+}
+
+/// The refusal if so many seats are left that can be bought. It tells of others that are free.
+fn too_few(
+    seat_map: &SeatMap,
+    candidates: &Candidates<'_, impl Fn(u32) -> bool>,
+    (wanted, left): (u32, u32),
+) -> Rejection {
+    if candidates.buyable.is_all() {
+        return Rejection::TooFewSeats { wanted, left };
+    }
+    let all = Candidates { buyable: &Buyable::All, ..*candidates };
+    let free: u32 = rows::rows(seat_map, all.within, Focus::default()).map(|mut row| row.measure(&all)).sum();
+    match free.saturating_sub(left) {
+        0 => Rejection::TooFewSeats { wanted, left },
+        others => Rejection::TooFewBuyable { wanted, left, others },
     }
 }

@@ -1,14 +1,17 @@
 //! Rows: where a row's seats are, and which of them come into question. Seats are numbered by their position.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
+use crate::domain::best_available::buyable::Buyable;
 use crate::domain::best_available::within::Within;
 use crate::domain::{Places, Row, Seat, SeatKind, SeatMap};
 
-/// Which seats can be taken, and which of those are wanted.
+/// Which seats can be taken, which of those are wanted, and which of these can be bought.
 pub(super) struct Candidates<'a, F> {
     pub(super) is_free: &'a F,
     pub(super) within: &'a Within,
+    pub(super) buyable: &'a Buyable<'a>,
 }
 
 /// A row: the positions of its seats, its place counted from the front, and at most how many wanted free seats it has next to each other.
@@ -18,6 +21,27 @@ pub(super) struct RowPlace<'a> {
     pub(super) depth: i64,
     pub(super) longest: u32,
     focus: Focus,
+    /// Found when the row is first looked at.
+    served: OnceCell<Served>,
+}
+
+/// Which of a row's seats have a category that is wanted and can be bought.
+enum Served {
+    All,
+    /// Those in these parts, from the left.
+    Parts(Vec<Range<u32>>),
+}
+
+impl Served {
+    fn has(&self, seat: u32) -> bool {
+        match self {
+            Self::All => true,
+            Self::Parts(parts) => {
+                let part = parts.partition_point(|part| part.end <= seat);
+                parts.get(part).is_some_and(|part| part.contains(&seat))
+            }
+        }
+    }
 }
 
 /// The point to which seats are to be near, in the units of [`RowPlace::point`]; the auditorium's focal point, if nothing else is said.
@@ -48,7 +72,14 @@ pub(super) fn rows<'a>(seat_map: &'a SeatMap, within: &'a Within, focus: Focus) 
         .zip(seat_map.numbered_rows())
         .filter(|(_, (row, _))| row.area.is_none())
         .filter(|(_, (row, _))| within.section.is_none() || row.section.as_deref() == within.section.as_deref())
-        .map(move |(depth, (row, seats))| RowPlace { row, seats, depth, longest: row.seats, focus })
+        .map(move |(depth, (row, seats))| RowPlace {
+            row,
+            seats,
+            depth,
+            longest: row.seats,
+            focus,
+            served: OnceCell::new(),
+        })
 }
 
 fn square(length: u64) -> u128 {
@@ -64,7 +95,7 @@ impl RowPlace<'_> {
     pub(super) fn measure(&mut self, candidates: &Candidates<'_, impl Fn(u32) -> bool>) -> u32 {
         let (mut longest, mut free) = (0, 0);
         for run in self.runs(candidates.is_free) {
-            for part in self.wanted(run, candidates.within) {
+            for part in self.wanted(run, candidates) {
                 longest = longest.max(length(&part));
                 free += length(&part);
             }
@@ -77,7 +108,7 @@ impl RowPlace<'_> {
     pub(super) fn wheelchair_places(&self, candidates: &Candidates<'_, impl Fn(u32) -> bool>) -> u32 {
         let places = self.row.special.iter().filter(|special| special.kind == SeatKind::Wheelchair);
         let seats = places.filter_map(|special| self.seats.start.checked_add(special.seat)?.checked_sub(1));
-        let free = seats.filter(|seat| (candidates.is_free)(*seat) && self.is_wanted(*seat, candidates.within));
+        let free = seats.filter(|seat| (candidates.is_free)(*seat) && self.is_wanted(*seat, candidates));
         free.map(|_| 1).sum()
     }
 
@@ -120,16 +151,39 @@ impl RowPlace<'_> {
     }
 
     /// The longest parts of a run that are wanted.
-    pub(super) fn wanted(&self, run: Range<u32>, within: &Within) -> impl Iterator<Item = Range<u32>> {
-        let takes_all = within.category.is_none() && self.row.special.is_empty();
-        stretches(run, move |seat| takes_all || self.is_wanted(seat, within), |_| false)
+    pub(super) fn wanted<F>(
+        &self,
+        run: Range<u32>,
+        candidates: &Candidates<'_, F>,
+    ) -> impl Iterator<Item = Range<u32>> {
+        let takes_all = self.row.special.is_empty() && matches!(self.served(candidates), Served::All);
+        stretches(run, move |seat| takes_all || self.is_wanted(seat, candidates), |_| false)
     }
 
-    fn is_wanted(&self, seat: u32, within: &Within) -> bool {
-        let seat = self.seat(seat);
-        let is_for_all = !matches!(seat.kind(), SeatKind::Wheelchair | SeatKind::Companion);
-        (is_for_all || within.accessible > 0 || within.accessible_for_all)
-            && (within.category.is_none() || seat.category() == within.category.as_deref())
+    fn is_wanted<F>(&self, seat: u32, candidates: &Candidates<'_, F>) -> bool {
+        let within = candidates.within;
+        let is_for_all = within.accessible > 0 || within.accessible_for_all || self.row.special.is_empty();
+        (is_for_all || self.seat(seat).kind().is_for_all()) && self.served(candidates).has(seat)
+    }
+
+    fn served<F>(&self, Candidates { within, buyable, .. }: &Candidates<'_, F>) -> &Served {
+        self.served.get_or_init(|| {
+            if within.category.is_none() && buyable.is_all() {
+                return Served::All;
+            }
+            let mut parts: Vec<Range<u32>> = Vec::new();
+            let mut start = self.seats.start;
+            for (to, category) in self.row.category_runs() {
+                let part = start..(self.seats.start + to).min(self.seats.end);
+                start = part.end;
+                match parts.last_mut() {
+                    _ if !within.has_category(category) || !buyable.has(category) => {}
+                    Some(last) if last.end == part.start => last.end = part.end,
+                    Some(_) | None => parts.push(part),
+                }
+            }
+            if parts.first() == Some(&self.seats) { Served::All } else { Served::Parts(parts) }
+        })
     }
 
     /// Whether a block has as many wheelchair places as are wanted, and each companion's seat with its own.

@@ -26,7 +26,7 @@ fn best_in_row(row: &RowPlace<'_>, candidates: &Candidates<'_, impl Fn(u32) -> b
     }
     let mut best: Option<Block> = None;
     for run in row.runs(candidates.is_free).filter(|run| length(run) >= wanted) {
-        for part in row.wanted(run.clone(), candidates.within).filter(|part| length(part) >= wanted) {
+        for part in row.wanted(run.clone(), candidates).filter(|part| length(part) >= wanted) {
             let mut distance: u128 = (part.start..part.start + wanted).map(|seat| row.distance(seat)).sum();
             for first in part.start..=part.end - wanted {
                 let end = first + wanted;
@@ -98,18 +98,18 @@ pub(super) fn in_pieces(
     candidates: &Candidates<'_, impl Fn(u32) -> bool>,
     wanted: u32,
 ) -> Option<Vec<u32>> {
-    let Candidates { is_free, within } = *candidates;
+    let Candidates { is_free, within, buyable } = *candidates;
     let mut chosen: Vec<u32> = Vec::new();
     let mut missing = wanted;
     while missing > 0 {
         let longest = rows.iter().map(|row| row.longest).max().filter(|longest| *longest > 0)?;
         let is_left = |seat: u32| is_free(seat) && !chosen.contains(&seat);
-        let block = best_block(&rows, &Candidates { is_free: &is_left, within }, longest.min(missing))?;
+        let block = best_block(&rows, &Candidates { is_free: &is_left, within, buyable }, longest.min(missing))?;
         missing -= block.length;
         chosen.extend(block.seats());
         let is_left = |seat: u32| is_free(seat) && !chosen.contains(&seat);
         if let Some(row) = rows.iter_mut().find(|row| row.seats.contains(&block.first)) {
-            row.measure(&Candidates { is_free: &is_left, within });
+            row.measure(&Candidates { is_free: &is_left, within, buyable });
         }
     }
     chosen.sort_unstable();

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::domain::best_available::buyable::Buyable;
 use crate::domain::{Rejection, SeatMap};
 
 /// Which of the free seats come into question.
@@ -23,6 +24,25 @@ pub struct Within {
 }
 
 impl Within {
+    /// Whether seats of this category come into question.
+    pub(super) fn has_category(&self, category: Option<&str>) -> bool {
+        self.category.is_none() || self.category.as_deref() == category
+    }
+
+    /// Whether the house has seats in question that can be bought.
+    pub(super) fn has_any(&self, seat_map: &SeatMap, buyable: &Buyable<'_>) -> bool {
+        let mut rows = seat_map.rows().iter().filter(|row| row.area.is_none());
+        rows.any(|row| {
+            let is_there = self.section.is_none() || row.section.as_deref() == self.section.as_deref();
+            let (mut from, mut is_any) = (0, false);
+            for (to, category) in row.category_runs().filter(|_| is_there) {
+                is_any |= from < to && self.has_category(category) && buyable.has(category);
+                from = to.max(from);
+            }
+            is_any
+        })
+    }
+
     /// # Errors
     /// The house has no such section or category.
     pub(super) fn check(&self, seat_map: &SeatMap) -> Result<(), Rejection> {

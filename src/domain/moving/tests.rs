@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
-use crate::domain::best_available::{explain, near};
+use crate::domain::best_available::{Buyable, explain, near};
 use crate::domain::orphans::left_alone;
 use crate::domain::{
     AuditoriumId, AuditoriumVersion, BestAvailable, BookingId, Buyer, Command, Credential, Decision, Event, HoldPolicy,
@@ -343,7 +343,7 @@ proptest! {
             let seats = best.choose(map, |seat| is_free(map, seat))?;
             let then = |seat| is_free(map, seat) && !seats.contains(&seat);
             let orphan = left_alone(map, |seat| is_free(map, seat), &[], &seats).map(|seat| map.printed(seat));
-            let other = near(map, then, &seats).map(|seats| seats.iter().map(|seat| map.printed(*seat)).collect::<Vec<_>>());
+            let other = near(map, then, &seats, &Buyable::All).map(|seats| seats.iter().map(|seat| map.printed(*seat)).collect::<Vec<_>>());
             Ok::<_, Rejection>((explain(map, then, &seats), orphan, other))
         };
         prop_assert_eq!(chosen(moved), chosen(&made));

@@ -153,6 +153,12 @@ impl Row {
         self.categories.iter().any(|run| run.category.as_deref() == Some(category))
     }
 
+    /// The row from left to right: the last place of each stretch of seats with the same category, counted from 1, and that category.
+    pub fn category_runs(&self) -> impl Iterator<Item = (u32, Option<&str>)> {
+        let runs = self.categories.iter().map(|run| (run.to, run.category.as_deref()));
+        runs.chain([(self.seats, None)])
+    }
+
     /// Whether an aisle is between the seat at this place in the row, from 0, and the one on its left.
     pub fn has_aisle_before(&self, offset: u32) -> bool {
         self.aisle_after.binary_search(&offset).is_ok()

@@ -1,6 +1,6 @@
 //! Refusals: why a command was refused, as clients read it.
 
-use crate::domain::{BlockRejection, ListingError, MoveRejection, Rejection};
+use crate::domain::{BlockRejection, BookingStatus, ListingError, MoveRejection, Rejection};
 use crate::http::problem::{Code, FieldError, Further, Problem};
 
 /// Seats of a house that a problem names at most.
@@ -39,6 +39,15 @@ impl Problem {
             BlockRejection::TooMany { most } => Self::limited(Code::TooManyBlocks, detail, *most),
         }
     }
+
+    /// So many places are left, of an area if one is named.
+    fn too_few(code: Code, detail: String, (left, area_id): (u32, Option<String>)) -> Self {
+        Self::new(code, detail).with(Further { area_id, left: Some(left), ..Further::default() })
+    }
+
+    fn in_status(code: Code, detail: String, status: BookingStatus) -> Self {
+        Self::new(code, detail).with(Further { booking_status: Some(status.as_str()), ..Further::default() })
+    }
 }
 
 impl From<Rejection> for Problem {
@@ -72,17 +81,13 @@ impl From<Rejection> for Problem {
                 Self::in_body(Code::UnknownTariff, "/tariffs", detail)
             }
             Rejection::UnknownArea { .. } => Self::in_body(Code::UnknownSeats, "/areas", detail),
-            Rejection::TooFewPlaces { area, left, .. } => Self::new(Code::TooFewPlaces, detail).with(Further {
-                area_id: Some(area),
-                left: Some(left),
-                ..Further::default()
-            }),
+            Rejection::TooFewPlaces { area, left, .. } => Self::too_few(Code::TooFewPlaces, detail, (left, Some(area))),
             Rejection::OperatorsTariff { .. } => Self::in_body(Code::OperatorsTariff, "/tariffs", detail),
             Rejection::UnknownSection { .. } => Self::in_body(Code::UnknownSeats, "/bestAvailable/section", detail),
             Rejection::UnknownCategory { .. } => Self::in_body(Code::UnknownSeats, "/bestAvailable/category", detail),
-            Rejection::TooFewSeats { left, .. } | Rejection::TooFewAccessible { left, .. } => {
-                Self::new(Code::TooFewSeats, detail).with(Further { left: Some(left), ..Further::default() })
-            }
+            Rejection::TooFewSeats { left, .. }
+            | Rejection::TooFewBuyable { left, .. }
+            | Rejection::TooFewAccessible { left, .. } => Self::too_few(Code::TooFewSeats, detail, (left, None)),
             Rejection::SeatLeftAlone { .. } => Self::new(Code::SeatLeftAlone, detail),
             Rejection::NotTogether { longest, .. } => {
                 Self::new(Code::NotTogether, detail).with(Further { longest: Some(longest), ..Further::default() })
@@ -96,10 +101,8 @@ impl From<Rejection> for Problem {
             Rejection::TooManyLatePayments { expired_at } => {
                 Self::expired(Code::TooManyLatePayments, detail, expired_at)
             }
-            Rejection::BookingNotPending { status } => Self::new(Code::BookingNotPending, detail)
-                .with(Further { booking_status: Some(status.as_str()), ..Further::default() }),
-            Rejection::BookingNotConfirmed { status } => Self::new(Code::BookingNotConfirmed, detail)
-                .with(Further { booking_status: Some(status.as_str()), ..Further::default() }),
+            Rejection::BookingNotPending { status } => Self::in_status(Code::BookingNotPending, detail, status),
+            Rejection::BookingNotConfirmed { status } => Self::in_status(Code::BookingNotConfirmed, detail, status),
             Rejection::SeatsNotInBooking { .. } => Self::new(Code::SeatsNotInBooking, detail),
             Rejection::Block(rejection) => Self::of_block(&rejection, detail),
             Rejection::NoSeatLeft => Self::new(Code::NoSeatLeft, detail),

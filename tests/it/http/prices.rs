@@ -136,6 +136,30 @@ async fn tariffs_that_are_none_and_seats_without_a_price_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_best_seats_are_those_that_the_request_can_buy() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let full = json!({"key": "full", "amount": 100});
+    let comp = json!({"key": "comp", "amount": 0, "operatorsOnly": true});
+    let prices = json!({"currency": "EUR", "zones": [{"category": "gold", "tariffs": [comp]}, {"tariffs": [full]}]});
+    let (showtime, seats) = priced(&server, &prices).await;
+    let best = |quantity: u32| json!({"bestAvailable": {"quantity": quantity}});
+    let held = reserve(&server, &showtime, best(2)).await;
+    assert_eq!((held.status, &held.body["seatIds"]), (201, &json!(seats[4..6])), "{held:?}");
+    let refused = reserve(&server, &showtime, best(3)).await;
+    is_problem(&refused, 409, "too-few-seats");
+    let message = "3 seats are wanted, 2 are free that this request can buy; 4 others have no such price";
+    assert_eq!((&refused.body["message"], &refused.body["left"]), (&json!(message), &json!(2)));
+    let refused = reserve(&server, &showtime, json!({"bestAvailable": {"quantity": 1, "category": "gold"}})).await;
+    is_problem(&refused, 403, "operators-tariff");
+    let path = format!("/api/showtimes/{showtime}/bookings");
+    let mut body = best(2);
+    body["userId"] = json!("door");
+    let held = server.send(server.as_operator(Method::POST, &path).json(&body)).await.unwrap();
+    assert_eq!((held.status, &held.body["seatIds"]), (201, &json!(seats[0..2])), "an operator may: {held:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn wrong_prices_are_named_by_their_place() {
     let stack = Stack::embedded();
     let server = stack.start();
