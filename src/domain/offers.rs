@@ -1,32 +1,43 @@
 //! Offers: what a customer may take instead of seats that he named and cannot have, and why he has the seats that were chosen for him.
 
 use crate::domain::best_available::{explain, near};
-use crate::domain::orphans::left_alone;
+use crate::domain::orphans::{leaving_none_alone, left_alone};
 use crate::domain::{Alternative, Choice, SeatId, SeatIndex, SeatWish, Showtime, Tariffs};
 
 /// Blocks that are looked at in vain, because the terms refuse them, before nothing more is offered.
 const MOST_IN_VAIN: usize = 3;
 
 impl Showtime {
-    /// At most so many blocks of as many free seats as are named, which customers can buy, the best first; see [`near`].
+    /// At most so many blocks of as many free seats as are named, which customers can buy, the best first; see [`near`]. If there is none, and the
+    /// named seats are refused because of a seat that they would leave alone, other seats of the same stretches.
     pub fn alternatives(&self, named: &[SeatIndex], most: usize) -> Vec<Alternative> {
         let map = &self.facts().seat_map;
+        let is_free = |seat| self.is_free(seat);
+        let is_refused = |block: &[SeatIndex]| {
+            !self.listing().terms.orphans.are_allowed() && left_alone(map, is_free, &[], block).is_some()
+        };
         let buyable = self.sold_at(&Tariffs::default(), false);
         let mut seen: Vec<SeatIndex> = Vec::new();
         let mut offered = Vec::new();
         for _ in 0..most + MOST_IN_VAIN {
-            let is_left = |seat| self.is_free(seat) && !seen.contains(&seat);
+            let is_left = |seat| is_free(seat) && !seen.contains(&seat);
             let Some(block) = near(map, is_left, named, &buyable).filter(|_| offered.len() < most) else { break };
             seen.extend(&block);
-            let is_refused = !self.listing().terms.orphans.are_allowed()
-                && left_alone(map, |seat| self.is_free(seat), &[], &block).is_some();
-            if !is_refused {
-                let choice = explain(map, |seat| self.is_free(seat) && !block.contains(&seat), &block);
-                let seat_ids = block.into_iter().map(|seat| SeatId::with_prefix(self.seat_prefix(), seat)).collect();
-                offered.push(Alternative { seat_ids, choice });
+            if !is_refused(&block) {
+                offered.push(self.alternative(block));
             }
         }
+        if most > 0 && offered.is_empty() && named.iter().all(|seat| is_free(*seat)) && is_refused(named) {
+            offered.push(self.alternative(leaving_none_alone(map, is_free, named)));
+        }
         offered
+    }
+
+    fn alternative(&self, seats: Vec<SeatIndex>) -> Alternative {
+        let map = &self.facts().seat_map;
+        let choice = explain(map, |seat| self.is_free(seat) && !seats.contains(&seat), &seats);
+        let seat_ids = seats.into_iter().map(|seat| SeatId::with_prefix(self.seat_prefix(), seat)).collect();
+        Alternative { seat_ids, choice }
     }
 
     /// Why a new booking has these best seats, for people; see [`explain`]. Nothing if none were asked for.

@@ -1,4 +1,4 @@
-//! Orphans: free seats that a booking would leave with no free neighbour, though as many seats of the same run could be taken without that.
+//! Orphans: free seats that a booking would leave with no free neighbour, though other seats of the same run would serve it as well without that.
 
 use std::ops::Range;
 
@@ -32,8 +32,9 @@ impl Showtime {
 /// A seat that would be left alone in one of the runs that the change touches, though it need not. `is_free` tells of the house without the
 /// booking.
 ///
-/// A run is a stretch of free seats next to each other. If all of its seats but one are taken, that one cannot be helped. Places for
-/// wheelchairs and for companions are sold apart: they may stay alone.
+/// A run is a stretch of free seats next to each other. If all of its seats but one are taken, that one cannot be helped. Nor can it be helped
+/// where no other block of the run is as good: with as many seats of the same [`Wish`]. Places for wheelchairs and for companions are sold
+/// apart: they may stay alone.
 pub(super) fn left_alone(
     seat_map: &SeatMap,
     is_free: impl Fn(SeatIndex) -> bool,
@@ -46,21 +47,83 @@ pub(super) fn left_alone(
     let is_changed = |seat: &&u32| had.contains(seat) != chosen.contains(seat);
     let changed = had.iter().chain(&chosen).filter(is_changed);
     let orphan = changed.map(|seat| run_around(seat_map, is_free, *seat)).find_map(|run| {
-        let left: Vec<u32> = run.filter(|seat| !chosen.contains(seat)).collect();
-        let is_alone = |seat: u32| {
-            let has = |other: Option<u32>| {
-                other.is_some_and(|other| left.binary_search(&other).is_ok() && seat_map.is_beside(seat, other))
-            };
-            !has(seat.checked_sub(1)) && !has(seat.checked_add(1))
-        };
-        let is_for_all = |seat: u32| {
-            let kind = seat_map.seat(seat_map.index_at(seat)).map_or(SeatKind::Standard, |seat| seat.kind());
-            !matches!(kind, SeatKind::Wheelchair | SeatKind::Companion)
-        };
-        let mut left = left.iter().copied().filter(|_| left.len() > 1);
-        left.find(|seat| is_for_all(*seat) && is_alone(*seat))
+        let orphan = alone_in(seat_map, &run, &chosen)?;
+        other_block(seat_map, &run, &chosen).map(|_other| orphan)
     });
     orphan.map(|position| seat_map.index_at(position))
+}
+
+/// The seats of a new booking, with another block in the place of those that would leave a seat alone: by the same rule, which they keep to.
+pub(super) fn leaving_none_alone(
+    seat_map: &SeatMap,
+    is_free: impl Fn(SeatIndex) -> bool,
+    chosen: &[SeatIndex],
+) -> Vec<SeatIndex> {
+    let mut chosen: Vec<u32> = chosen.iter().map(|seat| seat_map.position(*seat)).collect();
+    let is_free = |position| is_free(seat_map.index_at(position));
+    for seat in chosen.clone() {
+        let run = run_around(seat_map, is_free, seat);
+        if alone_in(seat_map, &run, &chosen).is_some()
+            && let Some(block) = other_block(seat_map, &run, &chosen)
+        {
+            chosen.retain(|seat| !run.contains(seat));
+            chosen.extend(block);
+        }
+    }
+    chosen.sort_unstable();
+    chosen.into_iter().map(|position| seat_map.index_at(position)).collect()
+}
+
+/// The first seat of a run that is left without a neighbour once these are taken; none if it is the only one.
+fn alone_in(seat_map: &SeatMap, run: &Range<u32>, chosen: &[u32]) -> Option<u32> {
+    let is_left = |seat: u32| run.contains(&seat) && !chosen.contains(&seat);
+    let mut left = run.clone().filter(|seat| is_left(*seat));
+    left.clone().nth(1)?;
+    left.find(|seat| {
+        let has_neighbour = [seat.checked_sub(1), seat.checked_add(1)].into_iter().flatten().any(is_left);
+        !has_neighbour && kind(seat_map, *seat).is_for_all()
+    })
+}
+
+/// The block of a run that serves the same wish as the chosen seats of that run and leaves no seat alone: the nearest to them.
+fn other_block(seat_map: &SeatMap, run: &Range<u32>, chosen: &[u32]) -> Option<Range<u32>> {
+    let had: Vec<u32> = run.clone().filter(|seat| chosen.contains(seat)).collect();
+    let (wish, count) = (Wish::of(seat_map, &had), u32::try_from(had.len()).ok()?);
+    let middle: u64 = had.iter().map(|seat| u64::from(*seat)).sum::<u64>() * 2;
+    let distance = |first: u32| (u64::from(count) * (2 * u64::from(first) + u64::from(count) - 1)).abs_diff(middle);
+    // Before or behind a block one seat may be left, and that is alone.
+    let is_alone = |left: u32, seat: u32| left == 1 && kind(seat_map, seat).is_for_all();
+    let leaves_none =
+        |block: &Range<u32>| !is_alone(block.start - run.start, run.start) && !is_alone(run.end - block.end, block.end);
+    let mut firsts: Vec<u32> = (run.start..=run.end.checked_sub(count)?).collect();
+    firsts.sort_unstable_by_key(|first| (distance(*first), *first));
+    let mut blocks = firsts.into_iter().map(|first| first..first + count);
+    blocks.find(|block| leaves_none(block) && Wish::of(seat_map, &block.clone().collect::<Vec<_>>()) == wish)
+}
+
+/// What seats are, wherever they are: of each, its category, its kind, and whether it is a companion's whose wheelchair place is among them.
+#[derive(PartialEq, Eq)]
+struct Wish<'a>(Vec<(Option<&'a str>, SeatKind, bool)>);
+
+impl<'a> Wish<'a> {
+    fn of(seat_map: &'a SeatMap, seats: &[u32]) -> Self {
+        let of_seat = |position: &u32| {
+            let Some(seat) = seat_map.seat(seat_map.index_at(*position)) else {
+                return (None, SeatKind::Standard, false);
+            };
+            let place = seat.special().and_then(|special| special.companion_of);
+            let start = position - seat.offset;
+            let is_bound = place.is_some_and(|place| seats.contains(&(start + place.saturating_sub(1))));
+            (seat.category(), seat.kind(), is_bound)
+        };
+        let mut wish: Vec<_> = seats.iter().map(of_seat).collect();
+        wish.sort_unstable();
+        Self(wish)
+    }
+}
+
+fn kind(seat_map: &SeatMap, position: u32) -> SeatKind {
+    seat_map.seat(seat_map.index_at(position)).map_or(SeatKind::Standard, |seat| seat.kind())
 }
 
 /// By position.
@@ -129,6 +192,28 @@ mod tests {
         assert_eq!(alone(&[1]), Some(0));
         assert_eq!(alone(&[3, 4]), None, "the wheelchair place");
         assert_eq!(alone(&[4]), Some(3));
+    }
+
+    #[test]
+    fn only_seats_that_serve_the_same_wish_would_do_as_well() {
+        let alone = |row: serde_json::Value, chosen: &[SeatIndex]| {
+            let map: SeatMap = serde_json::from_value(json!([row])).unwrap();
+            left_alone(&map, |seat| seat < map.seat_count(), &[], chosen)
+        };
+        let place = json!({"row": "A", "seats": 5, "special": [{"seat": 2, "kind": "wheelchair"}]});
+        assert_eq!(alone(place.clone(), &[1]), None, "there is no other wheelchair place");
+        assert_eq!(alone(place, &[3]), Some(4), "seat 5 would do");
+        let two = json!({"row": "A", "seats": 5, "special": [{"seat": 2, "kind": "wheelchair"}, {"seat": 5, "kind": "wheelchair"}]});
+        assert_eq!(alone(two, &[1]), Some(0), "the other one would do");
+        let gold =
+            |to: u32| json!([{"to": 1, "category": "g"}, {"to": to, "category": "s"}, {"to": 3, "category": "g"}]);
+        assert_eq!(alone(json!({"row": "A", "seats": 3, "categories": gold(2)}), &[1]), None, "no other seat is s");
+        let six = json!([{"to": 1, "category": "g"}, {"to": 4, "category": "s"}, {"to": 6, "category": "g"}]);
+        assert_eq!(alone(json!({"row": "A", "seats": 6, "categories": six}), &[1]), Some(0), "seat 3 would do");
+        // A companion's seat without its place is another wish than one beside it.
+        let bound = json!({"row": "A", "seats": 6, "special": [{"seat": 2, "kind": "wheelchair"},
+            {"seat": 3, "kind": "companion", "companionOf": 2}, {"seat": 4, "kind": "wheelchair"}]});
+        assert_eq!(alone(bound, &[1, 2]), None);
     }
 
     proptest! {

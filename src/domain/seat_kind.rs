@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What a seat is, apart from where it is.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SeatKind {
     /// A seat like most.

@@ -123,7 +123,9 @@ impl SeatSelection {
 
     /// Seats of one showtime that were chosen for a client, as many as a booking can have and each of them once.
     pub(super) fn chosen(prefix: SeatIdPrefix, seats: Vec<SeatIndex>, tariffs: &Tariffs) -> Self {
-        debug_assert!((1..=Self::MAX_SEATS).contains(&seats.len()) && seats.is_sorted_by(|one, next| one < next));
+        debug_assert!(
+            (1..=Self::MAX_SEATS).contains(&seats.len()) && seats.iter().collect::<HashSet<_>>().len() == seats.len()
+        );
         let seats = seats.into_iter().map(|seat| SeatId::with_prefix(prefix, seat)).collect();
         Self { seats, tariffs: tariffs.clone() }
     }

@@ -1,6 +1,9 @@
 //! Explain: why a booking has its seats, in one line.
 
-use crate::domain::{SeatIndex, SeatMap};
+use std::collections::BTreeSet;
+
+use crate::domain::seat_names::named;
+use crate::domain::{SeatIndex, SeatMap, SeatPlace};
 
 /// Why these seats, which are in the order of the rows, for people: `row C 7-10, together, no single seat left`. `is_free` tells how the house is once
 /// they are taken.
@@ -23,10 +26,12 @@ pub(crate) fn explain(seat_map: &SeatMap, is_free: impl Fn(SeatIndex) -> bool, s
         let sides = [seat.checked_sub(1), seat.checked_add(1)];
         sides.into_iter().flatten().filter(move |other| seat_map.is_beside(seat, *other))
     };
-    let is_single = |seat: &u32| is_free(*seat) && !beside(*seat).any(&is_free);
-    let single = seats.iter().flat_map(|seat| beside(*seat)).find(is_single);
-    match single {
-        None => format!("{names}{together}, no single seat left"),
-        Some(seat) => format!("{names}{together}, leaves seat {} alone", printed(seat)),
+    let is_for_all = |seat: u32| seat_map.seat(seat_map.index_at(seat)).is_some_and(|seat| seat.kind().is_for_all());
+    let is_single = |seat: &u32| is_free(*seat) && is_for_all(*seat) && !beside(*seat).any(&is_free);
+    let single: BTreeSet<u32> = seats.iter().flat_map(|seat| beside(*seat)).filter(is_single).collect();
+    if single.is_empty() {
+        return format!("{names}{together}, no single seat left");
     }
+    let single: Vec<SeatPlace> = single.into_iter().map(printed).collect();
+    format!("{names}{together}, leaves {}", named(&single, "alone", "alone"))
 }

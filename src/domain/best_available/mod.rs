@@ -1,12 +1,14 @@
 //! Best available: the free seats for a customer who names none. Pure: the same house and request give the same seats.
 //!
 //! A block is a number of free seats next to each other in one row; an aisle parts neighbours. A single seat is a free one without a free
-//! neighbour. Of two blocks the better one leaves fewer single seats; then it is nearer to the focal point, by the sum of its seats' squared
+//! neighbour; places for wheelchairs and for companions do not count as such. Of two blocks the better one leaves fewer single seats; then it is nearer to the focal point, by the sum of its seats' squared
 //! distances; then it comes first in the order of the rows. The focal point is the auditorium's, or the middle of the first row. Places of areas are never
 //! chosen.
 
 mod buyable;
 mod explain;
+#[cfg(test)]
+pub(super) mod houses;
 mod near;
 mod rows;
 mod search;

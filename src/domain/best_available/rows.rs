@@ -162,8 +162,13 @@ impl RowPlace<'_> {
 
     fn is_wanted<F>(&self, seat: u32, candidates: &Candidates<'_, F>) -> bool {
         let within = candidates.within;
-        let is_for_all = within.accessible > 0 || within.accessible_for_all || self.row.special.is_empty();
-        (is_for_all || self.seat(seat).kind().is_for_all()) && self.served(candidates).has(seat)
+        let are_for_all = within.accessible > 0 || within.accessible_for_all;
+        (are_for_all || self.is_for_all(seat)) && self.served(candidates).has(seat)
+    }
+
+    /// Whether it is a seat for everybody.
+    pub(super) fn is_for_all(&self, seat: u32) -> bool {
+        self.row.special.is_empty() || self.seat(seat).kind().is_for_all()
     }
 
     fn served<F>(&self, Candidates { within, buyable, .. }: &Candidates<'_, F>) -> &Served {

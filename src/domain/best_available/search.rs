@@ -31,7 +31,8 @@ fn best_in_row(row: &RowPlace<'_>, candidates: &Candidates<'_, impl Fn(u32) -> b
             for first in part.start..=part.end - wanted {
                 let end = first + wanted;
                 let (before, behind) = (first - run.start, run.end - end);
-                let singles = u32::from(before == 1) + u32::from(behind == 1);
+                let is_single = |left: u32, seat: u32| left == 1 && row.is_for_all(seat);
+                let singles = u32::from(is_single(before, run.start)) + u32::from(is_single(behind, end));
                 let block = Block { singles, distance, first, length: wanted };
                 if best.is_none_or(|best| block < best) && row.is_right(&block.seats(), candidates.within) {
                     best = Some(block);

@@ -49,7 +49,7 @@ fn no_single_seat_is_left_where_it_can_be_avoided() {
 fn a_group_larger_than_a_row_is_spread_over_neighbouring_rows() {
     let rows = ["....", "....", "...."];
     assert_eq!(choose(&rows, 6, Together::Required), Err(Rejection::NotTogether { wanted: 6, longest: 4 }));
-    assert_eq!(said(&rows, 6, Together::Rows), "row A 1-3 and row B 1-3, leaves seat A4 alone");
+    assert_eq!(said(&rows, 6, Together::Rows), "row A 1-3 and row B 1-3, leaves seats A4 and B4 alone");
     assert_eq!(said(&rows, 8, Together::Rows), "row A 1-4 and row B 1-4, no single seat left");
     // Rows with one between them are no neighbours.
     let apart = ["....", "xxxx", "...."];
@@ -124,7 +124,7 @@ fn wheelchair_places_and_their_companions_are_for_who_asks() {
         {"row": "B", "seats": 2, "section": "Stalls", "x": {"from": -50, "step": 100}, "y": {"from": 100, "step": 0}},
     ]));
     let accessible = |accessible| Within { accessible, ..Within::default() };
-    assert_eq!(chosen(&map, &[], 1, Within::default()).unwrap(), "Stalls row A 1, no single seat left");
+    assert_eq!(chosen(&map, &[], 1, Within::default()).unwrap(), "Stalls row A 5, no single seat left");
     assert_eq!(chosen(&map, &[], 2, accessible(1)).unwrap(), "Stalls row A 3-4, together, no single seat left");
     assert_eq!(chosen(&map, &[], 1, accessible(1)).unwrap(), "Stalls row A 3, no single seat left");
     assert_eq!(chosen(&map, &[3], 3, accessible(1)).unwrap(), "Stalls row A 1-3, together, no single seat left");
@@ -141,6 +141,18 @@ fn wheelchair_places_and_their_companions_are_for_who_asks() {
         "a party with wheelchair places is not parted"
     );
     assert_eq!(BestAvailable::new(1, Together::Required, accessible(2)), None);
+}
+
+#[test]
+fn every_seat_that_is_left_alone_is_named() {
+    let rows = ["x...x"];
+    let (map, _) = house(&rows);
+    let alone = |taken: &[SeatIndex], seats: &[SeatIndex]| {
+        explain(&map, |seat| seat < map.seat_count() && !taken.contains(&seat) && !seats.contains(&seat), seats)
+    };
+    assert_eq!(alone(&[0, 4], &[2]), "row A 3, leaves seats A2 and A4 alone");
+    assert_eq!(alone(&[0], &[2]), "row A 3, leaves seat A2 alone");
+    assert_eq!(alone(&[], &[1, 3]), "row A 2 and row A 4, leaves seats A1, A3 and A5 alone");
 }
 
 /// Every block there is, looked at one by one: what makes it good, and its first seat.
