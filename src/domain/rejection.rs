@@ -134,6 +134,14 @@ pub enum Rejection {
         /// Free places.
         left: u32,
     },
+    /// Fewer companions' seats are free beside free wheelchair places than are wanted.
+    #[error("{} wanted, {} free beside a wheelchair place that is free", several(*wanted, "companion seat"), count_is(*left))]
+    TooFewCompanions {
+        /// Seats asked for.
+        wanted: u32,
+        /// Free seats.
+        left: u32,
+    },
     /// The house has no such section.
     #[error("there is no section {section:?} in this showtime")]
     UnknownSection {
@@ -354,6 +362,10 @@ mod tests {
             (Rejection::TooFewSeats { wanted: 2, left: 1 }, "2 seats are wanted, 1 is free"),
             (Rejection::TooFewSeats { wanted: 1, left: 0 }, "1 seat is wanted, 0 are free"),
             (Rejection::TooFewAccessible { wanted: 2, left: 1 }, "2 wheelchair places are wanted, 1 is free"),
+            (
+                Rejection::TooFewCompanions { wanted: 2, left: 1 },
+                "2 companion seats are wanted, 1 is free beside a wheelchair place that is free",
+            ),
             (
                 Rejection::TooFewBuyable { wanted: 2, left: 1, others: 1 },
                 "2 seats are wanted, 1 is free that this request can buy; 1 other has no such price",

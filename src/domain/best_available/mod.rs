@@ -1,7 +1,8 @@
 //! Best available: the free seats for a customer who names none. Pure: the same house and request give the same seats.
 //!
 //! A block is a number of free seats next to each other in one row; an aisle parts neighbours. A single seat is a free one without a free
-//! neighbour; places for wheelchairs and for companions do not count as such. Of two blocks the better one leaves fewer single seats; then it is nearer to the focal point, by the sum of its seats' squared
+//! neighbour; places for wheelchairs and for companions do not count as such. Of two blocks the better one leaves fewer single seats; then it has more of the companions' seats
+//! that belong to its wheelchair places, or no more of them than are wanted; then it is nearer to the focal point, by the sum of its seats' squared
 //! distances; then it comes first in the order of the rows. The focal point is the auditorium's, or the middle of the first row. Places of areas are never
 //! chosen.
 
@@ -56,16 +57,16 @@ pub enum Together {
 }
 
 impl BestAvailable {
-    /// `None` if the quantity is none that one booking can have, or if more wheelchair places are wanted than seats.
+    /// `None` if the quantity is none that one booking can have, if more wheelchair places and companions' seats are wanted than seats, or
+    /// companions' seats without a wheelchair place.
     pub fn new(quantity: u32, together: Together, within: Within) -> Option<Self> {
         let is_possible =
             usize::try_from(quantity).is_ok_and(|quantity| (1..=SeatSelection::MAX_SEATS).contains(&quantity));
-        (is_possible && within.accessible <= quantity).then_some(Self {
-            quantity,
-            together,
-            within,
-            tariffs: Tariffs::default(),
-        })
+        let companions = within.companions.unwrap_or(0);
+        let are_seats = within.accessible.checked_add(companions).is_some_and(|special| special <= quantity);
+        let are_bound = companions == 0 || within.accessible > 0;
+        let tariffs = Tariffs::default();
+        (is_possible && are_seats && are_bound).then_some(Self { quantity, together, within, tariffs })
     }
 
     /// The same seats at these tariffs, in the order of the rows.
@@ -113,7 +114,7 @@ impl BestAvailable {
     ///
     /// # Errors
     /// [`Rejection::UnknownSection`], [`Rejection::UnknownCategory`], [`Rejection::TooFewSeats`], [`Rejection::TooFewBuyable`],
-    /// [`Rejection::TooFewAccessible`], [`Rejection::NotTogether`].
+    /// [`Rejection::TooFewAccessible`], [`Rejection::TooFewCompanions`], [`Rejection::NotTogether`].
     pub(super) fn choose_buyable(
         &self,
         seat_map: &SeatMap,
@@ -136,10 +137,7 @@ impl BestAvailable {
             return Err(too_few(seat_map, &candidates, (wanted, left)));
         }
         if within.accessible > 0 {
-            let left = rows.iter().map(|row| row.wheelchair_places(&candidates)).sum();
-            if left < within.accessible {
-                return Err(Rejection::TooFewAccessible { wanted: within.accessible, left });
-            }
+            check_special(&rows, &candidates)?;
         }
         let longest = rows.iter().map(|row| row.longest).max().unwrap_or(0);
         let chosen = match together {
@@ -168,5 +166,19 @@ fn too_few(
     match free.saturating_sub(left) {
         0 => Rejection::TooFewSeats { wanted, left },
         others => Rejection::TooFewBuyable { wanted, left, others },
+    }
+}
+
+/// Whether the house has as many free wheelchair places and companions' seats as are wanted.
+fn check_special(rows: &[RowPlace<'_>], candidates: &Candidates<'_, impl Fn(u32) -> bool>) -> Result<(), Rejection> {
+    let Within { accessible, companions, .. } = candidates.within;
+    let of_rows = rows.iter().map(|row| row.special_places(candidates));
+    let left = of_rows.fold((0, 0), |sum, of_row| (sum.0 + of_row.0, sum.1 + of_row.1));
+    if left.0 < *accessible {
+        return Err(Rejection::TooFewAccessible { wanted: *accessible, left: left.0 });
+    }
+    match companions.filter(|wanted| left.1 < *wanted) {
+        Some(wanted) => Err(Rejection::TooFewCompanions { wanted, left: left.1 }),
+        None => Ok(()),
     }
 }

@@ -104,12 +104,16 @@ impl RowPlace<'_> {
         free
     }
 
-    /// The free wheelchair places among the wanted seats.
-    pub(super) fn wheelchair_places(&self, candidates: &Candidates<'_, impl Fn(u32) -> bool>) -> u32 {
-        let places = self.row.special.iter().filter(|special| special.kind == SeatKind::Wheelchair);
-        let seats = places.filter_map(|special| self.seats.start.checked_add(special.seat)?.checked_sub(1));
-        let free = seats.filter(|seat| (candidates.is_free)(*seat) && self.is_wanted(*seat, candidates));
-        free.map(|_| 1).sum()
+    /// How many free wheelchair places are among the wanted seats, and how many companions' seats beside these.
+    pub(super) fn special_places(&self, candidates: &Candidates<'_, impl Fn(u32) -> bool>) -> (u32, u32) {
+        let is_there = |place: u32| {
+            let seat = self.seats.start.checked_add(place).and_then(|seat| seat.checked_sub(1));
+            seat.is_some_and(|seat| (candidates.is_free)(seat) && self.is_wanted(seat, candidates))
+        };
+        let special = || self.row.special.iter().filter(|special| is_there(special.seat));
+        let places = special().filter(|special| special.kind == SeatKind::Wheelchair);
+        let companions = special().filter(|special| special.companion_of.is_some_and(is_there));
+        (places.map(|_| 1).sum(), companions.map(|_| 1).sum())
     }
 
     /// Where a seat is, from the focal point: in hundredths of the auditorium's unit. In a row without positions: in half seats to the right of its
@@ -191,19 +195,34 @@ impl RowPlace<'_> {
         })
     }
 
-    /// Whether a block has as many wheelchair places as are wanted, and each companion's seat with its own.
-    pub(super) fn is_right(&self, block: &Range<u32>, within: &Within) -> bool {
+    /// How many seats of a block are other ones than those that are preferred: companions' seats where they are wanted, and no others.
+    /// `None` if the block has not as many wheelchair places as are wanted, too few companions' seats, or one of those without its own place.
+    pub(super) fn misfits(&self, block: &Range<u32>, within: &Within) -> Option<u32> {
         if within.accessible == 0 {
-            return true;
+            return Some(0);
         }
         let first = block.start - self.seats.start + 1;
         let seats = first..first + length(block);
         let place_of = |seat| self.row.special.partition_point(|special| special.seat < seat);
-        let special = || self.row.special.get(place_of(seats.start)..place_of(seats.end)).unwrap_or_default().iter();
-        let places = special().filter(|special| special.kind == SeatKind::Wheelchair).count();
-        let is_beside_its_own = |place: Option<u32>| place.is_none_or(|place| seats.contains(&place));
-        u32::try_from(places) == Ok(within.accessible)
-            && special().all(|special| is_beside_its_own(special.companion_of))
+        let (mut places, mut bound, mut others) = (0_u32, 0_u32, 0_u32);
+        for special in self.row.special.get(place_of(seats.start)..place_of(seats.end)).unwrap_or_default() {
+            match (special.kind, special.companion_of) {
+                (SeatKind::Wheelchair, _) => places += 1,
+                (SeatKind::Companion, Some(place)) if seats.contains(&place) => bound += 1,
+                (SeatKind::Companion, Some(_)) => others += 1,
+                (SeatKind::Companion, None) | (SeatKind::Standard | SeatKind::RestrictedView, _) => {}
+            }
+        }
+        let is_right = if within.accessible_for_all {
+            places >= within.accessible
+        } else {
+            places == within.accessible && others == 0
+        };
+        match within.companions.filter(|_| is_right) {
+            Some(wanted) => bound.checked_sub(wanted),
+            None if is_right => Some(length(block).saturating_sub(within.accessible).saturating_sub(bound)),
+            None => None,
+        }
     }
 
     /// Whether the other row is the next one behind, in the same section.

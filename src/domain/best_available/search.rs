@@ -8,6 +8,8 @@ use crate::domain::best_available::rows::{Candidates, RowPlace, length};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Block {
     singles: u32,
+    /// See [`RowPlace::misfits`].
+    misfits: u32,
     distance: u128,
     first: u32,
     length: u32,
@@ -21,7 +23,8 @@ impl Block {
 
 /// The best block of this length in a row.
 fn best_in_row(row: &RowPlace<'_>, candidates: &Candidates<'_, impl Fn(u32) -> bool>, wanted: u32) -> Option<Block> {
-    if row.longest < wanted {
+    let within = candidates.within;
+    if row.longest < wanted || (within.accessible > 0 && row.row.special.is_empty()) {
         return None;
     }
     let mut best: Option<Block> = None;
@@ -33,9 +36,9 @@ fn best_in_row(row: &RowPlace<'_>, candidates: &Candidates<'_, impl Fn(u32) -> b
                 let (before, behind) = (first - run.start, run.end - end);
                 let is_single = |left: u32, seat: u32| left == 1 && row.is_for_all(seat);
                 let singles = u32::from(is_single(before, run.start)) + u32::from(is_single(behind, end));
-                let block = Block { singles, distance, first, length: wanted };
-                if best.is_none_or(|best| block < best) && row.is_right(&block.seats(), candidates.within) {
-                    best = Some(block);
+                if let Some(misfits) = row.misfits(&(first..end), within) {
+                    let block = Block { singles, misfits, distance, first, length: wanted };
+                    best = Some(best.map_or(block, |best| best.min(block)));
                 }
                 if end < part.end {
                     distance = distance + row.distance(end) - row.distance(first);
@@ -53,7 +56,8 @@ pub(super) fn best_block(
 ) -> Option<Block> {
     let mut best: Option<Block> = None;
     for row in rows {
-        let cannot_be_better = |best: Block| best.singles == 0 && best.distance <= u128::from(wanted) * row.nearest();
+        let cannot_be_better =
+            |best: Block| (best.singles, best.misfits) == (0, 0) && best.distance <= u128::from(wanted) * row.nearest();
         if best.is_some_and(cannot_be_better) {
             continue;
         }

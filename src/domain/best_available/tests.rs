@@ -1,10 +1,9 @@
-//! The rules of best available, and every block of small houses looked at one by one.
+//! The rules of best available, by examples.
 
-use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::domain::{CategoryRun, Places, Row, Seat};
+use crate::domain::Row;
 
 fn house(rows: &[&str]) -> (SeatMap, Vec<bool>) {
     let labels = ('A'..).zip(rows);
@@ -144,6 +143,56 @@ fn wheelchair_places_and_their_companions_are_for_who_asks() {
 }
 
 #[test]
+fn companions_seats_go_with_their_places() {
+    let companion = |seat: u32, of: u32| json!({"seat": seat, "kind": "companion", "companionOf": of});
+    // In the middle a wheelchair place among seats for everybody; far to the right one with two companions' seats.
+    let map = plan(json!([
+        {"row": "A", "seats": 13, "section": "Stalls", "x": {"from": -350, "step": 100}, "y": {"from": 0, "step": 0}, "special": [
+            {"seat": 4, "kind": "wheelchair"}, companion(9, 10), {"seat": 10, "kind": "wheelchair"}, companion(11, 10),
+        ]},
+    ]));
+    let within = |companions| Within { accessible: 1, companions, ..Within::default() };
+    let said = |quantity, companions| chosen(&map, &[], quantity, within(companions)).unwrap();
+    // Without a number companions' seats are preferred; with one there are no fewer, and no more where that can be had.
+    assert_eq!(said(2, None), "Stalls row A 9-10, together, no single seat left");
+    assert_eq!(said(3, None), "Stalls row A 9-11, together, no single seat left");
+    assert_eq!(said(2, Some(0)), "Stalls row A 4-5, together, no single seat left");
+    assert_eq!(said(2, Some(1)), "Stalls row A 9-10, together, no single seat left");
+    assert_eq!(said(3, Some(1)), "Stalls row A 8-10, together, no single seat left");
+    assert_eq!(said(4, Some(2)), "Stalls row A 8-11, together, no single seat left");
+    // Those beside a place that is taken are nobody's.
+    let refused = |taken: &[SeatIndex], quantity, companions| chosen(&map, taken, quantity, within(companions));
+    assert_eq!(refused(&[8], 3, Some(2)), Err(Rejection::TooFewCompanions { wanted: 2, left: 1 }));
+    assert_eq!(refused(&[9], 2, Some(1)), Err(Rejection::TooFewCompanions { wanted: 1, left: 0 }));
+    assert_eq!(refused(&[3, 9], 2, Some(1)), Err(Rejection::TooFewAccessible { wanted: 1, left: 0 }));
+    let two = Within { accessible: 2, ..within(Some(2)) };
+    assert_eq!(chosen(&map, &[], 4, two), Err(Rejection::NotTogether { wanted: 4, longest: 13 }));
+
+    let new = |quantity, within| BestAvailable::new(quantity, Together::Required, within);
+    assert_eq!(new(2, within(Some(2))), None, "more than there are seats beside the wheelchair place");
+    assert_eq!(new(2, Within { accessible: 0, ..within(Some(1)) }), None, "whose companions?");
+    assert!(new(2, Within { accessible: 0, ..within(Some(0)) }).is_some());
+}
+
+#[test]
+fn companions_seats_are_for_everybody_when_wheelchair_places_are() {
+    let map = plan(json!([{"row": "A", "seats": 4, "section": "Stalls", "special": [
+        {"seat": 1, "kind": "wheelchair"}, {"seat": 2, "kind": "companion", "companionOf": 1}, {"seat": 4, "kind": "wheelchair"},
+    ]}]));
+    let ask = |quantity, accessible, is_released, taken: &[SeatIndex]| {
+        let within = Within { accessible, accessible_for_all: is_released, ..Within::default() };
+        chosen(&map, taken, quantity, within)
+    };
+    assert_eq!(ask(2, 0, false, &[]), Err(Rejection::TooFewSeats { wanted: 2, left: 1 }));
+    assert_eq!(ask(2, 0, true, &[]).unwrap(), "Stalls row A 2-3, together, no single seat left");
+    // A group with a wheelchair place may have the companion's seat of another place, and one more wheelchair place.
+    assert_eq!(ask(3, 1, false, &[0]), Err(Rejection::NotTogether { wanted: 3, longest: 3 }));
+    assert_eq!(ask(3, 1, true, &[0]).unwrap(), "Stalls row A 2-4, together, no single seat left");
+    assert_eq!(ask(4, 1, false, &[]), Err(Rejection::NotTogether { wanted: 4, longest: 4 }));
+    assert_eq!(ask(4, 1, true, &[]).unwrap(), "Stalls row A 1-4, together, no single seat left");
+}
+
+#[test]
 fn every_seat_that_is_left_alone_is_named() {
     let rows = ["x...x"];
     let (map, _) = house(&rows);
@@ -153,105 +202,4 @@ fn every_seat_that_is_left_alone_is_named() {
     assert_eq!(alone(&[0, 4], &[2]), "row A 3, leaves seats A2 and A4 alone");
     assert_eq!(alone(&[0], &[2]), "row A 3, leaves seat A2 alone");
     assert_eq!(alone(&[], &[1, 3]), "row A 2 and row A 4, leaves seats A1, A3 and A5 alone");
-}
-
-/// Every block there is, looked at one by one: what makes it good, and its first seat.
-fn reference(
-    map: &SeatMap,
-    is_free: &dyn Fn(SeatIndex) -> bool,
-    wanted: u32,
-    within: &Within,
-) -> Option<(u32, u128, SeatIndex)> {
-    let beside = |seat: SeatIndex| {
-        [seat.checked_sub(1), seat.checked_add(1)]
-            .into_iter()
-            .flatten()
-            .filter(move |other| map.is_beside(seat, *other))
-    };
-    let distance = |seat: SeatIndex| {
-        let depth = map.numbered_rows().position(|(_, seats)| seats.contains(&seat)).unwrap();
-        let seat = map.seat(seat).unwrap();
-        let square = |length: i64| u128::from(length.unsigned_abs()).pow(2);
-        match (&seat.row.x, &seat.row.y) {
-            (Some(x), Some(y)) => square(x.at(seat.offset)) + square(y.at(seat.offset)),
-            _ => {
-                square(2 * i64::from(seat.offset) - i64::from(seat.row.seats) + 1)
-                    + 4 * square(i64::try_from(depth).unwrap())
-            }
-        }
-    };
-    let mut best = None;
-    for first in 0..map.seat_count() {
-        let block = first..first + wanted;
-        let fits = |seat: SeatIndex| {
-            let is_right = |seat: Seat<'_>| within.category.is_none() || seat.category() == within.category.as_deref();
-            is_free(seat) && map.seat(seat).is_some_and(is_right) && (seat == first || map.is_beside(seat - 1, seat))
-        };
-        if !block.clone().all(fits) {
-            continue;
-        }
-        let is_left = |seat: &SeatIndex| is_free(*seat) && !block.contains(seat);
-        let singles = (0..map.seat_count()).filter(|seat| is_left(seat) && !beside(*seat).any(|other| is_left(&other)));
-        let singles = singles.filter(|seat| beside(*seat).any(|other| block.contains(&other))).count();
-        let found = (u32::try_from(singles).unwrap(), block.map(distance).sum::<u128>(), first);
-        best = Some(best.map_or(found, |best: (u32, u128, SeatIndex)| best.min(found)));
-    }
-    best
-}
-
-/// A row of any kind: which seats are free, which have an aisle on their right, which are of a category; its first seat's place, the way from seat to seat, and
-/// its depth.
-type AnyRow = (Vec<(bool, bool, bool)>, Option<(i64, i64, i64)>);
-
-fn any_row() -> impl Strategy<Value = AnyRow> {
-    let seat = (any::<bool>(), prop::bool::weighted(0.2), any::<bool>());
-    (prop::collection::vec(seat, 1..12), prop::option::of((-9..9_i64, -3..4_i64, -9..9_i64)))
-}
-
-proptest! {
-    #[test]
-    fn the_block_is_the_best_of_all(
-        rows in prop::collection::vec(any_row(), 1..6),
-        quantity in 1..8_u32,
-        has_plan: bool,
-        category in prop::option::of(Just("gold".to_owned())),
-    ) {
-        let count = |seats: usize| u32::try_from(seats).unwrap();
-        let map = ('A'..).zip(&rows).map(|(label, (seats, place))| {
-            let (x, step, y) = place.unwrap_or_default();
-            let aisles = (1..).zip(seats).filter(|(place, (_, aisle, _))| *aisle && *place < count(seats.len())).map(|(place, _)| place);
-            let run = |(to, (_, _, is_gold)): (u32, &(bool, bool, bool))| CategoryRun { to, category: is_gold.then(|| "gold".into()) };
-            let row = Row::numbered(label, count(seats.len()));
-            if !has_plan {
-                return row;
-            }
-            Row {
-                x: Some(Places::Even { from: x, step }),
-                y: Some(Places::of((0..).zip(seats).map(|(bend, _)| y + bend % 3).collect())),
-                aisle_after: aisles.collect(),
-                categories: (1..).zip(seats).map(run).collect(),
-                ..row
-            }
-        });
-        let map = SeatMap::stored(map.collect()).unwrap();
-        let free: Vec<bool> = rows.iter().flat_map(|(seats, _)| seats.iter().map(|(is_free, ..)| *is_free)).collect();
-        let is_free = |seat: SeatIndex| free.get(usize::try_from(seat).unwrap()).copied().unwrap_or(false);
-        let within = Within { category: category.filter(|_| has_plan), ..Within::default() };
-        let choose = |together| BestAvailable::new(quantity, together, within.clone()).unwrap().choose(&map, is_free);
-        let expected = reference(&map, &is_free, quantity, &within).map(|(_, _, first)| (first..first + quantity).collect());
-        prop_assert_eq!(choose(Together::Required).ok(), expected.clone());
-        let is_right = |seat: &Seat<'_>| is_free(seat.index) && (within.category.is_none() || seat.category() == Some("gold"));
-        let left = map.seats().filter(is_right).count();
-        match choose(Together::Preferred) {
-            Ok(seats) => {
-                prop_assert!(seats.is_sorted_by(|one, next| one < next) && seats.iter().all(|seat| is_right(&map.seat(*seat).unwrap())));
-                prop_assert_eq!(seats.len(), usize::try_from(quantity).unwrap());
-                if let Some(block) = expected {
-                    prop_assert_eq!(seats, block);
-                }
-            }
-            Err(Rejection::UnknownCategory { .. }) => prop_assert_eq!(left, 0),
-            Err(_) => prop_assert!(left < usize::try_from(quantity).unwrap()),
-        }
-    }
 }

@@ -18,7 +18,11 @@ pub struct Within {
     /// So many of them are wheelchair places, and no others are; a companion's seat is taken with its wheelchair place only.
     #[serde(skip_serializing_if = "is_none")]
     pub accessible: u32,
-    /// Wheelchair places and companions' seats are for everybody by now.
+    /// At least so many of them are companions' seats, bound to those wheelchair places; as few more as possible. `None`: as many as possible.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub companions: Option<u32>,
+    /// Wheelchair places and companions' seats are for everybody by now: [`Within::accessible`] says how many of the first there are at least, and
+    /// companions' seats need no wheelchair place beside them.
     #[serde(skip)]
     pub accessible_for_all: bool,
 }

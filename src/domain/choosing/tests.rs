@@ -165,6 +165,7 @@ proptest! {
     fn what_is_chosen_can_be_held_by_name(
         house in any_house(),
         (quantity, accessible) in (1..6_u32).prop_flat_map(|quantity| (Just(quantity), 0..=quantity.min(2))),
+        companions in prop::option::of(0..3_u32),
         together in prop_oneof![Just(Together::Required), Just(Together::Rows), Just(Together::Preferred)],
         category in prop::option::weighted(0.3, Just("gold".to_owned())),
         tariff in prop::option::weighted(0.3, prop_oneof![Just("full"), Just("kid")]),
@@ -178,7 +179,8 @@ proptest! {
         let terms = Terms { orphans: Orphans::Refuse, accessible_for_all_from: released, ..terms };
         let showtime = with_channel(&house, terms);
         let buyer = Buyer { channel: (has_key && !house.channel.is_empty()).then(key), ..Buyer::default() };
-        let within = Within { category, accessible, ..Within::default() };
+        let companions = companions.filter(|_| accessible > 0).map(|most| most.min(quantity - accessible));
+        let within = Within { category, accessible, companions, ..Within::default() };
         let wanted = BestAvailable::new(quantity, together, within).unwrap().at(tariffs.clone());
         match best(&showtime, wanted, buyer.clone()) {
             Ok(chosen) => prop_assert_eq!(by_name(&showtime, &chosen.0, tariffs, buyer), Ok(chosen)),

@@ -19,11 +19,13 @@ use crate::http::bookings::preview::{self, Asked};
 use crate::http::bookings::reservation::{Seats, Wanted, refused_selection, unknown_showtime};
 use crate::http::problem::{Code, Problem};
 use crate::http::request::body;
-use crate::http::request::fields::{self, Fields, Object};
+use crate::http::request::fields::{self, Fields, Object, Wrong};
 use crate::http::{AppState, credential, words};
 
 /// The ways to say which seats.
 const WAYS: [&str; 3] = ["seatIds", "seatId", "bestAvailable"];
+/// What is wrong with a number of companions' seats.
+const WRONG_COMPANIONS: &str = "must be a whole number, with accessible not above quantity, and 0 without accessible";
 
 /// Seats to reserve: `seatIds`, or one `seatId`, or `bestAvailable`, and `areas`.
 #[derive(ToSchema)]
@@ -105,9 +107,13 @@ pub(super) struct BestAvailableBody {
     /// Seats of this section only.
     section: Option<String>,
     /// So many of them are wheelchair places; the seats beside are for companions or for anybody. All of them lie together then. If it is
-    /// absent, neither wheelchair places nor companions' seats are chosen.
+    /// absent, neither wheelchair places nor companions' seats are chosen, until the showtime's `accessibleForAllFrom`.
     #[schema(minimum = 1, maximum = 20)]
     accessible: Option<u32>,
+    /// So many of the seats beside the wheelchair places are the companions' seats that belong to these; with `accessible` at most `quantity`. More
+    /// of them are chosen only where a block has no others. If it is absent, companions' seats are preferred to others.
+    #[schema(maximum = 19)]
+    companions: Option<u32>,
 }
 
 /// A new booking with its holder's secret.
@@ -206,8 +212,14 @@ fn read_seats(fields: &mut Fields<'_>, may_be_none: bool) -> Option<Seats> {
     // More than SeatSelection takes, so that its own refusal counts them; less than would fill an answer.
     let listed = fields.optional_list("seatIds", 1_000, |value| fields::uuid_entry(value).map(SeatId));
     let single = fields.optional_text("seatId");
-    let best = fields.new_value("bestAvailable", read_best);
-    let best = if let TermChange::Set(Some(best)) = best { Some(best) } else { None };
+    let best = match fields.new_value("bestAvailable", |value| Ok(read_best(value))) {
+        TermChange::Set(Some(Ok(best))) => Some(best),
+        TermChange::Set(Some(Err((place, detail)))) => {
+            fields.wrong(format!("/bestAvailable{place}"), detail);
+            None
+        }
+        TermChange::Set(None) | TermChange::Keep => None,
+    };
     let are_there = [listed.is_some(), single.is_some(), best.is_some()];
     let mut there = WAYS.into_iter().zip(are_there).filter_map(|(way, is_there)| is_there.then_some(way));
     if let (Some(one), Some(other)) = (there.next(), there.next()) {
@@ -227,31 +239,44 @@ fn read_seats(fields: &mut Fields<'_>, may_be_none: bool) -> Option<Seats> {
     best.map(Seats::Best)
 }
 
-fn read_best(value: &RawValue) -> Result<BestAvailable, String> {
+/// The wish; or what is wrong with it, and in which part of it.
+fn read_best(value: &RawValue) -> Result<BestAvailable, Wrong> {
+    let whole = |detail: String| -> Wrong { ("".into(), detail) };
     let Some(mut object) = Object::of(value) else {
-        return Err("must be an object with quantity".to_owned());
+        return Err(whole("must be an object with quantity".to_owned()));
     };
     let quantity = object.take("quantity").and_then(fields::whole_number);
     let accessible = object.take("accessible").map_or(Some(0), fields::whole_number);
+    let companions = object.take("companions").map(fields::whole_number);
     let mut text = |name| match object.take(name) {
         None => Ok(None),
-        Some(text) => serde_json::from_str(text.get()).map(Some).map_err(|_kind| format!("{name} must be a string")),
+        Some(text) => {
+            serde_json::from_str(text.get()).map(Some).map_err(|_kind| whole(format!("{name} must be a string")))
+        }
     };
     let (category, section) = (text("category")?, text("section")?);
     let together = object.take("together").map(|word| serde_json::from_str::<Together>(word.get()));
     if let Some((name, why)) = object.left_over().next() {
-        return Err(format!("{name} {why}"));
+        return Err(whole(format!("{name} {why}")));
     }
     let Ok(together) = together.unwrap_or(Ok(Together::Required)) else {
-        return Err("together must be required, rows or preferred".to_owned());
+        return Err(whole("together must be required, rows or preferred".to_owned()));
     };
     let Some(accessible) = accessible else {
-        return Err("accessible must be a whole number".to_owned());
+        return Err(whole("accessible must be a whole number".to_owned()));
     };
-    let within = Within { category, section, accessible, accessible_for_all: false };
-    let best = quantity.and_then(|quantity| BestAvailable::new(quantity, together, within));
+    let within = Within { category, section, accessible, companions: None, accessible_for_all: false };
+    let best = |within| quantity.and_then(|quantity| BestAvailable::new(quantity, together, within));
     let most = SeatSelection::MAX_SEATS;
-    best.ok_or_else(|| format!("quantity must be a whole number from 1 to {most}, and not below accessible"))
+    let made = best(within.clone());
+    let made = made
+        .ok_or_else(|| whole(format!("quantity must be a whole number from 1 to {most}, and not below accessible")))?;
+    match companions {
+        None => Ok(made),
+        Some(companions) => companions
+            .and_then(|companions| best(Within { companions: Some(companions), ..within }))
+            .ok_or_else(|| ("/companions".into(), WRONG_COMPANIONS.to_owned())),
+    }
 }
 
 async fn place(

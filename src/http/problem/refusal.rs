@@ -87,7 +87,8 @@ impl From<Rejection> for Problem {
             Rejection::UnknownCategory { .. } => Self::in_body(Code::UnknownSeats, "/bestAvailable/category", detail),
             Rejection::TooFewSeats { left, .. }
             | Rejection::TooFewBuyable { left, .. }
-            | Rejection::TooFewAccessible { left, .. } => Self::too_few(Code::TooFewSeats, detail, (left, None)),
+            | Rejection::TooFewAccessible { left, .. }
+            | Rejection::TooFewCompanions { left, .. } => Self::too_few(Code::TooFewSeats, detail, (left, None)),
             Rejection::SeatLeftAlone { .. } => Self::new(Code::SeatLeftAlone, detail),
             Rejection::NotTogether { longest, .. } => {
                 Self::new(Code::NotTogether, detail).with(Further { longest: Some(longest), ..Further::default() })

@@ -115,7 +115,7 @@ fn the_members_of_the_contract_keep_their_names() {
         ("Reservation", "areas bestAvailable channelKey paymentReference seatId seatIds showtimeId tariffs userId"),
         ("ReservationHere", "areas bestAvailable channelKey paymentReference seatId seatIds tariffs userId"),
         ("AreaPlaces", "areaId quantity tariff"),
-        ("BestAvailable", "accessible category quantity section together"),
+        ("BestAvailable", "accessible category companions quantity section together"),
         ("Confirmation", "holdToken paymentReference"),
         ("SeatExchange", "add areas channelKey holdToken remove tariffs"),
         ("AreaTotal", "areaId quantity tariff"),

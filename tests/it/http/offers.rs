@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::http::{is_problem, names};
 use crate::services;
-use crate::stack::{Answer, Server, Stack, eventually};
+use crate::stack::{Answer, Held, Server, Stack, eventually};
 
 /// Two rows of eight seats; the ids of the seats.
 async fn house(server: &Server, terms: Value) -> (String, Vec<String>) {
@@ -222,4 +222,50 @@ async fn an_exchange_is_offered_other_seats_on_the_embedded_profile() {
 async fn an_exchange_is_offered_other_seats_on_the_real_stack() {
     let stack = Stack::real(services::shared()).await;
     an_exchange_is_offered_other_seats(&stack.start()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_that_a_preview_offers_can_be_held_by_name() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let plan = json!({"name": "House", "sections": [{"name": "S", "rows": [{"label": "A", "seats": [
+        {"label": "1"}, {"label": "W", "kind": "wheelchair"}, {"label": "C", "kind": "companion"}, {"label": "3"}, {"label": "4"}]}]}]});
+    let made = server.send(server.as_operator(Method::POST, "/api/auditoriums").json(&plan)).await.unwrap();
+    let body = json!({"movieTitle": "M", "startTime": "2030-01-01T20:00:00Z", "auditoriumId": made.body["id"], "orphans": "refuse"});
+    let made = server.post("/api/showtimes", &body).await;
+    let id = made.body["id"].as_str().unwrap();
+    // Previews are made from what readers see.
+    server.seats(id, 1).await;
+    for (wanted, choice) in [
+        (json!({"quantity": 1, "accessible": 1}), "S row A W, leaves seat S A1 alone"),
+        (json!({"quantity": 2, "accessible": 1, "companions": 1}), "S row A W-C, together, leaves seat S A1 alone"),
+        (json!({"quantity": 2, "accessible": 1, "companions": 0}), "S row A 1-W, together, no single seat left"),
+    ] {
+        let seen = ask(&server, id, "?preview=true", &json!({"bestAvailable": wanted})).await;
+        assert_eq!((seen.status, &seen.body["choice"]), (200, &json!(choice)), "{seen:?}");
+        let held = ask(&server, id, "", &json!({"seatIds": seen.body["seatIds"]})).await;
+        assert_eq!(held.status, 201, "{held:?}");
+        let given_up = server.cancel(&Held::from(&held.body)).await;
+        assert_eq!(given_up.status, 200, "{given_up:?}");
+        // The next preview sees it.
+        server.seats(id, held.body["sequence"].as_u64().unwrap() + 1).await;
+    }
+    for (wanted, message) in [
+        (json!({"quantity": 2, "accessible": 1, "companions": 2}), None),
+        (json!({"quantity": 2, "companions": 1}), None),
+        (json!({"quantity": 2, "accessible": 1, "companions": "one"}), None),
+        (
+            json!({"quantity": 3, "accessible": 1, "companions": 2}),
+            Some("2 companion seats are wanted, 1 is free beside a wheelchair place that is free"),
+        ),
+    ] {
+        let refused = ask(&server, id, "", &json!({"bestAvailable": wanted})).await;
+        match message {
+            None => names(&refused, "pointer", &["/bestAvailable/companions"]),
+            Some(message) => {
+                is_problem(&refused, 409, "too-few-seats");
+                assert_eq!((&refused.body["message"], &refused.body["left"]), (&json!(message), &json!(1)));
+            }
+        }
+    }
 }
