@@ -11,6 +11,8 @@ mod explain;
 #[cfg(test)]
 pub(super) mod houses;
 mod near;
+#[cfg(test)]
+mod reference;
 mod rows;
 mod search;
 #[cfg(test)]
