@@ -23,12 +23,12 @@ pub struct Outcome {
     /// The hold's deadline.
     pub expires_at: Timestamp,
     /// What its seats cost.
-    pub price: Option<Price>,
+    pub price: Option<Box<Price>>,
     /// How much more it costs than before, if this command was an exchange of a booking with a price; unknown if the command may have been carried
     /// out in an attempt before. Of a replayed exchange what the first answer told.
-    pub difference: Option<Money>,
+    pub difference: Option<Box<Money>>,
     /// How much of its payment is to be returned, if this command has refunded a booking with a price.
-    pub refund_amount: Option<Money>,
+    pub refund_amount: Option<Box<Money>>,
     /// The payment, once confirmed.
     pub payment_reference: Option<PaymentReference>,
     /// What it is for, if it is a block.
@@ -52,7 +52,7 @@ impl Outcome {
             seat_ids: booking.seat_ids.clone(),
             status: booking.status,
             expires_at: booking.expires_at,
-            price: booking.price.clone(),
+            price: booking.price.clone().map(Box::new),
             difference: None,
             refund_amount: None,
             payment_reference: booking.payment_reference.clone(),

@@ -322,9 +322,9 @@ struct RecordedOutcome {
     status: u8,
     expires_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    difference: Option<Money>,
+    difference: Option<Box<Money>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    refund_amount: Option<Money>,
+    refund_amount: Option<Box<Money>>,
 }
 
 impl KeyedRequest {

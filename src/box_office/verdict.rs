@@ -6,7 +6,7 @@ use crate::box_office::plan::Plan;
 use crate::box_office::request::{Answer, QueuedCommand, Request, Told};
 use crate::box_office::{BoxOfficeError, Outcome};
 use crate::domain::{
-    Booking, BookingId, BookingStatus, Buyer, Command, Decision, Event, HoldPolicy, PaymentReference, Price, Rejection,
+    Booking, BookingId, BookingStatus, Buyer, Command, Decision, Event, HoldPolicy, PaymentReference, Rejection,
     SeatConflict, Showtime, Timestamp,
 };
 
@@ -159,11 +159,11 @@ impl Bench<'_> {
     /// it is sure that no attempt before has made one.
     fn with_money(&self, outcome: Outcome, command: &Command, (first, is_sure): (usize, bool)) -> Outcome {
         let events = || self.plan.events().iter().skip(first);
-        let of_exchange = matches!(command, Command::ChangeSeats { .. });
-        let nothing =
-            outcome.price.as_ref().filter(|_| of_exchange && outcome.done_before && is_sure).map(Price::nothing);
-        let difference = events().find_map(Event::difference).cloned().or(nothing);
-        Outcome { difference, refund_amount: events().find_map(Event::refund_amount).cloned(), ..outcome }
+        let is_nothing = matches!(command, Command::ChangeSeats { .. }) && outcome.done_before && is_sure;
+        let nothing = outcome.price.as_ref().filter(|_| is_nothing).map(|price| price.nothing());
+        let difference = events().find_map(Event::difference).cloned().or(nothing).map(Box::new);
+        let refund_amount = events().find_map(Event::refund_amount).cloned().map(Box::new);
+        Outcome { difference, refund_amount, ..outcome }
     }
 
     /// No other command of the batch is to use the payment.

@@ -1,8 +1,8 @@
 //! Bookings: who holds which seats, until when, and where that stands.
 
 use crate::domain::{
-    Block, BlockSeats, BookingId, CancelReason, Event, PaymentReference, Price, RefusedPayment, SeatId, ShowtimeId,
-    Timestamp, TokenHash, UserId,
+    Block, BlockSeats, BookingId, CancelReason, Event, Money, PaymentReference, Price, RefusedPayment, SeatId,
+    ShowtimeId, Timestamp, TokenHash, UserId,
 };
 
 /// Where a booking stands: pending, then one of the others. A confirmed one is cancelled with its showtime or by a refund. An expired one is
@@ -118,6 +118,13 @@ impl Booking {
     /// Whether it is a block that is not over.
     pub fn is_live_block(&self) -> bool {
         self.block.is_some() && self.status == BookingStatus::Pending
+    }
+
+    /// What these of its seats cost; nothing if it was made without prices.
+    pub fn cost_of(&self, seats: &[SeatId]) -> Option<Money> {
+        let price = self.price.as_ref()?;
+        let places = self.seat_ids.iter().zip(&price.places).filter(|(seat, _)| seats.contains(seat));
+        Some(Money::of(&price.currency, places.map(|(_, place)| u64::from(place.amount)).sum()))
     }
 
     /// The booking that an event makes, with its sequence and the time of the commit; `None` if it makes none.

@@ -303,6 +303,20 @@ impl Event {
         }
     }
 
+    /// How much more its booking costs than before an exchange.
+    pub fn difference(&self) -> Option<&Money> {
+        if let Self::BookingChanged { difference, .. } = self { difference.as_ref() } else { None }
+    }
+
+    /// How much of a payment is to be returned.
+    pub fn refund_amount(&self) -> Option<&Money> {
+        if let Self::BookingCancelled { refund_amount, .. } | Self::SeatsReleased { refund_amount, .. } = self {
+            refund_amount.as_ref()
+        } else {
+            None
+        }
+    }
+
     /// The rows that the showtime has from then on, if the event sets them.
     pub fn rows(&self) -> Option<&SeatMap> {
         match self {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Booking, Currency, Event, Price, SeatId};
+use crate::domain::{Currency, Price};
 
 /// An amount of money.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -14,6 +14,13 @@ pub struct Money {
     pub amount: i64,
 }
 
+impl Money {
+    /// What some places cost together.
+    pub(super) fn of(currency: &Currency, total: u64) -> Self {
+        Self { currency: currency.clone(), amount: as_amount(total) }
+    }
+}
+
 impl Price {
     /// How much more this is than a price before, which has the same currency.
     pub(super) fn more_than(&self, before: &Self) -> Money {
@@ -23,33 +30,7 @@ impl Price {
 
     /// No money, in its currency.
     pub fn nothing(&self) -> Money {
-        Money { currency: self.currency.clone(), amount: 0 }
-    }
-}
-
-impl Booking {
-    /// What these of its seats cost; nothing if it was made without prices.
-    pub fn cost_of(&self, seats: &[SeatId]) -> Option<Money> {
-        let price = self.price.as_ref()?;
-        let places = self.seat_ids.iter().zip(&price.places).filter(|(seat, _)| seats.contains(seat));
-        let amount = places.map(|(_, place)| u64::from(place.amount)).sum();
-        Some(Money { currency: price.currency.clone(), amount: as_amount(amount) })
-    }
-}
-
-impl Event {
-    /// How much more its booking costs than before an exchange.
-    pub fn difference(&self) -> Option<&Money> {
-        if let Self::BookingChanged { difference, .. } = self { difference.as_ref() } else { None }
-    }
-
-    /// How much of a payment is to be returned.
-    pub fn refund_amount(&self) -> Option<&Money> {
-        if let Self::BookingCancelled { refund_amount, .. } | Self::SeatsReleased { refund_amount, .. } = self {
-            refund_amount.as_ref()
-        } else {
-            None
-        }
+        Money::of(&self.currency, 0)
     }
 }
 

@@ -70,7 +70,7 @@ impl<'a> OutcomeAnswer<'a> {
             showtime_id: outcome.showtime_id,
             seat_ids: &outcome.seat_ids,
             price: outcome.price.as_ref().map(|price| PriceAnswer::of(price, &outcome.seat_ids)),
-            difference: outcome.difference.as_ref().map(MoneyAnswer::of),
+            difference: outcome.difference.as_deref().map(MoneyAnswer::of),
             expires_at: outcome.expires_at,
             expires_in_seconds: outcome.status.seconds_left(outcome.expires_at, now),
             sequence: outcome.sequence,
@@ -84,7 +84,7 @@ impl<'a> OutcomeAnswer<'a> {
 
 /// The outcome of a refund.
 pub(super) fn refunded<'a>(outcome: &'a Outcome, message: &'static str, now: Timestamp) -> OutcomeAnswer<'a> {
-    let refund_amount = outcome.refund_amount.as_ref().map(MoneyAnswer::of);
+    let refund_amount = outcome.refund_amount.as_deref().map(MoneyAnswer::of);
     let refund = outcome.payment_reference.as_ref();
     OutcomeAnswer { refund, refund_amount, ..OutcomeAnswer::of(outcome, message, now) }
 }

@@ -1,4 +1,4 @@
-//! Enforced: puts into the OpenAPI document what the server enforces and utoipa's builders cannot say.
+//! Enforced: puts into the OpenAPI document what the server enforces and utoipa's builders cannot say, and the examples.
 
 use serde_json::{Map, Value, json};
 
@@ -8,11 +8,15 @@ use crate::domain::{MAX_SEATS_PER_SHOWTIME, text_pattern};
 /// takes long to find.
 pub(super) const WORDS: &str = "words";
 
+/// An example of each body and each answer by the name of its schema. Together they are a story, which a test plays on a server.
+const EXAMPLES: &str = include_str!("examples.json");
+
 /// Changes the document in place.
 pub(super) fn complete(document: &mut Value) {
     let pattern = text_pattern();
     if let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
         requests(schemas, &pattern);
+        examples(schemas);
     }
     for item in members(document, "paths") {
         for operation in item.as_object_mut().into_iter().flat_map(Map::values_mut) {
@@ -24,6 +28,15 @@ pub(super) fn complete(document: &mut Value) {
             for answer in members(operation, "responses") {
                 members(answer, "headers").for_each(require_unless_optional);
             }
+        }
+    }
+}
+
+fn examples(schemas: &mut Map<String, Value>) {
+    let examples: Map<String, Value> = serde_json::from_str(EXAMPLES).unwrap_or_default();
+    for (name, example) in examples {
+        if let Some(schema) = schemas.get_mut(&name) {
+            set(schema, "examples", json!([example]));
         }
     }
 }

@@ -14,7 +14,7 @@ export function faults(plan) {
   const add = (wrong, words, ids = []) => { if (found.length < MOST) found.push({ wrong, words, ids }); };
   const { seats, places } = size(plan);
   if (!plan.name.trim()) add(true, "The house has no name.");
-  else if (plan.name.length > LONGEST.name) add(true, "The name of the house is longer than 100 characters.");
+  else if (isLonger(plan.name, LONGEST.name)) add(true, "The name of the house is longer than 100 characters.");
   if (!seats && !places) add(true, "There is no seat and no area yet.");
   names(plan, add);
   rows(plan, add);
@@ -25,23 +25,31 @@ export function faults(plan) {
   return found.sort((one, other) => other.wrong - one.wrong);
 }
 
-/** Parts by a name as people see it; those that several have are told to `add`. */
+/** A text in the form in which the server keeps it, and whether it has more characters there. */
+const plain = (text) => text.normalize("NFC").trim();
+const isLonger = (text, most) => [...plain(text)].length > most;
+
+/** Parts by their name; those that several have are told, and whether that is wrong. Names that differ in upper and lower case are taken, but look alike. */
 function doubled(parts, name, told) {
   const known = new Map();
   for (const part of parts) {
-    const seen = name(part).normalize("NFC").trim().toLowerCase();
+    const seen = plain(name(part)).toLowerCase();
     const same = known.get(seen);
     if (same) same.push(part); else known.set(seen, [part]);
   }
-  for (const same of known.values()) if (same.length > 1 && name(same[0]).trim()) told(same);
+  for (const same of known.values()) {
+    const names = same.map((part) => plain(name(part)));
+    const different = [...new Set(names)];
+    if (same.length > 1 && names[0]) told(same, different.length < names.length, different.join(" and "));
+  }
 }
 
 function names(plan, add) {
   for (const section of plan.sections) {
     if (!section.name.trim()) add(true, "A section has no name.", ids(section));
-    if (section.name.length > LONGEST.name) add(true, `The name of section ${section.name.slice(0, 20)}… is too long.`, ids(section));
+    if (isLonger(section.name, LONGEST.name)) add(true, `The name of section ${section.name.slice(0, 20)}… is too long.`, ids(section));
   }
-  doubled(plan.sections, (section) => section.name, (same) => add(true, `${same.length} sections are called ${same[0].name}.`, same.flatMap(ids)));
+  doubled(plan.sections, (section) => section.name, (same, wrong, called) => add(wrong, `${same.length} sections are called ${called}.`, same.flatMap(ids)));
 }
 function ids(section) {
   return section.rows.flatMap((row) => row.seats.map((seat) => seat.id));
@@ -50,15 +58,15 @@ function ids(section) {
 function rows(plan, add) {
   for (const section of plan.sections) {
     const where = (row) => `${section.name} row ${row.label}`;
-    doubled(section.rows, (row) => row.label, (same) => {
-      add(true, `${same.length} rows of ${section.name} are called ${same[0].label}.`, same.flatMap((row) => row.seats.map((seat) => seat.id)));
+    doubled(section.rows, (row) => row.label, (same, wrong, called) => {
+      add(wrong, `${same.length} rows of ${section.name} are called ${called}.`, same.flatMap((row) => row.seats.map((seat) => seat.id)));
     });
     for (const row of section.rows) {
       const all = row.seats.map((seat) => seat.id);
       if (!row.label.trim()) add(true, `A row of ${section.name} has no label.`, all);
-      if (row.label.length > LONGEST.label) add(true, `The label of ${where(row)} is too long.`, all);
-      doubled(row.seats, (seat) => seat.label, (same) => {
-        add(true, `${where(row)}: ${same.length} seats are called ${same[0].label}.`, same.map((seat) => seat.id));
+      if (isLonger(row.label, LONGEST.label)) add(true, `The label of ${where(row)} is too long.`, all);
+      doubled(row.seats, (seat) => seat.label, (same, wrong, called) => {
+        add(wrong, `${where(row)}: ${same.length} seats are called ${called}.`, same.map((seat) => seat.id));
       });
       const wheelchairs = row.seats.filter((seat) => seat.kind === "wheelchair");
       for (const seat of row.seats) {
@@ -74,8 +82,8 @@ function rows(plan, add) {
 }
 
 function areas(plan, add) {
-  doubled(plan.areas, (area) => area.label, (same) => {
-    add(true, `${same.length} areas are called ${same[0].label}.`, same.map((area) => area.id));
+  doubled(plan.areas, (area) => area.label, (same, wrong, called) => {
+    add(wrong, `${same.length} areas are called ${called}.`, same.map((area) => area.id));
   });
   for (const area of plan.areas) {
     if (!area.label.trim()) add(true, "An area has no label.", [area.id]);
@@ -85,7 +93,7 @@ function areas(plan, add) {
 
 /** A house with categories sells by them: what has none costs what all others cost. */
 function categories(plan, add) {
-  doubled(plan.categories, (category) => category.key, (same) => add(true, `${same.length} categories have the key ${same[0].key}.`));
+  doubled(plan.categories, (category) => category.key, (same, wrong, called) => add(wrong, `${same.length} categories have the key ${called}.`));
   for (const category of plan.categories) if (!category.name.trim()) add(true, "A category has no name.");
   if (!plan.categories.length) return;
   for (const section of plan.sections) {

@@ -111,5 +111,5 @@ async fn tariffs_for_operators_are_shown_as_such_and_refused_to_others() {
     let request = house.server.as_operator(Method::PATCH, &format!("/api/showtimes/{}", house.showtime));
     let refused = house.server.send(request.json(&bad)).await.unwrap();
     is_problem(&refused, 400, "invalid-fields");
-    names(&refused, "pointer", &["/prices"]);
+    names(&refused, "pointer", &["/prices/zones/0/tariffs/0/operatorsOnly"]);
 }

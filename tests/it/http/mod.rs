@@ -14,6 +14,7 @@ mod dead_letters;
 mod differences;
 mod document;
 mod door_sales;
+mod examples;
 mod exchanged_areas;
 mod health;
 mod history;

@@ -51,7 +51,11 @@ return Promise.all(["plan", "commands", "rows", "numbering", "faults", "history"
   same("nothing is wrong", words(first), []);
   const doubled = commands.change(first, seat(1).id, { label: "1" });
   same("doubled labels", words(doubled), ["Stalls row A: 2 seats are called 1."]);
-  same("doubled rows", words(commands.change(first, back.id, { label: "a" })), ["2 rows of Stalls are called A."]);
+  const found = (label) => faults.faults(commands.change(first, back.id, { label })).map(({ wrong, words }) => [wrong, words]);
+  same("doubled rows", found(" A"), [[true, "2 rows of Stalls are called A."]]);
+  same("rows that look alike", found("a"), [[false, "2 rows of Stalls are called A and a."]]);
+  same("a label of 40 characters, whatever they are", found("🎭".repeat(40)), []);
+  same("a label of 41", found("🎭".repeat(41)).map(([wrong]) => wrong), [true]);
   same("a companion alone", words(commands.changeSeats(first, new Set([seat(0).id]), { kind: "companion" })).length, 1);
   same("seats on each other", words(commands.move(first, new Set([seat(0).id]), 45, 25)), ["2 seats of Stalls overlap."]);
   same("seats without a category", words(painted), ["9 seats of Stalls have no category."]);
