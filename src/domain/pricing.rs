@@ -62,9 +62,7 @@ impl Showtime {
         let places: Vec<Option<PlacePrice>> = seats.iter().copied().map(of_seat).collect::<Result<_, _>>()?;
         Ok(Some(Price { currency: before.currency.clone(), places: places.into_iter().flatten().collect() }))
     }
-}
 
-impl Showtime {
     /// Today's prices, for a booking that has one in this currency.
     fn prices_in(&self, currency: &Currency) -> Result<&Prices, Rejection> {
         let prices = self.listing().terms.prices.as_ref();

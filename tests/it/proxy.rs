@@ -41,6 +41,15 @@ struct Orders {
 }
 
 impl Proxy {
+    /// A proxy before a service of this URL, and the URL that leads through it.
+    pub async fn before(direct: &str, usual_port: u16) -> (Self, String) {
+        let server = url::Url::parse(direct).unwrap();
+        let place = format!("{}:{}", server.host_str().unwrap(), server.port().unwrap_or(usual_port));
+        let proxy = Self::to(&place).await;
+        let through = direct.replacen(&place, &proxy.address().to_string(), 1);
+        (proxy, through)
+    }
+
     /// Starts forwarding from a free local port to `target` (`host:port`).
     pub async fn to(target: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

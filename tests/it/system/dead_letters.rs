@@ -107,11 +107,7 @@ async fn replayed_messages_are_worked_off_or_come_back() {
 /// RabbitMQ silent, or down: refused with words, in a bounded time. Once it is back, all letters are there, and 50 of them are told.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_broker_the_answer_says_so_in_time() {
-    let direct = services::rabbitmq();
-    let broker = url::Url::parse(&direct).unwrap();
-    let place = format!("{}:{}", broker.host_str().unwrap(), broker.port().unwrap_or(5672));
-    let proxy = Proxy::to(&place).await;
-    let through = direct.replacen(&place, &proxy.address().to_string(), 1);
+    let (proxy, through) = Proxy::before(&services::rabbitmq(), 5672).await;
     let stack = Stack::real(services::Services { rabbitmq: through, ..services::shared() }).await;
     let server = stack.start();
     let meddler = meddler(&stack).await;

@@ -132,11 +132,7 @@ async fn a_node_with_a_wrong_clock_is_not_silent() {
 /// MongoDB away: a problem says so, and the log, once. Back again, also without what it had: all nodes are there.
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_come_back_with_mongodb() {
-    let direct = services::mongodb();
-    let server = url::Url::parse(&direct).unwrap();
-    let place = format!("{}:{}", server.host_str().unwrap(), server.port().unwrap_or(27_017));
-    let proxy = Proxy::to(&place).await;
-    let through = direct.replacen(&place, &proxy.address().to_string(), 1);
+    let (proxy, through) = Proxy::before(&services::mongodb(), 27_017).await;
     let stack = Stack::real(services::shared()).await.through(|services| services.mongodb = through);
     let nodes = [stack.start(), stack.start()];
     for node in &nodes {
@@ -163,11 +159,7 @@ async fn nodes_come_back_with_mongodb() {
 /// The end of a node does not wait for a MongoDB that is silent.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_ends_without_mongodb() {
-    let direct = services::mongodb();
-    let server = url::Url::parse(&direct).unwrap();
-    let place = format!("{}:{}", server.host_str().unwrap(), server.port().unwrap_or(27_017));
-    let proxy = Proxy::to(&place).await;
-    let through = direct.replacen(&place, &proxy.address().to_string(), 1);
+    let (proxy, through) = Proxy::before(&services::mongodb(), 27_017).await;
     let stack = Stack::real(services::shared()).await.through(|services| services.mongodb = through);
     let node = stack.start();
     becomes(&node, address(&node), "ready").await;

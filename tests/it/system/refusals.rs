@@ -51,11 +51,7 @@ async fn what_one_node_has_refused_the_other_tells() {
 /// MongoDB away: refusals go on and are found on their node. Back again: on every node.
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_that_wait_for_mongodb_are_told_by_their_node() {
-    let direct = services::mongodb();
-    let server = url::Url::parse(&direct).unwrap();
-    let place = format!("{}:{}", server.host_str().unwrap(), server.port().unwrap_or(27_017));
-    let proxy = Proxy::to(&place).await;
-    let through = direct.replacen(&place, &proxy.address().to_string(), 1);
+    let (proxy, through) = Proxy::before(&services::mongodb(), 27_017).await;
     let stack = Stack::real(services::shared()).await.through(|services| services.mongodb = through);
     let (one, other) = (stack.start(), stack.start());
     let (showtime, seats) = one.schedule(1).await;

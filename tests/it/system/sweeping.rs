@@ -18,8 +18,8 @@ const SHOWTIMES: u32 = 600;
 const SEATS: u32 = 10;
 /// Calls under way at once while the holds are made: as many as the store has connections for, so that none waits for one.
 const AT_ONCE: usize = 8;
-/// A hold ends at its deadline, two seconds later at most while any node lives. A machine on which other tests run may take longer.
-const LATEST: Duration = Duration::from_secs(8);
+/// A hold ends at its deadline, this much later at most while any node lives.
+const LATEST: Duration = Duration::from_secs(2);
 /// So long before their deadline the holds are counted.
 const COUNTED_BEFORE: Duration = Duration::from_millis(300);
 

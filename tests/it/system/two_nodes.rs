@@ -101,7 +101,7 @@ async fn a_user_cannot_hold_seats_for_ever_by_reserving_them_again() {
         let ended = nodes[round % 2].cancel(&held).await;
         assert!(ended.status == 200 || ended.body["code"] == "hold-expired", "{ended:?}");
         let answer = nodes[(round / 2) % 2].reserve(&showtime, &seats[..2], "ada").await;
-        assert!(began.elapsed() < Duration::from_secs(20), "held for {:?} in all", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(7), "held for {:?} in all", began.elapsed());
         match (answer.status, answer.body["code"].as_str()) {
             (201, _) => held = Held::from(&answer.body),
             // The last hold has reached its deadline, and its end is not recorded yet.
