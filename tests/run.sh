@@ -79,11 +79,22 @@ if [[ -e tests/it/node/package.json && ! tests/it/node/node_modules/.package-loc
   run npm --prefix tests/it/node ci --no-audit --no-fund
 fi
 
+# What failed is said once more at the end, where it is found.
+report() {
+  local status=0
+  "$@" 2>&1 | tee "$work/said" || status=$?
+  if ((status != 0)) && grep -q "panicked at" "$work/said"; then
+    printf '\nwhat the failed tests said:\n'
+    grep -A 6 "panicked at" "$work/said" | cut -c -400 | head -n 200
+  fi
+  return "$status"
+}
+
 if (($# > 0)); then
   run cargo test --locked "$@"
 else
   status=0
   run cargo test --locked --doc || status=$?
-  run cargo test --locked --lib --bins --tests --no-fail-fast || status=$?
+  run report cargo test --locked --lib --bins --tests --no-fail-fast || status=$?
   exit "$status"
 fi
