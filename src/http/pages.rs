@@ -81,7 +81,7 @@ fn problem_page(codes: &[Code]) -> String {
     let mut html = String::from(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>Problems · Turnstile</title>\
-         <link rel=\"stylesheet\" href=\"/assets/style.css\"><link rel=\"stylesheet\" href=\"/assets/docs/docs.css\"><main class=\"text\"><h1>Problems</h1>\
+         <link rel=\"icon\" href=\"data:,\"><link rel=\"stylesheet\" href=\"/assets/style.css\"><link rel=\"stylesheet\" href=\"/assets/docs/docs.css\"><main class=\"text\"><h1>Problems</h1>\
          <p><a href=\"/problems\">All codes</a> · <a href=\"/docs\">API</a></p><dl class=\"problems\">",
     );
     for code in codes {

@@ -128,6 +128,15 @@ function actions({ status }) {
   return status === "Confirmed" || status === "Pending" ? [element("div", { className: "buttons" }, ...all), hint] : [element("div", { className: "buttons" }, ...all)];
 }
 
+function toReturn({ refund, refundAmount }, part) {
+  return `Return the payment ${refund}${part}${refundAmount ? ": " + money(refundAmount.amount, refundAmount.currency) : ""}.`;
+}
+/** What an exchange means for the till. */
+function settled(difference) {
+  if (!difference?.amount) return "";
+  const sum = money(Math.abs(difference.amount), difference.currency);
+  return difference.amount > 0 ? `. To be paid: ${sum} more.` : `. To be returned: ${sum}.`;
+}
 async function act(board, line, action) {
   const booking = shown.get(line);
   const path = "/api/bookings/" + encodeURIComponent(booking.bookingId);
@@ -151,11 +160,11 @@ async function act(board, line, action) {
     const answer = await sure(`Refund ${what} of ${booking.userId}?`, "Refund", { asksReason: true });
     if (!answer) return;
     const body = { ...(seats && { seatIds: seats }), ...(answer.reason && { reason: answer.reason }) };
-    isDone = await send("/refund", body, ({ data }) => (data.refund ? `Return the payment ${data.refund}${seats ? ", the part for " + what : ""}.` : "It was refunded before."));
+    isDone = await send("/refund", body, ({ data }) => (data.refund ? toReturn(data, seats ? ", the part for " + what : "") : "It was refunded before."));
   } else if (action === "exchange") {
     const add = board.free.map((seat) => house.id(seat));
     if (!add.length && !ticked.length) { say("Tick what is given back, and choose the new seats on the map."); return; }
-    isDone = await send("/seats", { ...(add.length && { add }), ...(ticked.length && { remove: ticked }) }, ({ data }) => "It has now: " + house.namesOf(data.seatIds));
+    isDone = await send("/seats", { ...(add.length && { add }), ...(ticked.length && { remove: ticked }) }, ({ data }) => "It has now: " + house.namesOf(data.seatIds) + settled(data.difference));
   }
   if (!isDone) return;
   board.map.clear();

@@ -17,17 +17,20 @@ export function prepare(map) {
   byId("accessible-field").hidden = !model.kind.includes(1);
 }
 
-/** Chooses the best seats that are free now. They are not held yet. */
-export async function find(map, showtime, user, say_) {
+/** What is asked for. */
+export function wish() {
   const [quantity, accessible] = [Number(byId("quantity").value), byId("accessible-field").hidden ? 0 : Number(byId("accessible").value)];
   const category = byId("category").value;
-  const bestAvailable = { quantity, ...(accessible && { accessible }), ...(category && { category }) };
+  return { quantity, ...(accessible && { accessible }), ...(category && { category }) };
+}
+/** Chooses the best seats that are free now. They are not held yet. */
+export async function find(map, showtime, user, say_) {
   byId("find").disabled = true;
   say(byId("best-told"), "");
   try {
     const channelKey = map.getAttribute("channel-key");
     const found = await call("POST", "/api/showtimes/" + showtime + "/bookings?preview=true",
-      { body: { bestAvailable, userId: user || "guest", ...(channelKey && { channelKey }) } });
+      { body: { bestAvailable: wish(), userId: user || "guest", ...(channelKey && { channelKey }) } });
     map.clear();
     map.choose(found.seatIds);
     map.show(found.seatIds);

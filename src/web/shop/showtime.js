@@ -43,6 +43,7 @@ function showChoice() {
   const { editing } = choice;
   const busy = underWay.size > 0;
   byId("reserve").disabled = busy || (editing ? !Object.keys(choice.exchange()).length : !places.length);
+  byId("hold-best").disabled = busy || Boolean(editing);
   tell(byId("reserve"), holdText(choice));
   const { size } = choice;
   byId("clear").disabled = !size && !editing;
@@ -99,17 +100,24 @@ function offerButton({ names, why, seatIds, areas }) {
   return made;
 }
 
-async function hold() {
+async function hold(names = choice.names(), body = choice.body()) {
   if (!user()) { say("Say who you are first."); byId("user").focus(); return; }
   try { localStorage.setItem("turnstile.user", JSON.stringify(user())); } catch { /* a private window */ }
-  await send(asked(showtime, map, user(), choice.names(), choice.body()));
+  await send(asked(showtime, map, user(), names, body));
+}
+/** The server chooses and holds in one step: in a crowd, what was found before may be gone. */
+async function holdBest() {
+  if (!byId("best").reportValidity()) return;
+  const bestAvailable = best.wish();
+  await hold("The best " + count(bestAvailable.quantity, "seat"), { bestAvailable });
 }
 async function send(booking, over = map) {
   say("");
   try {
     const made = await reserve(booking, over, showBookings);
-    if (made.status === "Pending") say("Held for you: " + booking.names + ".", "good");
-    else say("Your booking of " + booking.names + " is " + made.status.toLowerCase() + ".");
+    if (booking.body?.bestAvailable) bookings.put(Object.assign(made, { names: made.seatIds.map((id) => map.name(id)).join(", ") }));
+    if (made.status === "Pending") say("Held for you: " + made.names + ".", "good");
+    else say("Your booking of " + made.names + " is " + made.status.toLowerCase() + ".");
   } catch (refusal) {
     await explain(refusal, booking);
   }
@@ -191,6 +199,7 @@ map.addEventListener("seats-chosen", ({ detail }) => {
 map.addEventListener("seat-lost", ({ detail }) => say(detail.names.join(", ") + " just went to somebody else."));
 map.addEventListener("seat-pressed", ({ detail }) => { if (choice.give(detail.seatId)) showChoice(); });
 byId("best").addEventListener("submit", (event) => { event.preventDefault(); best.find(map, showtime, user(), say); });
+byId("hold-best").addEventListener("click", holdBest);
 byId("reserve").addEventListener("click", () => choice.editing ? change() : hold());
 byId("clear").addEventListener("click", () => { say(""); if (choice.editing) stopEditing(); map.clear(); showChoice(); });
 byId("skip").addEventListener("click", (event) => { event.preventDefault(); map.focusMap(); });

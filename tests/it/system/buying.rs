@@ -107,6 +107,38 @@ async fn best_seats_are_held_changed_and_paid() {
     assert!(sold.len() == 3 && sold.contains(&seats[8]) && !sold.iter().any(|seat| *seat == given), "{sold:?}");
 }
 
+/// In a crowd, what was found may be gone before it is held: the server chooses and holds in one step.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_best_seats_are_held_at_once() {
+    let stack = Stack::embedded();
+    let server = stack.start();
+    let (showtime, seats) = priced(&server).await;
+    let browser = Browser::open().await;
+    show(&browser, &server, &showtime).await;
+    // The request is held up on its way until a rival was faster.
+    let held_up = "window.real = fetch; window.fetch = (...sent) => new Promise((go) => { window.go = go; }).then(() => real(...sent)); \
+                   document.getElementById('hold-best').click()";
+    browser.until("the button can be pressed", "!document.getElementById('hold-best').disabled").await;
+    browser.script(held_up).await;
+    let body = json!({"userId": "rival", "bestAvailable": {"quantity": 2}});
+    let rival = server.post(&format!("/api/showtimes/{showtime}/bookings"), &body).await;
+    assert_eq!(rival.status, 201, "{rival:?}");
+    assert!(browser.script("return document.getElementById('hold-best').disabled").await.as_bool().unwrap());
+    browser.script("window.go()").await;
+    browser.says("message", "Held for you: Stalls").await;
+    let mine = browser.script("return [...map.states.mine].map((seat) => map.model.id(seat))").await;
+    let mine: Vec<&str> = mine.as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+    let his = rival.body["seatIds"].as_array().unwrap();
+    assert!(mine.len() == 2 && mine.iter().all(|id| seats.iter().any(|seat| seat == id)), "{mine:?}");
+    assert!(!mine.iter().any(|id| his.contains(&json!(id))), "{mine:?} and {his:?}");
+    browser
+        .until(
+            "the booking has its seats' names",
+            "document.querySelector('#bookings strong').textContent.includes('Stalls')",
+        )
+        .await;
+}
+
 /// One place more of an area, at a tariff of its own; then one is given back and another one taken: the hold stays the same one.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_number_of_places_is_changed_in_place() {

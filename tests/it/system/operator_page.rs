@@ -205,7 +205,7 @@ async fn a_booking_is_found_refunded_and_exchanged() {
     browser.click("#found [data-action=refund]").await;
     browser.write("#sure-reason", "ill").await;
     browser.click("#sure-yes").await;
-    browser.says("message", "Return the payment transfer 1, the part for Stalls A2").await;
+    browser.says("message", "Return the payment transfer 1, the part for Stalls A2: €50.00.").await;
     browser.says("found", "refunded before: Stalls A2").await;
     figure(&browser, "sold", "2").await;
 
@@ -214,11 +214,11 @@ async fn a_booking_is_found_refunded_and_exchanged() {
     browser.click("#tab-find").await;
     browser.click("#found .seat-list li:nth-child(1) input").await;
     browser.click("#found [data-action=exchange]").await;
-    browser.says("message", "It has now: Stalls A3, Stalls B5").await;
+    browser.says("message", "It has now: Stalls A3, Stalls B5. To be returned: €20.00.").await;
     browser.says("found", "Stalls B5").await;
     browser.click("#found [data-action=refund]").await;
     browser.click("#sure-yes").await;
-    browser.says("message", "Return the payment transfer 1.").await;
+    browser.says("message", "Return the payment transfer 1: €80.00.").await;
     figure(&browser, "sold", "0").await;
     let shown = as_operator(&server, &format!("/api/bookings/{}", held.booking_id)).await;
     assert_eq!(shown.body["status"], "Cancelled");
