@@ -12,7 +12,7 @@ use crate::http::health::DependencyReport;
 use crate::http::problem::Problem;
 use crate::http::request::query::Query;
 use crate::http::{AppState, credential};
-use crate::read_model::nodes::HeardNode;
+use crate::read_model::nodes::{HeardNode, Node};
 
 /// Status of a node from which nothing was heard.
 const SILENT: &str = "silent";
@@ -61,8 +61,20 @@ pub(super) async fn list(state: web::Data<AppState>, request: HttpRequest) -> Re
     Query::none(&request)?;
     let mut heard = state.nodes.heard().await?;
     heard.sort_by_key(|heard| (heard.node.started_at, heard.node.id));
-    let items = heard.iter().map(answer).collect::<Result<_, _>>().map_err(Problem::bug)?;
+    let items = heard
+        .iter()
+        .filter(|one| !is_replaced(one, &heard))
+        .map(answer)
+        .collect::<Result<_, _>>()
+        .map_err(Problem::bug)?;
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(NodesAnswer { items }))
+}
+
+/// Whether a node that was killed has been started again since, at the same place: that is another node.
+fn is_replaced(one: &HeardNode, all: &[HeardNode]) -> bool {
+    let Node { host, address, .. } = &one.node;
+    let is_next = |other: &Node| other.host == *host && other.address == *address && other.started_at >= one.heard_at;
+    one.is_silent() && all.iter().any(|other| is_next(&other.node))
 }
 
 fn answer(heard: &HeardNode) -> serde_json::Result<NodeAnswer<'_>> {
@@ -77,4 +89,36 @@ fn answer(heard: &HeardNode) -> serde_json::Result<NodeAnswer<'_>> {
         status: if heard.is_silent() { SILENT } else { &health.status },
         dependencies: serde_json::from_slice(&health.dependencies)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::read_model::nodes::{NodeHealth, NodeId, SILENT_AFTER};
+
+    fn node(host: &str, started_second: i64, heard_second: i64, age: Duration) -> HeardNode {
+        let (id, address, version) = (NodeId(Uuid::new_v4()), "0.0.0.0:5000".to_owned(), "1".to_owned());
+        let second = |number: i64| Timestamp::from_millis(number * 1_000);
+        let node = Node { id, host: host.to_owned(), address, version, started_at: second(started_second) };
+        let health = NodeHealth { status: "ready".to_owned(), dependencies: Bytes::from_static(b"{}") };
+        HeardNode { node, health, heard_at: second(heard_second), age }
+    }
+
+    #[test]
+    fn a_silent_node_is_left_out_once_another_has_started_at_its_place() {
+        let killed = node("a", 10, 50, SILENT_AFTER);
+        let again = node("a", 51, 60, Duration::ZERO);
+        assert!(is_replaced(&killed, &[killed.clone(), again.clone()]));
+        assert!(!is_replaced(&again, &[killed.clone(), again.clone()]));
+        let elsewhere = node("b", 51, 60, Duration::ZERO);
+        assert!(!is_replaced(&killed, &[killed.clone(), elsewhere]), "nobody has taken its place");
+        let namesake = node("a", 12, 60, Duration::ZERO);
+        assert!(!is_replaced(&killed, &[killed.clone(), namesake]), "it ran beside it, on a machine of the same name");
+        let slow = node("a", 10, 50, Duration::ZERO);
+        assert!(!is_replaced(&slow, &[slow.clone(), node("a", 51, 60, Duration::ZERO)]), "it may be alive");
+    }
 }
