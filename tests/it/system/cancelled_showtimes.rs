@@ -136,7 +136,7 @@ async fn others_go_on(stack: Stack, dialect: &Dialect) {
     // Generous: the cancellation takes its share of a busy machine.
     assert!(during < before * 10 + Duration::from_millis(100), "median {during:?}, {before:?} before");
     // One commit for all would hold up a booking for most of the time.
-    assert!(longest < lasted / 3, "a booking took {longest:?} of {lasted:?}");
+    assert!(longest < lasted / 2, "a booking took {longest:?} of {lasted:?}");
     eventually("the watcher has heard of all", Duration::from_secs(20), async || watcher.last() >= last).await;
     assert_eq!(watcher.seen().broken, Vec::<String>::new());
     let report = node.as_operator(Method::GET, &format!("/api/showtimes/{large}/report"));
