@@ -14,7 +14,7 @@ const MOST_ENTRIES: usize = 100;
 /// Longest key of a category, in characters, as auditoriums have them.
 const CATEGORY_CHARACTERS: usize = 100;
 /// Longest key of a tariff, in characters.
-const KEY_CHARACTERS: usize = 40;
+pub(super) const KEY_CHARACTERS: usize = 40;
 /// Longest name, in characters.
 const NAME_CHARACTERS: usize = 100;
 /// Highest amount of one place, in minor units.

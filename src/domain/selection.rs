@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
+use crate::domain::prices::KEY_CHARACTERS;
+use crate::domain::text::{self, TextError};
 use crate::domain::{SeatId, SeatIdPrefix, SeatIndex, ShowtimeId};
 
 /// The seats of one booking, in the client's order: 1 to [`SeatSelection::MAX_SEATS`], of a block up to [`SeatSelection::MAX_BLOCKED`]. None twice,
@@ -20,6 +22,14 @@ pub struct SeatSelection {
 pub struct Tariffs(Vec<Option<String>>);
 
 impl Tariffs {
+    /// A tariff's key that a client gives, in the form in which prices have it.
+    ///
+    /// # Errors
+    /// It is empty, longer than keys are, or has characters that cannot be seen.
+    pub fn key(text: &str) -> Result<String, TextError> {
+        text::plain(text, KEY_CHARACTERS)
+    }
+
     /// `None` if they are more than one, and not as many as the places.
     pub fn new(tariffs: Vec<String>, places: usize) -> Option<Self> {
         (tariffs.len() <= 1 || tariffs.len() == places).then(|| Self(tariffs.into_iter().map(Some).collect()))

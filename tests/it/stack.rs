@@ -16,6 +16,7 @@ pub use crate::answer::{Answer, Held};
 mod database;
 mod disk;
 mod leftovers;
+mod memory;
 mod patience;
 mod unready;
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::best_available::buyable::Buyable;
+use crate::domain::text::{self, TextError};
 use crate::domain::{Rejection, SeatMap};
 
 /// Which of the free seats come into question.
@@ -27,7 +28,18 @@ pub struct Within {
     pub accessible_for_all: bool,
 }
 
+/// Longest name of a section and longest key of a category, in characters, as auditoriums have them.
+const NAME_CHARACTERS: usize = 100;
+
 impl Within {
+    /// A section's name or a category's key that a client gives, in the form in which houses have it.
+    ///
+    /// # Errors
+    /// It is empty, longer than names are, or has characters that cannot be seen.
+    pub fn name(text: &str) -> Result<String, TextError> {
+        text::plain(text, NAME_CHARACTERS)
+    }
+
     /// Whether seats of this category come into question.
     pub(super) fn has_category(&self, category: Option<&str>) -> bool {
         self.category.is_none() || self.category.as_deref() == category

@@ -12,7 +12,7 @@ use crate::domain::{
 use crate::http::blocks::answers::answer;
 use crate::http::problem::{self, FieldError, Problem};
 use crate::http::request::body;
-use crate::http::request::fields::{self, Fields, Object};
+use crate::http::request::fields::{self, Fields, Object, Wrong};
 use crate::http::request::seat_lists;
 use crate::http::{AppState, credential};
 
@@ -90,26 +90,36 @@ fn read_block(mut fields: Fields<'_>) -> Result<Read, Problem> {
     let kind = fields.text("type", HouseWord::parse);
     let reason = fields.new_text("reason", CancelReason::parse);
     let until = fields.new_text("until", GivenTime::parse);
-    let (channel, channel_key) = fields.optional_value("channel", read_channel).unzip();
+    let channel = match fields.optional_value("channel", |value| Ok(read_channel(value))) {
+        None => None,
+        Some(Ok(channel)) => Some(channel),
+        Some(Err((below, detail))) => {
+            fields.wrong(format!("/channel{below}"), detail);
+            None
+        }
+    };
+    let (channel, channel_key) = channel.unzip();
     let made =
         seats.zip(kind).map(|(seats, kind)| Read { seats, block: Block { kind, reason, channel }, until, channel_key });
     fields.finish(made)
 }
 
-fn read_channel(value: &RawValue) -> Result<(HouseWord, TokenHash), String> {
+/// The channel and its key; or what is wrong, and in which part of it.
+fn read_channel(value: &RawValue) -> Result<(HouseWord, TokenHash), Wrong> {
     let Some(mut object) = Object::of(value) else {
-        return Err("must be an object with name and key".to_owned());
+        return Err(("".into(), "must be an object with name and key".to_owned()));
     };
+    let wrong = |name: &str, detail: String| -> Wrong { (fields::pointer(name).into(), detail) };
     let mut text = |name: &str| {
-        let value = object.take(name).ok_or_else(|| format!("{name} is missing"))?;
-        serde_json::from_str::<String>(value.get()).map_err(|_kind| format!("{name} must be a string"))
+        let value = object.take(name).ok_or_else(|| wrong(name, "is missing".to_owned()))?;
+        serde_json::from_str::<String>(value.get()).map_err(|_kind| wrong(name, "must be a string".to_owned()))
     };
     let (name, key) = (text("name")?, text("key")?);
     if let Some((name, why)) = object.left_over().next() {
-        return Err(format!("{name} {why}"));
+        return Err(wrong(&name, why.to_owned()));
     }
-    let name = HouseWord::parse(name).map_err(|error| format!("name {error}"))?;
-    let key = TokenHash::of_channel_key(key).map_err(|error| format!("key {error}"))?;
+    let name = HouseWord::parse(name).map_err(|error| wrong("name", error.to_string()))?;
+    let key = TokenHash::of_channel_key(key).map_err(|error| wrong("key", error.to_string()))?;
     Ok((name, key))
 }
 

@@ -52,7 +52,9 @@ pub(super) fn read_area(value: &RawValue, least: u32) -> Result<AreaPlaces, Wron
 /// The chosen tariffs; `None` after noting what is wrong.
 pub(super) fn read_tariffs(fields: &mut Fields<'_>) -> Option<Vec<String>> {
     let tariffs = fields.optional_list("tariffs", SeatSelection::MAX_SEATS, |value| {
-        serde_json::from_str(value.get()).map_err(|_kind| ("".into(), "must be a string".to_owned()))
+        let key = serde_json::from_str::<String>(value.get());
+        let key = key.map_err(|_kind| ("".into(), "must be a string".to_owned()))?;
+        Tariffs::key(&key).map_err(|error| ("".into(), error.to_string()))
     });
     if tariffs.is_none() && fields.names("/tariffs") { None } else { Some(tariffs.unwrap_or_default()) }
 }

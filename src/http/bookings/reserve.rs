@@ -248,11 +248,9 @@ fn read_best(value: &RawValue) -> Result<BestAvailable, Wrong> {
     let quantity = object.take("quantity").and_then(fields::whole_number);
     let accessible = object.take("accessible").map_or(Some(0), fields::whole_number);
     let companions = object.take("companions").map(fields::whole_number);
-    let mut text = |name| match object.take(name) {
+    let mut text = |name: &str| match object.take(name) {
         None => Ok(None),
-        Some(text) => {
-            serde_json::from_str(text.get()).map(Some).map_err(|_kind| whole(format!("{name} must be a string")))
-        }
+        Some(text) => read_name(text).map(Some).map_err(|detail| -> Wrong { (format!("/{name}").into(), detail) }),
     };
     let (category, section) = (text("category")?, text("section")?);
     let together = object.take("together").map(|word| serde_json::from_str::<Together>(word.get()));
@@ -277,6 +275,12 @@ fn read_best(value: &RawValue) -> Result<BestAvailable, Wrong> {
             .and_then(|companions| best(Within { companions: Some(companions), ..within }))
             .ok_or_else(|| ("/companions".into(), WRONG_COMPANIONS.to_owned())),
     }
+}
+
+/// What something of the house is called.
+fn read_name(value: &RawValue) -> Result<String, String> {
+    let name = serde_json::from_str::<String>(value.get()).map_err(|_kind| "must be a string".to_owned())?;
+    Within::name(&name).map_err(|error| error.to_string())
 }
 
 async fn place(

@@ -24,7 +24,8 @@ pub(super) struct SummaryAnswer {
     pub(super) sequence: u64,
     /// Number of seats.
     pub(super) seats: u32,
-    /// How many of them are available.
+    /// How many of them are free: not held, sold or blocked. Those that cost nothing that a customer could choose are counted, too: of a showtime with
+    /// `prices`, the places whose category has no zone, or only tariffs for operators.
     pub(super) available: u32,
 }
 

@@ -112,7 +112,7 @@ fn reads() -> Vec<Route> {
                 .time("from", "Only those that start then or later")
                 .time("to", "Only those that start before")
                 .flag("onSale", "true: only those whose seats can be reserved now: the sale has begun and is not over, and they are not cancelled")
-                .number("available", "Only those with so many available seats or more", 1, u64::from(MAX_SEATS_PER_SHOWTIME))
+                .number("available", "Only those with so many free seats or more, whatever they cost: see `available` in the answer", 1, u64::from(MAX_SEATS_PER_SHOWTIME))
                 .json::<PageAnswer>(200, "A page", &["Link?"])
                 .problems(&[400, 500, 503]),
         ),

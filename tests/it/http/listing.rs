@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::http::{is_problem, names};
@@ -283,4 +284,63 @@ async fn created_and_read(server: &Server, per_row: usize) {
     assert_eq!(seats.len(), 200_000);
     let held = server.hold(id, &[seats[199_999].0.clone()]).await;
     assert_eq!(server.seats(id, held.sequence).await[199_999].1, "Reserved");
+}
+
+/// A hall with a gold row and a blue one.
+fn hall(gold: u32, blue: u32) -> Value {
+    let row = |label: &str, count: u32| json!({"label": label, "count": count, "category": label});
+    json!({"name": "Hall", "categories": [{"key": "gold"}, {"key": "blue"}],
+        "sections": [{"name": "Stalls", "rows": [row("gold", gold), row("blue", blue)]}]})
+}
+
+/// What is free is counted, and what is blocked is not; the count follows a showtime to another version, and prices leave it as it is.
+async fn free_seats_are_counted_whatever_they_cost(server: &Server) {
+    let ask = async |method: Method, path: &str, body: Value| {
+        let request = server.as_operator(method, path).header("if-match", "*").json(&body);
+        let answer = server.send(request).await.unwrap();
+        assert!(answer.status < 300, "{path}: {answer:?}");
+        answer.body
+    };
+    let hall_id = ask(Method::POST, "/api/auditoriums", hall(4, 6)).await["id"].as_str().unwrap().to_owned();
+    ask(Method::PUT, &format!("/api/auditoriums/{hall_id}"), hall(5, 9)).await;
+    let prices = |category: &str| json!({"currency": "EUR", "zones": [{"category": category, "tariffs": [{"key": "full", "amount": 1}]}]});
+    let title = format!("Part {hall_id}");
+    let body = json!({"movieTitle": title, "startTime": "2030-01-01T20:00:00Z", "auditoriumId": hall_id,
+        "auditoriumVersion": 1, "prices": prices("gold")});
+    let id = ask(Method::POST, "/api/showtimes", body).await["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/showtimes/{id}");
+    // So many and no more are found by the filter, too.
+    let is_listed = async |free: u64| {
+        eventually(&format!("{free} are listed as free"), Duration::from_secs(20), async || {
+            let found =
+                async |least| server.get(&format!("/api/showtimes?title={hall_id}&available={least}")).await.body;
+            let (found, beyond) = (found(free).await, found(free + 1).await);
+            found["items"][0]["available"] == free && beyond["items"] == json!([])
+        })
+        .await;
+    };
+    is_listed(10).await;
+    let seats = server.seats(&id, 1).await;
+    let block = json!({"seatIds": [seats[0].0, seats[9].0], "type": "house"});
+    let block = ask(Method::POST, &format!("{path}/blocks"), block).await["blockId"].as_str().unwrap().to_owned();
+    is_listed(8).await;
+    server.hold(&id, std::slice::from_ref(&seats[1].0)).await;
+    is_listed(7).await;
+    ask(Method::PATCH, &path, json!({"prices": prices("blue")})).await;
+    ask(Method::PATCH, &path, json!({"auditoriumVersion": 2})).await;
+    is_listed(11).await;
+    ask(Method::DELETE, &format!("{path}/blocks/{block}"), Value::Null).await;
+    is_listed(13).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn free_seats_are_counted_whatever_they_cost_on_one_machine() {
+    let stack = Stack::embedded();
+    free_seats_are_counted_whatever_they_cost(&stack.start()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn free_seats_are_counted_whatever_they_cost_on_services() {
+    let stack = Stack::real(services::shared()).await;
+    free_seats_are_counted_whatever_they_cost(&stack.start()).await;
 }

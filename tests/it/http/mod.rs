@@ -14,6 +14,7 @@ mod dead_letters;
 mod differences;
 mod document;
 mod door_sales;
+mod every_script;
 mod examples;
 mod exchanged_areas;
 mod health;
@@ -36,6 +37,7 @@ mod seat_maps;
 mod strictness;
 mod text;
 mod totals;
+mod unseen;
 
 use serde_json::{Value, json};
 

@@ -6,6 +6,7 @@ mod blocks;
 mod browser;
 mod buyer;
 mod buying;
+mod cancelled_showtimes;
 mod changed_showtimes;
 mod clocks;
 mod command_line;

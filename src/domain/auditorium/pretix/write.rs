@@ -2,13 +2,19 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::domain::auditorium::parts::{Area, Category};
+use crate::domain::auditorium::parts::{Area, Category, Colour};
 use crate::domain::auditorium::seating::{Auditorium, RowView, SeatView, SectionView};
 
 /// Space around everything, in pixels.
 const MARGIN: i32 = 50;
 /// Width and height of an area that is not drawn here.
 const AREA_SIZE: (i32, i32) = (200, 100);
+/// An area's colour if its category has none, and the colours of its border and its label.
+const AREA_COLOURS: [&str; 3] = ["#dddddd", "#888888", "#333333"];
+/// Height of an area's label, in pixels.
+const TEXT_SIZE: u32 = 16;
+/// What the ids of seats without one begin with.
+const GUID: &str = "turnstile-";
 
 /// An auditorium to be written as a plan of pretix. A pixel there is a unit here.
 #[derive(Debug)]
@@ -18,6 +24,8 @@ pub struct Plan<'a> {
     shift: (i32, i32),
     /// Width and height of the whole plan.
     size: (i32, i32),
+    /// What the ids of seats without one begin with, and no given one does.
+    guid: String,
 }
 
 impl<'a> Plan<'a> {
@@ -37,7 +45,12 @@ impl<'a> Plan<'a> {
         let ((left, top), (right, bottom)) = bounds.unwrap_or_default();
         let shift = |least: i32| if least < 0 { MARGIN - least } else { 0 };
         let shift = (shift(left), shift(top));
-        Self { house, shift, size: (right + shift.0 + MARGIN, bottom + shift.1 + MARGIN) }
+        let mut guid = GUID.to_owned();
+        // A given one has an end, so this has.
+        while house.guids.iter().any(|(_, given)| given.starts_with(&guid)) {
+            guid.push('-');
+        }
+        Self { house, shift, size: (right + shift.0 + MARGIN, bottom + shift.1 + MARGIN), guid }
     }
 }
 
@@ -123,51 +136,60 @@ impl Serialize for Zone<'_> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("name", self.section.map_or("Areas", |section| section.name))?;
         map.serialize_entry("position", &Position(self.plan.shift))?;
-        map.serialize_entry("rows", &Rows(self.section))?;
+        map.serialize_entry("rows", &Rows(self))?;
         if self.section.is_none() {
-            map.serialize_entry("areas", &Areas(self.plan.house.areas()))?;
+            map.serialize_entry("areas", &Areas(self.plan.house))?;
         }
         map.end()
     }
 }
 
-struct Rows<'a>(Option<SectionView<'a>>);
+struct Rows<'a>(&'a Zone<'a>);
 
 impl Serialize for Rows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.into_iter().flat_map(SectionView::rows).map(Row))
+        let Zone { plan, section } = self.0;
+        serializer.collect_seq(section.iter().flat_map(|section| section.rows()).map(|row| Row { plan, row }))
     }
 }
 
-struct Row<'a>(RowView<'a>);
+struct Row<'a> {
+    plan: &'a Plan<'a>,
+    row: RowView<'a>,
+}
 
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(3))?;
-        map.serialize_entry("row_number", self.0.label)?;
+        map.serialize_entry("row_number", self.row.label)?;
         map.serialize_entry("position", &Position((0, 0)))?;
-        map.serialize_entry("seats", &Seats(self.0))?;
+        map.serialize_entry("seats", &Seats(self))?;
         map.end()
     }
 }
 
-struct Seats<'a>(RowView<'a>);
+struct Seats<'a>(&'a Row<'a>);
 
 impl Serialize for Seats<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.seats().map(Seat))
+        let Row { plan, row } = self.0;
+        serializer.collect_seq(row.seats().map(|seat| Seat { plan, seat }))
     }
 }
 
-struct Seat<'a>(SeatView<'a>);
+struct Seat<'a> {
+    plan: &'a Plan<'a>,
+    seat: SeatView<'a>,
+}
 
 impl Serialize for Seat<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let seat = &self.0;
+        let seat = &self.seat;
         let mut map = serializer.serialize_map(Some(4))?;
-        match seat.guid {
+        // An id there has two characters or more.
+        match seat.guid.filter(|guid| guid.chars().nth(1).is_some()) {
             Some(guid) => map.serialize_entry("seat_guid", guid)?,
-            None => map.serialize_entry("seat_guid", &format!("turnstile-{}", seat.index))?,
+            None => map.serialize_entry("seat_guid", &format!("{}{}", self.plan.guid, seat.index))?,
         }
         map.serialize_entry("seat_number", seat.name.label)?;
         map.serialize_entry("position", &Position((seat.point.x.whole(), seat.point.y.whole())))?;
@@ -176,24 +198,51 @@ impl Serialize for Seat<'_> {
     }
 }
 
-struct Areas<'a>(&'a [Area]);
+struct Areas<'a>(&'a Auditorium);
 
 impl Serialize for Areas<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(OneArea))
+        serializer.collect_seq(self.0.areas().iter().map(|area| OneArea { house: self.0, area }))
     }
 }
 
-struct OneArea<'a>(&'a Area);
+/// A rectangle with the area's label in its middle.
+struct OneArea<'a> {
+    house: &'a Auditorium,
+    area: &'a Area,
+}
 
 impl Serialize for OneArea<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (position, (width, height)) = frame(self.0);
-        let mut map = serializer.serialize_map(Some(4))?;
-        map.serialize_entry("width", &width)?;
-        map.serialize_entry("height", &height)?;
+        let (position, size) = frame(self.area);
+        let [colour, border, _text] = AREA_COLOURS;
+        let own = self.house.category_of(self.area).and_then(|category| category.colour.as_ref());
+        let mut map = serializer.serialize_map(Some(7))?;
+        map.serialize_entry("shape", "rectangle")?;
         map.serialize_entry("position", &Position(position))?;
-        map.serialize_entry("text", &self.0.label)?;
+        map.serialize_entry("rectangle", &Size(size))?;
+        map.serialize_entry("color", own.map_or(colour, Colour::as_str))?;
+        map.serialize_entry("border_color", border)?;
+        map.serialize_entry("rotation", &0)?;
+        map.serialize_entry("text", &Label { text: &self.area.label, size })?;
+        map.end()
+    }
+}
+
+/// What is written in the middle of a rectangle of this size.
+struct Label<'a> {
+    text: &'a str,
+    size: (i32, i32),
+}
+
+impl Serialize for Label<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let [_area, _border, colour] = AREA_COLOURS;
+        let mut map = serializer.serialize_map(Some(4))?;
+        map.serialize_entry("text", self.text)?;
+        map.serialize_entry("position", &Position((self.size.0 / 2, self.size.1 / 2)))?;
+        map.serialize_entry("color", colour)?;
+        map.serialize_entry("size", &TEXT_SIZE)?;
         map.end()
     }
 }

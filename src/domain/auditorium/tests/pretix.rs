@@ -68,10 +68,10 @@ fn faults_point_into_the_plan_that_was_sent() {
     );
 }
 
-/// The object has the members that pretix needs, and none that its schema refuses.
+/// The object has the members that pretix needs, and none that it refuses.
 #[track_caller]
 fn has(value: &Value, needed: &[&str], optional: &[&str]) {
-    let object = value.as_object().unwrap();
+    let object = value.as_object().unwrap_or_else(|| panic!("{value} is no object"));
     assert!(needed.iter().all(|name| object.contains_key(*name)), "{needed:?} in {value}");
     assert!(object.keys().all(|name| needed.contains(&name.as_str()) || optional.contains(&name.as_str())), "{value}");
 }
@@ -79,32 +79,64 @@ fn has(value: &Value, needed: &[&str], optional: &[&str]) {
 #[track_caller]
 fn is_position(value: &Value) {
     has(value, &["x", "y"], &[]);
-    assert!(value["x"].is_i64() && value["y"].is_i64(), "{value}");
+    assert!(value["x"].is_number() && value["y"].is_number(), "{value}");
 }
 
-/// What its schema asks for.
+#[track_caller]
+fn is_size(value: &Value) {
+    has(value, &["width", "height"], &[]);
+    assert!(value["width"].as_i64().unwrap() > 0 && value["height"].as_i64().unwrap() > 0, "{value}");
+}
+
+#[track_caller]
+fn is_colour(value: &Value) {
+    let digits = value.as_str().unwrap().strip_prefix('#').unwrap();
+    assert!(digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()), "{value}");
+}
+
+/// What pretix asks of an area that is a rectangle with a label.
+fn check_area(area: &Value) {
+    has(area, &["shape", "position", "rectangle", "text"], &["color", "border_color", "rotation", "uuid"]);
+    assert_eq!(area["shape"], "rectangle");
+    is_position(&area["position"]);
+    is_size(&area["rectangle"]);
+    is_colour(&area["color"]);
+    is_colour(&area["border_color"]);
+    assert!(area["rotation"].is_number(), "{area}");
+    has(&area["text"], &["text", "position"], &["color", "size"]);
+    is_position(&area["text"]["position"]);
+    is_colour(&area["text"]["color"]);
+    assert!(area["text"]["text"].is_string() && area["text"]["size"].is_number(), "{area}");
+}
+
+/// What pretix asks of a plan: its schema, and that the ids of seats are unique.
 fn check(plan: &Value) {
-    has(plan, &["name", "zones", "categories"], &["size"]);
-    assert!(plan["size"]["width"].as_i64().unwrap() > 0 && plan["size"]["height"].as_i64().unwrap() > 0);
-    plan["categories"].as_array().unwrap().iter().for_each(|category| has(category, &["name"], &["color"]));
+    has(plan, &["name", "zones", "categories", "size"], &[]);
+    is_size(&plan["size"]);
+    for category in plan["categories"].as_array().unwrap() {
+        has(category, &["name"], &["color"]);
+        category.get("color").into_iter().for_each(is_colour);
+    }
     let mut guids = std::collections::HashSet::new();
     for zone in plan["zones"].as_array().unwrap() {
-        has(zone, &["position", "rows"], &["name", "displayed", "areas"]);
+        // Its importer reads the name, too.
+        has(zone, &["name", "position", "rows"], &["zone_id", "uuid", "areas"]);
         is_position(&zone["position"]);
-        for area in zone["areas"].as_array().into_iter().flatten() {
-            has(area, &["width", "height", "position"], &["color", "border_color", "rotation", "text"]);
-            is_position(&area["position"]);
-            assert!(area["width"].is_i64() && area["height"].is_i64() && area["text"].is_string());
-        }
+        zone["areas"].as_array().into_iter().flatten().for_each(check_area);
         for row in zone["rows"].as_array().unwrap() {
-            has(row, &["seats", "row_number"], &["number_of_seats", "seats_spacing", "position"]);
+            has(row, &["seats", "row_number"], &["row_label", "seat_label", "uuid", "row_number_position", "position"]);
             assert!(row["row_number"].is_string());
+            is_position(&row["position"]);
             for seat in row["seats"].as_array().unwrap() {
-                has(seat, &["seat_guid", "seat_number", "position", "category"], &[]);
-                assert!(
-                    seat["seat_guid"].is_string() && seat["seat_number"].is_string() && seat["category"].is_string()
+                has(
+                    seat,
+                    &["seat_guid", "seat_number", "position", "category"],
+                    &["uuid", "start_direction", "radius"],
                 );
-                assert!(guids.insert(seat["seat_guid"].as_str().unwrap().to_owned()), "{seat}");
+                assert!(seat["seat_number"].is_string() && seat["category"].is_string());
+                let guid = seat["seat_guid"].as_str().unwrap();
+                assert!(guid.chars().count() >= 2 && guid.trim_matches(' ') == guid && !guid.contains('\n'), "{seat}");
+                assert!(guids.insert(guid.to_owned()), "{seat}");
                 is_position(&seat["position"]);
             }
         }
@@ -127,6 +159,83 @@ fn what_is_written_is_a_plan_that_pretix_takes() {
     };
     assert_eq!(labels(&again), labels(&house));
     assert_eq!(again.seat(0).unwrap().category.unwrap().key, "a");
+}
+
+/// The ids that seats with these ids of ours have there.
+fn guids(given: &[Option<&str>]) -> Vec<String> {
+    let seats: Vec<Value> =
+        given.iter().zip(1..).map(|(guid, label)| json!({"label": label.to_string(), "guid": guid})).collect();
+    let house = good(&super::rows(&json!([{"label": "A", "seats": seats}])));
+    let plan = serde_json::to_value(pretix::Plan::of(&house)).unwrap();
+    check(&plan);
+    let seats = plan["zones"][0]["rows"][0]["seats"].as_array().unwrap();
+    seats.iter().map(|seat| seat["seat_guid"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_seat_without_an_id_that_pretix_takes_gets_one_that_no_other_has() {
+    assert_eq!(guids(&[None, Some("g")]), ["turnstile-0", "turnstile-1"]);
+    assert_eq!(guids(&[Some("🎭"), Some("🎭🎭")]), ["turnstile-0", "🎭🎭"]);
+    assert_eq!(guids(&[None, Some("turnstile-0"), None]), ["turnstile--0", "turnstile-0", "turnstile--2"]);
+    assert_eq!(guids(&[None, Some("turnstile--0"), Some("x y")]), ["turnstile---0", "turnstile--0", "x y"]);
+}
+
+#[test]
+fn an_area_is_a_rectangle_with_its_label_in_the_middle() {
+    let house = good(&json!({"name": "🎭 Zürich", "categories": [{"key": "東京", "colour": "#ABC"}, {"key": "نمط"}],
+        "areas": [{"label": "العربية नमस्ते", "capacity": 50, "category": "東京", "x": 10, "y": 20, "width": 60, "height": 30},
+            {"label": "Bar", "capacity": 5, "category": "نمط"}]}));
+    let plan = serde_json::to_value(pretix::Plan::of(&house)).unwrap();
+    check(&plan);
+    assert_eq!(plan["categories"], json!([{"name": "東京", "color": "#aabbcc"}, {"name": "نمط"}]));
+    let text = json!({"text": "العربية नमस्ते", "position": {"x": 30, "y": 15}, "color": "#333333", "size": 16});
+    let rectangle = json!({"width": 60, "height": 30});
+    let area = json!({"shape": "rectangle", "position": {"x": 10, "y": 20}, "rectangle": rectangle, "color": "#aabbcc",
+        "border_color": "#888888", "rotation": 0, "text": text});
+    assert_eq!(plan["zones"][0]["areas"][0], area);
+    assert_eq!(plan["zones"][0]["areas"][1]["color"], "#dddddd");
+}
+
+/// What the schema of pretix allows, and is more or less than a house: it is taken or refused by the place that is wrong.
+#[test]
+fn what_pretix_allows_is_taken_or_refused_by_its_place() {
+    let with = |pointer: &str, value: Value| {
+        let mut plan = plan();
+        *plan.pointer_mut(pointer).unwrap() = value;
+        read(&plan)
+    };
+    let seat = "/zones/0/rows/0/seats/0";
+    for (pointer, value) in [
+        (format!("{seat}/position"), json!({"x": 0.25, "y": -12.5})),
+        (format!("{seat}/category"), json!("")),
+        (format!("{seat}/seat_guid"), json!("x".repeat(100))),
+        ("/zones/0/rows/0/row_number_position".to_owned(), Value::Null),
+        ("/zones/0/areas".to_owned(), json!([{"shape": "polygon", "polygon": {"points": [{"x": 1, "y": 2}]}}, {}])),
+        ("/categories/0/color".to_owned(), json!("rgb(1, 2, 3)")),
+        ("/size".to_owned(), json!({"width": -1, "height": 0})),
+    ] {
+        with(&pointer, value.clone()).unwrap_or_else(|error| panic!("{pointer} {value}: {error:?}"));
+    }
+    for (pointer, value, detail) in [
+        (format!("{seat}/seat_number"), json!(""), "is empty"),
+        (format!("{seat}/seat_guid"), json!("x".repeat(101)), "has 101 characters, at most 100 are taken"),
+        (format!("{seat}/position/x"), json!(1e300), "must be a number from -20000000 to 20000000"),
+        ("/zones/0/rows/0/row_number".to_owned(), json!(" "), "is empty"),
+        ("/zones/2/name".to_owned(), json!("Ground floor"), "section Ground floor is listed twice"),
+        ("/categories/1/name".to_owned(), json!("Parkett"), "category Parkett is listed twice"),
+        ("/name".to_owned(), json!("a\u{202E}b"), ""),
+        ("/zones".to_owned(), json!([]), "there is neither a seat nor an area"),
+    ] {
+        let mut plan = plan();
+        if pointer == "/zones/2/name" {
+            plan["zones"][2]["name"] = json!("");
+        }
+        *plan.pointer_mut(&pointer).unwrap() = value;
+        let Err(PlanError::Faults(faults)) = read(&plan) else { panic!("{pointer} was taken") };
+        let found = faults.iter().find(|fault| fault.detail.contains(detail));
+        let place = if pointer == "/zones" { "" } else { pointer.as_str() };
+        assert_eq!(found.map(|fault| fault.pointer.as_str()), Some(place), "{faults:?}");
+    }
 }
 
 #[test]
