@@ -112,12 +112,15 @@ fn every_resource_of_the_contract_is_described() {
 fn the_members_of_the_contract_keep_their_names() {
     let contract = ours();
     for (schema, members) in [
-        ("Reservation", "areas bestAvailable channelKey paymentReference seatId seatIds showtimeId tariffs userId"),
-        ("ReservationHere", "areas bestAvailable channelKey paymentReference seatId seatIds tariffs userId"),
+        (
+            "Reservation",
+            "areas bestAvailable blockId channelKey paymentReference seatId seatIds showtimeId tariffs userId",
+        ),
+        ("ReservationHere", "areas bestAvailable blockId channelKey paymentReference seatId seatIds tariffs userId"),
         ("AreaPlaces", "areaId quantity tariff"),
         ("BestAvailable", "accessible category companions quantity section together"),
         ("Confirmation", "holdToken paymentReference"),
-        ("SeatExchange", "add areas channelKey holdToken remove tariffs"),
+        ("SeatExchange", "add areas blockId channelKey holdToken remove tariffs"),
         ("AreaTotal", "areaId quantity tariff"),
         ("Refund", "reason seatIds"),
         (

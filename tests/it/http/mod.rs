@@ -2,6 +2,7 @@
 
 mod areas;
 mod auditoriums;
+mod block_sales;
 mod blocks;
 mod booked_seats;
 mod bookings_of_holders;
