@@ -3,6 +3,7 @@
 mod areas;
 mod auditoriums;
 mod block_sales;
+mod blocked_seats;
 mod blocks;
 mod booked_seats;
 mod bookings_of_holders;

@@ -1,4 +1,4 @@
-//! Blocks on the operator's board in a real browser: their seats are sold at the door without being given back before.
+//! Blocks on the operator's board in a real browser: their seats are sold at the door without being given back before, and the past shows them.
 
 use reqwest::Method;
 use serde_json::json;
@@ -28,4 +28,11 @@ async fn seats_of_a_block_are_sold_at_the_door() {
     let told = server.send(events).await.unwrap();
     let types: Vec<_> = told.body["items"].as_array().unwrap().iter().map(|event| &event["event"]["type"]).collect();
     assert_eq!(types, [&json!("SeatsReleased"), &json!("SeatsReserved"), &json!("BookingConfirmed")], "in one commit");
+    // As it stood when the block was made.
+    let slide = "const slider = document.getElementById('past-at'); slider.value = 1; slider.dispatchEvent(new Event('input', { bubbles: true }))";
+    browser.script(slide).await;
+    let words =
+        |place: u32, words: &str| format!("document.querySelector('seat-map').states.word({place}) === '{words}'");
+    browser.until("the past has the block", &words(0, "reserved, blocked")).await;
+    browser.until("and nothing beside it", &words(3, "available")).await;
 }
