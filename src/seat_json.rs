@@ -12,9 +12,28 @@ use crate::domain::{AreaShape, Labels, Row, Seat, SeatId, SeatIndex, SeatMap, Se
 /// Bytes of a seat, about.
 pub const SEAT_BYTES: usize = 96;
 
+/// What a seat is to its reader.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shown {
+    /// As everybody is told.
+    Public(SeatStatus),
+    /// Held back by the house: for operators only, all others are told that it is reserved.
+    Blocked,
+}
+
+impl From<SeatStatus> for Shown {
+    fn from(status: SeatStatus) -> Self {
+        Self::Public(status)
+    }
+}
+
 /// Appends seats of the showtime as `{"seatId":..,"row":..,"number":..,"status":..}`, with a comma between two. Seats of an auditorium have
 /// `section`, and where it says more, `label`, `category` and `kind` besides. Places of an area have `area`.
-pub fn push_seats<'a>(out: &mut String, showtime: ShowtimeId, seats: impl Iterator<Item = (Seat<'a>, SeatStatus)>) {
+pub fn push_seats<'a, S: Into<Shown>>(
+    out: &mut String,
+    showtime: ShowtimeId,
+    seats: impl Iterator<Item = (Seat<'a>, S)>,
+) {
     let prefix = SeatId::prefix(showtime);
     let mut opening = r#"{"seatId":""#;
     // The row as JSON text is made once for all its seats.
@@ -29,10 +48,11 @@ pub fn push_seats<'a>(out: &mut String, showtime: ShowtimeId, seats: impl Iterat
         out.push_str(r#","number":"#);
         push_number(out, seat.number());
         push_rest(out, seat);
-        out.push_str(match status {
-            SeatStatus::Available => r#","status":"Available"}"#,
-            SeatStatus::Reserved => r#","status":"Reserved"}"#,
-            SeatStatus::Sold => r#","status":"Sold"}"#,
+        out.push_str(match status.into() {
+            Shown::Public(SeatStatus::Available) => r#","status":"Available"}"#,
+            Shown::Public(SeatStatus::Reserved) => r#","status":"Reserved"}"#,
+            Shown::Public(SeatStatus::Sold) => r#","status":"Sold"}"#,
+            Shown::Blocked => r#","status":"Blocked"}"#,
         });
         opening = r#",{"seatId":""#;
     }

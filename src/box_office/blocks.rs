@@ -63,12 +63,10 @@ impl BoxOffice {
         found.map_err(|error| self.unavailable(&error))
     }
 
-    /// The live blocks of a showtime that have a channel, for who decides on the showtime as readers see it.
-    pub async fn channels(&self, showtime_id: ShowtimeId) -> Result<Vec<Booking>, BoxOfficeError> {
+    /// All live blocks of a showtime.
+    pub async fn all_blocks(&self, showtime_id: ShowtimeId) -> Result<Vec<Booking>, BoxOfficeError> {
         let most = usize::try_from(Showtime::MOST_BLOCKS).unwrap_or(usize::MAX);
-        let mut blocks = self.blocks(showtime_id, None, most).await?;
-        blocks.retain(|booking| booking.block.as_ref().is_some_and(|block| block.channel.is_some()));
-        Ok(blocks)
+        self.blocks(showtime_id, None, most).await
     }
 
     async fn house(

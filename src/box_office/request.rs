@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use crate::box_office::arrivals::Arrival;
 use crate::box_office::{BoxOfficeError, Listed, Outcome};
 use crate::domain::{
-    Booking, BookingId, BookingStatus, Buyer, Command, HoldToken, Money, Rejection, SeatId, SeatSelection, SeatWish,
-    Showtime, ShowtimeId, Timestamp,
+    BlockAccess, Booking, BookingId, BookingStatus, Buyer, Command, HoldToken, Money, Rejection, SeatId, SeatSelection,
+    SeatWish, Showtime, ShowtimeId, Timestamp,
 };
 use crate::telemetry::metrics::Gauge;
 use crate::write_store::IdempotencyRecord;
@@ -139,7 +139,7 @@ impl KeyedRequest {
                 if !exchange.tariffs.are_usual() || !exchange.areas.is_empty() {
                     meaning.push(&more);
                 }
-                meaning.extend(exchange.channel.iter().flat_map(|key| [b"channel".as_slice(), &key.0]));
+                meaning.extend(opened(exchange.access.as_ref()));
                 Self::new(key, &[b"seats", booking], &meaning, nonce)
             }
             Command::ExtendHold { .. } => Self::new(key, &[b"extend", booking], &[], nonce),
@@ -165,9 +165,18 @@ fn named_seats(seats: &SeatSelection) -> Option<Vec<Vec<u8>>> {
 
 /// What a buyer shows, part by part. Nothing, if it shows nothing: as before anything could be shown.
 fn shown(buyer: &Buyer) -> Vec<&[u8]> {
-    let Buyer { channel, payment, is_operator: _ } = buyer;
-    let channel = channel.iter().flat_map(|key| [b"channel".as_slice(), &key.0]);
-    channel.chain(payment.iter().flat_map(|payment| [b"payment".as_slice(), payment.as_str().as_bytes()])).collect()
+    let Buyer { access, payment, is_operator: _ } = buyer;
+    let payment = payment.iter().flat_map(|payment| [b"payment".as_slice(), payment.as_str().as_bytes()]);
+    opened(access.as_ref()).chain(payment).collect()
+}
+
+/// What opens blocks. As before there was anything but channels, so that a request is known again that was first made then.
+fn opened(access: Option<&BlockAccess>) -> impl Iterator<Item = &[u8]> {
+    let parts = access.map(|access| match access {
+        BlockAccess::ChannelKey(key) => [b"channel".as_slice(), &key.0],
+        BlockAccess::Block(id) => [b"block".as_slice(), id.0.as_bytes().as_slice()],
+    });
+    parts.into_iter().flatten()
 }
 
 fn ids_of(seats: &[SeatId]) -> Vec<u8> {

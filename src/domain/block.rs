@@ -25,7 +25,16 @@ pub struct Block {
     pub channel: Option<HouseWord>,
 }
 
-/// Seats that a booking has from a channel's block.
+/// What opens blocks to a request: their seats can be taken as if they were free, and go back to them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BlockAccess {
+    /// Hash of a channel's key. It opens the channel's blocks, to everybody.
+    ChannelKey(TokenHash),
+    /// A block of any type, named by an operator. To nobody else it is there.
+    Block(BookingId),
+}
+
+/// Seats that a booking has from a block.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BlockSeats {
@@ -39,7 +48,7 @@ pub struct BlockSeats {
 /// Why a command about a block is refused.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum BlockRejection {
-    /// No block of the showtime has this id.
+    /// No block of the showtime has this id; or it is over, and seats of it are wanted.
     #[error("there is no block with this id")]
     Unknown,
     /// Seats that the block does not have.

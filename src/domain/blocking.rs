@@ -1,6 +1,6 @@
 //! Blocking: what operators do with the places that the house holds back.
 
-use crate::domain::channel::Channel;
+use crate::domain::open_blocks::OpenBlocks;
 use crate::domain::{
     BlockRejection, BookingId, Decision, Event, GivenTime, ListingError, NewBlock, Rejection, SeatId, Showtime,
     Timestamp,
@@ -28,7 +28,7 @@ impl Showtime {
         if let Some(until) = until.filter(|until| *until <= now) {
             return Err(BlockRejection::Over { until }.into());
         }
-        self.check_free(seats.as_slice(), &Channel::default())?;
+        self.check_free(seats.as_slice(), &OpenBlocks::default())?;
         if self.bookings().filter(|booking| booking.is_live_block()).count() >= most_blocks() {
             return Err(BlockRejection::TooMany { most: Self::MOST_BLOCKS }.into());
         }
@@ -40,8 +40,8 @@ impl Showtime {
         }))
     }
 
-    /// Gives seats of a block back to everybody: all if none is named. A block without seats is over, but a channel's: seats that it has sold may
-    /// come back to it. If the block has none of those named, that was done before.
+    /// Gives seats of a block back to everybody: all if none is named. A block whose last seats are given back is over, but a channel's: seats
+    /// that it has sold may come back to it. If the block has none of those named, that was done before.
     pub(super) fn decide_unblock(&self, id: BookingId, seats: &[SeatId]) -> Result<Decision, Rejection> {
         let (block, kind) = self
             .booking(id)

@@ -97,7 +97,7 @@ pub struct Booking {
     pub refused_payment: Option<RefusedPayment>,
     /// What it is for, if the house holds its seats back. Its user is [`UserId::house`], and nobody has its token.
     pub block: Option<Block>,
-    /// Which of its seats it has, or had last, from channels' blocks.
+    /// Which of its seats it has, or had last, from blocks: a channel's, or one that an operator sold out of.
     pub from_blocks: Vec<BlockSeats>,
     /// Sequence of the last event about it; its version for optimistic concurrency.
     pub version: u64,

@@ -4,8 +4,8 @@
 
 use std::ops::Range;
 
-use crate::domain::channel::Channel;
 use crate::domain::command::NewHold;
+use crate::domain::open_blocks::OpenBlocks;
 use crate::domain::{AreaPlaces, Choice, Rejection, SeatId, SeatSelection, SeatWish, Showtime};
 
 impl Showtime {
@@ -14,27 +14,27 @@ impl Showtime {
         &self,
         NewHold { asked_at, buyer, .. }: &NewHold<'_>,
         choice: &Choice,
-        channel: &Channel,
+        open: &OpenBlocks,
     ) -> Result<SeatSelection, Rejection> {
         let mut chosen = match choice.seats() {
             None => SeatSelection::none(),
             Some(SeatWish::Named(seats)) => {
-                self.check_free(seats.as_slice(), channel)?;
+                self.check_free(seats.as_slice(), open)?;
                 if buyer.payment.is_none() {
-                    self.check_orphans(channel, &[], seats.as_slice())?;
+                    self.check_orphans(open, &[], seats.as_slice())?;
                 }
                 seats.clone()
             }
             Some(SeatWish::Best(best)) => {
                 let are_for_all = self.listing().terms.accessible_for_all_from.is_some_and(|from| from <= *asked_at);
                 let best = if are_for_all { best.clone().of_all_places() } else { best.clone() };
-                let is_free = |seat| self.is_free(seat) || channel.has(seat);
+                let is_free = |seat| self.is_free(seat) || open.has(seat);
                 let buyable = self.buyable(&best, buyer.is_operator);
                 let seats = best.choose_buyable(&self.facts().seat_map, is_free, &buyable)?;
                 SeatSelection::chosen(self.seat_prefix(), seats, best.tariffs())
             }
         };
-        self.choose_places(choice.areas(), channel, &mut chosen)?;
+        self.choose_places(choice.areas(), open, &mut chosen)?;
         Ok(chosen)
     }
 
@@ -42,12 +42,12 @@ impl Showtime {
     pub(super) fn choose_places(
         &self,
         areas: &[AreaPlaces],
-        channel: &Channel,
+        open: &OpenBlocks,
         chosen: &mut SeatSelection,
     ) -> Result<(), Rejection> {
         for (position, wanted) in areas.iter().enumerate() {
             let places = self.places_of_area(wanted)?;
-            let free = self.free_places(channel, places, (wanted.quantity(), chosen.as_slice()));
+            let free = self.free_places(open, places, (wanted.quantity(), chosen.as_slice()));
             if free.len() < usize::try_from(wanted.quantity()).unwrap_or(usize::MAX) {
                 return Err(too_few(areas, position, free.len()));
             }
@@ -63,10 +63,10 @@ impl Showtime {
     }
 
     /// Up to so many free places besides those that were chosen before; `places` are positions.
-    fn free_places(&self, channel: &Channel, places: Range<u32>, (wanted, chosen): (u32, &[SeatId])) -> Vec<SeatId> {
+    fn free_places(&self, open: &OpenBlocks, places: Range<u32>, (wanted, chosen): (u32, &[SeatId])) -> Vec<SeatId> {
         let seat_map = &self.facts().seat_map;
         let places = places.map(|position| seat_map.index_at(position));
-        let free = places.filter(|place| self.is_free(*place) || channel.has(*place));
+        let free = places.filter(|place| self.is_free(*place) || open.has(*place));
         let ids = free.map(|place| SeatId::with_prefix(self.seat_prefix(), place));
         ids.filter(|id| !chosen.contains(id)).take(usize::try_from(wanted).unwrap_or(usize::MAX)).collect()
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::domain::{
-    BookingId, CancelReason, Choice, ListingChange, NewBlock, PaymentReference, SeatExchange, SeatId, SeatSelection,
-    Terms, Timestamp, TokenHash, UserId,
+    BlockAccess, BookingId, CancelReason, Choice, ListingChange, NewBlock, PaymentReference, SeatExchange, SeatId,
+    SeatSelection, Terms, Timestamp, TokenHash, UserId,
 };
 
 /// A request to change one showtime. Every command may be repeated: a second time it changes nothing and is answered as the first time.
@@ -204,8 +204,8 @@ impl Command {
 /// What is shown with a reservation. Most show nothing.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Buyer {
-    /// Hash of a channel's key.
-    pub channel: Option<TokenHash>,
+    /// Opens blocks: their seats can be taken, too.
+    pub access: Option<BlockAccess>,
     /// An operator, already authenticated, asks.
     pub is_operator: bool,
     /// Sold at once, for this payment: an operator's sale at the door.
@@ -215,7 +215,12 @@ pub struct Buyer {
 impl Buyer {
     /// Whether it can have no seats but free ones, and only while the sale is open.
     pub fn is_like_all(&self) -> bool {
-        self.channel.is_none() && self.payment.is_none()
+        self.access.is_none() && self.payment.is_none()
+    }
+
+    /// Whether it shows what only operators may show.
+    pub fn needs_operator(&self) -> bool {
+        self.payment.is_some() || matches!(self.access, Some(BlockAccess::Block(_)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Confirmations: a payment in time makes a hold a sale; a late one takes the seats again, or is to be returned.
 
-use crate::domain::channel::taken_out;
 use crate::domain::decide::accepted;
+use crate::domain::open_blocks::taken_out;
 use crate::domain::{
     BlockSeats, Booking, BookingStatus, ConflictReason, Decision, Event, PaymentReference, RefusedPayment, Rejection,
     SeatId, SeatStatus, Showtime, TakenSeat, Timestamp,
@@ -70,7 +70,7 @@ impl Showtime {
     }
 
     /// Why the seats of a booking that has ended cannot be taken again: those that are not free, or none of them if the customer may not
-    /// have so many any more. `None` if they can. What went back to its channel's blocks is free for it.
+    /// have so many any more. `None` if they can. What went back to the blocks that it was from is free for it.
     fn in_the_way_of(&self, booking: &Booking, in_its_blocks: &[BlockSeats]) -> Option<Vec<TakenSeat>> {
         let is_its_own = |seat: &SeatId| in_its_blocks.iter().any(|block| block.seat_ids.contains(seat));
         // A seat that was left out since is nobody's.

@@ -1,7 +1,7 @@
 //! Decisions: what a command comes to, given how its showtime, its booking or the listing stands and when the command came.
 
-use crate::domain::channel::Channel;
 use crate::domain::command::NewHold;
+use crate::domain::open_blocks::OpenBlocks;
 use crate::domain::{
     Booking, BookingId, BookingStatus, CancelReason, Command, ConflictReason, Credential, Event, HoldPolicy, Listing,
     ListingChange, Rejection, SeatId, SeatSelection, Showtime, Timestamp, TokenHash, UserId,
@@ -48,14 +48,14 @@ impl Showtime {
                     return already_reserved(booking, seats, token);
                 }
                 self.check_terms(seats.len(), user_id, (*asked_at, buyer))?;
-                let channel = self.channel(buyer.channel.as_ref(), now)?;
-                self.check_free(seats.as_slice(), &channel)?;
+                let open = self.open_blocks(buyer.access, buyer.is_operator, now)?;
+                self.check_free(seats.as_slice(), &open)?;
                 // Who sells at the door sees the house.
                 if buyer.payment.is_none() {
-                    self.check_orphans(&channel, &[], seats.as_slice())?;
+                    self.check_orphans(&open, &[], seats.as_slice())?;
                 }
                 let new = NewHold { booking_id: *booking_id, user_id, asked_at: *asked_at, buyer };
-                self.decide_reservation(&new, (seats, &channel), now, policy)
+                self.decide_reservation(&new, (seats, &open), now, policy)
             }
             Command::ReserveChosen { booking_id, choice, user_id, token, asked_at, buyer } => {
                 if let Some(booking) = self.booking(*booking_id) {
@@ -66,10 +66,10 @@ impl Showtime {
                     };
                 }
                 self.check_terms(choice.quantity(), user_id, (*asked_at, buyer))?;
-                let channel = self.channel(buyer.channel.as_ref(), now)?;
+                let open = self.open_blocks(buyer.access, buyer.is_operator, now)?;
                 let new = NewHold { booking_id: *booking_id, user_id, asked_at: *asked_at, buyer };
-                let seats = self.choose(&new, choice, &channel)?;
-                self.decide_reservation(&new, (&seats, &channel), now, policy)
+                let seats = self.choose(&new, choice, &open)?;
+                self.decide_reservation(&new, (&seats, &open), now, policy)
             }
             Command::BlockSeats { new } => self.decide_block(new, now),
             Command::UnblockSeats { booking_id, seats } => self.decide_unblock(*booking_id, seats),
@@ -159,8 +159,8 @@ impl Showtime {
         }
     }
 
-    /// Whether all of these seats are free, or the channel's.
-    pub(super) fn check_free(&self, seats: &[SeatId], channel: &Channel) -> Result<(), Rejection> {
+    /// Whether all of these seats are free, or of a block that is open to the request.
+    pub(super) fn check_free(&self, seats: &[SeatId], open: &OpenBlocks) -> Result<(), Rejection> {
         let mut unknown = Vec::new();
         let mut conflicts = Vec::new();
         for seat_id in seats.iter().copied() {
@@ -168,7 +168,7 @@ impl Showtime {
             match known.map(|(status, _)| ConflictReason::of(status)) {
                 None => unknown.push(seat_id),
                 Some(None) => {}
-                Some(Some(_)) if channel.has(seat_id.index()) => {}
+                Some(Some(_)) if open.has(seat_id.index()) => {}
                 Some(Some(reason)) => conflicts.push(self.facts().conflict(seat_id, reason)),
             }
         }

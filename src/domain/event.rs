@@ -59,7 +59,7 @@ pub enum Event {
         /// What they cost, if the showtime has prices.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         price: Option<Price>,
-        /// Which of them were a channel's: they go back to its blocks.
+        /// Which of them were a block's: they go back to it while it lives.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         from_blocks: Vec<BlockSeats>,
     },
@@ -155,7 +155,7 @@ pub enum Event {
         /// If its user had held one of the seats taken, and gave it up a moment before: since when. The hold's total time counts from then.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         held_since: Option<Timestamp>,
-        /// Which of the seats that it took just now were a channel's: they go back to its blocks.
+        /// Which of the seats that it took just now were a block's: they go back to it while it lives.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         from_blocks: Vec<BlockSeats>,
     },

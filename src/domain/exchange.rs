@@ -1,6 +1,6 @@
 //! Exchange: which seats and places of areas a booking is to have besides or instead.
 
-use crate::domain::{AreaPlaces, Booking, SeatId, Tariffs, TokenHash};
+use crate::domain::{AreaPlaces, BlockAccess, Booking, SeatId, Tariffs};
 
 /// What a booking is to have in the end, other seats and places being left as they are. No seat is named twice.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -13,8 +13,8 @@ pub struct SeatExchange {
     pub remove: Vec<SeatId>,
     /// How many places of areas the booking is to have, those in `add` not counted: in all, or at this tariff. No places are counted by two entries.
     pub areas: Vec<AreaPlaces>,
-    /// Hash of a channel's key: the channel's seats can be taken, too.
-    pub channel: Option<TokenHash>,
+    /// Opens blocks: their seats can be taken, too.
+    pub access: Option<BlockAccess>,
 }
 
 impl SeatExchange {

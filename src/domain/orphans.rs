@@ -2,22 +2,22 @@
 
 use std::ops::Range;
 
-use crate::domain::channel::Channel;
+use crate::domain::open_blocks::OpenBlocks;
 use crate::domain::{Rejection, SeatId, SeatIndex, SeatKind, SeatMap, SeatStatus, Showtime};
 
 impl Showtime {
-    /// Whether the terms allow a booking to have the seats `now` that had the seats `before`: nothing for a new one. The channel's seats are as good
-    /// as free for it.
+    /// Whether the terms allow a booking to have the seats `now` that had the seats `before`: nothing for a new one. Seats of blocks that
+    /// are open to it are as good as free.
     ///
     /// # Errors
     /// [`Rejection::SeatLeftAlone`].
-    pub(super) fn check_orphans(&self, channel: &Channel, before: &[SeatId], now: &[SeatId]) -> Result<(), Rejection> {
+    pub(super) fn check_orphans(&self, open: &OpenBlocks, before: &[SeatId], now: &[SeatId]) -> Result<(), Rejection> {
         if self.listing().terms.orphans.are_allowed() {
             return Ok(());
         }
         let indices = |seats: &[SeatId]| seats.iter().map(|seat| seat.index()).collect::<Vec<_>>();
         let (had, chosen) = (indices(before), indices(now));
-        let is_free = |seat| self.is_free(seat) || channel.has(seat) || had.contains(&seat);
+        let is_free = |seat| self.is_free(seat) || open.has(seat) || had.contains(&seat);
         let map = &self.facts().seat_map;
         let Some(orphan) = left_alone(map, is_free, &had, &chosen) else { return Ok(()) };
         Err(Rejection::SeatLeftAlone { place: map.printed(orphan) })

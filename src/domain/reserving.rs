@@ -1,18 +1,18 @@
 //! Reserving: what a new booking has to keep to, and the events that make it.
 
-use crate::domain::channel::{Channel, taken_out};
 use crate::domain::command::NewHold;
 use crate::domain::decide::accepted;
+use crate::domain::open_blocks::{OpenBlocks, taken_out};
 use crate::domain::{
     Buyer, Decision, Event, HoldPolicy, Rejection, SeatId, SeatSelection, Showtime, Terms, Timestamp, UserId,
 };
 
 impl Showtime {
-    /// A reservation of these seats, which are free or the channel's, whoever has chosen them, on terms that allow it.
+    /// A reservation of these seats, which are free or of an open block, whoever has chosen them, on terms that allow it.
     pub(super) fn decide_reservation(
         &self,
         NewHold { booking_id, user_id, asked_at, buyer }: &NewHold<'_>,
-        (seats, channel): (&SeatSelection, &Channel),
+        (seats, open): (&SeatSelection, &OpenBlocks),
         now: Timestamp,
         policy: &HoldPolicy,
     ) -> Result<Decision, Rejection> {
@@ -22,7 +22,7 @@ impl Showtime {
             None => self.first_deadline(seats.as_slice(), user_id, (asked_at, now), policy)?,
         };
         let price = self.price(seats, buyer.is_operator)?;
-        let from_blocks = channel.blocks_of(seats.as_slice());
+        let from_blocks = open.blocks_of(seats.as_slice());
         let taken_out: Vec<Event> = taken_out(&from_blocks).collect();
         let reserved = Event::SeatsReserved {
             booking_id: *booking_id,

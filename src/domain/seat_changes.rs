@@ -3,8 +3,8 @@
 //! What a booking gives back is one event, and what it has then is another one of the same commit: so each event sets one status, and the
 //! last one about a live booking names all of its seats.
 
-use crate::domain::channel::taken_out;
 use crate::domain::decide::accepted;
+use crate::domain::open_blocks::taken_out;
 use crate::domain::{
     AreaPlaces, BlockSeats, Booking, BookingStatus, CancelReason, Credential, Decision, Event, HoldPolicy, Money,
     Price, Rejection, SeatExchange, SeatId, SeatSelection, Showtime, Timestamp,
@@ -137,7 +137,8 @@ impl Showtime {
     ) -> Result<Decision, Rejection> {
         let has = |seat: &SeatId| booking.seat_ids.contains(seat);
         self.check_in_booking(&exchange.remove, has)?;
-        let channel = self.channel(exchange.channel.as_ref(), now)?;
+        let is_operator = matches!(credential, Credential::Operator);
+        let open = self.open_blocks(exchange.access, is_operator, now)?;
         let AreaChanges { released, repriced, more } = self.area_changes(booking, exchange)?;
         let is_released = |seat: &SeatId| exchange.remove.contains(seat) || released.contains(seat);
         let (released, mut seat_ids): (Vec<SeatId>, Vec<SeatId>) =
@@ -156,22 +157,21 @@ impl Showtime {
                 self.listing().check_on_sale(asked_at)?;
             }
             self.check_growth(booking, wanted)?;
-            self.check_free(taken.as_slice(), &channel)?;
-            self.choose_places(&more, &channel, &mut taken)?;
+            self.check_free(taken.as_slice(), &open)?;
+            self.choose_places(&more, &open, &mut taken)?;
             held_since = self.check_held(booking, taken.as_slice(), asked_at, policy)?;
         }
-        let from_blocks = channel.blocks_of(taken.as_slice());
+        let from_blocks = open.blocks_of(taken.as_slice());
         seat_ids.extend(taken.as_slice());
         for (seat, tariff) in repriced.into_iter().chain(exchange.repriced(booking)) {
             taken.add(vec![seat], tariff);
         }
         if let Credential::Holder(_) = credential {
-            self.check_orphans(&channel, &booking.seat_ids, &seat_ids)?;
+            self.check_orphans(&open, &booking.seat_ids, &seat_ids)?;
         }
         let (booking_id, reason, refund, refund_amount) = (booking.id, None, None, None);
         let event = |seat_ids| Event::SeatsReleased { booking_id, seat_ids, reason, refund, refund_amount };
         let returned = self.returned(booking, &released, now);
-        let is_operator = matches!(credential, Credential::Operator);
         let price = self.changed_price(booking, (&seat_ids, &taken), is_operator)?;
         let released = (!released.is_empty()).then(|| event(released));
         let taken_out: Vec<Event> = taken_out(&from_blocks).collect();

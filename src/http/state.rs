@@ -55,7 +55,7 @@ pub struct Services {
     pub metrics: Registry,
 }
 
-/// Previews and alternatives that are made at once.
+/// Previews, alternatives and operators' seat maps that are made at once.
 const MOST_SHOWTIMES_SEEN: usize = 16;
 /// Long reads under way at once.
 const MOST_LONG_READS: usize = 8;
@@ -81,7 +81,7 @@ pub struct AppState {
     pub(super) sequence_waits: SequenceWaits,
     /// Takes in bodies that may be large.
     pub(super) intake: Intake,
-    /// Places for previews and alternatives, each of which reads a whole showtime.
+    /// Places for previews, alternatives and operators' seat maps, each of which reads a whole showtime.
     pub(super) showtimes_seen: Semaphore,
     /// Places for filtered lists and stories, each of which may read thousands of showtimes or events.
     pub(super) long_reads: Semaphore,

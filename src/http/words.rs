@@ -29,13 +29,15 @@ pub(super) enum ConflictReason {
     Locked,
 }
 
-/// What a seat is to the public.
+/// What a seat is. `Blocked`, held back by the house, is told to operators who show their token, and to nobody else: to all others such a seat is
+/// `Reserved`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the domain's words to the OpenAPI document")]
 pub(super) enum SeatStatus {
     Available,
     Reserved,
     Sold,
+    Blocked,
 }
 
 /// How the seats of one booking may lie.

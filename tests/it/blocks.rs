@@ -1,6 +1,7 @@
 //! Blocks: given a showtime, when operators hold places back or give them back, then these events.
 
 mod channels;
+mod sold;
 
 use turnstile::domain::{
     Block, BlockRejection, Booking, BookingStatus, CancelReason, Command, ConflictReason, Credential, Event, GivenTime,

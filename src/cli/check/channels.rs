@@ -1,11 +1,12 @@
-//! Channels, as the journal tells of them: what a booking has from a block was the block's, and goes back to it while the block lives.
+//! Channels, and other blocks that operators sell out of, as the journal tells of them: what a booking has from a block was the block's, and goes back
+//! to it while the block lives.
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::cli::check::told::{Told, each_with_block};
 use crate::domain::{BookingId, Event, RecordedEvent, SeatIndex};
 
-/// The ways of channels' seats, followed event by event.
+/// The ways of such blocks' seats, followed event by event.
 #[derive(Default)]
 pub(super) struct Channels {
     /// Seats whose last event is that this block gave them away.
@@ -97,6 +98,12 @@ mod tests {
         Event::SeatsBlocked { booking_id: BLOCK, seat_ids: seats(indices), block, until: until.map(at) }
     }
 
+    /// The same without a channel.
+    fn house(indices: &[u32]) -> Event {
+        let block = Block { kind: HouseWord::parse("house").unwrap(), channel: None, reason: None };
+        Event::SeatsBlocked { booking_id: BLOCK, seat_ids: seats(indices), block, until: None }
+    }
+
     fn released(booking_id: BookingId, indices: &[u32]) -> Event {
         Event::SeatsReleased { booking_id, seat_ids: seats(indices), reason: None, refund: None, refund_amount: None }
     }
@@ -154,6 +161,14 @@ mod tests {
         assert_eq!(end(vec![reserved(OTHER, &[1], &[])]), found);
         let given_back = findings(sold().into_iter().chain([released(BUYER, &[1])]));
         assert_eq!(given_back, found);
+    }
+
+    #[test]
+    fn a_block_without_a_channel_is_to_have_its_seats_again_too() {
+        let sold = || [house(&[0, 1]), released(BLOCK, &[0, 1]), reserved(BUYER, &[0, 1], &[0, 1])];
+        let ended = || sold().into_iter().chain([expired(BUYER, &[0, 1])]);
+        assert_eq!(findings(ended().chain([house(&[0, 1])])), Vec::<String>::new());
+        assert_eq!(findings(ended().chain([house(&[0])])), [not_returned(1, BUYER, BLOCK)]);
     }
 
     #[test]

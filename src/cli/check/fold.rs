@@ -8,7 +8,7 @@ use crate::cli::check::told::{Told, tell};
 use crate::domain::{BookingId, Listing, RecordedEvent, SeatStatus, ShowtimeId};
 use crate::write_store::Audit;
 
-/// I5, first half: the fold of the events is the write model. And what came from channels has gone back to them.
+/// I5, first half: the fold of the events is the write model. And what came from blocks has gone back to them.
 pub(super) fn check_fold(id: ShowtimeId, audit: &Audit, journal: &[RecordedEvent], report: &mut Report) {
     let mut seats: Vec<(SeatStatus, u64)> = vec![(SeatStatus::Available, 1); audit.seats.len()];
     let mut told: HashMap<BookingId, Told> = HashMap::new();
@@ -51,7 +51,7 @@ pub(super) fn check_fold(id: ShowtimeId, audit: &Audit, journal: &[RecordedEvent
         report.find(id, "I2", format!("booking {lost} is in the journal, but not in the write model"));
     }
     for what in channels.findings() {
-        report.find(id, "channels", what);
+        report.find(id, "blocks", what);
     }
 }
 

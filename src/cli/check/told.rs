@@ -20,7 +20,7 @@ pub(super) struct Told {
     price: Option<Price>,
     payment: Option<PaymentReference>,
     block: Option<Block>,
-    /// Seats that it has from channels, each with its block.
+    /// Seats that it has from blocks, each with its block.
     pub(super) from_blocks: BTreeSet<(BookingId, SeatIndex)>,
 }
 

@@ -10,9 +10,9 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::best_available::houses::{House, any_house};
 use crate::domain::{
-    BestAvailable, Block, BookingId, Buyer, Command, Decision, Event, HoldPolicy, HoldToken, HouseWord, Listing,
-    NewBlock, Orphans, Price, Seat, SeatIndex, SeatMap, SeatStatus, ShowtimeFacts, ShowtimeId, Stored, Tariffs, Terms,
-    Timestamp, Together, TokenHash, UserId, Within,
+    BestAvailable, Block, BlockAccess, BookingId, Buyer, Command, Decision, Event, HoldPolicy, HoldToken, HouseWord,
+    Listing, NewBlock, Orphans, Price, Seat, SeatIndex, SeatMap, SeatStatus, ShowtimeFacts, ShowtimeId, Stored,
+    Tariffs, Terms, Timestamp, Together, TokenHash, UserId, Within,
 };
 
 const ID: ShowtimeId = ShowtimeId(Uuid::from_u128(1));
@@ -178,7 +178,7 @@ proptest! {
         let released = for_all.then_some(Timestamp::from_millis(0));
         let terms = Terms { orphans: Orphans::Refuse, accessible_for_all_from: released, ..terms };
         let showtime = with_channel(&house, terms);
-        let buyer = Buyer { channel: (has_key && !house.channel.is_empty()).then(key), ..Buyer::default() };
+        let buyer = Buyer { access: (has_key && !house.channel.is_empty()).then(|| BlockAccess::ChannelKey(key())), ..Buyer::default() };
         let companions = companions.filter(|_| accessible > 0).map(|most| most.min(quantity - accessible));
         let within = Within { category, accessible, companions, ..Within::default() };
         let wanted = BestAvailable::new(quantity, together, within).unwrap().at(tariffs.clone());

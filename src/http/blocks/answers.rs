@@ -36,7 +36,7 @@ pub(super) struct BlockAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
     channel: Option<&'a HouseWord>,
-    /// Its seats, without those that its channel holds or has sold; of one that has ended, those that it had last.
+    /// Its seats, without those that bookings have from it; of one that has ended, those that it had last.
     #[schema(value_type = Vec<uuid::Uuid>)]
     seat_ids: &'a [SeatId],
     /// When it ends, if it does so by itself.

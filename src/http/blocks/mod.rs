@@ -14,10 +14,10 @@ use crate::http::paths::{BLOCK, BLOCK_SEATS, BLOCKS};
 use crate::http::request::cursor::{CURSOR, CURSOR_CHARACTERS};
 use crate::http::route::Route;
 
-const BLOCK_RULE: &str = "All of the seats or none. They are `Reserved` for everybody else; only operators see why. Neither the sale window nor any \
+const BLOCK_RULE: &str = "All of the seats or none. They are `Reserved` for everybody else; operators read them as `Blocked`, and see why. Neither the sale window nor any \
      limit of places is asked. A block ends at `until`, when it is deleted, or with its showtime's cancellation; then its seats are free again.";
-const RELEASE_RULE: &str = "The seats are free again for everybody. A block without seats is over, unless it has a channel. If the block has none of them, nothing is changed: a seat that \
-     a channel's customer has at the moment comes back to the block when he gives it back.";
+const RELEASE_RULE: &str = "The seats are free again for everybody. A block whose last seats are given back is over, unless it has a channel. If the block has none of them, nothing is changed: a seat that \
+     a booking has from the block at the moment comes back to it when it is given back.";
 
 pub(super) fn routes() -> Vec<Route> {
     let of_showtime = |name, summary| Describe::new(name, summary, "blocks").operator().id("The showtime");

@@ -1,5 +1,6 @@
 //! Bookings: reserve, confirm, cancel, extend, exchange and refund seats, and the view that a holder has of its booking.
 
+mod access;
 mod changes;
 mod find;
 mod holder;
@@ -34,13 +35,14 @@ const PAID_RULE: &str = "A payment confirms one booking, or came too late for on
 const EXCHANGE_RULE: &str = "The booking has its old seats, or all of its new ones: at no moment others. For the holder while it is pending, and for \
      operators also once it is confirmed. The deadline stays. At least one seat is left: cancel the booking to give back all. The request says what the \
      booking is to have in the end, so repeating it changes nothing. Seats that it had keep their prices, unless another tariff is named for them; others have the chosen tariff, or else that of \
-     the booking's first seat, or else the first of their zone.";
+     the booking's first seat, or else the first of their zone. Operators may send `blockId` to take seats out of a block.";
 const REFUND_RULE: &str = "The seats are free again for everybody. A booking without seats left is `Cancelled`. `refund` in the answer, and in the \
      event `BookingCancelled` or `SeatsReleased`, names the payment that is to be returned. Seats that were refunded \
      before are not refunded again: a request for such seats only changes nothing, and its answer has no `refund`.";
 
 const DOOR_RULE: &str = "Operators, who show their key, may also choose tariffs that are `operatorsOnly`, and may send a `paymentReference`: then the booking is \
-     confirmed in the same step. Such a sale at the door does not ask whether the sale is open; the limits of places hold.";
+     confirmed in the same step. Such a sale at the door does not ask whether the sale is open; the limits of places hold. With `blockId` they sell out of a block in the same \
+     commit: nobody else can have its seats in between. What the booking gives back goes back to the block while it lives.";
 
 pub(super) fn routes() -> Vec<Route> {
     [reservations(), reads(), changes()].into_iter().flatten().collect()

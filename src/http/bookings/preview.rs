@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use crate::box_office;
 use crate::domain::{
-    Alternative, BookingId, Command, Credential, Decision, Event, HoldToken, Price, Rejection, SeatConflict,
-    SeatExchange, SeatId, SeatStatus, Showtime, ShowtimeId, ShowtimeView,
+    Alternative, BlockAccess, BookingId, Command, Credential, Decision, Event, HoldToken, Price, Rejection,
+    SeatConflict, SeatExchange, SeatId, SeatStatus, Showtime, ShowtimeId, ShowtimeView,
 };
 use crate::http::AppState;
 use crate::http::bookings::price::PriceAnswer;
@@ -106,7 +106,7 @@ impl Asked {
         let Ok(booking) = state.box_office.booking(id, holder).await else { return problem };
         let Ok(Some(view)) = state.showtimes.view(booking.showtime_id).await else { return problem };
         let view = as_known(state, &view, taken(refused));
-        let Ok(mut showtime) = seen(state, &view, exchange.channel.is_some()).await else { return problem };
+        let Ok(mut showtime) = seen(state, &view, exchange.access).await else { return problem };
         let named: Vec<SeatId> = exchange.add.iter().copied().filter(|seat| !booking.seat_ids.contains(seat)).collect();
         showtime.recall(booking);
         let (now, policy) = ((state.clock)(), state.box_office.hold_policy());
@@ -140,7 +140,7 @@ pub(super) async fn preview(
         return Err(Problem::new(Code::NotCaughtUp, "the view does not have this showtime yet"));
     };
     let view = as_known(state, &view, &[]);
-    let mut showtime = seen(state, &view, wanted.buyer.channel.is_some()).await?;
+    let mut showtime = seen(state, &view, wanted.buyer.access).await?;
     let now = (state.clock)();
     let (id, token) = (BookingId::new(wanted.showtime, Uuid::now_v7()), HoldToken::from_bytes([0; 32]).hash());
     let command = seats.command(id, (wanted.user.clone(), wanted.buyer.clone()), token, now);
@@ -200,12 +200,12 @@ fn as_known(state: &AppState, view: &ShowtimeView, taken: &[SeatConflict]) -> Sh
     view
 }
 
-/// The showtime as its readers see it, with its channels if a channel's key is shown. The store may know newer blocks than the view does: then a seat
-/// that was just sold is the channel's no more.
-async fn seen(state: &AppState, view: &ShowtimeView, with_channels: bool) -> Result<Showtime, Problem> {
+/// The showtime as its readers see it, with its blocks if one is to be opened. The store may know newer blocks than the view does: then a seat that
+/// was just sold is the block's no more.
+async fn seen(state: &AppState, view: &ShowtimeView, access: Option<BlockAccess>) -> Result<Showtime, Problem> {
     let mut showtime = Showtime::seen(view);
-    if with_channels {
-        for block in state.box_office.channels(view.id).await? {
+    if access.is_some() {
+        for block in state.box_office.all_blocks(view.id).await? {
             showtime.recall(block);
         }
     }

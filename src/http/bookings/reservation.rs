@@ -6,6 +6,7 @@ use crate::domain::{
     Tariffs, UserId,
 };
 use crate::http::AppState;
+use crate::http::bookings::access::refused_access;
 use crate::http::bookings::places::{refused_area, tariffs_of};
 use crate::http::problem::{self, Code, FieldError, Problem};
 use crate::http::request::fields::Fields;
@@ -131,7 +132,7 @@ pub(super) fn refused_reservation(rejection: Rejection, wanted: &Wanted) -> Prob
         return problem;
     }
     let (Rejection::UnknownSeats { seat_ids }, Some(seats)) = (&rejection, &wanted.seats) else {
-        return rejection.into();
+        return refused_access(&rejection).unwrap_or_else(|| rejection.into());
     };
     let unknown = |seat: &SeatId| {
         let position = match seats {

@@ -9,9 +9,10 @@ use uuid::Uuid;
 
 use crate::box_office::{BoxOfficeError, RequestContext, Reserved};
 use crate::domain::{
-    AreaPlaces, BestAvailable, Buyer, PaymentReference, SeatId, SeatSelection, ShowtimeId, Tariffs, TermChange,
-    Timestamp, Together, TokenHash, UserId, Within,
+    AreaPlaces, BestAvailable, BookingId, Buyer, PaymentReference, SeatId, SeatSelection, ShowtimeId, Tariffs,
+    TermChange, Timestamp, Together, UserId, Within,
 };
+use crate::http::bookings::access::read_access;
 use crate::http::bookings::find::held_by;
 use crate::http::bookings::outcome::{OutcomeAnswer, standing};
 use crate::http::bookings::places::{AreaPlacesBody, read_area, read_tariffs};
@@ -55,6 +56,9 @@ pub(super) struct ReservationBody {
     /// The key of a channel: its seats can be taken, too, by name or as the best available.
     #[schema(min_length = 16, max_length = 255, pattern = "^[!-~]*$")]
     channel_key: Option<String>,
+    /// Of an operator: a block of the showtime, of any type, instead of `channelKey`. Its seats can be taken as a channel's can.
+    #[schema(value_type = Option<Uuid>)]
+    block_id: Option<BookingId>,
     /// Of an operator: what the payment is called that was taken at the door. The booking is confirmed at once.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     payment_reference: Option<PaymentReference>,
@@ -86,6 +90,9 @@ pub(super) struct ReservationHereBody {
     /// The key of a channel: its seats can be taken, too, by name or as the best available.
     #[schema(min_length = 16, max_length = 255, pattern = "^[!-~]*$")]
     channel_key: Option<String>,
+    /// Of an operator: a block of the showtime, of any type, instead of `channelKey`. Its seats can be taken as a channel's can.
+    #[schema(value_type = Option<Uuid>)]
+    block_id: Option<BookingId>,
     /// Of an operator: what the payment is called that was taken at the door. The booking is confirmed at once.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     payment_reference: Option<PaymentReference>,
@@ -172,7 +179,7 @@ fn read_reservation(mut fields: Fields<'_>, in_path: Option<Uuid>) -> Result<Wan
     };
     let places = read_places(&mut fields);
     let user = fields.text("userId", UserId::parse);
-    let channel = fields.new_text("channelKey", TokenHash::of_channel_key);
+    let access = read_access(&mut fields);
     let payment = fields.new_text("paymentReference", PaymentReference::parse);
     let wanted = showtime.zip(places).zip(user).map(|((showtime, (seats, areas)), user)| Wanted {
         showtime: ShowtimeId(showtime),
@@ -180,7 +187,7 @@ fn read_reservation(mut fields: Fields<'_>, in_path: Option<Uuid>) -> Result<Wan
         areas,
         showtime_in_path: in_path.is_some(),
         user,
-        buyer: Buyer { channel, payment, is_operator: false },
+        buyer: Buyer { access, payment, is_operator: false },
     });
     fields.finish(wanted)
 }
@@ -301,7 +308,7 @@ async fn place_wanted(
 ) -> Result<HttpResponse, Problem> {
     let operator = credential::require_operator(state, request);
     wanted.buyer.is_operator = operator.is_ok();
-    if wanted.buyer.payment.is_some() {
+    if wanted.buyer.needs_operator() {
         operator?;
     }
     let context = RequestContext { buyer: wanted.buyer.clone(), ..credential::context(request)? };

@@ -5,8 +5,9 @@ use utoipa::ToSchema;
 
 use crate::box_office::BoxOfficeError;
 use crate::domain::{
-    BookingId, BookingStatus, CancelReason, Rejection, SeatExchange, SeatId, SeatSelection, TokenHash,
+    BlockAccess, BookingId, BookingStatus, CancelReason, Credential, Rejection, SeatExchange, SeatId, SeatSelection,
 };
+use crate::http::bookings::access::{read_access, refused_access};
 use crate::http::bookings::holder::{self, HoldersCommand};
 use crate::http::bookings::outcome::{OutcomeAnswer, answer, refunded, standing};
 use crate::http::bookings::places::{read_area, read_tariffs, refused_area, tariffs_of};
@@ -51,6 +52,10 @@ pub(super) struct ExchangeBody {
     /// The key of a channel: its seats can be taken, too, by name or as places of an area. What the booking has from a channel already needs none.
     #[schema(min_length = 16, max_length = 255, pattern = "^[!-~]*$")]
     channel_key: Option<String>,
+    /// Of an operator: a block of the showtime, of any type, instead of `channelKey`. Its seats can be taken as a channel's can. What the booking has from it
+    /// already needs none.
+    #[schema(value_type = Option<uuid::Uuid>)]
+    block_id: Option<BookingId>,
     /// The hold token, if it is not in the `Authorization` header.
     hold_token: Option<String>,
 }
@@ -82,6 +87,9 @@ pub(super) async fn exchange(
     let body = body::json(&request, payload, state.settings.booking_bounds());
     let HoldersCommand { id, holder, context, wanted: exchange } =
         holder::command_with_query(&state, &request, body, read_exchange).await?;
+    if let (Some(BlockAccess::Block(_)), Credential::Holder(_)) = (exchange.access, holder) {
+        credential::require_operator(&state, &request)?;
+    }
     let outcome = match state.box_office.change_seats(id, holder, exchange.clone(), context).await {
         Ok(outcome) => outcome,
         Err(BoxOfficeError::Rejected(rejection)) => {
@@ -102,7 +110,8 @@ pub(super) async fn exchange(
 fn refused_exchange(rejection: Rejection, exchange: &SeatExchange) -> Problem {
     let lists = [("add", exchange.add.as_slice()), ("remove", exchange.remove.as_slice())];
     let wrong_area = refused_area(&rejection, &exchange.areas, !exchange.tariffs.are_usual());
-    wrong_area.unwrap_or_else(|| seat_lists::refused(rejection.into(), &lists))
+    let wrong = wrong_area.or_else(|| refused_access(&rejection));
+    wrong.unwrap_or_else(|| seat_lists::refused(rejection.into(), &lists))
 }
 
 fn read_exchange(mut fields: Fields<'_>) -> Result<SeatExchange, Problem> {
@@ -110,7 +119,7 @@ fn read_exchange(mut fields: Fields<'_>) -> Result<SeatExchange, Problem> {
     let (add, remove) = (seat_lists::read(&mut fields, "add", most), seat_lists::read(&mut fields, "remove", most));
     let areas = fields.optional_list("areas", most, |value| read_area(value, 0));
     let tariffs = read_tariffs(&mut fields);
-    let channel = fields.new_text("channelKey", TokenHash::of_channel_key);
+    let access = read_access(&mut fields);
     let are_wrong = ["/add", "/remove", "/areas"].iter().any(|list| fields.names(list));
     let (add, remove) = (add.unwrap_or_default(), remove.unwrap_or_default());
     let areas = areas.unwrap_or_default();
@@ -135,7 +144,7 @@ fn read_exchange(mut fields: Fields<'_>) -> Result<SeatExchange, Problem> {
         Some(tariffs) if !are_wrong => tariffs_of(tariffs, add.len(), &mut fields),
         Some(_) | None => None,
     };
-    fields.finish(tariffs.map(|tariffs| SeatExchange { add, tariffs, remove, areas, channel }))
+    fields.finish(tariffs.map(|tariffs| SeatExchange { add, tariffs, remove, areas, access }))
 }
 
 /// `POST /api/bookings/{id}/refund`

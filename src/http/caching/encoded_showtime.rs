@@ -1,6 +1,7 @@
 //! Encoded showtime: one showtime at one sequence in its three forms, all its seats, its layout and its live status, each
 //! encoded when it is first asked for.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -12,8 +13,8 @@ use tokio::time::Instant;
 
 use crate::domain::ShowtimeView;
 use crate::domain::{Listing, SeatId, SeatIndex, SeatMap, SeatStatus, ShowtimeId};
-use crate::http::caching::representation::Representation;
-use crate::seat_json::{SEAT_BYTES, push_area_places, push_areas, push_seats};
+use crate::http::caching::representation::{Coding, Representation};
+use crate::seat_json::{SEAT_BYTES, Shown, push_area_places, push_areas, push_seats};
 
 /// Bytes of a row in JSON, about; also what it takes in memory.
 const ROW_BYTES: usize = 40;
@@ -76,7 +77,7 @@ impl EncodedShowtime {
             let (facts, statuses, sequence) = (Arc::clone(&layout.facts), statuses.clone(), view.sequence);
             let likely_bytes = 256 + view.statuses.len() * SEAT_BYTES;
             Representation::new("application/json", &validator, likely_bytes, move || {
-                facts.whole(sequence, &statuses, likely_bytes)
+                facts.whole(sequence, &statuses, &HashSet::new(), likely_bytes)
             })
         };
         let length = statuses.len();
@@ -98,6 +99,17 @@ impl EncodedShowtime {
             Form::Layout => &self.layout.shown,
             Form::Status => &self.status,
         }
+    }
+
+    /// The whole as an operator reads it: those of the reserved seats that are the blocks' are `Blocked`. It is made for him alone, so it has no
+    /// validator that a cache could take it by.
+    pub(crate) fn with_blocks(&self, blocked: HashSet<SeatIndex>) -> Representation {
+        let (facts, status, sequence) = (Arc::clone(&self.layout.facts), Arc::clone(&self.status), self.sequence);
+        let likely_bytes = self.whole.likely_bytes();
+        Representation::new("application/json", "", likely_bytes, move || {
+            let statuses = status.make(Coding::Identity, &|_coding| {}).bytes;
+            facts.whole(sequence, &statuses, &blocked, likely_bytes)
+        })
     }
 
     pub(crate) fn layout(&self) -> &Arc<Layout> {
@@ -137,7 +149,9 @@ impl Facts {
     }
 
     /// `{id, movieTitle, startTime, sequence, areas:[{areaId, label, capacity, available}], seats:[{seatId, row, number, status}]}`
-    fn whole(&self, sequence: u64, statuses: &[u8], likely_bytes: usize) -> Bytes {
+    ///
+    /// Reserved seats that are `blocked` are told as such: nobody but an operator is told of any.
+    fn whole(&self, sequence: u64, statuses: &[u8], blocked: &HashSet<SeatIndex>, likely_bytes: usize) -> Bytes {
         let mut body = String::with_capacity(likely_bytes);
         body.push('{');
         body.push_str(&self.members());
@@ -150,7 +164,11 @@ impl Facts {
         };
         push_areas(&mut body, &self.seat_map, status);
         body.push_str(r#","seats":["#);
-        push_seats(&mut body, self.id, self.seat_map.seats().map(|seat| (seat, status(seat.index))));
+        let shown = |seat: SeatIndex| match status(seat) {
+            SeatStatus::Reserved if blocked.contains(&seat) => Shown::Blocked,
+            status @ (SeatStatus::Available | SeatStatus::Reserved | SeatStatus::Sold) => Shown::Public(status),
+        };
+        push_seats(&mut body, self.id, self.seat_map.seats().map(|seat| (seat, shown(seat.index))));
         body.push_str("]}");
         finished(written, body)
     }
@@ -260,6 +278,21 @@ mod tests {
             assert_eq!(told["number"], seat.number());
             assert_eq!(told["status"], status.as_str());
         }
+    }
+
+    /// The blocks are read after the view, and may be of a later moment.
+    #[test]
+    fn of_the_blocks_seats_those_are_blocked_that_the_view_has_as_reserved() {
+        let view = view(1, 7, true);
+        let encoded = EncodedShowtime::of(&view, None);
+        let words = |body: &[u8]| {
+            let body: Value = serde_json::from_slice(body).unwrap();
+            let seats = body["seats"].as_array().unwrap().iter();
+            seats.map(|seat| seat["status"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let with_blocks = encoded.with_blocks(HashSet::from([0, 1, 2, 77])).make(Coding::Identity, &|_| ()).bytes;
+        assert_eq!(words(&with_blocks), ["Available", "Blocked", "Sold", "Available", "Reserved"]);
+        assert_eq!(words(&body(&encoded, Form::Whole)), ["Available", "Reserved", "Sold", "Available", "Reserved"]);
     }
 
     #[test]

@@ -212,6 +212,9 @@ fn entity_tags(mut list: &str) -> Option<Vec<&str>> {
 
 /// `Vary` of everything that has a representation, whichever coding was chosen.
 pub(crate) const VARY: (header::HeaderName, HeaderValue) = (header::VARY, HeaderValue::from_static("Accept-Encoding"));
+/// The same of what operators read with more in it: no cache takes one's answer for the other's.
+pub(crate) const VARY_WITH_READER: (header::HeaderName, HeaderValue) =
+    (header::VARY, HeaderValue::from_static("Accept-Encoding, Authorization"));
 
 #[cfg(test)]
 mod tests {

@@ -70,7 +70,7 @@ codes! {
     UnknownBooking = "unknown-booking", NOT_FOUND, "Unknown booking",
         "No booking has this id.";
     UnknownBlock = "unknown-block", NOT_FOUND, "Unknown block",
-        "No block of this showtime has this id.";
+        "No block of this showtime has this id; or it is over, and a reservation or an exchange names it as `blockId`.";
     UnknownRefusal = "unknown-refusal", NOT_FOUND, "No refusal is kept for this request",
         "No refused command with this request id is kept. Refusals are kept for a day; while more are refused than can be kept, only some of them are.";
     UnknownConnection = "unknown-connection", NOT_FOUND, "Unknown connection",

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::{Alternative, BookingId, CancelReason, SeatConflict, SeatPlace, ShowtimeId, Timestamp, UserId};
+use crate::domain::{
+    Alternative, BookingId, CancelReason, HouseWord, SeatConflict, SeatPlace, ShowtimeId, Timestamp, UserId,
+};
 use crate::http::health::DependencyReport;
 use crate::http::problem::code::Code;
 use crate::http::words::{BookingStatus, ConflictReason};
@@ -117,9 +119,13 @@ pub(crate) struct BookingInTheWay {
     /// The booking, or the block.
     #[schema(value_type = uuid::Uuid)]
     pub(crate) booking_id: BookingId,
-    /// Where it stands.
+    /// Where it stands; a block that is not over is `Pending`.
     #[schema(value_type = BookingStatus)]
     pub(crate) status: &'static str,
+    /// What the block is for, such as `press`; absent: it is a booking.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    pub(crate) block_type: Option<HouseWord>,
     /// Whose booking it is; absent: it is a block.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]

@@ -71,6 +71,7 @@ fn in_the_way(showtime: &Showtime, seats: &HashSet<SeatId>) -> Vec<BookingInTheW
     let answer = |booking: &Booking| BookingInTheWay {
         booking_id: booking.id,
         status: booking.status.as_str(),
+        block_type: booking.block.as_ref().map(|block| block.kind.clone()),
         user_id: booking.block.is_none().then(|| booking.user_id.clone()),
         seats: booking
             .seat_ids

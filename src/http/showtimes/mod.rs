@@ -38,13 +38,15 @@ const CANCEL_RULE: &str = "For good. Nothing is sold any more from the answer on
 
 const MIN_SEQUENCE: &str =
     "Wait, for a bounded time, until the view has this sequence. Without it the view may be 25 ms old";
+const SHOWTIME_RULE: &str = "Operators who show their token read seats that the house holds back as `Blocked`; to everybody else they are `Reserved`. \
+     The operators' answer is made for each of them: it has no `ETag`, and `Cache-Control: no-store`.";
 const LAYOUT_RULE: &str = "Seats are counted from 0, row by row in the order of `rows`. The id of a seat is \
      `seatIdPrefix` followed by its count as eight lower-case hexadecimal digits. Seats, their order and their ids never change; title, times and prices may, and so may what is known of the seats, if the showtime is moved to another version of its auditorium. So the layout is asked for again each time, which costs a 304 if nothing has.";
 const STATUS_RULE: &str = "The seat with count `n` in the layout has the bits `2 * (n % 4)` and one above it, counted from the lowest, of \
      byte `n / 4`: 0 available, 1 reserved, 2 sold. The last byte is filled up with 0. The sequence stands in `Turnstile-Sequence`.";
 
 const KNOWN: &str = "The client has it";
-const SHOWTIME_HEADERS: &[&str] = &["ETag", "Vary", "Content-Encoding?", "Turnstile-Source?"];
+const SHOWTIME_HEADERS: &[&str] = &["ETag?", "Vary", "Content-Encoding?", "Turnstile-Source?"];
 const LAYOUT_HEADERS: &[&str] = &["ETag", "Vary", "Cache-Control", "Content-Encoding?", "Turnstile-Source?"];
 const STATUS_HEADERS: &[&str] = &["ETag", "Vary", "Turnstile-Sequence", "Content-Encoding?", "Turnstile-Source?"];
 
@@ -120,6 +122,8 @@ fn reads() -> Vec<Route> {
             SHOWTIME,
             seat_maps::show,
             reading("showShowtime", "A showtime with all its seats at one sequence")
+                .text(SHOWTIME_RULE)
+                .public_or_operator()
                 .number("minSequence", MIN_SEQUENCE, 0, MOST_SEQUENCE)
                 .conditional()
                 .json::<ShowtimeAnswer>(200, "The showtime", SHOWTIME_HEADERS)

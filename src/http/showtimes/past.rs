@@ -1,17 +1,18 @@
 //! Past: a showtime as it stood at a time, or after one of its events.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::domain::{RecordedEvent, Rejection, ShowtimeId, ShowtimeView, Timestamp};
-use crate::http::caching::encoded_showtime::{EncodedShowtime, Form};
+use crate::domain::{Event, RecordedEvent, Rejection, SeatIndex, ShowtimeId, ShowtimeView, Timestamp};
+use crate::http::caching::encoded_showtime::EncodedShowtime;
 use crate::http::caching::representation::Coding;
 use crate::http::history::journal;
 use crate::http::problem::{Code, FieldError, Problem};
 use crate::http::request::body;
 use crate::http::request::query::{MOST_SEQUENCE, Query};
+use crate::http::showtimes::seat_maps::made_for_one;
 use crate::http::{AppState, credential};
 
 /// How far the journal is followed.
@@ -35,39 +36,47 @@ pub(super) async fn show(state: web::Data<AppState>, request: HttpRequest) -> Re
         (Some(_), Some(_)) => return Err(wrong("sequence", "and time are both there; name one of them")),
     };
     let _place = journal::place(&state)?;
-    let view = fold(&state, id, until).await?;
-    let encoded = EncodedShowtime::of(&view, None);
-    let encode = move || {
-        let whole = encoded.form(Form::Whole);
-        (whole.media_type(), whole.make(Coding::Identity, &|_coding| {}))
-    };
-    let (media_type, made) = web::block(encode).await.map_err(Problem::bug)?;
-    let mut response = HttpResponse::Ok();
-    response.insert_header((header::CONTENT_TYPE, media_type)).insert_header((header::CACHE_CONTROL, "no-store"));
-    Ok(response.body(made.bytes))
+    let (view, blocked) = fold(&state, id, until).await?;
+    made_for_one(EncodedShowtime::of(&view, None).with_blocks(blocked), Coding::wanted(&request)).await
 }
 
 /// The showtime until then.
 struct Past {
     view: Option<ShowtimeView>,
+    /// The seats that blocks have.
+    blocked: HashSet<SeatIndex>,
     /// A later event was met.
     is_over: bool,
 }
 
-async fn fold(state: &AppState, id: ShowtimeId, until: Until) -> Result<ShowtimeView, Problem> {
+/// What every event says of seats, it says of all that its booking or block has of them then: so a seat is a block's if the last event about it is that
+/// one got it.
+fn note_blocked(blocked: &mut HashSet<SeatIndex>, event: &Event) {
+    let seats = event.seats_status().seat_ids.iter().map(|seat| seat.index());
+    if let Event::SeatsBlocked { .. } = event {
+        blocked.extend(seats);
+    } else {
+        seats.for_each(|seat| {
+            blocked.remove(&seat);
+        });
+    }
+}
+
+async fn fold(state: &AppState, id: ShowtimeId, until: Until) -> Result<(ShowtimeView, HashSet<SeatIndex>), Problem> {
     let follow = move |past: &mut Past, recorded: RecordedEvent| {
         past.is_over = until.is_before(&recorded);
         if past.is_over {
             return ControlFlow::Break(());
         }
+        note_blocked(&mut past.blocked, &recorded.event);
         match &mut past.view {
             Some(view) => view.follow(&recorded),
             None => past.view = ShowtimeView::scheduled(id, &recorded),
         }
         if past.view.is_some() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
-    let begin = Past { view: None, is_over: false };
-    let Past { view, is_over } = journal::fold(state, id, begin, follow).await?;
+    let begin = Past { view: None, blocked: HashSet::new(), is_over: false };
+    let Past { view, blocked, is_over } = journal::fold(state, id, begin, follow).await?;
     match (view, until) {
         (None, _) if is_over => Err(wrong("time", "is before the showtime was created")),
         (None, _) if state.existence.ask(id).await? => {
@@ -78,7 +87,7 @@ async fn fold(state: &AppState, id: ShowtimeId, until: Until) -> Result<Showtime
             let detail = format!("is after the last event, which has the sequence {}", view.sequence);
             Err(wrong("sequence", &detail))
         }
-        (Some(view), Until::Sequence(_) | Until::Time(_)) => Ok(view),
+        (Some(view), Until::Sequence(_) | Until::Time(_)) => Ok((view, blocked)),
     }
 }
 

@@ -8,15 +8,15 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use tokio::time::Instant;
 
 use crate::domain::{Rejection, ShowtimeId};
-use crate::http::AppState;
 use crate::http::caching::encoded_showtime::{EncodedShowtime, Form};
-use crate::http::caching::representation::{Coding, VARY};
+use crate::http::caching::representation::{Coding, Representation, VARY, VARY_WITH_READER};
 use crate::http::caching::sequence_waits::NotReached;
 use crate::http::caching::showtime_shelf::Shown;
 use crate::http::caching::showtime_source::{Look, Origin};
 use crate::http::problem::{Code, Further, Problem};
 use crate::http::request::body;
 use crate::http::request::query::{MOST_SEQUENCE, Query};
+use crate::http::{AppState, credential};
 use crate::read_model::ReadError;
 
 /// The sequence of a live status, whose body has no room for it.
@@ -26,10 +26,51 @@ pub(crate) const SOURCE: HeaderName = HeaderName::from_static("turnstile-source"
 const WRITE_STORE: HeaderValue = HeaderValue::from_static("write-store");
 /// To be asked for again each time; it costs a 304 if nothing has changed.
 const LIVE: HeaderValue = HeaderValue::from_static("no-cache");
+const GZIP: (HeaderName, HeaderValue) = (header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
 
 /// `GET /api/showtimes/{id}`
 pub(super) async fn show(state: web::Data<AppState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    live(&state, &request, Form::Whole).await
+    if is_operators(&state, &request) {
+        with_blocks(&state, &request).await
+    } else {
+        live(&state, &request, Form::Whole).await
+    }
+}
+
+/// Whether an operator asks, who shows it. Without an `Authorization` header the answer is everybody's, also where clients on this machine need none
+/// (`--open`): so the header alone tells the two answers apart, as `Vary` says.
+fn is_operators(state: &AppState, request: &HttpRequest) -> bool {
+    request.headers().contains_key(header::AUTHORIZATION) && credential::require_operator(state, request).is_ok()
+}
+
+/// The showtime with its blocks. Those are read after the seats and may be a moment newer, so only what the view shows as reserved is told as blocked.
+async fn with_blocks(state: &AppState, request: &HttpRequest) -> Result<HttpResponse, Problem> {
+    let (id, wanted) = asked(request)?;
+    let (found, origin) = current(state, id, wanted).await?;
+    let place = state.showtimes_seen.try_acquire();
+    let _place = place.map_err(|_full| Problem::new(Code::Overloaded, "others look at whole showtimes"))?;
+    let blocks = state.box_office.all_blocks(id).await?;
+    let blocked = blocks.iter().flat_map(|block| &block.seat_ids).map(|seat| seat.index()).collect();
+    let mut response = made_for_one(found.with_blocks(blocked), Coding::wanted(request)).await?;
+    if origin == Origin::WriteStore {
+        response.headers_mut().insert(SOURCE, WRITE_STORE);
+    }
+    Ok(response)
+}
+
+/// An answer that is made for one operator. It has no validator, and no cache keeps it.
+pub(super) async fn made_for_one(whole: Representation, coding: Coding) -> Result<HttpResponse, Problem> {
+    let media_type = whole.media_type();
+    let body = web::block(move || whole.make(coding, &|_coding| {})).await.map_err(Problem::bug)?;
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header((header::CONTENT_TYPE, media_type))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header(VARY_WITH_READER);
+    if body.coding == Coding::Gzip {
+        response.insert_header(GZIP);
+    }
+    Ok(response.body(body.bytes))
 }
 
 /// `GET /api/showtimes/{id}/status`
@@ -46,10 +87,16 @@ pub(super) async fn layout(state: web::Data<AppState>, request: HttpRequest) -> 
 }
 
 async fn live(state: &AppState, request: &HttpRequest, form: Form) -> Result<HttpResponse, Problem> {
+    let (id, wanted) = asked(request)?;
+    let found = current(state, id, wanted).await?;
+    answer(state, request, id, found, form).await
+}
+
+/// The showtime, and the sequence that it is to have at least.
+fn asked(request: &HttpRequest) -> Result<(ShowtimeId, u64), Problem> {
     let id = ShowtimeId(body::path_uuid(request, "id")?);
     let wanted = Query::of(request, &["minSequence"])?.number("minSequence", 0, MOST_SEQUENCE)?;
-    let found = current(state, id, wanted.unwrap_or(0)).await?;
-    answer(state, request, id, found, form).await
+    Ok((id, wanted.unwrap_or(0)))
 }
 
 /// A showtime, and where its sequence was read.
@@ -126,7 +173,7 @@ async fn answer(
     described(&mut response, (&encoded, origin), form, representation.tag(body.coding))
         .insert_header((header::CONTENT_TYPE, representation.media_type()));
     if body.coding == Coding::Gzip {
-        response.insert_header((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")));
+        response.insert_header(GZIP);
     }
     Ok(response.body(body.bytes))
 }
@@ -141,7 +188,7 @@ fn described<'a>(
     response
         .insert_header((header::ETAG, tag.clone()))
         .insert_header((header::CACHE_CONTROL, LIVE))
-        .insert_header(VARY);
+        .insert_header(if form == Form::Whole { VARY_WITH_READER } else { VARY });
     if origin == Origin::WriteStore {
         response.insert_header((SOURCE, WRITE_STORE));
     }

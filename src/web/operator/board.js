@@ -31,6 +31,11 @@ export class Board extends EventTarget {
     }
     return blocks;
   }
+  /** The block that has all of the chosen seats, or null: the door sells them out of it. */
+  get sourceBlock() {
+    const [[one, seats] = []] = this.blocked;
+    return seats?.length === this.chosen.length ? one : null;
+  }
   /** The bookings that have chosen seats. */
   get holders() {
     const bookings = new Set();

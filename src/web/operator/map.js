@@ -62,9 +62,11 @@ export class BoardMap {
   showPast(seats) {
     // A seat that was not there yet is nobody's.
     const codes = new Uint8Array(this.board.house.count).fill(2);
-    for (const { seatId, status } of seats) codes[this.board.house.find(seatId)] = ["Available", "Reserved", "Sold"].indexOf(status);
+    const codeOf = { Available: 0, Reserved: 1, Sold: 2, Blocked: 1 };
+    for (const { seatId, status } of seats) codes[this.board.house.find(seatId)] = codeOf[status];
     this.home.dataset.past = "true";
-    mark(this.map, [], true);
+    const blocked = { colour: getComputedStyle(this.home).getPropertyValue("--board-blocked").trim() || undefined, title: "blocked" };
+    mark(this.map, seats.filter(({ status }) => status === "Blocked").map(({ seatId }) => [seatId, blocked]), true);
     this.map.statuses = codes;
   }
   showNow() {

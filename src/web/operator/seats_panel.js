@@ -122,7 +122,7 @@ function tariffChoice(board, seat) {
   select.dataset.seat = seat;
   return select;
 }
-/** A line with a choice of tariff for each chosen seat that is free. What was chosen before stays. */
+/** A line with a choice of tariff for each chosen seat that can be sold. What was chosen before stays. */
 function showTariffs(board) {
   const before = chosenTariffs("tariffs");
   const seats = board.house ? sellable(board) : [];
@@ -139,8 +139,10 @@ function tariffLine(board, name, seat, before) {
   if (kept && [...select.options].some((option) => option.value === kept)) select.value = kept;
   return element("li", {}, element("span", { textContent: name }), select);
 }
+/** The chosen seats that are free; or all of them, if one block has them. */
 function sellable(board) {
-  return board.free.filter((seat) => board.house.isSeat(seat)).slice(0, MOST_SOLD);
+  const seats = board.sourceBlock ? board.chosen : board.free;
+  return seats.filter((seat) => board.house.isSeat(seat)).slice(0, MOST_SOLD);
 }
 /** The places of areas that are wanted, each with its choice of tariff. */
 function areasWanted(board) {
@@ -152,7 +154,7 @@ function showSum(board) {
   const areas = areasWanted(board);
   const places = seats.length + areas.reduce((sum, { quantity }) => sum + quantity, 0);
   at("sell").disabled = !places || board.viewing !== "now" || Boolean(board.head?.cancelled);
-  at("sell").textContent = places > 1 ? `Sell ${places} places` : "Sell";
+  at("sell").textContent = (places > 1 ? `Sell ${places} places` : "Sell") + (seats.length && board.sourceBlock ? " of the block" : "");
   const amount = (select) => (select ? board.house.tariffs(Number(select.dataset.seat)).find((tariff) => tariff.key === select.value)?.amount ?? 0 : 0);
   let sum = 0;
   for (const select of at("tariffs").querySelectorAll("select")) sum += amount(select);
@@ -176,6 +178,7 @@ async function sellOnce(board, fields) {
     body.seatIds = seats.map((seat) => board.house.id(seat));
     const tariffs = [...at("tariffs").querySelectorAll("select")].map((select) => select.value);
     if (tariffs.length === seats.length) body.tariffs = tariffs;
+    if (board.sourceBlock) body.blockId = board.sourceBlock.id;
   }
   const areas = areasWanted(board);
   if (areas.length) body.areas = areas.map(({ areaId, quantity, tariff }) => (tariff ? { areaId, quantity, tariff: tariff.value } : { areaId, quantity }));

@@ -143,7 +143,8 @@ export class Story {
     if (after.sold !== before.sold || after.earned !== before.earned) this.sales.push({ at, places: this.figures.sold, amount: this.figures.earned });
     if (!booking?.isBlock) return;
     this.news.blocks = true;
-    if (booking.status === "Pending" && (booking.places.size || booking.channel)) this.blocks.set(booking.id, booking);
+    // One that is sold out is not over: what is given back may come back to it.
+    if (booking.status === "Pending") this.blocks.set(booking.id, booking);
     else this.blocks.delete(booking.id);
   }
 

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 use turnstile::domain::{
-    AreaPlaces, BestAvailable, BlockRejection, BlockSeats, BookingId, BookingStatus, Buyer, CancelReason, Choice,
-    Command, Credential, Event, GivenTime, HoldToken, ListingChange, NewBlock, Orphans, Rejection, SeatExchange,
-    SeatSelection, SeatStatus, TermChange, Together, TokenHash, UserId, Within,
+    AreaPlaces, BestAvailable, BlockAccess, BlockRejection, BlockSeats, BookingId, BookingStatus, Buyer, CancelReason,
+    Choice, Command, Credential, Event, GivenTime, HoldToken, ListingChange, NewBlock, Orphans, Rejection,
+    SeatExchange, SeatSelection, SeatStatus, TermChange, Together, TokenHash, UserId, Within,
 };
 
 use super::press;
@@ -25,7 +25,7 @@ impl Story {
     }
 
     fn buy(&mut self, number: u128, name: &str, of: &[u32], now: i64) -> Result<Vec<Event>, Rejection> {
-        let buyer = Buyer { channel: Some(key(name)), ..Buyer::default() };
+        let buyer = Buyer { access: Some(BlockAccess::ChannelKey(key(name))), ..Buyer::default() };
         self.reserve_as(number, ("ada", buyer), SeatSelection::new(ID, seats(of)).unwrap(), now)
     }
 
@@ -38,8 +38,8 @@ impl Story {
         now: i64,
     ) -> Result<Vec<Event>, Rejection> {
         let holder = Credential::Holder(HoldToken::from_bytes([1; 32]).hash());
-        let channel = Some(key(name));
-        let exchange = SeatExchange { add: seats(add), remove: seats(remove), channel, ..SeatExchange::default() };
+        let access = Some(BlockAccess::ChannelKey(key(name)));
+        let exchange = SeatExchange { add: seats(add), remove: seats(remove), access, ..SeatExchange::default() };
         self.exchange_all(number, holder, exchange, now)
     }
 
@@ -99,7 +99,7 @@ fn a_wrong_key_is_refused_whatever_it_asks_for() {
     // The hash of a block's token is not the key of a channel.
     let (seats, user_id) = (SeatSelection::new(ID, seats(&[4])).unwrap(), UserId::parse("ada").unwrap());
     let token = HoldToken::from_bytes([9; 32]).hash();
-    let buyer = Buyer { channel: Some(token), ..Buyer::default() };
+    let buyer = Buyer { access: Some(BlockAccess::ChannelKey(token)), ..Buyer::default() };
     let command = Command::ReserveSeats { booking_id: id(9), seats, user_id, token, asked_at: at(1), buyer };
     assert_eq!(story.when(&command, 1), Err(BlockRejection::WrongKey.into()));
 }
@@ -111,7 +111,7 @@ fn the_best_seats_are_chosen_from_both() {
     let mut best = |number, channel: Option<&str>| {
         let (user_id, token) = (UserId::parse("ada").unwrap(), HoldToken::from_bytes([1; 32]).hash());
         let best = BestAvailable::new(4, Together::Required, Within::default()).unwrap();
-        let buyer = Buyer { channel: channel.map(key), ..Buyer::default() };
+        let buyer = Buyer { access: channel.map(key).map(BlockAccess::ChannelKey), ..Buyer::default() };
         let choice = best.into();
         let command = Command::ReserveChosen { booking_id: id(number), choice, user_id, token, asked_at: at(1), buyer };
         story.when(&command, 1).map(|events| match events.last() {
@@ -131,7 +131,7 @@ fn places_of_an_area_are_sold_to_its_channel_by_quantity() {
     story.channel(1, "fans", &[2, 3, 4]);
     let mut places = |number, channel: Option<&str>, quantity| {
         let (user_id, token) = (UserId::parse("ada").unwrap(), HoldToken::from_bytes([1; 32]).hash());
-        let buyer = Buyer { channel: channel.map(key), ..Buyer::default() };
+        let buyer = Buyer { access: channel.map(key).map(BlockAccess::ChannelKey), ..Buyer::default() };
         let choice = Choice::new(None, vec![AreaPlaces::parse("Lawn", quantity, None).unwrap()]).unwrap();
         let command = Command::ReserveChosen { booking_id: id(number), choice, user_id, token, asked_at: at(1), buyer };
         story.when(&command, 1).map(|events| match events.last() {
@@ -252,9 +252,9 @@ fn an_exchange_takes_places_of_an_area_from_its_channel_until_the_channel_ends()
     let mut story = Story::of(serde_json::from_value(house).unwrap());
     story.channel(1, "fans", &[2, 3, 4]);
     story.buy(2, "fans", &[0], 95).unwrap();
-    let lawn = |quantity, channel| SeatExchange {
+    let lawn = |quantity, key: Option<TokenHash>| SeatExchange {
         areas: vec![AreaPlaces::parse("Lawn", quantity, None).unwrap()],
-        channel,
+        access: key.map(BlockAccess::ChannelKey),
         ..SeatExchange::default()
     };
     let too_few = |wanted, left| Err(Rejection::TooFewPlaces { area: "Lawn".to_owned(), wanted, left });
@@ -328,6 +328,6 @@ fn keys_are_long_and_never_shown() {
     let hash = TokenHash::of_channel_key("sixteen-letters!").unwrap();
     assert_eq!(hash, TokenHash::of_channel_key("sixteen-letters!").unwrap());
     assert_ne!(hash, TokenHash::of_channel_key("sixteen-letters?").unwrap());
-    let shown = format!("{:?}", Buyer { channel: Some(hash), ..Buyer::default() });
-    assert!(shown.starts_with("Buyer { channel: Some(TokenHash(..))"), "{shown}");
+    let shown = format!("{:?}", Buyer { access: Some(BlockAccess::ChannelKey(hash)), ..Buyer::default() });
+    assert!(shown.starts_with("Buyer { access: Some(ChannelKey(TokenHash(..)))"), "{shown}");
 }

@@ -16,7 +16,7 @@ impl House {
         self.server.send(request).await.unwrap()
     }
 
-    async fn block(&self, seats: &[String]) -> Answer {
+    pub(super) async fn block(&self, seats: &[String]) -> Answer {
         let made = self.blocks(Method::POST, "", json!({"seatIds": seats, "type": "press"})).await;
         assert_eq!(made.status, 201, "{made:?}");
         made

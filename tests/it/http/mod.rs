@@ -2,6 +2,8 @@
 
 mod areas;
 mod auditoriums;
+mod block_sales;
+mod blocked_seats;
 mod blocks;
 mod booked_seats;
 mod bookings_of_holders;

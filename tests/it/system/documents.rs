@@ -81,7 +81,7 @@ async fn the_page_for_sellers_works() {
 async fn the_page_for_box_offices_works() {
     let said = run("docs/box-office.md", ("# The box office", "\u{0}")).await;
     let lines: Vec<&str> = said.lines().collect();
-    let [version, moved, blocks, unblocked, channel, fan, door, found, table, paid, refused, after @ ..] =
+    let [version, moved, blocks, seen, unblocked, channel, fan, door, guests, found, table, paid, refused, after @ ..] =
         lines.as_slice()
     else {
         panic!("{said}")
@@ -92,10 +92,11 @@ async fn the_page_for_box_offices_works() {
     assert!(moved.ends_with("'version': 1}"), "{moved}");
     assert!(blocks.contains("'type': 'press'") && blocks.contains("'until': '2029-12-31T17:00:00Z'"), "{blocks}");
     assert_eq!((*unblocked, *channel, *fan, *door), ("Ended", "Fan club", "Pending", "Confirmed"));
-    assert_eq!((*found, *table), ("['Confirmed']", "Confirmed,counter,Stalls B1; Stalls B2,0,EUR"));
+    assert_eq!((*seen, *guests), ("['Available', 'Blocked']", "Confirmed"));
+    assert_eq!((*found, *table), ("['Confirmed', 'Confirmed']", "Confirmed,counter,Stalls B1; Stalls B2,0,EUR"));
     assert_eq!(
         (*total, *full, *guest),
-        ("total,,4,2,0,2,EUR,0", "tariff,full,0,2,0,0,,", "tariff,guest,0,0,0,2,EUR,0")
+        ("total,,2,2,0,4,EUR,9000", "tariff,full,0,2,0,2,EUR,9000", "tariff,guest,0,0,0,2,EUR,0")
     );
     assert!(paid.len() == "[]".len() + 38, "the id of one showtime: {paid}");
     assert_eq!((*story, *past), ("['SeatsReserved', 'BookingConfirmed']", "{'Available'}"));

@@ -2,6 +2,7 @@
 
 mod areas;
 mod best_available;
+mod block_sales;
 mod blocks;
 mod browser;
 mod buyer;
@@ -23,6 +24,7 @@ mod loadtest;
 mod lost_answers;
 mod moved_showtimes;
 mod nodes;
+mod operator_blocks;
 mod operator_page;
 mod other_seats;
 mod page;

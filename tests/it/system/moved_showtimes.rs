@@ -185,3 +185,18 @@ async fn a_herd_pays_the_prices_of_the_version_that_it_is_sold_on() {
     .await;
     stack.check().await;
 }
+
+/// What is in the way of a move says whether it is a customer's, to be asked, or the house's own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_move_tells_blocks_from_bookings() {
+    let stack = Stack::embedded();
+    let node = stack.start();
+    let (showtime, seats) = scheduled(&node, 4).await;
+    let block = node.as_operator(Method::POST, &format!("/api/showtimes/{showtime}/blocks"));
+    let made = node.send(block.json(&json!({"seatIds": seats[3..4], "type": "press"}))).await.unwrap();
+    let gone = change(&node, &showtime, &json!({"auditoriumVersion": 3, "prices": prices("gold", 200)})).await;
+    assert_eq!((gone.status, &gone.body["code"]), (409, &json!("other-seats")), "{gone:?}");
+    let in_the_way =
+        json!([{"bookingId": made.body["blockId"], "status": "Pending", "blockType": "press", "seats": ["Stalls A4"]}]);
+    assert_eq!(gone.body["bookings"], in_the_way);
+}

@@ -91,6 +91,6 @@ async fn a_journal_that_has_a_seat_come_from_another_block_is_found() {
     let sql = "UPDATE journal SET events = json_replace(events, '$[1].fromBlocks[0].blockId', \
         json_extract(events, '$[1].bookingId')) WHERE last_sequence = 5";
     let said = planted.check_after(sql).await;
-    let named = "channels: booking {booking} is said to have seat 2 from block {booking}, which did not give it";
+    let named = "blocks: booking {booking} is said to have seat 2 from block {booking}, which did not give it";
     assert!(said.contains(&planted.line(named)), "{said}");
 }

@@ -33,6 +33,16 @@ async fn refuses_in_time(server: &Server, showtime: &str, seats: &[String]) {
     eventually("the node is not ready", left, || async { !is_ready(server).await }).await;
 }
 
+/// Buyers' seat maps come from the read model. Only the write store knows which seats are blocked: operators are told in time that it is away.
+async fn seat_maps_are_answered(server: &Server, showtime: &str) {
+    let path = format!("/api/showtimes/{showtime}");
+    assert_eq!(server.get(&path).await.status, 200);
+    let asked = Instant::now();
+    let theirs = server.send(server.as_operator(reqwest::Method::GET, &path)).await.unwrap();
+    assert_eq!(theirs.status, 503, "{theirs:?}");
+    assert!(asked.elapsed() < ANSWERED, "answered after {:?}", asked.elapsed());
+}
+
 async fn sells_again(server: &Server, showtime: &str, seats: &[String]) {
     let over = Instant::now();
     eventually("the node sells again", NOTICED, || async {
@@ -57,6 +67,7 @@ async fn a_silent_or_absent_postgres_is_answered_in_time_and_noticed() {
     for (round, mode) in [Mode::Stall, Mode::Refuse].into_iter().enumerate() {
         proxy.set(mode);
         refuses_in_time(&server, &showtime, &seats[1..2]).await;
+        seat_maps_are_answered(&server, &showtime).await;
         // A network that swallowed packets forgets its connections.
         proxy.cut_all();
         proxy.set(Mode::Forward);

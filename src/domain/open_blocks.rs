@@ -1,34 +1,35 @@
-//! Channels: blocks whose seats are sold to whoever shows a key, until the block ends. What a booking has from such a block goes back to it.
+//! Open blocks: a channel's are sold to whoever shows its key, and an operator sells out of any block that he names, until the block ends. What a
+//! booking has from a block goes back to it.
 
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    Block, BlockRejection, BlockSeats, Booking, BookingId, Event, Rejection, SeatId, SeatIndex, SeatMap, Showtime,
-    Timestamp, TokenHash,
+    BlockAccess, BlockRejection, BlockSeats, Booking, BookingId, Event, Rejection, SeatId, SeatIndex, SeatMap,
+    Showtime, Timestamp, TokenHash,
 };
 
-/// The seats that a key opens, each with its block. A channel may have most of a house, and is made for each reservation that shows a key: so it is
-/// no map.
+/// The seats that are open to a request besides the free ones, each with its block. A block may have most of a house, and this is made for each
+/// request that opens one: so it is no map.
 #[derive(Default)]
-pub(super) struct Channel {
+pub(super) struct OpenBlocks {
     blocks: Vec<BookingId>,
-    /// For each seat of the house the place of its block in `blocks`, counted from 1; 0: it is in none. Empty without a key.
+    /// For each seat of the house the place of its block in `blocks`, counted from 1; 0: it is in none. Empty if no block is open.
     places: Vec<u16>,
 }
 
-impl Channel {
+impl OpenBlocks {
     fn of<'a>(blocks: impl Iterator<Item = &'a Booking>, house: &SeatMap) -> Self {
-        let mut channel = Self { blocks: Vec::new(), places: vec![0; as_place(house.seat_count())] };
+        let mut open = Self { blocks: Vec::new(), places: vec![0; as_place(house.seat_count())] };
         // There are few blocks: `Showtime::MOST_BLOCKS`.
         for (block, number) in blocks.zip(1_u16..) {
-            channel.blocks.push(block.id);
+            open.blocks.push(block.id);
             for seat in &block.seat_ids {
-                if let Some(place) = channel.places.get_mut(as_place(seat.index())) {
+                if let Some(place) = open.places.get_mut(as_place(seat.index())) {
                     *place = number;
                 }
             }
         }
-        channel
+        open
     }
 
     pub(super) fn has(&self, seat: SeatIndex) -> bool {
@@ -53,46 +54,59 @@ impl Channel {
 }
 
 impl Showtime {
-    /// The seats that a key opens; none without a key.
+    /// The blocks that a request opens; none without access.
     ///
     /// # Errors
-    /// [`BlockRejection::WrongKey`], which tells nothing of any seat.
-    pub(super) fn channel(&self, key: Option<&TokenHash>, now: Timestamp) -> Result<Channel, Rejection> {
-        let Some(key) = key else { return Ok(Channel::default()) };
-        let mut blocks = self.bookings().filter(|booking| booking.opens_to(key) && booking.expires_at > now).peekable();
-        if blocks.peek().is_none() {
-            return Err(BlockRejection::WrongKey.into());
+    /// [`BlockRejection::WrongKey`], which tells nothing of any seat, and [`BlockRejection::Unknown`].
+    pub(super) fn open_blocks(
+        &self,
+        access: Option<BlockAccess>,
+        is_operator: bool,
+        now: Timestamp,
+    ) -> Result<OpenBlocks, Rejection> {
+        let house = &self.facts().seat_map;
+        match access {
+            None => Ok(OpenBlocks::default()),
+            Some(BlockAccess::ChannelKey(key)) => {
+                let is_open = |booking: &&Booking| booking.opens_to(&key) && booking.expires_at > now;
+                let mut blocks = self.bookings().filter(is_open).peekable();
+                if blocks.peek().is_none() {
+                    return Err(BlockRejection::WrongKey.into());
+                }
+                Ok(OpenBlocks::of(blocks, house))
+            }
+            Some(BlockAccess::Block(id)) => {
+                let block = self.live_block(id, now).filter(|_block| is_operator).ok_or(BlockRejection::Unknown)?;
+                Ok(OpenBlocks::of([block].into_iter(), house))
+            }
         }
-        Ok(Channel::of(blocks, &self.facts().seat_map))
     }
 
-    /// What becomes of seats that a booking gives back: those of a channel's block, while that is live, are its own again.
+    /// What becomes of seats that a booking gives back: those from a block, while that is live, are its own again.
     pub(super) fn returned(&self, booking: &Booking, seats: &[SeatId], now: Timestamp) -> Vec<Event> {
         let back = |BlockSeats { id, seat_ids }: &BlockSeats| {
-            let (block, until) = self.live_block(*id, now)?;
+            let live = self.live_block(*id, now)?;
+            let (block, until) = (live.block.clone()?, (live.expires_at < Timestamp::MAX).then_some(live.expires_at));
             let seat_ids: Vec<SeatId> = seat_ids.iter().copied().filter(|seat| seats.contains(seat)).collect();
-            let block = block.clone();
             (!seat_ids.is_empty()).then_some(Event::SeatsBlocked { booking_id: *id, seat_ids, block, until })
         };
         booking.from_blocks.iter().filter_map(back).collect()
     }
 
-    /// Which of a booking's seats its channel's block has, since the booking gave them back.
+    /// Which of a booking's seats their block has again, since the booking gave them back.
     pub(super) fn in_its_blocks(&self, booking: &Booking, now: Timestamp) -> Vec<BlockSeats> {
         let again = |BlockSeats { id, seat_ids }: &BlockSeats| {
-            let has = &self.live_block(*id, now).and_then(|_| self.booking(*id))?.seat_ids;
+            let has = &self.live_block(*id, now)?.seat_ids;
             let seat_ids: Vec<SeatId> = seat_ids.iter().copied().filter(|seat| has.contains(seat)).collect();
             (!seat_ids.is_empty()).then_some(BlockSeats { id: *id, seat_ids })
         };
         booking.from_blocks.iter().filter_map(again).collect()
     }
 
-    /// What a block is for, and until when, if it is not over.
-    fn live_block(&self, id: BookingId, now: Timestamp) -> Option<(&Block, Option<Timestamp>)> {
-        let booking = self.booking(id).filter(|booking| booking.is_live_block() && booking.expires_at > now)?;
+    /// A block that is not over.
+    fn live_block(&self, id: BookingId, now: Timestamp) -> Option<&Booking> {
         let is_on = self.listing().cancelled.is_none();
-        let until = (booking.expires_at < Timestamp::MAX).then_some(booking.expires_at);
-        booking.block.as_ref().filter(|_| is_on).map(|block| (block, until))
+        self.booking(id).filter(|booking| is_on && booking.is_live_block() && booking.expires_at > now)
     }
 }
 
