@@ -47,8 +47,8 @@ fn is_operators(state: &AppState, request: &HttpRequest) -> bool {
 async fn with_blocks(state: &AppState, request: &HttpRequest) -> Result<HttpResponse, Problem> {
     let (id, wanted) = asked(request)?;
     let (found, origin) = current(state, id, wanted).await?;
-    let place = state.showtimes_seen.try_acquire();
-    let _place = place.map_err(|_full| Problem::new(Code::Overloaded, "others look at whole showtimes"))?;
+    // A shop may show its operator's token with all that it asks: it waits its turn.
+    let _place = state.showtimes_seen.acquire().await.map_err(Problem::bug)?;
     let blocks = state.box_office.all_blocks(id).await?;
     let blocked = blocks.iter().flat_map(|block| &block.seat_ids).map(|seat| seat.index()).collect();
     let mut response = made_for_one(found.with_blocks(blocked), Coding::wanted(request)).await?;

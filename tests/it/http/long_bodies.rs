@@ -10,8 +10,8 @@ use crate::http::{is_problem, names};
 use crate::stack::{Answer, OPERATOR, Server, Stack};
 
 /// Most memory for each row of a showtime that is created. It stands in the new house, in its first event, in the read model's document and in
-/// texts on their ways: some 1,200 bytes, and room for what the allocator keeps.
-const BYTES_PER_ROW: u64 = 1_600;
+/// texts on their ways: some 1,200 bytes, and as many for what the allocator keeps.
+const BYTES_PER_ROW: u64 = 2_400;
 /// Longest body that the server reads.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 /// How often a text without an end is in memory at most: a buffer that grows is copied to one of twice its size, of which half is used. Measured: 1.4.
