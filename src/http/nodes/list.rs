@@ -72,8 +72,9 @@ pub(super) async fn list(state: web::Data<AppState>, request: HttpRequest) -> Re
 
 /// Whether a node that was killed has been started again since, at the same place: that is another node.
 fn is_replaced(one: &HeardNode, all: &[HeardNode]) -> bool {
-    let Node { host, address, .. } = &one.node;
-    let is_next = |other: &Node| other.host == *host && other.address == *address && other.started_at >= one.heard_at;
+    let Node { id, host, address, .. } = &one.node;
+    let is_there = |other: &Node| other.id != *id && other.host == *host && other.address == *address;
+    let is_next = |other: &Node| is_there(other) && other.started_at >= one.heard_at;
     one.is_silent() && all.iter().any(|other| is_next(&other.node))
 }
 
@@ -93,6 +94,7 @@ fn answer(heard: &HeardNode) -> serde_json::Result<NodeAnswer<'_>> {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
     use std::time::Duration;
 
     use bytes::Bytes;
@@ -118,6 +120,8 @@ mod tests {
         assert!(!is_replaced(&killed, &[killed.clone(), elsewhere]), "nobody has taken its place");
         let namesake = node("a", 12, 60, Duration::ZERO);
         assert!(!is_replaced(&killed, &[killed.clone(), namesake]), "it ran beside it, on a machine of the same name");
+        let ahead = node("a", 100, 50, SILENT_AFTER);
+        assert!(!is_replaced(&ahead, slice::from_ref(&ahead)), "its clock is ahead of the store's");
         let slow = node("a", 10, 50, Duration::ZERO);
         assert!(!is_replaced(&slow, &[slow.clone(), node("a", 51, 60, Duration::ZERO)]), "it may be alive");
     }
