@@ -23,6 +23,7 @@ mod unready;
 use database::with_database;
 
 pub use database::execute;
+pub use patience::at_last;
 
 /// Lines of the servers' log that a failed test shows, and characters of each. More would hide why it failed; the whole log is kept.
 const LOG_SHOWN: (usize, usize) = (12, 160);

@@ -7,6 +7,18 @@ use crate::stack::{Answer, Server};
 /// Longest wait for such an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Asks until the node is not overloaded: one that has lost too many races tells its client to come back.
+pub async fn at_last<F: Future<Output = Answer>>(ask: impl Fn() -> F) -> Answer {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let answer = ask().await;
+        if answer.body["code"] != "overloaded" || Instant::now() > end {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 impl Server {
     /// (seat id, status) of every seat, once the read model has this sequence.
     pub async fn seats(&self, showtime: &str, sequence: u64) -> Vec<(String, String)> {
@@ -25,15 +37,8 @@ impl Server {
             .collect()
     }
 
-    /// As [`Server::reserve`]. A node that has lost too many races tells its client to come back: this one does.
+    /// As [`Server::reserve`]; see [`at_last`].
     pub async fn reserve_at_last(&self, showtime: &str, seats: &[String], user: &str) -> Answer {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let answer = self.reserve(showtime, seats, user).await;
-            if answer.body["code"] != "overloaded" || Instant::now() > end {
-                return answer;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        at_last(|| async { self.reserve(showtime, seats, user).await }).await
     }
 }

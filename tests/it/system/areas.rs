@@ -2,14 +2,13 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::services;
-use crate::stack::{Answer, Held, Server, Stack};
+use crate::stack::{Answer, Held, Server, Stack, at_last};
 
 /// A showtime with a row of four seats and a standing area.
 async fn showtime(node: &Server, capacity: u32) -> String {
@@ -20,16 +19,9 @@ async fn showtime(node: &Server, capacity: u32) -> String {
     node.post("/api/showtimes", &body).await.body["id"].as_str().unwrap().to_owned()
 }
 
-/// A node that has lost too many races tells its client to come back.
 async fn ask(node: &Server, showtime: &str, quantity: u32, user: &str) -> Answer {
     let body = json!({"showtimeId": showtime, "areas": [{"areaId": "Standing", "quantity": quantity}], "userId": user});
-    loop {
-        let answer = node.post("/api/bookings", &body).await;
-        if answer.body["code"] != "overloaded" {
-            return answer;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    at_last(|| async { node.post("/api/bookings", &body).await }).await
 }
 
 fn places(answer: &Answer) -> impl Iterator<Item = String> {
@@ -108,13 +100,7 @@ async fn the_last_place_is_sold_once(nodes: &[Server]) {
 /// Sets how many places of the area a booking has.
 async fn set(node: &Server, held: &Held, quantity: u32) -> Answer {
     let body = json!({"areas": [{"areaId": "Standing", "quantity": quantity}], "holdToken": held.hold_token});
-    loop {
-        let answer = node.post(&format!("/api/bookings/{}/seats", held.booking_id), &body).await;
-        if answer.body["code"] != "overloaded" {
-            return answer;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    at_last(|| async { node.post(&format!("/api/bookings/{}/seats", held.booking_id), &body).await }).await
 }
 
 /// Holders of one place want another one, as do newcomers, and one is left. Each holder asks through both nodes, and gets one place more, not two.

@@ -2,13 +2,12 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::services;
-use crate::stack::{Answer, Held, Server, Stack};
+use crate::stack::{Answer, Held, Server, Stack, at_last};
 
 async fn ask(node: &Server, showtime: &str, quantity: u32, user: &str) -> Answer {
     let body = json!({"showtimeId": showtime, "bestAvailable": {"quantity": quantity}, "userId": user});
@@ -34,13 +33,8 @@ async fn everybody_gets_a_block(nodes: Vec<Server>) {
         for client in clients.clone() {
             let (nodes, showtime) = (Arc::clone(&nodes), showtime.clone());
             herd.spawn(async move {
-                loop {
-                    let answer = ask(&nodes[client % nodes.len()], &showtime, 2, &format!("client {client}")).await;
-                    if answer.body["code"] != "overloaded" {
-                        return answer;
-                    }
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
+                let (node, user) = (&nodes[client % nodes.len()], format!("client {client}"));
+                at_last(|| async { ask(node, &showtime, 2, &user).await }).await
             });
         }
         while let Some(answer) = herd.join_next().await {

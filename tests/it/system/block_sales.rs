@@ -1,33 +1,18 @@
 //! Sales out of a block on two nodes, while others sell its last seat, give it back to everybody, and want it as customers.
 
-use std::time::Duration;
-
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::services;
-use crate::stack::{Answer, Held, Server, Stack};
+use crate::stack::{Answer, Held, Server, Stack, at_last};
 
-/// Asked until the node is not overloaded: one that has lost too many races tells its client to come back.
 async fn operator(node: &Server, method: Method, path: &str, body: &Value) -> Answer {
-    loop {
-        let answer = node.send(node.as_operator(method.clone(), path).json(body)).await.unwrap();
-        if answer.body["code"] != "overloaded" {
-            return answer;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    at_last(|| async { node.send(node.as_operator(method.clone(), path).json(body)).await.unwrap() }).await
 }
 
 async fn reserved(node: &Server, showtime: &str, seats: &[String]) -> Answer {
-    loop {
-        let answer = node.reserve(showtime, seats, "ada").await;
-        if answer.body["code"] != "overloaded" {
-            return answer;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    node.reserve_at_last(showtime, seats, "ada").await
 }
 
 /// Two operators sell the last seat of a block through both nodes, and a customer wants it: an operator has it, and once. What is given back through

@@ -7,29 +7,19 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::services;
-use crate::stack::{Answer, Held, Server, Stack, eventually};
+use crate::stack::{Answer, Held, Server, Stack, at_last, eventually};
 use crate::system::valkey::Valkey;
 
 async fn operator(node: &Server, method: Method, path: &str, body: Value) -> Answer {
-    loop {
-        let answer = node.send(node.as_operator(method.clone(), path).json(&body)).await.unwrap();
-        // A node that has lost too many races tells its client to come back.
-        if answer.body["code"] != "overloaded" {
-            return answer;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    at_last(|| async { node.send(node.as_operator(method.clone(), path).json(&body)).await.unwrap() }).await
 }
 
 async fn reserved(node: &Server, showtime: &str, seats: &[String]) -> Option<Held> {
-    loop {
-        let answer = node.reserve(showtime, seats, "ada").await;
-        match (answer.status, answer.body["code"].as_str()) {
-            (201, _) => return Some(Held::from(&answer.body)),
-            (409, Some("seats-taken")) => return None,
-            (503, Some("overloaded")) => tokio::time::sleep(Duration::from_millis(50)).await,
-            _ => panic!("{answer:?}"),
-        }
+    let answer = node.reserve_at_last(showtime, seats, "ada").await;
+    match (answer.status, answer.body["code"].as_str()) {
+        (201, _) => Some(Held::from(&answer.body)),
+        (409, Some("seats-taken")) => None,
+        _ => panic!("{answer:?}"),
     }
 }
 
@@ -136,13 +126,7 @@ async fn a_blocks_lock_that_stays_behind_is_nobodys_obstacle() {
 
 async fn buy(node: &Server, showtime: &str, seats: &[String], key: &str) -> Answer {
     let body = json!({"showtimeId": showtime, "seatIds": seats, "userId": "ada", "channelKey": key});
-    loop {
-        let answer = node.post("/api/bookings", &body).await;
-        if answer.body["code"] != "overloaded" {
-            return answer;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    at_last(|| async { node.post("/api/bookings", &body).await }).await
 }
 
 /// The last seat of a channel through both nodes at once, with its key, with another channel's, and without one: it is sold once, to its own. What is

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::faults::watcher::Watcher;
 use crate::services;
-use crate::stack::{Answer, Held, Server, Stack, eventually};
+use crate::stack::{Answer, Held, Server, Stack, at_last, eventually};
 use crate::system::valkey::Valkey;
 
 /// Both nodes have the showtime open. What one of them is told of the terms holds on the other from the answer on.
@@ -223,13 +223,6 @@ async fn reserved_at_last(node: &Server, showtime: &str, seat: &String) -> f64 {
     answer.body["expiresInSeconds"].as_f64().unwrap()
 }
 
-/// A node that has lost too many races tells its client to come back.
 async fn done_at_last(node: &Server, request: impl Fn() -> reqwest::RequestBuilder) -> Answer {
-    loop {
-        let answer = node.send(request()).await.unwrap();
-        if answer.body["code"] != "overloaded" {
-            return answer;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    at_last(|| async { node.send(request()).await.unwrap() }).await
 }

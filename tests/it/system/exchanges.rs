@@ -1,13 +1,11 @@
 //! Seats of bookings that are exchanged and refunded on two nodes, while others want the same seats.
 
-use std::time::Duration;
-
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::services;
-use crate::stack::{Answer, Held, Server, Stack};
+use crate::stack::{Answer, Held, Server, Stack, at_last};
 
 async fn exchange(node: &Server, held: &Held, add: &[String], remove: &[String]) -> Answer {
     let body = json!({"add": add, "remove": remove, "holdToken": held.hold_token});
@@ -15,14 +13,11 @@ async fn exchange(node: &Server, held: &Held, add: &[String], remove: &[String])
 }
 
 async fn rival(node: &Server, showtime: &str, seats: &[String]) -> Option<Held> {
-    loop {
-        let answer = node.reserve(showtime, seats, "rival").await;
-        match (answer.status, answer.body["code"].as_str()) {
-            (201, _) => return Some(Held::from(&answer.body)),
-            (409, Some("seats-taken")) => return None,
-            (503, Some("overloaded")) => tokio::time::sleep(Duration::from_millis(50)).await,
-            _ => panic!("{answer:?}"),
-        }
+    let answer = node.reserve_at_last(showtime, seats, "rival").await;
+    match (answer.status, answer.body["code"].as_str()) {
+        (201, _) => Some(Held::from(&answer.body)),
+        (409, Some("seats-taken")) => None,
+        _ => panic!("{answer:?}"),
     }
 }
 
@@ -173,13 +168,6 @@ async fn an_exchange_and_a_rival_never_have_the_last_seat_of_a_channel() {
     stack.check().await;
 }
 
-/// Posts until the node is not overloaded: one that has lost too many races tells its client to come back.
 async fn patiently(node: &Server, path: &str, body: &Value) -> Answer {
-    loop {
-        let answer = node.post(path, body).await;
-        if answer.body["code"] != "overloaded" {
-            return answer;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    at_last(|| async { node.post(path, body).await }).await
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use crate::services;
-use crate::stack::{Answer, Held, Server, Stack, eventually};
+use crate::stack::{Answer, Held, Server, Stack, at_last, eventually};
 
 /// What became of a payment that may have come too late.
 #[track_caller]
@@ -20,31 +20,18 @@ fn is_paid(answer: &Answer) -> bool {
     }
 }
 
-/// Pays through a node. One that has lost too many races tells its client to come back.
 async fn pay(node: &Server, held: &Held, payment: &str) -> Answer {
-    loop {
-        let answer = node.confirm(held, payment).await;
-        if answer.body["code"] != "overloaded" {
-            return answer;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    at_last(|| async { node.confirm(held, payment).await }).await
 }
 
 /// Somebody else who wants this seat through a node, and pays for it at once if he gets it.
 async fn rival(node: &Server, showtime: &str, seat: &String, payment: &str) -> bool {
-    loop {
-        let answer = node.reserve(showtime, std::slice::from_ref(seat), "rival").await;
-        match (answer.status, answer.body["code"].as_str()) {
-            (201, _) => {
-                let paid = pay(node, &Held::from(&answer.body), payment).await;
-                assert_eq!(paid.status, 200, "who has got a seat keeps it: {paid:?}");
-                return true;
-            }
-            (503, Some("overloaded")) => tokio::time::sleep(Duration::from_millis(50)).await,
-            _ => return false,
-        }
+    let answer = node.reserve_at_last(showtime, std::slice::from_ref(seat), "rival").await;
+    if answer.status == 201 {
+        let paid = pay(node, &Held::from(&answer.body), payment).await;
+        assert_eq!(paid.status, 200, "who has got a seat keeps it: {paid:?}");
     }
+    answer.status == 201
 }
 
 /// How often the journal says that this payment is to be returned, and that it bought something.

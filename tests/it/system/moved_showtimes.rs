@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::services;
-use crate::stack::{Answer, Held, Server, Stack, eventually};
+use crate::stack::{Answer, Held, Server, Stack, at_last, eventually};
 
 fn house(category: &str, seats: u32) -> Value {
     json!({"name": "Hall", "categories": [{"key": category, "name": category}],
@@ -31,16 +31,9 @@ fn prices(category: &str, amount: u32) -> Value {
         {"tariffs": [{"key": "full", "amount": 1}]}]})
 }
 
-/// A node that has lost too many races tells its client to come back.
 async fn change(node: &Server, showtime: &str, body: &Value) -> Answer {
-    loop {
-        let request = node.as_operator(Method::PATCH, &format!("/api/showtimes/{showtime}"));
-        let answer = node.send(request.json(body)).await.unwrap();
-        if answer.body["code"] != "overloaded" {
-            return answer;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let path = format!("/api/showtimes/{showtime}");
+    at_last(|| async { node.send(node.as_operator(Method::PATCH, &path).json(body)).await.unwrap() }).await
 }
 
 async fn scheduled(node: &Server, seats: u32) -> (String, Vec<String>) {
